@@ -1,0 +1,26 @@
+/** Samples: real inputs for a model, streamed so that memory does not grow with their number. */
+
+import type { Feeds } from '../engine/engine.js'
+
+/** One input of the model as a person would count them: an image, a row, a clip. */
+export interface Sample {
+  /** By input name; arrays without a leading batch axis or with one of length 1. */
+  readonly feeds: Feeds
+  /** Class index, or target values. */
+  readonly label?: number | readonly number[]
+  /** What to call it in messages: file name, row number. */
+  readonly name: string
+}
+
+export interface ReadOptions {
+  readonly signal?: AbortSignal
+}
+
+export interface Samples {
+  /** What to call the source in reports: the path, as given. */
+  readonly name: string
+  /** Known for files that state their length, else null until read. */
+  readonly count: number | null
+  /** Starts from the first sample each time; holds no more than a batch in memory. */
+  read(options?: ReadOptions): AsyncIterable<Sample>
+}

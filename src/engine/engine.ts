@@ -1,0 +1,91 @@
+/**
+ * The one thing that computes: sessions on ONNX Runtime. Everything above the engine sees this interface only;
+ * the only code that imports onnxruntime lies in `engine/node` and `engine/web`.
+ */
+
+import type { Tensor } from '../ir/types.js'
+
+/** Inputs or outputs of one run, by name. */
+export type Feeds = Readonly<Record<string, Tensor>>
+
+export type Device = 'cpu' | 'wasm' | 'webgpu' | (string & {})
+
+export interface EngineOptions {
+  /** `cpu` is native where it is installed and WebAssembly where not. Default `cpu`. */
+  readonly device?: Device
+  /** Threads inside one operator. Default: the machine's physical cores. */
+  readonly threads?: number
+  /** Told of what the user should know, e.g. that WebAssembly took over and how to change that. */
+  readonly onWarning?: (message: string) => void
+}
+
+export interface SessionOptions {
+  /** `off` runs the graph as it stands: the reference side of comparisons. Default `all`. */
+  readonly optimization?: 'off' | 'basic' | 'extended' | 'all'
+  /** Write the graph as the engine rewrote it to this path (native engine only). */
+  readonly optimizedModelPath?: string
+  /** Session configuration entries, e.g. `session.qdq_matmulnbits_accuracy_level`. */
+  readonly config?: Readonly<Record<string, string>>
+  readonly signal?: AbortSignal
+}
+
+/** A model in memory, or a file whose external data lies beside it. */
+export type ModelSource = Uint8Array | { readonly path: string }
+
+export interface ValueInfo {
+  readonly name: string
+  readonly dtype: string
+  /** Symbolic dimensions are strings; absent for values that are not tensors. */
+  readonly shape?: readonly (number | string)[]
+}
+
+export interface Session {
+  readonly inputs: readonly ValueInfo[]
+  readonly outputs: readonly ValueInfo[]
+  /** Runs off the main thread. `outputs` selects; default all. */
+  run(
+    feeds: Feeds,
+    options?: { readonly outputs?: readonly string[]; readonly signal?: AbortSignal },
+  ): Promise<Record<string, Tensor>>
+  close(): Promise<void>
+}
+
+export interface Timing {
+  /** Milliseconds of each measured run, in order. */
+  readonly runs: readonly number[]
+  readonly loadMs: number
+}
+
+export interface MeasureOptions {
+  /** Measured rounds; each round runs every model once, in an order that rotates. */
+  readonly rounds?: number
+  /** Upper bound on the time spent, in ms; at least 5 rounds are always measured. */
+  readonly budgetMs?: number
+  readonly warmup?: number
+  readonly signal?: AbortSignal
+}
+
+/** Time spent in one node of the graph as the engine runs it. */
+export interface NodeProfile {
+  readonly name: string
+  readonly op: string
+  /** Mean milliseconds a run. */
+  readonly ms: number
+}
+
+export interface Engine {
+  readonly name: 'onnxruntime-node' | 'onnxruntime-web'
+  readonly version: string
+  readonly device: Device
+  readonly threads: number
+  load(model: ModelSource, options?: SessionOptions): Promise<Session>
+  /** Times several models interleaved, in one thread of their own, on the same feeds. */
+  measure(models: readonly ModelSource[], feeds: readonly Feeds[], options?: MeasureOptions): Promise<readonly Timing[]>
+  /** Mean time a node; an empty list where the engine cannot tell. */
+  profile(
+    model: ModelSource,
+    feeds: Feeds,
+    options?: { readonly runs?: number; readonly signal?: AbortSignal },
+  ): Promise<readonly NodeProfile[]>
+  close(): Promise<void>
+}

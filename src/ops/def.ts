@@ -1,0 +1,94 @@
+/**
+ * What a record says of an op: everything intrinsic to it, in one place. Facts about an engine (which ops
+ * have integer kernels, which are slow) are not here but in `engine/`.
+ */
+
+import type { DType, Dim, Node, Tensor, Value, Graph } from '../ir/types.js'
+
+/** A value as shape inference sees it: its type and, for small integer tensors, its (possibly symbolic) content. */
+export interface Fact {
+  readonly value: Value
+  /** Elements of a scalar or 1-D integer tensor that computes shapes; a number, a symbol or unknown each. */
+  readonly content?: readonly Dim[]
+}
+
+/** One use of an op, as its record's functions see it. */
+export interface Call {
+  readonly node: Node
+  /** Version of the op's domain in this model. */
+  readonly opset: number
+  /** A fact per input; null where the input is absent or nothing is known. */
+  readonly inputs: readonly (Fact | null)[]
+  /** The input's tensor if it is a constant. */
+  constant(input: number): Tensor | null
+  /** Facts about the outputs of a subgraph, given facts for its inputs (If, Loop, Scan). */
+  subgraph(graph: Graph, inputs: readonly (Fact | null)[]): readonly (Fact | null)[]
+}
+
+export interface Cost {
+  /** Multiply-accumulate operations. Ops that only move or map elements have 0. */
+  readonly macs: number
+}
+
+/** How an input or output is declared. */
+export interface Parameter {
+  readonly name: string
+  readonly kind?: 'single' | 'optional' | 'variadic'
+}
+
+export interface Schema {
+  readonly inputs: readonly Parameter[]
+  readonly outputs: readonly Parameter[]
+  /** Attribute names with their types, over all opsets. */
+  readonly attrs: Readonly<
+    Record<string, 'int' | 'ints' | 'float' | 'floats' | 'string' | 'strings' | 'tensor' | 'graph' | 'sparse' | 'type'>
+  >
+}
+
+/**
+ * What a quantizer needs to know.
+ * - `weighted`: a product with a weight (Conv, MatMul, Gemm, ConvTranspose, LSTM, GRU, Gather …): which inputs are
+ *   data, weights and bias, and along which axis of the weight its output channels lie.
+ * - `move`: outputs hold elements of the inputs, rearranged or selected (Reshape, MaxPool, Concat …), so that one
+ *   grid can serve both sides. `inputs` names the ones that carry data.
+ * - `map`: any other arithmetic on its data inputs (Add, Sigmoid, AveragePool …).
+ */
+export type QuantRule =
+  | {
+      readonly kind: 'weighted'
+      readonly data: readonly number[]
+      readonly weights: readonly number[]
+      readonly bias?: number
+      /** Axis of output channels in the weight, or null where one scale must serve all. */
+      channelAxis(call: Pick<Call, 'node' | 'inputs'>, weight: number): number | null
+    }
+  | { readonly kind: 'move'; readonly inputs: readonly number[] }
+  | { readonly kind: 'map'; readonly inputs: readonly number[] }
+
+export interface OpDef {
+  readonly op: string
+  /** '' is the standard domain. */
+  readonly domain: string
+  /** First opset that has the op. */
+  readonly since: number
+  readonly schema: Schema
+  /** Types and shapes of the outputs, from the ONNX operator specification. Unknown is null, never a guess. */
+  infer(call: Call): readonly (Fact | null)[]
+  readonly cost: ((call: Call, outputs: readonly (Fact | null)[]) => Cost) | 'none'
+  readonly quant: QuantRule | 'none'
+  /** True where two runs on one input may differ (RandomNormal, Dropout in training): never folded, never merged. */
+  readonly random?: boolean
+}
+
+/** A fact about a tensor. */
+export const tensorFact = (dtype: DType, shape: readonly Dim[] | null, content?: readonly Dim[]): Fact => ({
+  value: { kind: 'tensor', dtype, shape },
+  ...(content && { content }),
+})
+
+/** The shape of a fact about a tensor; null where unknown. */
+export const shapeOf = (fact: Fact | null | undefined): readonly Dim[] | null =>
+  fact?.value.kind === 'tensor' ? fact.value.shape : null
+
+export const dtypeOf = (fact: Fact | null | undefined): DType =>
+  fact?.value.kind === 'tensor' ? fact.value.dtype : 'undefined'

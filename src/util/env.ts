@@ -1,0 +1,15 @@
+/** What long-running functions take: seed, cancellation and progress are arguments, never globals. */
+
+export interface Progress {
+  /** What is being done, in a few words: `calibrating`, `trial 3 of 12`. */
+  readonly task: string
+  readonly done: number
+  /** Absent while the amount of work is unknown. */
+  readonly total?: number
+}
+
+export interface RunOptions {
+  readonly signal?: AbortSignal
+  readonly onProgress?: (progress: Progress) => void
+  readonly seed?: number
+}
