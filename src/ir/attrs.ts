@@ -18,12 +18,20 @@ export const strs = (value: readonly string[]): Attr => ({
 export const tensorAttr = (value: Tensor): Attr => ({ type: 'tensor', value })
 export const graphAttr = (value: Graph): Attr => ({ type: 'graph', value })
 
+/** What the readers below can ask for. */
+interface Readable {
+  readonly float: number
+  readonly int: bigint
+  readonly string: Uint8Array
+  readonly tensor: Tensor
+  readonly graph: Graph
+  readonly floats: readonly number[]
+  readonly ints: readonly bigint[]
+  readonly strings: readonly Uint8Array[]
+}
+
 /** The value of an attribute, or undefined where it is absent or a reference to a function's attribute. */
-function read<T extends Attr['type']>(
-  node: Node,
-  name: string,
-  type: T,
-): Extract<Attr, { type: T }>['value'] | undefined {
+function read<T extends keyof Readable>(node: Node, name: string, type: T): Readable[T] | undefined {
   const attr = Object.hasOwn(node.attrs, name) ? node.attrs[name] : undefined
   if (attr === undefined || attr.ref !== undefined) return undefined
   if (attr.type !== type) {
@@ -33,7 +41,7 @@ function read<T extends Attr['type']>(
       remedy: "The model breaks the operator's definition; export it again.",
     })
   }
-  return attr.value as unknown as Extract<Attr, { type: T }>['value']
+  return attr.value as Readable[T]
 }
 
 export function intAttr(node: Node, name: string): number | undefined
