@@ -1,0 +1,85 @@
+/** What a compression ends in: everything the report shows and a reader needs to run it again. Plain JSON. */
+
+import type { Latency, TrialResult } from './trial.js'
+
+/** How quality was measured. */
+export interface Measure {
+  readonly kind: 'accuracy' | 'rmse' | 'metric' | 'top-1 agreement' | 'relative error' | 'none'
+  /** The output it was taken from, where it is one. */
+  readonly output?: string
+  /** One sentence for the reader: what the number means and what it cannot promise. */
+  readonly explanation: string
+  readonly higherIsBetter: boolean
+  /** The original's own value; agreement measures have 1 or 0. */
+  readonly baseline: number | null
+}
+
+/** What quantizing one layer alone costs. */
+export interface LayerSensitivity {
+  readonly node: string
+  readonly op: string
+  readonly parameters: number
+  /** Drop in the report's measure when only this layer is quantized. */
+  readonly drop: number
+  /** Relative L2 error of the worst output when only this layer is quantized. */
+  readonly relativeError: number
+  /** Kept in float in the chosen candidate. */
+  readonly keptFloat: boolean
+}
+
+export interface Outcome {
+  readonly schema: 1
+  readonly tool: { readonly name: 'pare'; readonly version: string }
+  /** ISO 8601. */
+  readonly date: string
+  /** The command line that gives this outcome again. */
+  readonly command: string
+  readonly machine: {
+    readonly cpu: string
+    readonly cores: number
+    readonly memoryBytes: number
+    readonly features: readonly string[]
+    readonly platform: string
+    readonly runtime: string
+  }
+  readonly engine: {
+    readonly name: string
+    readonly version: string
+    readonly device: string
+    readonly threads: number
+  }
+  readonly model: {
+    readonly name: string
+    readonly sha256: string
+    readonly bytes: number
+    readonly parameters: number
+    readonly macs: number | null
+    readonly opset: number
+  }
+  readonly data: {
+    readonly name: string
+    readonly calibration: number
+    readonly heldOut: number
+    readonly labels: boolean
+  } | null
+  readonly measure: Measure
+  readonly budget: {
+    readonly maxDrop: number
+    readonly for: 'latency' | 'size'
+    readonly target: 'node' | 'web' | 'webgpu'
+    readonly portable: boolean
+  }
+  readonly baseline: { readonly bytes: number; readonly latency: Latency; readonly peakMemoryBytes: number | null }
+  readonly trials: readonly TrialResult[]
+  /** Ids of the trials on the Pareto front of size, latency and drop; `original` where the original is on it. */
+  readonly front: readonly string[]
+  /** Id of the trial handed back; null: the original is best, and nothing was written. */
+  readonly chosen: string | null
+  readonly chosenPeakMemoryBytes: number | null
+  /** One sentence: what was chosen and why, or why nothing was. */
+  readonly verdict: string
+  readonly sensitivity: readonly LayerSensitivity[]
+  /** What the reader must know: fallbacks, unmeasured promises, too few samples. */
+  readonly warnings: readonly string[]
+  readonly seconds: number
+}
