@@ -1,5 +1,6 @@
 /** Makers of op records: what most records have in common, so that each is a few lines. */
 
+import { isFloat } from '../ir/dtypes.js'
 import type { Dim, DType } from '../ir/types.js'
 import { type Call, dtypeOf, type Fact, type OpDef, type Parameter, type Schema, shapeOf } from './def.js'
 import { broadcast, contentOf, fits, keepContent, whereOf } from './shapes.js'
