@@ -3,12 +3,15 @@
  * have integer kernels, which are slow) are not here but in `engine/`.
  */
 
-import type { DType, Dim, Node, Tensor, Value, Graph } from '../ir/types.js'
+import type { Dim, DType, Graph, Node, Tensor, Value } from '../ir/types.js'
 
-/** A value as shape inference sees it: its type and, for small integer tensors, its (possibly symbolic) content. */
+/** A value as shape inference sees it: its type and, for small tensors of numbers, its (possibly symbolic) content. */
 export interface Fact {
   readonly value: Value
-  /** Elements of a scalar or 1-D integer tensor that computes shapes; a number, a symbol or unknown each. */
+  /**
+   * Row-major elements of a small tensor of static shape that computes shapes; a number, a symbol or unknown each.
+   * Mostly scalars and 1-D integer tensors; conditions are 0 and 1, and floats occur on the way (scales).
+   */
   readonly content?: readonly Dim[]
 }
 
@@ -51,7 +54,10 @@ export interface Schema {
  *   data, weights and bias, and along which axis of the weight its output channels lie.
  * - `move`: outputs hold elements of the inputs, rearranged or selected (Reshape, MaxPool, Concat …), so that one
  *   grid can serve both sides. `inputs` names the ones that carry data.
- * - `map`: any other arithmetic on its data inputs (Add, Sigmoid, AveragePool …).
+ * - `map`: any other arithmetic on its data inputs (Add, Sigmoid, AveragePool …). `moves` tells nodes of the op that
+ *   only rearrange all the same (Resize with mode nearest); `quantRule` resolves it.
+ *
+ * An index of a variadic parameter stands for all of its inputs; `dataInputs` expands it.
  */
 export type QuantRule =
   | {
@@ -63,7 +69,7 @@ export type QuantRule =
       channelAxis(call: Pick<Call, 'node' | 'inputs'>, weight: number): number | null
     }
   | { readonly kind: 'move'; readonly inputs: readonly number[] }
-  | { readonly kind: 'map'; readonly inputs: readonly number[] }
+  | { readonly kind: 'map'; readonly inputs: readonly number[]; readonly moves?: (node: Node) => boolean }
 
 export interface OpDef {
   readonly op: string
@@ -74,10 +80,13 @@ export interface OpDef {
   readonly schema: Schema
   /** Types and shapes of the outputs, from the ONNX operator specification. Unknown is null, never a guess. */
   infer(call: Call): readonly (Fact | null)[]
-  readonly cost: ((call: Call, outputs: readonly (Fact | null)[]) => Cost) | 'none'
+  /** Null where a dimension that counts is not known; 'none' where no convention counts this op. */
+  readonly cost: ((call: Call, outputs: readonly (Fact | null)[]) => Cost | null) | 'none'
   readonly quant: QuantRule | 'none'
   /** True where two runs on one input may differ (RandomNormal, Dropout in training): never folded, never merged. */
   readonly random?: boolean
+  /** Of ops with subgraphs: how often each runs in one run of the node (null: unknown), or 'one': one of them, once. */
+  readonly runs?: (call: Call) => number | 'one' | null
 }
 
 /** A fact about a tensor. */
@@ -92,3 +101,22 @@ export const shapeOf = (fact: Fact | null | undefined): readonly Dim[] | null =>
 
 export const dtypeOf = (fact: Fact | null | undefined): DType =>
   fact?.value.kind === 'tensor' ? fact.value.dtype : 'undefined'
+
+/** The rule for one node: a `map` that only rearranges elements on this node counts as a `move`. */
+export function quantRule(def: OpDef, node: Node): QuantRule | 'none' {
+  const { quant } = def
+  return quant !== 'none' && quant.kind === 'map' && quant.moves?.(node)
+    ? { kind: 'move', inputs: quant.inputs }
+    : quant
+}
+
+/** The inputs of a node that a `move` or `map` rule names, variadic ones expanded and absent ones left out. */
+export function dataInputs(def: OpDef, node: Node, rule: QuantRule): readonly number[] {
+  const listed = rule.kind === 'weighted' ? rule.data : rule.inputs
+  const { inputs } = def.schema
+  return node.inputs.flatMap((name, i) => {
+    const declared = Math.min(i, inputs.length - 1)
+    const variadic = inputs[declared]?.kind === 'variadic'
+    return name !== '' && listed.includes(variadic ? declared : i) ? [i] : []
+  })
+}
