@@ -3,7 +3,7 @@
 import { isFloat } from '../ir/dtypes.js'
 import type { Dim, DType } from '../ir/types.js'
 import { type Call, dtypeOf, type Fact, type OpDef, type Parameter, type Schema, shapeOf } from './def.js'
-import { broadcast, contentOf, fits, keepContent, whereOf } from './shapes.js'
+import { broadcast, contentOf, elementsOf, fits, keepContent, whereOf } from './shapes.js'
 
 /** Parameters by name: `X` is required, `X?` optional, `X*` variadic. */
 export const params = (...names: readonly string[]): readonly Parameter[] =>
@@ -84,7 +84,7 @@ export const unary = (op: string, since: number, options: UnaryOptions = {}): Op
     quant: options.quant ?? map(0),
     infer: (call) => {
       const dtype = options.dtype ?? dtypeOf(call.inputs[0])
-      return [fact(dtype, shapeOf(call.inputs[0]), mapContent(contentOf(call, 0), dtype, options.fold))]
+      return [fact(dtype, shapeOf(call.inputs[0]), mapContent(elementsOf(call, 0), dtype, options.fold))]
     },
   })
 

@@ -109,23 +109,28 @@ export function addDim(a: Dim, b: Dim): Dim {
 /** The product of dimensions: a number, a symbol where everything else is 1, or null. */
 export const product = (dims: readonly Dim[]): Dim => dims.reduce(mulDim, 1)
 
-/** The number of elements of a shape; null where unknown. */
-export const sizeOf = (shape: readonly Dim[] | null): Dim => (shape === null ? null : product(shape))
+/** a / b where b divides a, for a number b; a symbol only by 1. Throws where a known size is not a multiple of b. */
+export function divDim(a: Dim, b: number, where: string): Dim {
+  if (b === 1) return a
+  if (typeof a !== 'number') return null
+  if (a % b !== 0) throw malformed(where, `a dimension must be a multiple of ${b}`, a)
+  return a / b
+}
 
 /** Whether a value of this type may compute shapes: whole numbers, floats on the way to them, conditions as 0 and 1. */
 const carriesContent = (dtype: DType): boolean =>
   dtype === 'bool' || isFloat(dtype) || (isKnownDType(dtype) && /^u?int/.test(dtype))
 
-/** The elements of a small scalar or 1-D constant, as content. */
+/** The elements of a small constant in row-major order, as content; null where it is large or not of numbers. */
 export function contentOfTensor(t: Tensor): readonly number[] | null {
-  if (t.shape.length > 1 || elementCount(t.shape) > MAX_CONTENT || !carriesContent(t.dtype)) return null
-  return [...numbers(t)]
+  return elementCount(t.shape) > MAX_CONTENT || !carriesContent(t.dtype) ? null : [...numbers(t)]
 }
 
-/** Content worth keeping: of a scalar or 1-D value, small, with something known. */
+/** Content worth keeping: of a small value whose shape is known and agrees, with something known. */
 export function keepContent(shape: readonly Dim[] | null, content: readonly Dim[] | null): readonly Dim[] | null {
-  if (shape === null || content === null || shape.length > 1 || content.length > MAX_CONTENT) return null
-  return content.every((c) => c === null) ? null : content
+  if (content === null || !isStatic(shape) || content.length > MAX_CONTENT) return null
+  if (elementCount(shape) !== content.length || content.every((c) => c === null)) return null
+  return content
 }
 
 /** True where a number is an element that the type can hold exactly. */
@@ -139,12 +144,18 @@ export function fits(value: number, dtype: DType): boolean {
   return dtype.startsWith('int') && value >= -(2 ** (bits - 1)) && value < 2 ** (bits - 1)
 }
 
-/** Elements of a small scalar or 1-D input; null where unknown. Unknown elements are null. */
-export function contentOf(call: Pick<Call, 'inputs' | 'constant'>, input: number): readonly Dim[] | null {
+/** Elements of a small input of any known shape, row-major; null where unknown. Unknown elements are null. */
+export function elementsOf(call: Pick<Call, 'inputs' | 'constant'>, input: number): readonly Dim[] | null {
   const fact = call.inputs[input]
   if (fact?.content) return fact.content
   const t = call.constant(input)
   return t === null ? null : contentOfTensor(t)
+}
+
+/** Elements of a small scalar or 1-D input; null where unknown. Unknown elements are null. */
+export function contentOf(call: Pick<Call, 'inputs' | 'constant'>, input: number): readonly Dim[] | null {
+  const rank = shapeOf(call.inputs[input])?.length ?? call.constant(input)?.shape.length
+  return rank === undefined || rank > 1 ? null : elementsOf(call, input)
 }
 
 /** True where the node gives this input. */

@@ -1,0 +1,55 @@
+/** Activations: element-wise, or normalizing along an axis; none changes type or shape. */
+
+import { dtypeOf, type OpDef, shapeOf } from './def.js'
+import { def, exact, fact, like, map, unary } from './make.js'
+import { elementsOf, hasInput, scalarOf } from './shapes.js'
+
+/** Two inputs, the first of which gives the result its type and shape. */
+const prelu = def('PRelu', 1, {
+  inputs: ['X', 'slope'],
+  outputs: ['Y'],
+  quant: map(0),
+  infer: (call) => [like(call)],
+})
+
+/** Bounds are attributes up to opset 10, inputs since. */
+const clip = def('Clip', 1, {
+  inputs: ['input', 'min?', 'max?'],
+  outputs: ['output'],
+  attrs: { min: 'float', max: 'float' },
+  quant: map(0),
+  infer: (call) => {
+    const dtype = dtypeOf(call.inputs[0])
+    const low = hasInput(call, 1) ? scalarOf(call, 1) : Number.NEGATIVE_INFINITY
+    const high = hasInput(call, 2) ? scalarOf(call, 2) : Number.POSITIVE_INFINITY
+    const content = call.opset >= 11 && typeof low === 'number' && typeof high === 'number' ? elementsOf(call, 0) : null
+    const clamped = content?.map((x) =>
+      typeof x === 'number' ? exact(Math.min(Math.max(x, low as number), high as number), dtype) : null,
+    )
+    return [fact(dtype, shapeOf(call.inputs[0]), clamped ?? null)]
+  },
+})
+
+export const activation: readonly OpDef[] = [
+  unary('Relu', 1, { fold: (x) => Math.max(x, 0) }),
+  unary('LeakyRelu', 1, { attrs: { alpha: 'float' } }),
+  prelu,
+  unary('Elu', 1, { attrs: { alpha: 'float' } }),
+  unary('Selu', 1, { attrs: { alpha: 'float', gamma: 'float' } }),
+  unary('Celu', 12, { attrs: { alpha: 'float' } }),
+  unary('Sigmoid', 1),
+  unary('HardSigmoid', 1, { attrs: { alpha: 'float', beta: 'float' } }),
+  unary('HardSwish', 14),
+  unary('Tanh', 1),
+  unary('Softplus', 1),
+  unary('Softsign', 1),
+  unary('Gelu', 20, { attrs: { approximate: 'string' } }),
+  unary('Mish', 18),
+  unary('Swish', 24, { attrs: { alpha: 'float' } }),
+  clip,
+  unary('ThresholdedRelu', 10, { attrs: { alpha: 'float' } }),
+  unary('Shrink', 9, { attrs: { bias: 'float', lambd: 'float' } }),
+  unary('Softmax', 1, { attrs: { axis: 'int' } }),
+  unary('LogSoftmax', 1, { attrs: { axis: 'int' } }),
+  unary('Hardmax', 1, { attrs: { axis: 'int' } }),
+]
