@@ -3,7 +3,10 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 
-const root = process.env.PARE_DATA ?? join(import.meta.dirname, '../../shared/data')
+/** The folder of the checkout. */
+export const repositoryRoot = join(import.meta.dirname, '..')
+
+const root = process.env.PARE_DATA ?? join(repositoryRoot, '../shared/data')
 
 /** The path of a file or folder of the shared data, e.g. `models/gtcrn.onnx`; null where it is missing. */
 export function dataPath(path: string): string | null {
