@@ -17,11 +17,14 @@ export class PareError extends Error {
   override readonly name = 'PareError'
   /** Stable, upper-case, for programs: `MODEL_TRUNCATED`, `SAMPLE_SHAPE`, … */
   readonly code: string
+  /** The bare fact, without place, value and remedy. */
+  readonly what: string
   readonly detail: ErrorDetail
 
   constructor(code: string, what: string, detail: ErrorDetail) {
     super(format(what, detail), detail.cause === undefined ? undefined : { cause: detail.cause })
     this.code = code
+    this.what = what
     this.detail = detail
   }
 }

@@ -1,0 +1,63 @@
+/** Opens the engine in Node: the native runtime, or WebAssembly where that is not installed or asked for. */
+
+import { messageOf, PareError } from '../../util/errors.js'
+import type { Engine, EngineOptions } from '../engine.js'
+import { connect, type Link } from '../link.js'
+import { remoteEngine } from '../remote.js'
+import { physicalCores } from './cores.js'
+import { startWorker } from './port.js'
+import type { WorkerData } from './worker.js'
+
+const INSTALL = 'npm install pare --onnxruntime-node-install=skip'
+
+/**
+ * Opens an engine whose work runs in a worker thread. `cpu` (the default) is the native runtime, or WebAssembly with a
+ * warning where onnxruntime-node is not installed; `wasm` is always WebAssembly; any other device is one that the
+ * native runtime lists. An engine that is not closed does not keep the process alive.
+ *
+ * Cancelling: a call whose signal fires rejects at once with `ABORTED`. A run that has begun cannot be stopped inside
+ * the runtime; if the thread is not back after two seconds it is ended, its sessions reject with `ENGINE_LOST`, and
+ * the engine starts a new thread for the next `load`.
+ *
+ * Throws `ENGINE_MISSING` (no runtime), `ENGINE_DEVICE` (unknown device, or one that does not work here).
+ */
+export async function openEngine({
+  device = 'cpu',
+  threads = physicalCores(),
+  onWarning = () => {},
+}: EngineOptions = {}): Promise<Engine> {
+  if (!Number.isInteger(threads) || threads < 1) {
+    throw new PareError('ENGINE_THREADS', 'the number of threads must be a whole number above 0', {
+      value: threads,
+      remedy: 'Leave it out to use the physical cores.',
+    })
+  }
+  if (device === 'wasm') return webAssembly(threads)
+  const native: WorkerData = { runtime: 'native', providers: [device], threads }
+  let first: Link
+  try {
+    first = await connect(startWorker(native))
+  } catch (error) {
+    if (device !== 'cpu' || !(error instanceof PareError && error.code === 'ENGINE_MISSING')) throw error
+    const cause = messageOf(error.detail.cause).split('\n')[0]
+    onWarning(
+      `The native engine is not there (${cause}), so WebAssembly takes over: several times slower. To get it: ${INSTALL}`,
+    )
+    return webAssembly(threads)
+  }
+  const { backends } = first.facts
+  if (!backends.includes(device)) {
+    await first.close()
+    throw new PareError('ENGINE_DEVICE', 'the installed engine has no such device', {
+      value: device,
+      remedy: `It has ${[...backends, 'wasm'].join(', ')}.`,
+    })
+  }
+  return remoteEngine({ name: 'onnxruntime-node', device, start: () => connect(startWorker(native)) }, first)
+}
+
+async function webAssembly(threads: number): Promise<Engine> {
+  const data: WorkerData = { runtime: 'wasm', providers: ['wasm'], threads }
+  const start = () => connect(startWorker(data))
+  return remoteEngine({ name: 'onnxruntime-web', device: 'wasm', start }, await start())
+}

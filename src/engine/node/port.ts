@@ -1,0 +1,42 @@
+/** Starts the engine's worker thread in Node. */
+
+import { existsSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { Worker } from 'node:worker_threads'
+import { PareError } from '../../util/errors.js'
+import type { Port } from '../link.js'
+import type { WorkerData } from './worker.js'
+
+/** A script of this folder as built: beside this file in the package, in `dist` when this runs from sources. */
+export function builtScript(name: string): URL {
+  const fromSource = import.meta.url.endsWith('.ts')
+  const url = new URL(fromSource ? `../../../dist/engine/node/${name}` : name, import.meta.url)
+  if (fromSource && !existsSync(url)) {
+    throw new PareError('ENGINE_NOT_BUILT', 'the engine runs in a worker, and that is not built', {
+      where: fileURLToPath(url),
+      remedy: 'Run `npm run build` first.',
+    })
+  }
+  return url
+}
+
+export function startWorker(data: WorkerData): Port {
+  const worker = new Worker(builtScript('worker.js'), { workerData: data, name: 'pare engine' })
+  let ending = false
+  return {
+    post: (message, transfer) => worker.postMessage(message, transfer as ArrayBuffer[]),
+    onMessage: (handler) => worker.on('message', handler),
+    onFailure: (handler) => {
+      worker.on('error', handler)
+      worker.on('messageerror', handler)
+      worker.on('exit', (code) => {
+        if (!ending) handler(new Error(`the worker ended with code ${code}`))
+      })
+    },
+    hold: (alive) => (alive ? worker.ref() : worker.unref()),
+    async terminate() {
+      ending = true
+      await worker.terminate()
+    },
+  }
+}
