@@ -1,0 +1,198 @@
+/**
+ * Dynamic int8: weights are integers in the file, activations are put on a grid that each run measures itself, so
+ * no calibration is needed. MatMul and Gemm become DynamicQuantizeLinear → MatMulInteger → Cast → Mul (→ Add), all
+ * of the ONNX standard, which the engine fuses into one kernel; LSTM becomes its contrib form. Works in subgraphs.
+ */
+
+import { int, intAttr, stringAttr } from '../../ir/attrs.js'
+import { allNames, consumers, mapGraphs, withGraph } from '../../ir/graphs.js'
+import { floats, tensor } from '../../ir/tensor.js'
+import type { Graph, Model, Node, Tensor } from '../../ir/types.js'
+import { removeDead } from '../../passes/remove-dead.js'
+import type { Params, Transform, TransformEnv } from '../transform.js'
+import { freshNames, type Rewriter, rewriter, withOpset } from './rewrite.js'
+import { transposed } from './transpose.js'
+import { quantizeWeight } from './weights.js'
+
+const params = {
+  perChannel: { kind: 'flag', default: true, doc: 'one weight scale for each output channel' },
+  lstm: { kind: 'flag', default: true, doc: 'quantize LSTM too (a com.microsoft operator: not with portable)' },
+  minElements: { kind: 'number', default: 64, min: 0, max: 1e9, doc: 'leave smaller weights in float' },
+  exclude: { kind: 'names', default: [], doc: 'nodes that stay in float' },
+} as const
+
+type DynamicParams = Params<typeof params>
+
+export const quantizeDynamic: Transform<typeof params> = {
+  id: 'quantize/dynamic',
+  summary: 'int8 weights, activations quantized anew in each run',
+  params,
+  needsCalibration: false,
+  refuses(model, env) {
+    let found = false
+    mapGraphs(model.graph, (graph) => {
+      if (graph.nodes.some((n) => candidate(n, graph, env.portable !== true) !== null)) found = true
+      return graph
+    })
+    return found ? null : 'no MatMul, Gemm or LSTM with constant weights'
+  },
+  async apply(model, p, env) {
+    const fresh = freshNames(allNames(model.graph))
+    const graph = mapGraphs(model.graph, (g) => quantizeGraph(g, p, env, fresh))
+    if (graph === model.graph) return model
+    const next = withOpset(withGraph(model, graph), 'com.microsoft', 1)
+    return removeDead.run(next, env)
+  },
+}
+
+type Candidate =
+  | { readonly kind: 'matmul'; readonly weight: string; readonly transposeWeight: boolean; readonly bias?: string }
+  | { readonly kind: 'lstm' }
+
+function candidate(node: Node, graph: Graph, contrib: boolean): Candidate | null {
+  if (node.domain !== '') return null
+  const constant = (i: number): Tensor | undefined => {
+    const t = graph.constants.get(node.inputs[i] ?? '')
+    return t?.dtype === 'float32' ? t : undefined
+  }
+  if (node.op === 'MatMul' && constant(1)?.shape.length === 2 && !graph.constants.has(node.inputs[0]!)) {
+    return { kind: 'matmul', weight: node.inputs[1]!, transposeWeight: false }
+  }
+  if (node.op === 'Gemm' && constant(1) !== undefined && !graph.constants.has(node.inputs[0]!)) {
+    const plain = ['alpha', 'beta'].every((name) => {
+      const a = node.attrs[name]
+      return a === undefined || (a.type === 'float' && a.value === 1)
+    })
+    if (!plain || intAttr(node, 'transA', 0) !== 0) return null
+    const bias = node.inputs[2]
+    return {
+      kind: 'matmul',
+      weight: node.inputs[1]!,
+      transposeWeight: intAttr(node, 'transB', 0) === 1,
+      ...(bias && { bias }),
+    }
+  }
+  if (node.op === 'LSTM' && contrib && constant(1) !== undefined && constant(2) !== undefined) {
+    const gates = intAttr(node, 'layout', 0) === 0 && intAttr(node, 'input_forget', 0) === 0
+    return gates && stringAttr(node, 'direction', 'forward') !== 'reverse' ? { kind: 'lstm' } : null
+  }
+  return null
+}
+
+function quantizeGraph(graph: Graph, p: DynamicParams, env: TransformEnv, fresh: (hint: string) => string): Graph {
+  const excluded = new Set(p.exclude)
+  const found = graph.nodes.flatMap((node) => {
+    const c = excluded.has(node.name) ? null : candidate(node, graph, p.lstm && env.portable !== true)
+    const weights = c === null ? [] : c.kind === 'lstm' ? [node.inputs[1]!, node.inputs[2]!] : [c.weight]
+    const large = weights.every((w) => graph.constants.get(w)!.byteLength / 4 >= p.minElements)
+    return c !== null && large ? [{ node, c, weights }] : []
+  })
+  const chosen = withoutTiedInFloat(graph, found)
+  if (chosen.length === 0) return graph
+  const r = rewriter(graph, fresh)
+  const grids = new Map<string, readonly [string, string, string]>()
+  const weights = new Map<string, readonly [string, string]>()
+  for (const { node, c } of chosen) {
+    if (c.kind === 'lstm') replaceLstm(r, node, p)
+    else replaceMatMul(r, node, c, p, grids, weights)
+  }
+  return r.finish()
+}
+
+/** A weight that somebody else reads in float would be stored twice: leave it. */
+function withoutTiedInFloat<T extends { readonly node: Node; readonly weights: readonly string[] }>(
+  graph: Graph,
+  found: readonly T[],
+): readonly T[] {
+  const users = consumers(graph)
+  const nodes = new Set(found.map((f) => f.node))
+  const shared = (w: string): boolean => graph.outputs.includes(w) || users.get(w)!.some((n) => !nodes.has(n))
+  const kept = found.filter((f) => !f.weights.some(shared))
+  return kept.length === found.length ? kept : withoutTiedInFloat(graph, kept)
+}
+
+function replaceMatMul(
+  r: Rewriter,
+  node: Node,
+  c: Extract<Candidate, { kind: 'matmul' }>,
+  p: DynamicParams,
+  grids: Map<string, readonly [string, string, string]>,
+  weights: Map<string, readonly [string, string]>,
+): void {
+  const x = node.inputs[0]!
+  const out = node.outputs[0]!
+  const key = `${c.weight} ${c.transposeWeight}`
+  const [wq, ws] = weights.get(key) ?? writeWeight(r, c, p)
+  weights.set(key, [wq, ws])
+  const known = grids.get(x)
+  const [q, scale, zero] = known ?? ([r.fresh(`${x}_q`), r.fresh(`${x}_s`), r.fresh(`${x}_z`)] as const)
+  grids.set(x, [q, scale, zero])
+  const plain = { domain: '', attrs: {} }
+  const sum = r.fresh(`${out}_i`)
+  const real = r.fresh(`${out}_r`)
+  const both = r.fresh(`${out}_s`)
+  const last = c.bias === undefined ? out : r.fresh(`${out}_m`)
+  const nodes: Node[] = [
+    ...(known ? [] : [{ ...plain, name: '', op: 'DynamicQuantizeLinear', inputs: [x], outputs: [q, scale, zero] }]),
+    { ...plain, name: node.name, op: 'MatMulInteger', inputs: [q, wq, zero], outputs: [sum] },
+    { ...plain, name: '', op: 'Cast', inputs: [sum], outputs: [real], attrs: { to: int(1) } },
+    { ...plain, name: '', op: 'Mul', inputs: [scale, ws], outputs: [both] },
+    { ...plain, name: '', op: 'Mul', inputs: [real, both], outputs: [last] },
+    ...(c.bias === undefined ? [] : [{ ...plain, name: '', op: 'Add', inputs: [last, c.bias], outputs: [out] }]),
+  ]
+  r.replace(node, ...nodes)
+}
+
+/** MatMulInteger has no transposition: the weight is turned once, here. */
+function writeWeight(
+  r: Rewriter,
+  c: Extract<Candidate, { kind: 'matmul' }>,
+  p: DynamicParams,
+): readonly [string, string] {
+  const w = r.graph.constants.get(c.weight)!
+  const data = c.transposeWeight ? transposed(floats(w), w.shape[0]!, w.shape[1]!) : floats(w)
+  const shape = c.transposeWeight ? [w.shape[1]!, w.shape[0]!] : w.shape
+  const q = quantizeWeight(data, shape, p.perChannel ? 1 : null)
+  return [r.constant(q.values, `${c.weight}_q`), r.constant(q.scale, `${c.weight}_s`)]
+}
+
+/**
+ * LSTM → com.microsoft.DynamicQuantizeLSTM: W [directions, 4·hidden, input] and R [directions, 4·hidden, hidden]
+ * are stored transposed, as int8 with one scale a gate row.
+ */
+function replaceLstm(r: Rewriter, node: Node, p: DynamicParams): void {
+  const quantized = [1, 2].map((i) => {
+    const name = node.inputs[i]!
+    const w = r.graph.constants.get(name)!
+    const [directions, rows, columns] = w.shape as [number, number, number]
+    const data = new Float32Array(w.byteLength / 4)
+    const all = floats(w)
+    const size = rows * columns
+    for (let d = 0; d < directions; d++)
+      data.set(transposed(all.subarray(d * size, (d + 1) * size), rows, columns), d * size)
+    const perRow = p.perChannel ? rows : 1
+    const scales = new Float32Array(directions * perRow)
+    const values = new Int8Array(data.length)
+    for (let d = 0; d < directions; d++) {
+      const q = quantizeWeight(data.subarray(d * size, (d + 1) * size), [columns, rows], p.perChannel ? 1 : null)
+      values.set(new Int8Array(q.values.bytes().buffer as ArrayBuffer), d * size)
+      scales.set(floats(q.scale), d * perRow)
+    }
+    const shape = p.perChannel ? [directions, rows] : [directions]
+    return {
+      values: r.constant(tensor('int8', [directions, columns, rows], values), `${name}_q`),
+      scale: r.constant(tensor('float32', shape, scales), `${name}_s`),
+      zero: r.constant(tensor('int8', shape, new Int8Array(scales.length)), `${name}_z`),
+    }
+  })
+  const [w, rr] = quantized as [(typeof quantized)[number], (typeof quantized)[number]]
+  const rest = Array.from({ length: 5 }, (_, i) => node.inputs[i + 3] ?? '')
+  const { layout: _, ...attrs } = node.attrs
+  r.replace(node, {
+    ...node,
+    domain: 'com.microsoft',
+    op: 'DynamicQuantizeLSTM',
+    inputs: [node.inputs[0]!, w.values, rr.values, ...rest, w.scale, w.zero, rr.scale, rr.zero],
+    attrs,
+  })
+}

@@ -1,0 +1,125 @@
+/**
+ * Block weights for MatMul and Gemm as com.microsoft.MatMulNBits, which computes on packed 4- or 8-bit weights.
+ * accuracy_level 4 lets the engine use int8 products; without it 8 bits are unpacked on every run.
+ */
+
+import { int, intAttr } from '../../ir/attrs.js'
+import { allNames, consumers, mapGraphs, withGraph } from '../../ir/graphs.js'
+import { floats, tensor } from '../../ir/tensor.js'
+import type { Graph, Model, Node } from '../../ir/types.js'
+import { removeDead } from '../../passes/remove-dead.js'
+import type { Params, Transform } from '../transform.js'
+import { packNibbles, quantizeBlocks } from './blocks.js'
+import { freshNames, rewriter, withOpset } from './rewrite.js'
+import { transposed } from './transpose.js'
+
+const params = {
+  bits: { kind: 'choice', choices: ['4', '8'], default: '4', doc: 'bits a weight' },
+  block: { kind: 'choice', choices: ['16', '32', '64', '128'], default: '32', doc: 'weights that share a scale' },
+  minElements: { kind: 'number', default: 1024, min: 0, max: 1e9, doc: 'leave smaller weights alone' },
+  exclude: { kind: 'names', default: [], doc: 'nodes that stay as they are' },
+} as const
+
+type NBitsParams = Params<typeof params>
+
+export const quantizeNBits: Transform<typeof params> = {
+  id: 'quantize/nbits',
+  summary: '4- or 8-bit block weights for MatMul and Gemm (com.microsoft.MatMulNBits)',
+  params,
+  needsCalibration: false,
+  refuses(model, env) {
+    if (env.portable === true) return 'MatMulNBits is not an operator of the ONNX standard'
+    let found = false
+    mapGraphs(model.graph, (graph) => {
+      if (graph.nodes.some((n) => weightOf(n, graph) !== null)) found = true
+      return graph
+    })
+    return found ? null : 'no MatMul or Gemm with constant weights'
+  },
+  async apply(model: Model, p: NBitsParams, env) {
+    const fresh = freshNames(allNames(model.graph))
+    const graph = mapGraphs(model.graph, (g) => quantizeGraph(g, p, fresh))
+    return graph === model.graph ? model : removeDead.run(withOpset(withGraph(model, graph), 'com.microsoft', 1), env)
+  },
+}
+
+interface BlockWeight {
+  readonly name: string
+  readonly transposed: boolean
+  readonly bias?: string
+}
+
+function weightOf(node: Node, graph: Graph): BlockWeight | null {
+  const [x, name, bias] = node.inputs
+  if (node.domain !== '' || (node.op !== 'MatMul' && node.op !== 'Gemm')) return null
+  const w = graph.constants.get(name!)
+  if (w?.dtype !== 'float32' || w.shape.length !== 2 || graph.constants.has(x!)) return null
+  if (node.op === 'MatMul') return { name: name!, transposed: false }
+  const plain = ['alpha', 'beta'].every(
+    (a) => node.attrs[a] === undefined || (node.attrs[a].type === 'float' && node.attrs[a].value === 1),
+  )
+  if (!plain || intAttr(node, 'transA', 0) !== 0) return null
+  return { name: name!, transposed: intAttr(node, 'transB', 0) === 1, ...(bias && { bias }) }
+}
+
+function quantizeGraph(graph: Graph, p: NBitsParams, fresh: (hint: string) => string): Graph {
+  const excluded = new Set(p.exclude)
+  const users = consumers(graph)
+  const found = new Map(
+    graph.nodes.flatMap((node) => {
+      const w = excluded.has(node.name) ? null : weightOf(node, graph)
+      return w !== null && graph.constants.get(w.name)!.byteLength / 4 >= p.minElements ? [[node, w] as const] : []
+    }),
+  )
+  const r = rewriter(graph, fresh)
+  const written = new Map<string, readonly string[]>()
+  let changed = false
+  for (const [node, w] of found) {
+    const alone =
+      users.get(w.name)!.every((n) => found.get(n)?.transposed === w.transposed) && !graph.outputs.includes(w.name)
+    if (!alone) continue
+    changed = true
+    const original = graph.constants.get(w.name)!
+    const [depth, columns] = w.transposed
+      ? [original.shape[1]!, original.shape[0]!]
+      : [original.shape[0]!, original.shape[1]!]
+    const bits = Number(p.bits) as 4 | 8
+    const block = Number(p.block)
+    const constants = written.get(w.name) ?? write()
+    written.set(w.name, constants)
+    const out = node.outputs[0]!
+    const product = w.bias === undefined ? out : fresh(`${out}_m`)
+    const attrs = { K: int(depth), N: int(columns), bits: int(bits), block_size: int(block), accuracy_level: int(4) }
+    r.replace(
+      node,
+      {
+        name: node.name,
+        domain: 'com.microsoft',
+        op: 'MatMulNBits',
+        inputs: [node.inputs[0]!, ...constants],
+        outputs: [product],
+        attrs,
+      },
+      ...(w.bias === undefined
+        ? []
+        : [{ name: '', domain: '', op: 'Add', inputs: [product, w.bias], outputs: [out], attrs: {} }]),
+    )
+
+    /** B uint8 [N, blocks, block·bits/8], zero-padded at the end of a row; scales [N · blocks]. */
+    function write(): readonly string[] {
+      const data = w.transposed ? floats(original) : transposed(floats(original), depth, columns)
+      const blocks = quantizeBlocks(data, columns, depth, block, bits)
+      const padded = blocks.blocksPerRow * block
+      const half = 2 ** (bits - 1)
+      const unsigned = new Uint8Array(columns * padded).fill(half)
+      for (let n = 0; n < columns; n++)
+        for (let k = 0; k < depth; k++) unsigned[n * padded + k] = blocks.values[n * depth + k]! + half
+      const bytes = bits === 4 ? packNibbles(unsigned) : unsigned
+      return [
+        r.constant(tensor('uint8', [columns, blocks.blocksPerRow, (block * bits) / 8], bytes), `${w.name}_q`),
+        r.constant(tensor('float32', [columns * blocks.blocksPerRow], blocks.scales), `${w.name}_s`),
+      ]
+    }
+  }
+  return changed ? r.finish() : graph
+}

@@ -1,0 +1,114 @@
+/** A scratch pad for rewriting one graph: collects nodes and constants, gives fresh names, shares equal constants. */
+
+import type { Grid } from '../../grids/affine.js'
+import { int } from '../../ir/attrs.js'
+import { allNames, mapGraphs, renameReads, sortNodes } from '../../ir/graphs.js'
+import { elements, f32, tensor } from '../../ir/tensor.js'
+import type { Attr, Graph, Model, Node, Tensor } from '../../ir/types.js'
+import { PareError } from '../../util/errors.js'
+
+export interface Rewriter {
+  readonly graph: Graph
+  /** A name that no graph around or inside has. */
+  fresh(hint: string): string
+  constant(tensor: Tensor, hint: string): string
+  node(
+    op: string,
+    inputs: readonly string[],
+    output: string,
+    attrs?: Readonly<Record<string, Attr>>,
+    domain?: string,
+  ): string
+  /** Replaces a node of the original graph (by identity). */
+  replace(old: Node, ...nodes: readonly Node[]): void
+  /** Lets everything that reads `from` (in this graph and the graphs inside it) read `to`. */
+  rename(from: string, to: string): void
+  /** The new graph, sorted; constants that nothing reads any more are dropped by `remove-dead`. */
+  finish(): Graph
+}
+
+/** A source of names that nothing in `taken` has. One source serves all graphs of a model, so that no name shadows another. */
+export function freshNames(taken: Set<string>): (hint: string) => string {
+  const names = new Set(taken)
+  return (hint) => {
+    let name = hint
+    for (let i = 1; names.has(name); i++) name = `${hint}_${i}`
+    names.add(name)
+    return name
+  }
+}
+
+export function rewriter(graph: Graph, fresh: (hint: string) => string = freshNames(allNames(graph))): Rewriter {
+  const constants = new Map(graph.constants)
+  const shared = new Map<string, string>()
+  const added: Node[] = []
+  const replaced = new Map<Node, readonly Node[]>()
+  const renames = new Map<string, string>()
+
+  return {
+    graph,
+    fresh,
+    constant(t, hint) {
+      const key = t.byteLength <= 16 ? `${t.dtype}[${t.shape}]${elements(t).join()}` : undefined
+      const known = key === undefined ? undefined : shared.get(key)
+      if (known !== undefined) return known
+      const name = fresh(hint)
+      constants.set(name, t)
+      if (key !== undefined) shared.set(key, name)
+      return name
+    },
+    node(op, inputs, output, attrs = {}, domain = '') {
+      added.push({ name: '', domain, op, inputs, outputs: [output], attrs })
+      return output
+    },
+    replace(old, ...nodes) {
+      replaced.set(old, nodes)
+    },
+    rename(from, to) {
+      renames.set(from, to)
+    },
+    finish() {
+      const kept = graph.nodes.flatMap((n) => replaced.get(n) ?? [n])
+      const nodes = [...(renames.size === 0 ? kept : kept.map((n) => renameReads(n, renames))), ...added]
+      const sorted = sortNodes(nodes)
+      if (sorted === null) {
+        throw new PareError('REWRITE_CYCLE', 'the rewritten graph has a cycle', {
+          where: graph.name,
+          remedy: 'This is a defect of pare: please report it with the model.',
+        })
+      }
+      return { ...graph, nodes: sorted, constants }
+    },
+  }
+}
+
+/** Scale and zero point as inputs of Q and DQ; a zero point of uint8 0 is the default and left out. */
+export function gridInputs(r: Rewriter, g: Grid): readonly string[] {
+  const scale = r.constant(f32([], [g.scale]), 's')
+  if (g.dtype === 'uint8' && g.zeroPoint === 0) return [scale]
+  const zero =
+    g.dtype === 'uint8'
+      ? tensor('uint8', [], Uint8Array.of(g.zeroPoint))
+      : tensor('int8', [], Int8Array.of(g.zeroPoint))
+  return [scale, r.constant(zero, 'z')]
+}
+
+export const axisAttr = (axis: number | null): Readonly<Record<string, Attr>> =>
+  axis === null ? {} : { axis: int(axis) }
+
+/** The same node with one input exchanged. */
+export const withInput = (node: Node, index: number, name: string): Node => ({
+  ...node,
+  inputs: node.inputs.map((old, i) => (i === index ? name : old)),
+})
+
+/** The model with the domain among its opsets where some node of the main graph or its subgraphs uses it. */
+export function withOpset(model: Model, domain: string, version: number): Model {
+  if (model.opsets.has(domain)) return model
+  let used = false
+  mapGraphs(model.graph, (graph) => {
+    if (graph.nodes.some((n) => n.domain === domain)) used = true
+    return graph
+  })
+  return used ? { ...model, opsets: new Map([...model.opsets, [domain, version]]) } : model
+}

@@ -1,0 +1,269 @@
+/**
+ * Static int8: activations and weights on integer grids, written as QuantizeLinear/DequantizeLinear pairs placed so
+ * that ONNX Runtime fuses each unit into one integer kernel (QLinearConv and its kin).
+ *
+ * A value that an integer kernel makes is renamed, quantized and dequantized under its old name, so that everything
+ * that reads it, a graph output or a subgraph included, reads the grid's values and the kernel's only consumer is
+ * its QuantizeLinear. A value made in float is quantized beside: float readers keep the exact one.
+ */
+
+import { affineGrid, type Grid } from '../../grids/affine.js'
+import { RANGE_METHODS, type RangeMethod, rangeOf } from '../../grids/ranges.js'
+import { consumers, producers, withGraph } from '../../ir/graphs.js'
+import { elements, floats, tensor } from '../../ir/tensor.js'
+import type { Graph, Model, Node } from '../../ir/types.js'
+import { removeDead } from '../../passes/remove-dead.js'
+import { PareError } from '../../util/errors.js'
+import type { Calibration, Params, Transform } from '../transform.js'
+import { axisAttr, gridInputs, type Rewriter, rewriter, withInput } from './rewrite.js'
+import { saturatingUnits } from './saturation.js'
+import { findUnits, type Grids, isMove, type Unit } from './units.js'
+import { FULL, type QuantizedWeight, REDUCED, unitWeight } from './weights.js'
+
+const params = {
+  range: {
+    kind: 'choice',
+    choices: RANGE_METHODS,
+    default: 'min-max',
+    doc: 'how the range of each activation is chosen',
+  },
+  perChannel: { kind: 'flag', default: true, doc: 'one weight scale for each output channel' },
+  activations: {
+    kind: 'choice',
+    choices: ['uint8', 'int8'],
+    default: 'uint8',
+    doc: 'integer type of activations: uint8 is fast on x86, int8 on ARM',
+  },
+  symmetric: {
+    kind: 'flag',
+    default: false,
+    doc: 'activation grids symmetric around zero, where values have both signs',
+  },
+  depthwise: { kind: 'flag', default: true, doc: 'quantize depthwise convolutions too' },
+  matmul: { kind: 'flag', default: true, doc: 'quantize MatMul and Gemm statically (dynamic int8 is the alternative)' },
+  maps: { kind: 'flag', default: true, doc: 'keep Add, Mul, Concat and the like between quantized layers in integers' },
+  exclude: { kind: 'names', default: [], doc: 'nodes that stay in float' },
+} as const
+
+export type StaticParams = Params<typeof params>
+
+export const quantizeStatic: Transform<typeof params> = {
+  id: 'quantize/static',
+  summary: 'int8 weights and activations on grids fixed by calibration',
+  params,
+  needsCalibration: true,
+  refuses: (model) =>
+    findUnits(model.graph).some((u) => u.weight !== undefined) ? null : 'no Conv, MatMul or Gemm with constant weights',
+  async apply(model, p, env) {
+    const calibration = env.calibration
+    if (calibration === undefined) {
+      throw new PareError('CALIBRATION_MISSING', 'static quantization needs samples', {
+        remedy: 'Give --data, or use a dynamic or store recipe.',
+      })
+    }
+    const units = selectUnits(model.graph, p, calibration)
+    if (units.length === 0) return model
+    const grids = chooseGrids(model.graph, units, p, calibration)
+    const reduced =
+      p.activations === 'uint8'
+        ? await saturatingUnits(model, units, grids, p.perChannel, calibration, env)
+        : new Set<string>()
+    return removeDead.run(withGraph(model, emit(model.graph, units, grids, p, reduced)), env)
+  },
+}
+
+/** The units that the parameters allow, in graph order. */
+export function selectUnits(graph: Graph, p: StaticParams, calibration: Calibration): readonly Unit[] {
+  const excluded = new Set(p.exclude)
+  const known = (name: string): boolean => calibration.histograms.has(name)
+  const allowed = findUnits(graph).filter((u) => {
+    if (excluded.has(u.node.name) || !u.data.every((n) => known(n) || graph.constants.has(n)) || !known(u.output))
+      return false
+    if (u.kind === 'depthwise') return p.depthwise
+    if (u.kind === 'matmul' || u.kind === 'gemm') return p.matmul
+    return u.kind === 'map' ? p.maps : true
+  })
+  const weighted = allowed.filter((u) => u.kind !== 'map')
+  const sharing = tiedInFloat(graph, weighted)
+  const chosen = new Set(weighted.filter((u) => !sharing.has(u.weight!)))
+  addMaps(graph, allowed, chosen)
+  return allowed.filter((u) => chosen.has(u))
+}
+
+/** Weights that some reader needs in float too, or along another axis: quantizing them would store them twice. */
+function tiedInFloat(graph: Graph, units: readonly Unit[]): ReadonlySet<string> {
+  const users = consumers(graph)
+  const byNode = new Map(units.map((u) => [u.node, u]))
+  const tied = new Set<string>()
+  for (const unit of units) {
+    const agrees = users
+      .get(unit.weight!)!
+      .every((n) => byNode.get(n)?.weight === unit.weight && byNode.get(n)?.axis === unit.axis)
+    if (!agrees || graph.outputs.includes(unit.weight!)) tied.add(unit.weight!)
+  }
+  return tied
+}
+
+/** A map joins where all that enters is on a grid already: otherwise the conversions cost more than it saves. */
+function addMaps(graph: Graph, allowed: readonly Unit[], chosen: Set<Unit>): void {
+  const made = producers(graph)
+  const onGrid = new Set([...chosen].map((u) => u.output))
+  const isOnGrid = (name: string): boolean => {
+    for (let at = name; ; ) {
+      if (onGrid.has(at)) return true
+      const node = made.get(at)
+      if (node === undefined || !isMove(node)) return false
+      at = node.inputs[0]!
+    }
+  }
+  for (const unit of allowed) {
+    if (unit.kind !== 'map') continue
+    if (
+      unit.data.every((name) => graph.constants.has(name) || isOnGrid(name)) &&
+      unit.data.some((name) => !graph.constants.has(name))
+    ) {
+      chosen.add(unit)
+      onGrid.add(unit.output)
+    }
+  }
+}
+
+/** A value that a move hands through takes the grid of what enters the move. */
+export function chooseGrids(graph: Graph, units: readonly Unit[], p: StaticParams, calibration: Calibration): Grids {
+  const made = producers(graph)
+  const needed = new Set<string>()
+  for (const u of units) {
+    for (const name of u.data) if (!graph.constants.has(name)) needed.add(name)
+    if (u.kind !== 'matmul' && u.kind !== 'gemm') needed.add(u.output)
+  }
+  const grids = new Map<string, Grid>()
+  const gridOf = (name: string): Grid => {
+    const known = grids.get(name)
+    if (known) return known
+    const node = made.get(name)
+    const source = node !== undefined && isMove(node) ? node.inputs[0]! : undefined
+    const grid = source !== undefined && needed.has(source) ? gridOf(source) : fitGrid(name, p, calibration)
+    grids.set(name, grid)
+    return grid
+  }
+  for (const name of needed) gridOf(name)
+  return grids
+}
+
+function fitGrid(name: string, p: StaticParams, calibration: Calibration): Grid {
+  const histogram = calibration.histograms.get(name)!
+  // After Relu only a grid that starts at zero lets the engine drop the Relu and keep the integer kernel.
+  const options = { dtype: p.activations, symmetric: p.symmetric && histogram.min < 0 }
+  return affineGrid(...rangeOf(histogram, p.range as RangeMethod, options), options)
+}
+
+function emit(
+  graph: Graph,
+  units: readonly Unit[],
+  grids: Grids,
+  p: StaticParams,
+  reduced: ReadonlySet<string>,
+): Graph {
+  const r = rewriter(graph)
+  const made = producers(graph)
+  const byInteger = new Set(units.filter((u) => u.kind !== 'matmul' && u.kind !== 'gemm').map((u) => u.output))
+  const rename = new Map<string, string>()
+  const dequantized = new Map<string, string>()
+
+  for (const [name, grid] of grids) {
+    const node = made.get(name)
+    const moved = node !== undefined && isMove(node) && grids.has(node.inputs[0]!)
+    const inputs = gridInputs(r, grid)
+    const q = r.fresh(`${name}_q`)
+    if (byInteger.has(name) || moved) {
+      const raw = r.fresh(`${name}_f`)
+      rename.set(name, raw)
+      r.node('QuantizeLinear', [raw, ...inputs], q)
+      r.node('DequantizeLinear', [q, ...inputs], name)
+      dequantized.set(name, name)
+    } else {
+      r.node('QuantizeLinear', [name, ...inputs], q)
+      dequantized.set(name, r.node('DequantizeLinear', [q, ...inputs], r.fresh(`${name}_d`)))
+    }
+  }
+
+  const weights = weightWriter(r, graph, p, reduced, grids)
+  const unitOf = new Map(units.map((u) => [u.node, u]))
+  for (const node of graph.nodes) {
+    const unit = unitOf.get(node)
+    let next: Node = node
+    if (unit !== undefined) {
+      const inputs = node.inputs.map((name) => dequantized.get(name) ?? name)
+      next = { ...node, inputs: unit.weight === undefined ? mapConstants(r, graph, inputs, p) : weights(unit, inputs) }
+    } else if (isMove(node) && grids.has(node.inputs[0]!) && grids.has(node.outputs[0]!)) {
+      next = withInput(node, 0, dequantized.get(node.inputs[0]!)!)
+    }
+    if (next.outputs.some((o) => rename.has(o)))
+      next = { ...next, outputs: next.outputs.map((o) => rename.get(o) ?? o) }
+    if (next !== node) r.replace(node, next)
+  }
+  return r.finish()
+}
+
+/** Constants that enter an integer map get a grid of their own. */
+function mapConstants(r: Rewriter, graph: Graph, inputs: readonly string[], p: StaticParams): readonly string[] {
+  return inputs.map((name) => {
+    const constant = graph.constants.get(name)
+    if (constant === undefined) return name
+    const values = floats(constant)
+    const grid = affineGrid(Math.min(...values), Math.max(...values), { dtype: p.activations })
+    const q = values.map((v) => Math.min(grid.qmax, Math.max(grid.qmin, Math.round(v / grid.scale) + grid.zeroPoint)))
+    const stored =
+      p.activations === 'uint8'
+        ? tensor('uint8', constant.shape, Uint8Array.from(q))
+        : tensor('int8', constant.shape, Int8Array.from(q))
+    return r.node('DequantizeLinear', [r.constant(stored, `${name}_q`), ...gridInputs(r, grid)], r.fresh(`${name}_d`))
+  })
+}
+
+/** Writes weight and bias of units; equal ones (tied weights) once. */
+function weightWriter(r: Rewriter, graph: Graph, p: StaticParams, reduced: ReadonlySet<string>, grids: Grids) {
+  const written = new Map<string, { readonly name: string; readonly q: QuantizedWeight }>()
+  const biases = new Map<string, string>()
+
+  return (unit: Unit, inputs: readonly string[]): readonly string[] => {
+    const grid = grids.get(unit.data[0]!)!
+    const weight = written.get(unit.weight!) ?? writeWeight(unit, grid)
+    written.set(unit.weight!, weight)
+    const withWeight = inputs.map((name, i) => (i === 1 ? weight.name : name))
+    if (unit.bias === undefined) return withWeight
+    const key = `${unit.bias} ${unit.weight} ${grid.scale}`
+    const bias = biases.get(key) ?? writeBias(unit.bias, grid, weight)
+    biases.set(key, bias)
+    return withWeight.map((name, i) => (i === 2 ? bias : name))
+  }
+
+  function writeWeight(unit: Unit, grid: Grid) {
+    const original = graph.constants.get(unit.weight!)!
+    const bias = unit.bias === undefined ? undefined : floats(graph.constants.get(unit.bias)!)
+    const q = unitWeight(unit, graph, p.perChannel, reduced.has(unit.node.name) ? REDUCED : FULL, bias, grid.scale)
+    const name = r.fresh(`${unit.weight}_d`)
+    const values = r.constant(
+      { ...q.values, ...(original.doc !== undefined && { doc: original.doc }) },
+      `${unit.weight}_q`,
+    )
+    r.node('DequantizeLinear', [values, r.constant(q.scale, `${unit.weight}_s`)], name, axisAttr(q.axis))
+    return { name, q }
+  }
+
+  /** int32 with zero point 0 and scale s_x · s_w: the scale of the integer sums it is added to. */
+  function writeBias(name: string, grid: Grid, weight: { readonly q: QuantizedWeight }): string {
+    const values = floats(graph.constants.get(name)!)
+    const ws = elements(weight.q.scale) as Float32Array
+    const scales = Float32Array.from(ws, (s) => s * grid.scale)
+    const q = Int32Array.from(values, (v, c) => Math.round(v / scales[ws.length === 1 ? 0 : c]!))
+    const perChannel = ws.length > 1 || weight.q.axis !== null
+    const scale = r.constant(tensor('float32', perChannel ? [scales.length] : [], scales), `${name}_s`)
+    return r.node(
+      'DequantizeLinear',
+      [r.constant(tensor('int32', [q.length], q), `${name}_q`), scale],
+      r.fresh(`${name}_d`),
+      axisAttr(perChannel ? 0 : null),
+    )
+  }
+}

@@ -1,0 +1,102 @@
+/** Quantizing weights: symmetric integers with one scale for the tensor, or one for each index along an axis. */
+
+import { clamp, roundEven } from '../../grids/affine.js'
+import { elementCount, f32, floats, tensor } from '../../ir/tensor.js'
+import type { Graph, Tensor } from '../../ir/types.js'
+import type { Unit } from './units.js'
+
+export interface QuantizedWeight {
+  /** int8, the shape of the original. */
+  readonly values: Tensor
+  /** float32: a scalar, or one element an index along `axis`. */
+  readonly scale: Tensor
+  readonly axis: number | null
+}
+
+/**
+ * real ≈ q · scale with q in [−limit, limit], where scale = max|real| / limit for each channel.
+ * `floors` raises single scales (the overflow rule for a bias needs that).
+ */
+export function quantizeWeight(
+  data: Float32Array,
+  shape: readonly number[],
+  axis: number | null,
+  limit = 127,
+  floors?: readonly number[],
+): QuantizedWeight {
+  const { channels, channelOf } = channelsAlong(shape, axis)
+  const peak = new Float64Array(channels)
+  forEachChannel(data, channelOf, (v, c) => {
+    const a = Math.abs(v)
+    if (a > peak[c]!) peak[c] = a
+  })
+  const scale = Float32Array.from(peak, (p, c) => {
+    const s = Math.fround(Math.max(p / limit, floors?.[c] ?? 0))
+    return s > 0 && Number.isFinite(s) ? s : 1
+  })
+  const values = new Int8Array(data.length)
+  let i = 0
+  forEachChannel(data, channelOf, (v, c) => {
+    values[i++] = clamp(roundEven(v / scale[c]!), -limit, limit)
+  })
+  return { values: tensor('int8', shape, values), scale: f32(axis === null ? [] : [channels], scale), axis }
+}
+
+interface Channels {
+  readonly channels: number
+  /** Elements that follow each other in one channel. */
+  readonly channelOf: { readonly run: number; readonly count: number }
+}
+
+function channelsAlong(shape: readonly number[], axis: number | null): Channels {
+  if (axis === null) return { channels: 1, channelOf: { run: Math.max(1, elementCount(shape)), count: 1 } }
+  return { channels: shape[axis]!, channelOf: { run: elementCount(shape.slice(axis + 1)), count: shape[axis]! } }
+}
+
+function forEachChannel(
+  data: Float32Array,
+  { run, count }: Channels['channelOf'],
+  visit: (value: number, channel: number) => void,
+): void {
+  if (run === 0) return
+  let channel = 0
+  for (let start = 0; start < data.length; start += run) {
+    for (let i = start; i < start + run; i++) visit(data[i]!, channel)
+    channel = channel + 1 === count ? 0 : channel + 1
+  }
+}
+
+/** Mean squared error of the reconstruction. */
+export function weightError(data: Float32Array, shape: readonly number[], q: QuantizedWeight): number {
+  const { channelOf } = channelsAlong(shape, q.axis)
+  const values = q.values.bytes()
+  const scale = new Float32Array(q.scale.bytes().slice().buffer)
+  let sum = 0
+  let i = 0
+  forEachChannel(data, channelOf, (v, c) => {
+    const signed = (values[i++]! << 24) >> 24
+    sum += (v - signed * scale[c]!) ** 2
+  })
+  return sum / Math.max(1, data.length)
+}
+
+/** Largest weight integer: 127, or 64 where pairs of products must fit into 16 bits (255 · 64 · 2 < 2¹⁵). */
+export const FULL = 127
+export const REDUCED = 64
+const INT32_MAX = 2 ** 31 - 1
+
+/** A unit's weight as integers. Scales are raised where the bias would overflow 32 bits. */
+export function unitWeight(
+  unit: Unit,
+  graph: Graph,
+  perChannel: boolean,
+  limit: number,
+  bias: Float32Array | undefined,
+  inputScale: number,
+): QuantizedWeight {
+  const w = graph.constants.get(unit.weight!)!
+  const axis = perChannel ? unit.axis! : null
+  const need = bias === undefined ? undefined : Array.from(bias, (b) => Math.abs(b) / inputScale / INT32_MAX)
+  const floors = need === undefined || axis !== null ? need : [Math.max(...need)]
+  return quantizeWeight(floats(w), w.shape, axis, limit, floors)
+}

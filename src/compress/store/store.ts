@@ -1,0 +1,157 @@
+/**
+ * Storage-only compression: a weight is kept as int8, int4 or float16 and expanded by Cast (→ Mul by its scale), ops
+ * that the engine folds away when it loads the model. The file shrinks, the speed stays that of float32, and every
+ * op profits: Conv, LSTM, GRU, Gather, ConvTranspose, weights in subgraphs. (A DequantizeLinear would not be folded.)
+ */
+
+import { int } from '../../ir/attrs.js'
+import { allNames, consumers, mapGraphs, withGraph } from '../../ir/graphs.js'
+import {
+  elementCount,
+  elements,
+  floats,
+  floatToHalf,
+  halfToFloat,
+  i64,
+  tensor,
+  tensorOfBytes,
+} from '../../ir/tensor.js'
+import type { Graph, Model, Tensor } from '../../ir/types.js'
+import { removeDead } from '../../passes/remove-dead.js'
+import { packNibbles, quantizeBlocks } from '../quantize/blocks.js'
+import { freshNames, type Rewriter, rewriter } from '../quantize/rewrite.js'
+import { type QuantizedWeight, quantizeWeight, weightError } from '../quantize/weights.js'
+import type { Params, Transform } from '../transform.js'
+
+const params = {
+  minElements: {
+    kind: 'number',
+    default: 128,
+    min: 1,
+    max: 1e9,
+    doc: 'leave smaller constants alone: the ops that expand them would cost more',
+  },
+  exclude: { kind: 'names', default: [], doc: 'nodes whose constants stay in float32' },
+} as const
+
+type StoreParams = Params<typeof params>
+
+export const storeInt8 = storeTransform(
+  'store/int8',
+  'weights stored as int8 with a scale a channel, computed in float32',
+  expandInt8,
+)
+export const storeInt4 = storeTransform(
+  'store/int4',
+  'weights stored as int4 in blocks of 32, computed in float32',
+  expandInt4,
+)
+export const storeF16 = storeTransform('store/f16', 'weights stored as float16, computed in float32', expandF16)
+
+/** Adds the nodes that expand a constant; the name of the float32 value, or null where nothing is gained. */
+type Expand = (r: Rewriter, name: string, t: Tensor) => string | null
+
+function storeTransform(id: string, summary: string, expand: Expand): Transform<typeof params> {
+  return {
+    id,
+    summary,
+    params,
+    needsCalibration: false,
+    refuses(model) {
+      let found = false
+      mapGraphs(model.graph, (graph) => {
+        if (storable(graph, { minElements: params.minElements.default, exclude: [] }).length > 0) found = true
+        return graph
+      })
+      return found ? null : 'no float32 constants large enough'
+    },
+    async apply(model: Model, p: StoreParams, env) {
+      const fresh = freshNames(allNames(model.graph))
+      const graph = mapGraphs(model.graph, (g) => storeGraph(g, p, fresh, expand))
+      return graph === model.graph ? model : removeDead.run(withGraph(model, graph), env)
+    },
+  }
+}
+
+/** Large float32 constants that nodes read and that no output or input of the graph names. */
+function storable(graph: Graph, p: StoreParams): readonly (readonly [string, Tensor])[] {
+  const excluded = new Set(p.exclude)
+  const users = consumers(graph)
+  const fixed = new Set([...graph.outputs, ...graph.inputs])
+  return [...graph.constants].filter(([name, t]) => {
+    if (t.dtype !== 'float32' || elementCount(t.shape) < p.minElements || fixed.has(name)) return false
+    const readers = users.get(name) ?? []
+    return readers.length > 0 && !readers.some((n) => excluded.has(n.name)) && floats(t).every(Number.isFinite)
+  })
+}
+
+function storeGraph(graph: Graph, p: StoreParams, fresh: (hint: string) => string, expand: Expand): Graph {
+  const r = rewriter(graph, fresh)
+  let changed = false
+  for (const [name, t] of storable(graph, p)) {
+    const expanded = expand(r, name, t)
+    if (expanded === null) continue
+    r.rename(name, expanded)
+    changed = true
+  }
+  return changed ? r.finish() : graph
+}
+
+const toFloat = { to: int(1) }
+
+function expandF16(r: Rewriter, name: string, t: Tensor): string | null {
+  const half = Uint16Array.from(floats(t), floatToHalf)
+  // A weight beyond 65504 would become infinite: keep it.
+  if (half.some((h) => (h & 0x7c00) === 0x7c00)) return null
+  return r.node('Cast', [r.constant(tensor('float16', t.shape, half), `${name}_h`)], r.fresh(`${name}_f`), toFloat)
+}
+
+/** Scales along the axis that loses least; `weight = Cast(q) · scale`, the scale shaped to broadcast. */
+function expandInt8(r: Rewriter, name: string, t: Tensor): string | null {
+  const q = bestAxis(floats(t), t.shape)
+  const shape = q.axis === null ? [] : t.shape.map((d, i) => (i === q.axis ? d : 1)).slice(q.axis)
+  const real = r.node('Cast', [r.constant(q.values, `${name}_q`)], r.fresh(`${name}_c`), toFloat)
+  const scale = r.constant(tensor('float32', shape, elements(q.scale)), `${name}_s`)
+  return r.node('Mul', [real, scale], r.fresh(`${name}_f`))
+}
+
+/** Fewest elements for each scale: below that the scales outweigh what they save. */
+const ELEMENTS_PER_SCALE = 8
+
+function bestAxis(data: Float32Array, shape: readonly number[]): QuantizedWeight {
+  const axes = [null, ...shape.keys()].filter(
+    (a) => a === null || (shape[a]! > 1 && data.length / shape[a]! >= ELEMENTS_PER_SCALE),
+  )
+  const tried = axes.map((axis) => {
+    const q = quantizeWeight(data, shape, axis)
+    return { q, error: weightError(data, shape, q) }
+  })
+  return tried.reduce((a, b) => (b.error < a.error ? b : a)).q
+}
+
+const BLOCK = 32
+
+/** int4 in blocks along the rows [first dimension, rest] with float16 scales, padded to whole blocks. */
+function expandInt4(r: Rewriter, name: string, t: Tensor): string | null {
+  const rows = t.shape.length < 2 ? 1 : t.shape[0]!
+  const depth = elementCount(t.shape) / rows
+  const block = Math.min(BLOCK, depth)
+  const data = floats(t)
+  const blocks = quantizeBlocks(data, rows, depth, block, 4, (s) => halfToFloat(floatToHalf(s)))
+  const padded = blocks.blocksPerRow * block
+  const values = new Int8Array(rows * padded)
+  for (let i = 0; i < rows; i++) values.set(blocks.values.subarray(i * depth, (i + 1) * depth), i * padded)
+  const q = r.constant(tensorOfBytes('int4', [rows, blocks.blocksPerRow, block], packNibbles(values)), `${name}_q`)
+  const scales = r.constant(
+    tensor('float16', [rows, blocks.blocksPerRow, 1], Uint16Array.from(blocks.scales, floatToHalf)),
+    `${name}_s`,
+  )
+  const real = r.node('Cast', [q], r.fresh(`${name}_c`), toFloat)
+  const scale = r.node('Cast', [scales], r.fresh(`${name}_h`), toFloat)
+  const scaled = r.node('Mul', [real, scale], r.fresh(`${name}_m`))
+  if (padded === depth)
+    return r.node('Reshape', [scaled, r.constant(i64([t.shape.length], t.shape), 'shape')], r.fresh(`${name}_f`))
+  const flat = r.node('Reshape', [scaled, r.constant(i64([2], [rows, padded]), 'shape')], r.fresh(`${name}_p`))
+  const cut = r.node('Slice', [flat, ...[0, depth, 1].map((v) => r.constant(i64([1], [v]), 'i'))], r.fresh(`${name}_k`))
+  return r.node('Reshape', [cut, r.constant(i64([t.shape.length], t.shape), 'shape')], r.fresh(`${name}_f`))
+}

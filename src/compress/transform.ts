@@ -1,0 +1,101 @@
+/**
+ * A transform makes a model smaller or faster and may change its outputs a little (a pass may not). Its parameters
+ * are declared once: validation, command-line flags, documentation and the search space all come from there.
+ */
+
+import type { Feeds } from '../engine/engine.js'
+import type { Histogram } from '../grids/histogram.js'
+import type { Model } from '../ir/types.js'
+import type { Env } from '../passes/pass.js'
+import { PareError } from '../util/errors.js'
+
+export type ParamSpec =
+  | { readonly kind: 'flag'; readonly default: boolean; readonly doc: string }
+  | { readonly kind: 'choice'; readonly choices: readonly string[]; readonly default: string; readonly doc: string }
+  | {
+      readonly kind: 'number'
+      readonly default: number
+      readonly min: number
+      readonly max: number
+      readonly doc: string
+    }
+  /** Names of nodes. */
+  | { readonly kind: 'names'; readonly default: readonly string[]; readonly doc: string }
+
+export type ParamSpecs = Readonly<Record<string, ParamSpec>>
+
+type ParamValue<P extends ParamSpec> = P extends { kind: 'flag' }
+  ? boolean
+  : P extends { kind: 'choice'; choices: readonly (infer C)[] }
+    ? C
+    : P extends { kind: 'number' }
+      ? number
+      : readonly string[]
+
+export type Params<S extends ParamSpecs> = { readonly [K in keyof S]: ParamValue<S[K]> }
+
+/** What was seen of a model's values on the calibration samples. */
+export interface Calibration {
+  /** Number of samples seen. */
+  readonly samples: number
+  readonly histograms: ReadonlyMap<string, Histogram>
+  /** The first few samples themselves, for checks that need real values side by side. */
+  readonly feeds: readonly Feeds[]
+}
+
+export interface TransformEnv extends Env {
+  /** Absent where there are no samples: transforms that need it refuse. */
+  readonly calibration?: Calibration
+  /** Keep to operators of the ONNX standard. */
+  readonly portable?: boolean
+}
+
+export interface Transform<S extends ParamSpecs = ParamSpecs> {
+  /** `quantize/static` */
+  readonly id: string
+  /** One sentence for help and reports. */
+  readonly summary: string
+  readonly params: S
+  readonly needsCalibration: boolean
+  /** Why the transform has nothing to do on this model, or null. */
+  refuses(model: Model, env: Pick<TransformEnv, 'portable'>): string | null
+  apply(model: Model, params: Params<S>, env: TransformEnv): Promise<Model>
+}
+
+/** Fills in defaults and checks every value. */
+export function checkParams<S extends ParamSpecs>(
+  transform: Transform<S>,
+  given: Readonly<Record<string, unknown>>,
+): Params<S> {
+  const fail = (name: string, what: string, value: unknown, remedy: string): never => {
+    throw new PareError('PARAM_INVALID', what, { where: `${transform.id}: ${name}`, value, remedy })
+  }
+  for (const name of Object.keys(given)) {
+    if (!Object.hasOwn(transform.params, name)) {
+      fail(name, 'there is no such parameter', given[name], `It takes: ${Object.keys(transform.params).join(', ')}.`)
+    }
+  }
+  const entries = Object.entries(transform.params).map(([name, spec]) => {
+    const value = given[name] ?? spec.default
+    switch (spec.kind) {
+      case 'flag':
+        if (typeof value !== 'boolean') fail(name, 'a flag is true or false', value, 'Give true or false.')
+        break
+      case 'choice':
+        if (!spec.choices.includes(value as string))
+          fail(name, 'not one of the choices', value, `Give one of: ${spec.choices.join(', ')}.`)
+        break
+      case 'number':
+        if (typeof value !== 'number' || !(value >= spec.min && value <= spec.max)) {
+          fail(name, `a number from ${spec.min} to ${spec.max} is needed`, value, 'Give a number in that range.')
+        }
+        break
+      case 'names':
+        if (!Array.isArray(value) || value.some((v) => typeof v !== 'string'))
+          fail(name, 'a list of node names is needed', value, 'Give an array of strings.')
+        break
+    }
+    return [name, value]
+  })
+  return Object.fromEntries(entries) as Params<S>
+}

@@ -1,0 +1,102 @@
+/**
+ * A histogram of a stream: fixed memory, exact minimum and maximum, bins on both sides of zero.
+ * When a value lies outside, the bin width doubles and neighbouring bins merge: one pass is enough. Widths are
+ * powers of two, so the result does not depend on the order of the stream nor on how it was cut into batches,
+ * unless its first batch is far larger than a later one (the width never shrinks, and need not).
+ */
+
+const BINS = 2048
+
+export interface Histogram {
+  /** Width of a bin; bin i of `positive` covers [i·width, (i+1)·width), of `negative` the mirror image. */
+  readonly width: number
+  readonly positive: Float64Array
+  readonly negative: Float64Array
+  readonly min: number
+  readonly max: number
+  /** Finite values seen. */
+  readonly count: number
+  /** NaN and infinite values seen. */
+  readonly nonFinite: number
+}
+
+/** Mutable while it collects; `snapshot()` gives the plain data. */
+export interface HistogramCollector {
+  add(values: Float32Array): void
+  snapshot(): Histogram
+}
+
+export function histogramCollector(): HistogramCollector {
+  const positive = new Float64Array(BINS)
+  const negative = new Float64Array(BINS)
+  let width = 0
+  let min = Number.POSITIVE_INFINITY
+  let max = Number.NEGATIVE_INFINITY
+  let count = 0
+  let nonFinite = 0
+
+  const widen = (reach: number): void => {
+    if (width === 0) {
+      width = powerOfTwoAbove(reach) / BINS
+      return
+    }
+    while (reach >= width * BINS) {
+      mergePairs(positive)
+      mergePairs(negative)
+      width *= 2
+    }
+  }
+
+  return {
+    add(values) {
+      let lo = min
+      let hi = max
+      let finite = 0
+      for (let i = 0; i < values.length; i++) {
+        const v = values[i]!
+        // NaN and the infinities are the only values whose difference with themselves is not zero.
+        if (v - v !== 0) continue
+        finite++
+        if (v < lo) lo = v
+        if (v > hi) hi = v
+      }
+      nonFinite += values.length - finite
+      if (finite === 0) return
+      count += finite
+      min = lo
+      max = hi
+      const reach = Math.max(-lo, hi)
+      if (reach > 0) widen(reach)
+      const inverse = width === 0 ? 0 : 1 / width
+      const last = BINS - 1
+      const allFinite = finite === values.length
+      for (let i = 0; i < values.length; i++) {
+        const v = values[i]!
+        if (!allFinite && v - v !== 0) continue
+        if (v >= 0) positive[Math.min(last, (v * inverse) | 0)]!++
+        else negative[Math.min(last, (-v * inverse) | 0)]!++
+      }
+    },
+    snapshot: () => ({
+      width: width === 0 ? 1 : width,
+      positive: positive.slice(),
+      negative: negative.slice(),
+      min: count === 0 ? 0 : min,
+      max: count === 0 ? 0 : max,
+      count,
+      nonFinite,
+    }),
+  }
+}
+
+/** The smallest power of two above x: widths that are powers of two make the result independent of batch order. */
+function powerOfTwoAbove(x: number): number {
+  const p = 2 ** Math.ceil(Math.log2(x))
+  return p > x ? p : 2 * p
+}
+
+function mergePairs(bins: Float64Array): void {
+  const half = bins.length / 2
+  for (let i = 0; i < half; i++) bins[i] = bins[2 * i]! + bins[2 * i + 1]!
+  bins.fill(0, half)
+}
