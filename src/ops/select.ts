@@ -1,0 +1,210 @@
+/** Ops that pick elements out of a tensor or write into it by index: Slice, Gather and Scatter in all their forms. */
+
+import { intAttr, stringAttr } from '../ir/attrs.js'
+import type { Dim, Node } from '../ir/types.js'
+import { type Call, dtypeOf, type OpDef, shapeOf } from './def.js'
+import { def, fact, like, move } from './make.js'
+import {
+  contentOf,
+  dimList,
+  elementsOf,
+  intList,
+  isStatic,
+  malformed,
+  normalizeAxes,
+  normalizeAxis,
+  unknownDims,
+  whereOf,
+} from './shapes.js'
+
+/** Sizes stay below this, so a bound at or beyond it is open. Exporters write the largest int32 or int64. */
+const OPEN = 2 ** 31 - 1
+
+interface Range {
+  readonly first: number
+  readonly step: number
+  readonly count: number
+}
+
+/** The elements that start:end:step takes of an axis of `size`, as the operator clamps them. */
+function rangeOf(start: number, end: number, step: number, size: number): Range {
+  const clamp = (i: number, low: number, high: number) => Math.min(Math.max(i < 0 ? i + size : i, low), high)
+  const [low, high] = step > 0 ? [0, size] : [-1, size - 1]
+  const first = clamp(start, Math.max(low, 0), high)
+  const last = clamp(end, low, high)
+  return { first, step, count: Math.max(0, Math.ceil((last - first) / step)) }
+}
+
+/** The size of a sliced axis where a size or a bound is not a number: null unless the slice takes all. */
+function slicedDim(size: Dim, start: Dim, end: Dim, step: Dim): Dim {
+  const all =
+    (step === 1 && start === 0 && (end === size || (typeof end === 'number' && end >= OPEN))) ||
+    (step === -1 &&
+      typeof end === 'number' &&
+      end <= -OPEN &&
+      (start === -1 || (typeof start === 'number' && start >= OPEN)))
+  return all ? size : null
+}
+
+interface Slice {
+  readonly shape: readonly Dim[]
+  /** What is taken of each axis; null where unknown. */
+  readonly ranges: readonly (Range | null)[]
+}
+
+/** Bounds are attributes up to opset 9 and inputs since. */
+function sliced(call: Call, shape: readonly Dim[]): Slice {
+  const where = whereOf(call)
+  const [starts, ends, steps] = [dimList(call, 'starts', 1), dimList(call, 'ends', 2), dimList(call, 'steps', 4)]
+  const axes = intList(call, 'axes', 3)
+  const count = starts?.length ?? ends?.length ?? null
+  const given = axes === undefined && count !== null ? Array.from({ length: count }, (_, i) => i) : (axes ?? null)
+  if (given === null) return { shape: unknownDims(shape.length), ranges: shape.map(() => null) }
+  const out = [...shape]
+  const ranges: (Range | null)[] = shape.map((d) => (typeof d === 'number' ? { first: 0, step: 1, count: d } : null))
+  normalizeAxes(given, shape.length, where).forEach((axis, i) => {
+    const [size, start, end] = [shape[axis]!, starts?.[i] ?? null, ends?.[i] ?? null]
+    const step = steps === undefined ? 1 : (steps?.[i] ?? null)
+    if (step === 0) throw malformed(where, 'a step is 0', steps)
+    if (isStatic([size, start, end, step])) {
+      const range = rangeOf(start as number, end as number, step as number, size as number)
+      ranges[axis] = range
+      out[axis] = range.count
+    } else {
+      ranges[axis] = null
+      out[axis] = slicedDim(size, start, end, step)
+    }
+  })
+  return { shape: out, ranges }
+}
+
+/** The elements of content that a slice takes; null where one of its ranges is unknown. */
+function slicedContent(content: readonly Dim[], shape: readonly Dim[], { ranges }: Slice): readonly Dim[] | null {
+  let offsets = [0]
+  for (let axis = 0; axis < shape.length; axis++) {
+    const range = ranges[axis]
+    const size = shape[axis]
+    if (range === null || range === undefined || typeof size !== 'number') return null
+    const picked = Array.from({ length: range.count }, (_, k) => range.first + k * range.step)
+    offsets = offsets.flatMap((o) => picked.map((k) => o * size + k))
+  }
+  return offsets.map((o) => content[o]!)
+}
+
+const slice = def('Slice', 1, {
+  inputs: ['data', 'starts', 'ends', 'axes?', 'steps?'],
+  outputs: ['output'],
+  attrs: { starts: 'ints', ends: 'ints', axes: 'ints' },
+  quant: move(0),
+  infer: (call) => {
+    const shape = shapeOf(call.inputs[0])
+    if (shape === null) return [like(call)]
+    const result = sliced(call, shape)
+    const content = elementsOf(call, 0)
+    return [fact(dtypeOf(call.inputs[0]), result.shape, content && slicedContent(content, shape, result))]
+  },
+})
+
+/** Elements of 1-D content at known indices (negative ones count from the end); a symbol or unknown index gives null. */
+function gatheredContent(call: Call): readonly Dim[] | null {
+  const [content, indices] = [contentOf(call, 0), elementsOf(call, 1)]
+  if (content === null || indices === null || shapeOf(call.inputs[0])?.length !== 1) return null
+  return indices.map((i) => (typeof i === 'number' ? (content.at(i) ?? null) : null))
+}
+
+/** The data may be an embedding table: its elements are moved all the same. */
+const gather = def('Gather', 1, {
+  inputs: ['data', 'indices'],
+  outputs: ['output'],
+  attrs: { axis: 'int' },
+  quant: move(0),
+  infer: (call) => {
+    const [data, indices] = [shapeOf(call.inputs[0]), shapeOf(call.inputs[1])]
+    if (data === null || indices === null) return [fact(dtypeOf(call.inputs[0]), null)]
+    const axis = normalizeAxis(intAttr(call.node, 'axis', 0), data.length, whereOf(call))
+    const shape = [...data.slice(0, axis), ...indices, ...data.slice(axis + 1)]
+    return [fact(dtypeOf(call.inputs[0]), shape, gatheredContent(call))]
+  },
+})
+
+const gatherElements = def('GatherElements', 11, {
+  inputs: ['data', 'indices'],
+  outputs: ['output'],
+  attrs: { axis: 'int' },
+  quant: move(0),
+  infer: (call) => [like(call, 1, dtypeOf(call.inputs[0]))],
+})
+
+const gatherND = def('GatherND', 11, {
+  inputs: ['data', 'indices'],
+  outputs: ['output'],
+  attrs: { batch_dims: 'int' },
+  quant: move(0),
+  infer: (call) => {
+    const [data, indices] = [shapeOf(call.inputs[0]), shapeOf(call.inputs[1])]
+    const tuple = indices?.at(-1)
+    if (data === null || indices === null || typeof tuple !== 'number') return [fact(dtypeOf(call.inputs[0]), null)]
+    const from = intAttr(call.node, 'batch_dims', 0) + tuple
+    if (from > data.length)
+      throw malformed(whereOf(call), `indices of ${tuple} numbers exceed the rank of the data`, data)
+    return [fact(dtypeOf(call.inputs[0]), [...indices.slice(0, -1), ...data.slice(from)])]
+  },
+})
+
+const placesOnly = (node: Node): boolean => stringAttr(node, 'reduction', 'none') === 'none'
+
+/** Updates replace elements of the data or, with a `reduction`, are combined with them. */
+const scatter = (op: string, since: number, attrs: OpDef['schema']['attrs']): OpDef =>
+  def(op, since, {
+    inputs: ['data', 'indices', 'updates'],
+    outputs: ['output'],
+    attrs,
+    quant: { kind: 'map', inputs: [0, 2], moves: placesOnly },
+    infer: (call) => [like(call)],
+  })
+
+const reverseSequence = def('ReverseSequence', 10, {
+  inputs: ['input', 'sequence_lens'],
+  outputs: ['Y'],
+  attrs: { batch_axis: 'int', time_axis: 'int' },
+  quant: move(0),
+  infer: (call) => [like(call)],
+})
+
+/** The condition may be shorter than the axis: what lies beyond is left out. */
+const compress = def('Compress', 9, {
+  inputs: ['input', 'condition'],
+  outputs: ['output'],
+  attrs: { axis: 'int' },
+  quant: move(0),
+  infer: (call) => {
+    const shape = shapeOf(call.inputs[0])
+    const dtype = dtypeOf(call.inputs[0])
+    const condition = contentOf(call, 1)
+    const count = isStatic(condition) ? condition.filter((c) => c !== 0).length : null
+    const axis = intAttr(call.node, 'axis')
+    if (axis === undefined) return [fact(dtype, [count])]
+    return [fact(dtype, shape?.with(normalizeAxis(axis, shape.length, whereOf(call)), count) ?? null)]
+  },
+})
+
+const trilu = def('Trilu', 14, {
+  inputs: ['input', 'k?'],
+  outputs: ['output'],
+  attrs: { upper: 'int' },
+  quant: { kind: 'map', inputs: [0] },
+  infer: (call) => [like(call)],
+})
+
+export const selections: readonly OpDef[] = [
+  slice,
+  gather,
+  gatherElements,
+  gatherND,
+  scatter('Scatter', 9, { axis: 'int' }),
+  scatter('ScatterElements', 11, { axis: 'int', reduction: 'string' }),
+  scatter('ScatterND', 11, { reduction: 'string' }),
+  reverseSequence,
+  compress,
+  trilu,
+]
