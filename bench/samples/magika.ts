@@ -82,13 +82,20 @@ function chosen(which: 'calibration' | 'heldout'): string[] {
 
 function candidates(): string[] {
   const data = requiredPath('README.md').slice(0, -'/README.md'.length)
-  return [...files(join(repositoryRoot, 'node_modules')), ...files(data)].filter((path) => !path.includes(`${sep}.bin`))
+  return [...files(join(repositoryRoot, 'node_modules')), ...files(data)]
 }
 
+/** Files with an extension, sorted; hidden folders, where tools keep their caches, are left out. */
 function files(folder: string): string[] {
   return readdirSync(folder, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile() && !entry.name.startsWith('.') && extname(entry.name) !== '')
+    .filter((entry) => entry.isFile() && extname(entry.name) !== '')
     .map((entry) => join(entry.parentPath, entry.name))
+    .filter(
+      (path) =>
+        !relative(folder, path)
+          .split(sep)
+          .some((part) => part.startsWith('.')),
+    )
     .sort((a, b) => (a < b ? -1 : 1))
 }
 

@@ -60,6 +60,6 @@ async function* states(seed: number, count: number): AsyncGenerator<Sample> {
     observation.set(command, COMMAND.start)
     const feeds = { obs: f32([1, 48], observation) }
     if (step % EVERY === EVERY - 1) yield { feeds, name: `generated state ${step}, seed ${seed}` }
-    action = Float32Array.from(floats((await run(feeds))['continuous_actions']!))
+    action = Float32Array.from(floats((await run(feeds)).continuous_actions!))
   }
 }

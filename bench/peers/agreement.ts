@@ -1,0 +1,57 @@
+/** How far a candidate's outputs lie from the original's on the same samples. */
+
+export interface Outputs {
+  /** By output name: one flat array a sample. */
+  readonly [output: string]: readonly Float32Array[]
+}
+
+export interface Agreement {
+  /** By output: ‖candidate − original‖ / ‖original‖ over all samples together; NaN where the candidate gives NaN. */
+  readonly relativeL2: Readonly<Record<string, number>>
+  /** The largest of them. */
+  readonly worst: number
+  /** Share of samples whose largest element of the class output is the same; null for models without class scores. */
+  readonly top1: number | null
+  /** Share of samples whose largest element is the label; null without labels. */
+  readonly accuracy: number | null
+}
+
+export function agreement(
+  candidate: Outputs,
+  original: Outputs,
+  classes: string | null,
+  labels: readonly number[] | null,
+): Agreement {
+  const errors = Object.keys(original).map((name) => [name, relativeL2(candidate[name]!, original[name]!)] as const)
+  const predicted = classes === null ? null : candidate[classes]!.map(argmax)
+  const expected = classes === null ? null : original[classes]!.map(argmax)
+  return {
+    relativeL2: Object.fromEntries(errors),
+    worst: errors.reduce((worst, [, error]) => (Number.isNaN(error) ? Number.NaN : Math.max(worst, error)), 0),
+    top1: predicted === null ? null : share(predicted, expected!),
+    accuracy: predicted === null || labels === null ? null : share(predicted, labels),
+  }
+}
+
+function relativeL2(a: readonly Float32Array[], b: readonly Float32Array[]): number {
+  let difference = 0
+  let norm = 0
+  for (const [i, reference] of b.entries()) {
+    const given = a[i]!
+    if (given.length !== reference.length) return Number.NaN
+    for (let j = 0; j < reference.length; j++) {
+      difference += (given[j]! - reference[j]!) ** 2
+      norm += reference[j]! ** 2
+    }
+  }
+  return Math.sqrt(difference / norm)
+}
+
+const share = (a: readonly number[], b: readonly number[]): number =>
+  a.filter((value, i) => value === b[i]).length / a.length
+
+function argmax(scores: Float32Array): number {
+  let best = 0
+  for (let i = 1; i < scores.length; i++) if (scores[i]! > scores[best]!) best = i
+  return best
+}

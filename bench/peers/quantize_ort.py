@@ -1,0 +1,284 @@
+"""The peer: what onnxruntime.quantization makes of one model, configured as a good user would, each variant timed.
+
+    python quantize_ort.py MODEL.onnx CALIBRATION.npz OUTDIR [--limit 60] [--only REGEX]
+
+Writes OUTDIR/<variant>.onnx and OUTDIR/results.json. Each variant runs in a fresh process, so that its wall time and
+peak memory are its own and a crash or a limit stops it alone. The .npz holds, per input, the samples stacked along a
+new first axis. Three bases are tried: the file as it is (raw), after the tool's own pre-processing (pre), and raised
+to opset 17 first (up), which per-channel weights need in models older than opset 13. Calibration ranges are cached per
+base and method, as the tool allows; `calibrated` tells which variants paid for them.
+"""
+
+import argparse
+import json
+import os
+import platform
+import re
+import resource
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+MEMORY_LIMIT = 10 << 30
+
+RETRY = {"QDQDisableWeightAdjustForInt32Bias": True}
+COMPUTE_OPS = ["Conv", "MatMul", "Gemm"]
+MATRIX_OPS = ["MatMul", "Gemm", "LSTM", "Gather", "Attention", "EmbedLayerNormalization"]
+
+
+def variants():
+    """All configurations, as {name: options}; those on the raw file come last, as a fallback that the others replace."""
+    table = {}
+    for base in ("pre", "up", "raw"):
+        for weights in ("QInt8", "QUInt8"):
+            table[f"{base}-dynamic-{weights.lower()}"] = {"kind": "dynamic", "weights": weights}
+            table[f"{base}-dynamic-matmul-{weights.lower()}"] = {"kind": "dynamic", "weights": weights, "ops": MATRIX_OPS}
+        table[f"{base}-dynamic-matmul-qint8-channel"] = {
+            "kind": "dynamic", "weights": "QInt8", "ops": MATRIX_OPS, "channel": True,
+        }
+        table[f"{base}-dynamic-subgraphs-qint8"] = {
+            "kind": "dynamic", "weights": "QInt8", "ops": MATRIX_OPS, "extra": {"EnableSubgraph": True},
+        }
+        if base != "up":
+            for bits, block in ((4, 32), (4, 128), (8, 128)):
+                table[f"{base}-nbits{bits}-block{block}"] = {"kind": "nbits", "bits": bits, "block": block}
+        for channel in (False, True):
+            for activations in ("QUInt8", "QInt8"):
+                for method in ("minmax", "entropy", "percentile"):
+                    if method != "minmax" and (activations == "QInt8" or base == "raw"):
+                        continue
+                    name = f"{base}-static-{'u8s8' if activations == 'QUInt8' else 's8s8'}"
+                    name += f"-{'channel' if channel else 'tensor'}-{method}"
+                    table[name] = {
+                        "kind": "static", "activations": activations, "weights": "QInt8",
+                        "channel": channel, "method": method,
+                    }
+            if base != "raw":
+                table[f"{base}-static-u8s8-{'channel' if channel else 'tensor'}-minmax-compute"] = {
+                    "kind": "static", "activations": "QUInt8", "weights": "QInt8",
+                    "channel": channel, "method": "minmax", "ops": COMPUTE_OPS,
+                }
+        if base != "raw":
+            table[f"{base}-static-qoperator-u8s8-tensor-minmax"] = {
+                "kind": "static", "activations": "QUInt8", "weights": "QInt8",
+                "channel": False, "method": "minmax", "format": "QOperator",
+            }
+    for options_name, options in table.items():
+        options["base"] = options_name.split("-")[0]
+    return table
+
+
+def reader(path, limit=None):
+    """A CalibrationDataReader over the samples of an .npz."""
+    import numpy as np
+    from onnxruntime.quantization import CalibrationDataReader
+
+    class Reader(CalibrationDataReader):
+        def __init__(self):
+            with np.load(path) as archive:
+                self.arrays = {name: archive[name] for name in archive.files}
+            self.count = min(len(a) for a in self.arrays.values())
+            if limit is not None:
+                self.count = min(self.count, limit)
+            self.next = 0
+
+        def get_next(self):
+            if self.next >= self.count:
+                return None
+            feeds = {name: np.asarray(a[self.next]) for name, a in self.arrays.items()}
+            self.next += 1
+            return feeds
+
+        def __len__(self):
+            return self.count
+
+    return Reader()
+
+
+def prepare(model, base, out):
+    """Writes the base model and returns how it was made; raises where it cannot be made."""
+    import onnx
+    from onnxruntime.quantization.shape_inference import quant_pre_process
+
+    if base == "raw":
+        return {"path": model, "how": "as it is"}
+    target = str(out / f"{base}.base.onnx")
+    source = model
+    how = []
+    if base == "up":
+        loaded = onnx.load(model)
+        opset = next(o.version for o in loaded.opset_import if o.domain in ("", "ai.onnx"))
+        if opset >= 13:
+            raise ValueError(f"not needed: opset {opset}")
+        source = str(out / "up.raised.onnx")
+        onnx.save(onnx.version_converter.convert_version(loaded, 17), source)
+        how.append(f"opset {opset} to 17")
+    reasons = []
+    for options in ({}, {"skip_symbolic_shape": True}, {"skip_optimization": True, "skip_symbolic_shape": True}):
+        try:
+            quant_pre_process(source, target, **options)
+            how.append(f"quant_pre_process {options or ''}".strip())
+            return {"path": target, "how": ", ".join(how), "failed": reasons}
+        except Exception as error:  # the tool raises many kinds; each is a result
+            reasons.append(f"{options}: {type(error).__name__}: {str(error)[:300]}")
+    raise RuntimeError("; ".join(reasons))
+
+
+def quantize(base_path, calibration, target, options, cache, extra=None):
+    """Runs one configuration; returns the seconds in the tool itself."""
+    import onnxruntime.quantization as q
+
+    methods = {
+        "minmax": q.CalibrationMethod.MinMax,
+        "entropy": q.CalibrationMethod.Entropy,
+        "percentile": q.CalibrationMethod.Percentile,
+    }
+    start = time.perf_counter()
+    if options["kind"] == "nbits":
+        import onnx
+        from onnxruntime.quantization.matmul_nbits_quantizer import MatMulNBitsQuantizer
+
+        tool = MatMulNBitsQuantizer(
+            onnx.load(base_path), bits=options["bits"], block_size=options["block"], accuracy_level=4
+        )
+        tool.process()
+        tool.model.save_model_to_file(target)
+        return time.perf_counter() - start
+    common = {
+        "per_channel": options.get("channel", False),
+        "reduce_range": False,
+        "weight_type": getattr(q.QuantType, options["weights"]),
+        "op_types_to_quantize": options.get("ops"),
+        "extra_options": {**options.get("extra", {}), **(extra or {})},
+    }
+    if options["kind"] == "dynamic":
+        q.quantize_dynamic(base_path, target, **common)
+    else:
+        q.quantize_static(
+            base_path,
+            target,
+            reader(calibration),
+            quant_format=getattr(q.QuantFormat, options.get("format", "QDQ")),
+            activation_type=getattr(q.QuantType, options["activations"]),
+            calibrate_method=methods[options["method"]],
+            calibration_cache_path=cache,
+            **common,
+        )
+    return time.perf_counter() - start
+
+
+def child(request):
+    """One unit of work in a process of its own; prints a line of JSON last."""
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT, MEMORY_LIMIT))
+    try:
+        if request["task"] == "prepare":
+            answer = prepare(request["model"], request["base"], Path(request["out"]))
+        else:
+            options = request["options"]
+            cache = request.get("cache")
+            calibrated = options["kind"] == "static" and not (cache and os.path.exists(cache))
+            arguments = (request["base"], request["calibration"], request["target"], options, cache)
+            answer = {"calibrated": calibrated}
+            try:
+                seconds = quantize(*arguments)
+            except Exception as error:
+                # A per-channel bug of the tool goes away with the adjustment of weight scales for int32 biases.
+                if options["kind"] != "static" or "truth value" not in str(error):
+                    raise
+                answer["firstError"] = f"{type(error).__name__}: {str(error)[:200]}"
+                answer["retriedWith"] = RETRY
+                seconds = quantize(*arguments, extra=RETRY)
+            answer["seconds"] = round(seconds, 3)
+    except BaseException as error:
+        answer = {"error": f"{type(error).__name__}: {str(error)[:400]}"}
+    answer["peakRssKb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    print("\n" + json.dumps(answer))
+
+
+def spawn(request, limit):
+    """Runs `child` and returns its answer with the wall time of the whole process."""
+    start = time.perf_counter()
+    command = [sys.executable, "-W", "ignore", __file__, "--child", json.dumps(request)]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=limit)
+        lines = done.stdout.strip().splitlines()
+        if done.returncode == 0 and lines:
+            answer = json.loads(lines[-1])
+        else:
+            answer = {"error": f"process ended with {done.returncode}: {done.stderr.strip()[-300:]}"}
+    except subprocess.TimeoutExpired:
+        answer = {"error": f"stopped after {limit} s"}
+    answer["processSeconds"] = round(time.perf_counter() - start, 3)
+    return answer
+
+
+def main():
+    if sys.argv[1] == "--child":
+        child(json.loads(sys.argv[2]))
+        return
+    parser = argparse.ArgumentParser()
+    parser.add_argument("model")
+    parser.add_argument("calibration")
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--limit", type=float, default=60)
+    parser.add_argument("--only", default="")
+    arguments = parser.parse_args()
+    import numpy
+    import onnx
+    import onnxruntime
+
+    out = arguments.out
+    out.mkdir(parents=True, exist_ok=True)
+    for stale in out.glob("*.cache.json"):
+        stale.unlink()
+    result = {
+        "model": os.path.basename(arguments.model),
+        "bytes": os.path.getsize(arguments.model),
+        "versions": {
+            "python": platform.python_version(), "onnxruntime": onnxruntime.__version__,
+            "onnx": onnx.__version__, "numpy": numpy.__version__,
+        },
+        "limitSeconds": arguments.limit,
+        "bases": {},
+        "variants": [],
+    }
+    has_subgraphs = any(
+        a.type in (onnx.AttributeProto.GRAPH, onnx.AttributeProto.GRAPHS)
+        for node in onnx.load(arguments.model).graph.node for a in node.attribute
+    )
+    for base in ("raw", "pre", "up"):
+        request = {"task": "prepare", "model": arguments.model, "base": base, "out": str(out)}
+        result["bases"][base] = spawn(request, arguments.limit)
+    for name, options in variants().items():
+        if not re.search(arguments.only, name):
+            continue
+        if "subgraphs" in name and not has_subgraphs:
+            continue
+        base = result["bases"][options["base"]]
+        if "path" not in base:
+            if "not needed" not in base.get("error", ""):
+                result["variants"].append({"variant": name, "error": f"no base: {base['error']}"})
+            continue
+        target = out / f"{name}.onnx"
+        target.unlink(missing_ok=True)
+        request = {
+            "task": "quantize", "base": base["path"], "calibration": arguments.calibration,
+            "target": str(target), "options": options,
+        }
+        if options["kind"] == "static":
+            ops = "-compute" if "ops" in options else ""
+            shape = "-qoperator" if "format" in options else ""
+            request["cache"] = str(out / f"{options['base']}-{options['method']}{ops}{shape}.cache.json")
+        answer = spawn(request, arguments.limit)
+        if "error" in answer:
+            target.unlink(missing_ok=True)
+        else:
+            answer["bytes"] = target.stat().st_size
+        result["variants"].append({"variant": name, **answer})
+        print(name, answer.get("bytes", answer.get("error", "")[:140]), answer["processSeconds"], flush=True)
+    (out / "results.json").write_text(json.dumps(result, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
