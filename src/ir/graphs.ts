@@ -70,7 +70,8 @@ export function mapGraphs(graph: Graph, edit: (graph: Graph) => Graph): Graph {
   return edit(changed ? { ...graph, nodes } : graph)
 }
 
-function mapSubgraphs(node: Node, edit: (graph: Graph) => Graph): Node {
+/** Applies `edit` to the graphs directly inside a node; the same node where none changed. */
+export function mapSubgraphs(node: Node, edit: (graph: Graph) => Graph): Node {
   if (subgraphs(node).length === 0) return node
   let changed = false
   const once = (graph: Graph): Graph => {
@@ -136,3 +137,6 @@ export function renameReads(node: Node, renames: ReadonlyMap<string, string>): N
   if (!node.inputs.some((name) => renames.has(name))) return renamed
   return { ...renamed, inputs: node.inputs.map((name) => renames.get(name) ?? name) }
 }
+
+/** What a node is called where it must be told from others: its name, or its first output where it has none. */
+export const nodeKey = (node: Node): string => (node.name !== '' ? node.name : (node.outputs[0] ?? ''))

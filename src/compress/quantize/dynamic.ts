@@ -5,9 +5,9 @@
  */
 
 import { int, intAttr, stringAttr } from '../../ir/attrs.js'
-import { allNames, consumers, mapGraphs, withGraph } from '../../ir/graphs.js'
+import { allNames, consumers, mapGraphs, nodeKey, withGraph } from '../../ir/graphs.js'
 import { floats, tensor } from '../../ir/tensor.js'
-import type { Graph, Model, Node, Tensor } from '../../ir/types.js'
+import type { Graph, Node, Tensor } from '../../ir/types.js'
 import { removeDead } from '../../passes/remove-dead.js'
 import type { Params, Transform, TransformEnv } from '../transform.js'
 import { freshNames, type Rewriter, rewriter, withOpset } from './rewrite.js'
@@ -82,7 +82,7 @@ function candidate(node: Node, graph: Graph, contrib: boolean): Candidate | null
 function quantizeGraph(graph: Graph, p: DynamicParams, env: TransformEnv, fresh: (hint: string) => string): Graph {
   const excluded = new Set(p.exclude)
   const found = graph.nodes.flatMap((node) => {
-    const c = excluded.has(node.name) ? null : candidate(node, graph, p.lstm && env.portable !== true)
+    const c = excluded.has(nodeKey(node)) ? null : candidate(node, graph, p.lstm && env.portable !== true)
     const weights = c === null ? [] : c.kind === 'lstm' ? [node.inputs[1]!, node.inputs[2]!] : [c.weight]
     const large = weights.every((w) => graph.constants.get(w)!.byteLength / 4 >= p.minElements)
     return c !== null && large ? [{ node, c, weights }] : []

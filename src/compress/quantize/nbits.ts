@@ -4,7 +4,7 @@
  */
 
 import { int, intAttr } from '../../ir/attrs.js'
-import { allNames, consumers, mapGraphs, withGraph } from '../../ir/graphs.js'
+import { allNames, consumers, mapGraphs, nodeKey, withGraph } from '../../ir/graphs.js'
 import { floats, tensor } from '../../ir/tensor.js'
 import type { Graph, Model, Node } from '../../ir/types.js'
 import { removeDead } from '../../passes/remove-dead.js'
@@ -67,7 +67,7 @@ function quantizeGraph(graph: Graph, p: NBitsParams, fresh: (hint: string) => st
   const users = consumers(graph)
   const found = new Map(
     graph.nodes.flatMap((node) => {
-      const w = excluded.has(node.name) ? null : weightOf(node, graph)
+      const w = excluded.has(nodeKey(node)) ? null : weightOf(node, graph)
       return w !== null && graph.constants.get(w.name)!.byteLength / 4 >= p.minElements ? [[node, w] as const] : []
     }),
   )

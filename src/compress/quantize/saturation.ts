@@ -6,6 +6,7 @@
 import type { Grid } from '../../grids/affine.js'
 import { quantizeValue } from '../../grids/affine.js'
 import { intAttr, intsAttr } from '../../ir/attrs.js'
+import { nodeKey } from '../../ir/graphs.js'
 import { floats } from '../../ir/tensor.js'
 import type { Model, Tensor } from '../../ir/types.js'
 import { countSaturations, maySaturate } from '../../kernels/pair-saturation.js'
@@ -50,9 +51,9 @@ export async function saturatingUnits(
     for (const feeds of calibration.feeds) {
       const values = { ...feeds, ...(await session.run(feeds)) }
       for (const { unit, grid, rows } of suspects) {
-        if (fired.has(unit.node.name)) continue
+        if (fired.has(nodeKey(unit.node))) continue
         if (fires(unit, rows, values[unit.data[0]!]!, graph.constants.get(unit.weight!)!.shape, grid))
-          fired.add(unit.node.name)
+          fired.add(nodeKey(unit.node))
       }
     }
   } finally {

@@ -9,9 +9,9 @@
 
 import { affineGrid, type Grid } from '../../grids/affine.js'
 import { RANGE_METHODS, type RangeMethod, rangeOf } from '../../grids/ranges.js'
-import { consumers, producers, withGraph } from '../../ir/graphs.js'
+import { consumers, nodeKey, producers, withGraph } from '../../ir/graphs.js'
 import { elements, floats, tensor } from '../../ir/tensor.js'
-import type { Graph, Model, Node } from '../../ir/types.js'
+import type { Graph, Node } from '../../ir/types.js'
 import { removeDead } from '../../passes/remove-dead.js'
 import { PareError } from '../../util/errors.js'
 import type { Calibration, Params, Transform } from '../transform.js'
@@ -77,7 +77,7 @@ export function selectUnits(graph: Graph, p: StaticParams, calibration: Calibrat
   const excluded = new Set(p.exclude)
   const known = (name: string): boolean => calibration.histograms.has(name)
   const allowed = findUnits(graph).filter((u) => {
-    if (excluded.has(u.node.name) || !u.data.every((n) => known(n) || graph.constants.has(n)) || !known(u.output))
+    if (excluded.has(nodeKey(u.node)) || !u.data.every((n) => known(n) || graph.constants.has(n)) || !known(u.output))
       return false
     if (u.kind === 'depthwise') return p.depthwise
     if (u.kind === 'matmul' || u.kind === 'gemm') return p.matmul
@@ -241,7 +241,7 @@ function weightWriter(r: Rewriter, graph: Graph, p: StaticParams, reduced: Reado
   function writeWeight(unit: Unit, grid: Grid) {
     const original = graph.constants.get(unit.weight!)!
     const bias = unit.bias === undefined ? undefined : floats(graph.constants.get(unit.bias)!)
-    const q = unitWeight(unit, graph, p.perChannel, reduced.has(unit.node.name) ? REDUCED : FULL, bias, grid.scale)
+    const q = unitWeight(unit, graph, p.perChannel, reduced.has(nodeKey(unit.node)) ? REDUCED : FULL, bias, grid.scale)
     const name = r.fresh(`${unit.weight}_d`)
     const values = r.constant(
       { ...q.values, ...(original.doc !== undefined && { doc: original.doc }) },

@@ -5,7 +5,7 @@
  */
 
 import { int } from '../../ir/attrs.js'
-import { allNames, consumers, mapGraphs, withGraph } from '../../ir/graphs.js'
+import { allNames, consumers, mapGraphs, nodeKey, withGraph } from '../../ir/graphs.js'
 import {
   elementCount,
   elements,
@@ -81,7 +81,7 @@ function storable(graph: Graph, p: StoreParams): readonly (readonly [string, Ten
   return [...graph.constants].filter(([name, t]) => {
     if (t.dtype !== 'float32' || elementCount(t.shape) < p.minElements || fixed.has(name)) return false
     const readers = users.get(name) ?? []
-    return readers.length > 0 && !readers.some((n) => excluded.has(n.name)) && floats(t).every(Number.isFinite)
+    return readers.length > 0 && !readers.some((n) => excluded.has(nodeKey(n))) && floats(t).every(Number.isFinite)
   })
 }
 

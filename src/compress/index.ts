@@ -1,0 +1,28 @@
+/** All transforms, by id. A new one is a file of its own and a line here. */
+
+import { PareError } from '../util/errors.js'
+import { quantizeDynamic } from './quantize/dynamic.js'
+import { quantizeNBits } from './quantize/nbits.js'
+import { quantizeStatic } from './quantize/static.js'
+import { storeF16, storeInt4, storeInt8 } from './store/store.js'
+import type { Transform } from './transform.js'
+
+export const TRANSFORMS: readonly Transform[] = [
+  quantizeStatic,
+  quantizeDynamic,
+  quantizeNBits,
+  storeInt8,
+  storeInt4,
+  storeF16,
+].map((t) => t as unknown as Transform)
+
+export function findTransform(id: string): Transform {
+  const found = TRANSFORMS.find((t) => t.id === id)
+  if (found === undefined) {
+    throw new PareError('TRANSFORM_UNKNOWN', 'there is no such transform', {
+      value: id,
+      remedy: `There are: ${TRANSFORMS.map((t) => t.id).join(', ')}.`,
+    })
+  }
+  return found
+}

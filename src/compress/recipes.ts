@@ -1,0 +1,130 @@
+/**
+ * Recipes: named lists of steps that together serve one purpose. `--to` names one; a search tries many. Every recipe
+ * ends by storing what is still float, so that the file always shrinks.
+ */
+
+import type { RangeMethod } from '../grids/ranges.js'
+import type { Model } from '../ir/types.js'
+import { findTransform } from './index.js'
+import { findUnits } from './quantize/units.js'
+import { checkParams, type TransformEnv } from './transform.js'
+
+export interface RecipeStep {
+  readonly transform: string
+  readonly params: Readonly<Record<string, unknown>>
+}
+
+export interface Recipe {
+  readonly name: string
+  readonly steps: readonly RecipeStep[]
+}
+
+export type QuantizeKind = 'int8' | 'int4' | 'f16' | 'store-int8' | 'store-int4'
+export const QUANTIZE_KINDS: readonly QuantizeKind[] = ['int8', 'int4', 'f16', 'store-int8', 'store-int4']
+
+const step = (transform: string, params: Readonly<Record<string, unknown>> = {}): RecipeStep => ({ transform, params })
+
+/** Options of `quantize` that its steps take. */
+export interface Int8Options {
+  readonly range?: RangeMethod
+  readonly perChannel?: boolean
+  readonly symmetric?: boolean
+  readonly activations?: 'uint8' | 'int8'
+  readonly exclude?: readonly string[]
+}
+
+/** What `--to KIND` does. `calibrated`: samples are there. */
+export function recipeFor(kind: QuantizeKind, calibrated: boolean, options: Int8Options = {}): Recipe {
+  const { exclude, perChannel, ...rest } = options
+  const out = exclude === undefined ? {} : { exclude }
+  const channels = perChannel === undefined ? {} : { perChannel }
+  switch (kind) {
+    case 'int8': {
+      const fixed = calibrated ? [step('quantize/static', { ...rest, ...channels, ...out })] : []
+      return {
+        name: calibrated ? 'static int8' : 'dynamic int8',
+        steps: [...fixed, step('quantize/dynamic', { ...channels, ...out }), step('store/int8', out)],
+      }
+    }
+    case 'int4':
+      return {
+        name: 'int4 blocks',
+        steps: [
+          step('quantize/nbits', out),
+          step('quantize/dynamic', { ...channels, ...out }),
+          step('store/int8', out),
+        ],
+      }
+    case 'f16':
+      return { name: 'float16 weights', steps: [step('store/f16', out)] }
+    case 'store-int8':
+      return { name: 'stored int8', steps: [step('store/int8', out)] }
+    case 'store-int4':
+      return { name: 'stored int4', steps: [step('store/int4', out)] }
+  }
+}
+
+/** Applies the steps one after the other; a step that refuses the model is passed over. */
+export async function applySteps(model: Model, steps: readonly RecipeStep[], env: TransformEnv): Promise<Model> {
+  let current = model
+  for (const { transform: id, params } of steps) {
+    env.signal?.throwIfAborted()
+    const transform = findTransform(id)
+    const checked = checkParams(transform, params)
+    if (transform.refuses(current, env) === null) current = await transform.apply(current, checked, env)
+  }
+  return current
+}
+
+export interface PlanContext {
+  readonly calibrated: boolean
+  readonly portable: boolean
+  readonly objective: 'latency' | 'size'
+  /** ARM prefers signed activations. */
+  readonly activations: 'uint8' | 'int8'
+}
+
+/**
+ * The recipes that a search tries on a prepared model, cheapest promise first. Only what the model has something
+ * for: no depthwise variant without depthwise layers, no dynamic one without MatMul or LSTM.
+ */
+export function planRecipes(
+  model: Model,
+  { calibrated, portable, objective, activations }: PlanContext,
+): readonly Recipe[] {
+  const applies = (id: string): boolean => findTransform(id).refuses(model, { portable }) === null
+  const dynamic = applies('quantize/dynamic')
+  const store = step('store/int8')
+  const tail = dynamic ? [step('quantize/dynamic'), store] : [store]
+  const recipes: Recipe[] = [
+    { name: 'cleaned only', steps: [] },
+    { name: 'stored float16', steps: [step('store/f16')] },
+    { name: 'stored int8', steps: [store] },
+  ]
+  if (objective === 'size') recipes.push({ name: 'stored int4', steps: [step('store/int4')] })
+  if (dynamic) recipes.push({ name: 'dynamic int8', steps: tail })
+  if (applies('quantize/nbits'))
+    recipes.push({ name: 'int4 blocks', steps: [step('quantize/nbits', { block: '32' }), ...tail] })
+  if (calibrated && applies('quantize/static')) recipes.push(...staticRecipes(model, activations, tail))
+  return recipes
+}
+
+function staticRecipes(model: Model, activations: 'uint8' | 'int8', tail: readonly RecipeStep[]): readonly Recipe[] {
+  const units = findUnits(model.graph)
+  const has = (kind: string): boolean => units.some((u) => u.kind === kind)
+  const fixed = (name: string, params: Readonly<Record<string, unknown>>): Recipe => ({
+    name: `static int8, ${name}`,
+    steps: [step('quantize/static', { activations, ...params }), ...tail],
+  })
+  const products = has('matmul') || has('gemm')
+  return [
+    fixed('min-max', {}),
+    fixed('percentile', { range: 'percentile' }),
+    fixed('mse', { range: 'mse' }),
+    fixed('entropy', { range: 'entropy' }),
+    fixed('per tensor', { perChannel: false }),
+    ...(has('depthwise') ? [fixed('depthwise in float', { depthwise: false })] : []),
+    ...(has('map') ? [fixed('layers only', { maps: false })] : []),
+    ...(products && units.some((u) => u.kind === 'conv') ? [fixed('products dynamic', { matmul: false })] : []),
+  ]
+}

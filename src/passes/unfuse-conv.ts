@@ -1,0 +1,93 @@
+/**
+ * com.microsoft.FusedConv → Conv and its activation: files that the engine wrote after optimizing carry it, and no
+ * other tool reads them. Apart, the two can be quantized, and the engine fuses them again where it likes.
+ */
+
+import { float, floatsAttr, stringAttr } from '../ir/attrs.js'
+import { allNames, mapGraphs, withGraph } from '../ir/graphs.js'
+import { f32 } from '../ir/tensor.js'
+import type { Attr, Graph, Node, Tensor } from '../ir/types.js'
+import type { Pass } from './pass.js'
+
+export const unfuseConv: Pass = {
+  name: 'unfuse-conv',
+  run: async (model) => {
+    const names = allNames(model.graph)
+    return withGraph(
+      model,
+      mapGraphs(model.graph, (graph) => unfuseGraph(graph, names)),
+    )
+  },
+}
+
+function unfuseGraph(graph: Graph, names: Set<string>): Graph {
+  const constants = new Map(graph.constants)
+  const fresh = (hint: string): string => {
+    let name = hint
+    for (let i = 1; names.has(name); i++) name = `${hint}_${i}`
+    names.add(name)
+    return name
+  }
+  let changed = false
+  const nodes = graph.nodes.flatMap((node) => {
+    const parts = node.domain === 'com.microsoft' && node.op === 'FusedConv' ? unfuse(node, fresh, constants) : null
+    if (parts === null) return [node]
+    changed = true
+    return parts
+  })
+  return changed ? { ...graph, nodes, constants } : graph
+}
+
+/** Conv (+ Z) → activation; null where the activation is not one of those that the operator defines. */
+function unfuse(node: Node, fresh: (hint: string) => string, constants: Map<string, Tensor>): readonly Node[] | null {
+  const activation = stringAttr(node, 'activation')
+  const after = activationOf(activation, floatsAttr(node, 'activation_params') ?? [], fresh, constants)
+  if (after === null) return null
+  const { activation: _, activation_params: __, ...attrs } = node.attrs
+  const [x, w, b = '', z = ''] = node.inputs
+  const out = node.outputs[0]!
+  const conv = fresh(`${out}_conv`)
+  const sum = z === '' ? conv : fresh(`${out}_sum`)
+  const plain = { name: '', domain: '', attrs: {} }
+  return [
+    { ...node, domain: '', op: 'Conv', inputs: b === '' ? [x!, w!] : [x!, w!, b], outputs: [conv], attrs },
+    ...(z === '' ? [] : [{ ...plain, op: 'Add', inputs: [conv, z], outputs: [sum] }]),
+    { ...plain, ...after, inputs: [sum, ...after.inputs], outputs: [out] },
+  ]
+}
+
+interface Activation {
+  readonly op: string
+  readonly inputs: readonly string[]
+  readonly attrs: Readonly<Record<string, Attr>>
+}
+
+function activationOf(
+  name: string | undefined,
+  params: readonly number[],
+  fresh: (hint: string) => string,
+  constants: Map<string, Tensor>,
+): Activation | null {
+  switch (name) {
+    case undefined:
+      return { op: 'Identity', inputs: [], attrs: {} }
+    case 'Relu':
+    case 'Sigmoid':
+    case 'Tanh':
+      return { op: name, inputs: [], attrs: {} }
+    case 'LeakyRelu':
+      return { op: name, inputs: [], attrs: { alpha: float(params[0] ?? 0.01) } }
+    case 'HardSigmoid':
+      return { op: name, inputs: [], attrs: { alpha: float(params[0] ?? 0.2), beta: float(params[1] ?? 0.5) } }
+    case 'Clip': {
+      const bounds = [params[0] ?? -3.4028234663852886e38, params[1] ?? 3.4028234663852886e38].map((v) => {
+        const bound = fresh('clip_bound')
+        constants.set(bound, f32([], [v]))
+        return bound
+      })
+      return { op: 'Clip', inputs: bounds, attrs: {} }
+    }
+    default:
+      return null
+  }
+}
