@@ -48,11 +48,18 @@ function explainLoad(message: string): { readonly what: string; readonly remedy:
   if (/doesn't exist|does not exist|ENOENT|No such file|cannot open/i.test(message)) {
     return { what: 'the engine cannot open a file of the model', remedy: 'Check the path.' }
   }
-  if (/Unsupported data type/.test(message)) {
+  if (/unsupported data type|MLDataType for/i.test(message)) {
     return {
       what: 'an input or output of the model has an element type that the JavaScript engine does not carry',
       remedy: 'Cast it to float32 or float16 inside the model.',
     }
+  }
+  if (
+    /Invalid model|is invalid|Type Error|Node .* has input size|Unrecognized attribute|ShapeInferenceError|TypeInferenceError/.test(
+      message,
+    )
+  ) {
+    return { what: 'the model breaks the rules of ONNX', remedy: 'The cause has the rule; export the model again.' }
   }
   if (/bad_alloc|out of memory|Failed to allocate|memory access out of bounds/i.test(message)) {
     return {

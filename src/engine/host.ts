@@ -30,6 +30,8 @@ export interface Platform {
   /** In order of preference; the runtime adds the CPU at the end. */
   readonly providers: readonly string[]
   readonly threads: number
+  /** Element types that the runtime's binding cannot carry, though its kernels may compute them. */
+  readonly refused: { readonly inputs: readonly string[]; readonly outputs: readonly string[] }
   /** What a path becomes before the runtime sees it: the path itself, or the bytes of its files. */
   open(path: string): Promise<{ readonly model: Uint8Array | string } & Pick<OrtSessionOptions, 'externalData'>>
   /** Lets messages that have arrived be handled. */
@@ -58,6 +60,7 @@ export function host(platform: Platform, send: Send): (message: ToHost) => void 
   const run = async (id: number, feeds: WireFeeds, outputs: readonly string[]): Promise<WireFeeds> => {
     const entry = sessions.get(id)
     if (entry === undefined) throw closedSession()
+    refuse(platform, entry.session, feeds, outputs)
     const results = await runSession(entry.session, entry.label, ortFeeds(platform.ort, feeds), outputs)
     const wire = Object.fromEntries(Object.entries(results).map(([name, t]) => [name, tensorToWire(t)]))
     for (const t of Object.values(results)) t.dispose?.()
@@ -118,7 +121,7 @@ const labelOf = (model: WireModel): string => ('path' in model ? model.path : 'm
 
 const LEVELS = { off: 'disabled', basic: 'basic', extended: 'extended', all: 'all' } as const
 
-async function createSession(
+export async function createSession(
   platform: Platform,
   model: WireModel,
   { optimization = 'all', optimizedModelPath, config }: WireSessionOptions,
@@ -185,11 +188,29 @@ function tensorToWire(t: OrtTensor): WireTensor {
   return { dtype: t.type, shape: t.dims, data: own as ArrayBuffer }
 }
 
+function refuse({ refused }: Platform, session: OrtSession, feeds: WireFeeds, outputs: readonly string[]): void {
+  const input = Object.entries(feeds).find(([, { dtype }]) => refused.inputs.includes(dtype))
+  if (input) throw refusal('ENGINE_FEEDS', `input ${input[0]}`, input[1].dtype)
+  for (const { name, type = '' } of session.outputMetadata) {
+    if (outputs.includes(name) && refused.outputs.includes(type))
+      throw refusal('ENGINE_OUTPUTS', `output ${name}`, type)
+  }
+}
+
+const refusal = (code: string, where: string, dtype: string) =>
+  new PareError(code, 'the engine computes this element type but cannot hand it over', {
+    where,
+    value: dtype,
+    remedy: 'Add a Cast to the model, to int8 or uint8.',
+  })
+
 /** Outputs that can be fetched; a run must fetch something. */
-function fetchable(session: OrtSession, label: string): readonly string[] {
-  const names = session.outputMetadata.filter((o) => o.isTensor).map((o) => o.name)
+function fetchable({ refused }: Platform, session: OrtSession, label: string): readonly string[] {
+  const names = session.outputMetadata
+    .filter(({ isTensor, type = '' }) => isTensor && !refused.outputs.includes(type))
+    .map(({ name }) => name)
   if (names.length > 0) return names
-  throw new PareError('ENGINE_OUTPUTS', 'no output of the model is a tensor', {
+  throw new PareError('ENGINE_OUTPUTS', 'no output of the model is a tensor that it could return', {
     where: label,
     remedy: 'The engine returns tensors only: give the model an output that is one.',
   })
@@ -216,8 +237,11 @@ async function measure(
     }
     const tensors = feeds.map((one) => ortFeeds(platform.ort, one))
     const calls = loaded.map(({ session, label }) => {
-      const outputs = fetchable(session, label)
-      for (const one of feeds) checkFeeds(session.inputMetadata.map(valueInfo), feedsOf(session, one))
+      const outputs = fetchable(platform, session, label)
+      for (const one of feeds) {
+        checkFeeds(session.inputMetadata.map(valueInfo), feedsOf(session, one))
+        refuse(platform, session, feedsOf(session, one), [])
+      }
       const own = tensors.map((one) => feedsOf(session, one))
       return async (feed: number) => {
         const results = await runSession(session, label, own[feed % own.length]!, outputs)
@@ -244,8 +268,9 @@ async function profile(
     try {
       const label = labelOf(model)
       checkFeeds(session.inputMetadata.map(valueInfo), feeds)
+      refuse(platform, session, feeds, [])
       const tensors = ortFeeds(platform.ort, feeds)
-      const outputs = fetchable(session, label)
+      const outputs = fetchable(platform, session, label)
       for (let i = 0; i < runs + 1; i++) await runSession(session, label, tensors, outputs)
       session.endProfiling()
     } finally {

@@ -30,8 +30,8 @@ export interface Link {
   close(): Promise<void>
 }
 
-/** After a cancelled call that had begun, the thread gets this long to come back before it is ended. */
-const GRACE_MS = 2000
+/** A cancelled call that had begun cannot be stopped: the thread gets this long to come back before it is ended. */
+const GRACE_MS = 10_000
 
 interface Pending {
   readonly resolve: (reply: never) => void
@@ -39,39 +39,40 @@ interface Pending {
 }
 
 /** Waits for the thread to say that its runtime is there; rejects with its reason where it is not. */
-export function connect(port: Port): Promise<Link> {
-  const pending = new Map<number, Pending>()
-  /** Cancelled calls that the thread has not yet come back from. */
-  const abandoned = new Map<number, ReturnType<typeof setTimeout>>()
+export function connect(port: Port, graceMs = GRACE_MS): Promise<Link> {
+  /** Calls that the thread has not answered, in the order in which it takes them; null: cancelled by the caller. */
+  const calls = new Map<number, Pending | null>()
   let dead: PareError | null = null
   let nextId = 1
+  let grace: { readonly id: number; readonly timer: ReturnType<typeof setTimeout> } | null = null
 
-  const hold = () => port.hold(pending.size > 0)
-  const end = (reason: PareError) => {
-    dead ??= reason
-    for (const timer of abandoned.values()) clearTimeout(timer)
-    abandoned.clear()
-    const waiting = [...pending.values()]
-    pending.clear()
-    for (const { reject } of waiting) reject(dead)
-    hold()
-  }
-  const settle = (id: number): Pending | undefined => {
-    clearTimeout(abandoned.get(id))
-    abandoned.delete(id)
-    const call = pending.get(id)
-    pending.delete(id)
-    hold()
-    return call
-  }
-  const abandon = (id: number) => {
-    port.post({ cancel: id }, [])
+  /** The thread works on the first call. If nobody waits for that one, the clock runs. */
+  const watch = () => {
+    const [head] = calls
+    port.hold([...calls.values()].some((call) => call !== null))
+    if (grace !== null && grace.id === head?.[0]) return
+    clearTimeout(grace?.timer)
+    grace = null
+    if (head === undefined || head[1] !== null) return
     const timer = setTimeout(() => {
       end(lost('the engine did not come back after a call was cancelled, so its thread was ended'))
       void port.terminate()
-    }, GRACE_MS)
+    }, graceMs)
     unref(timer)
-    abandoned.set(id, timer)
+    grace = { id: head[0], timer }
+  }
+  const end = (reason: PareError) => {
+    dead ??= reason
+    const waiting = [...calls.values()]
+    calls.clear()
+    watch()
+    for (const call of waiting) call?.reject(dead)
+  }
+  const settle = (id: number): Pending | null | undefined => {
+    const call = calls.get(id)
+    calls.delete(id)
+    watch()
+    return call
   }
 
   const call: Link['call'] = (request, transfer = [], signal) =>
@@ -80,12 +81,14 @@ export function connect(port: Port): Promise<Link> {
       if (signal?.aborted) return reject(aborted(signal.reason))
       const id = nextId++
       const onAbort = () => {
-        if (settle(id) === undefined) return
+        if (!calls.has(id)) return
+        calls.set(id, null)
+        port.post({ cancel: id }, [])
+        watch()
         reject(aborted(signal?.reason))
-        abandon(id)
       }
       const done = () => signal?.removeEventListener('abort', onAbort)
-      pending.set(id, {
+      calls.set(id, {
         resolve: (reply) => {
           done()
           resolve(reply)
@@ -96,7 +99,7 @@ export function connect(port: Port): Promise<Link> {
         },
       })
       signal?.addEventListener('abort', onAbort, { once: true })
-      hold()
+      watch()
       try {
         port.post({ id, request }, transfer)
       } catch (error) {
@@ -113,7 +116,7 @@ export function connect(port: Port): Promise<Link> {
     port.hold(true)
     port.onMessage((message) => {
       if ('ready' in message) {
-        hold()
+        watch()
         resolve({ facts: message.ready, isAlive: () => dead === null, call, close })
       } else if ('refused' in message) {
         const error = errorFromWire(message.refused)

@@ -2,7 +2,7 @@
 
 import { messageOf, PareError } from '../../util/errors.js'
 import type { Engine, EngineOptions } from '../engine.js'
-import { connect, type Link } from '../link.js'
+import { connect } from '../link.js'
 import { remoteEngine } from '../remote.js'
 import { physicalCores } from './cores.js'
 import { startWorker } from './port.js'
@@ -16,7 +16,7 @@ const INSTALL = 'npm install pare --onnxruntime-node-install=skip'
  * native runtime lists. An engine that is not closed does not keep the process alive.
  *
  * Cancelling: a call whose signal fires rejects at once with `ABORTED`. A run that has begun cannot be stopped inside
- * the runtime; if the thread is not back after two seconds it is ended, its sessions reject with `ENGINE_LOST`, and
+ * the runtime; if the thread is not back after ten seconds it is ended, its sessions reject with `ENGINE_LOST`, and
  * the engine starts a new thread for the next `load`.
  *
  * Throws `ENGINE_MISSING` (no runtime), `ENGINE_DEVICE` (unknown device, or one that does not work here).
@@ -33,10 +33,10 @@ export async function openEngine({
     })
   }
   if (device === 'wasm') return webAssembly(threads)
-  const native: WorkerData = { runtime: 'native', providers: [device], threads }
-  let first: Link
+  const data: WorkerData = { runtime: 'native', providers: [device], threads }
+  const start = () => connect(startWorker(data))
   try {
-    first = await connect(startWorker(native))
+    return remoteEngine({ name: 'onnxruntime-node', device, start }, await start())
   } catch (error) {
     if (device !== 'cpu' || !(error instanceof PareError && error.code === 'ENGINE_MISSING')) throw error
     const cause = messageOf(error.detail.cause).split('\n')[0]
@@ -45,15 +45,6 @@ export async function openEngine({
     )
     return webAssembly(threads)
   }
-  const { backends } = first.facts
-  if (!backends.includes(device)) {
-    await first.close()
-    throw new PareError('ENGINE_DEVICE', 'the installed engine has no such device', {
-      value: device,
-      remedy: `It has ${[...backends, 'wasm'].join(', ')}.`,
-    })
-  }
-  return remoteEngine({ name: 'onnxruntime-node', device, start: () => connect(startWorker(native)) }, first)
 }
 
 async function webAssembly(threads: number): Promise<Engine> {

@@ -6,7 +6,8 @@ import { join } from 'node:path'
 import { parentPort, workerData } from 'node:worker_threads'
 import { PareError } from '../../util/errors.js'
 import { host, type Platform } from '../host.js'
-import { errorToWire, type FromHost, type ToHost } from '../wire.js'
+import { probe } from '../probe.js'
+import { errorToWire, type FromHost, type HostFacts } from '../wire.js'
 import { loadNative, type Runtime } from './ort-node.js'
 import { loadWebAssembly } from './ort-web.js'
 
@@ -36,27 +37,35 @@ const missing = (cause: unknown, name: string) =>
     cause,
   })
 
-async function start({ runtime, providers, threads }: WorkerData): Promise<void> {
-  const port = parentPort!
-  const send = (message: FromHost, transfer: readonly ArrayBuffer[] = []) => port.postMessage(message, transfer)
+async function open({ runtime, providers, threads }: WorkerData): Promise<{ platform: Platform; facts: HostFacts }> {
+  const native = runtime === 'native'
   let loaded: Runtime
   try {
-    loaded = runtime === 'native' ? await loadNative() : await loadWebAssembly(threads)
+    loaded = native ? await loadNative() : await loadWebAssembly(threads)
   } catch (error) {
-    send({ refused: errorToWire(missing(error, runtime === 'native' ? 'onnxruntime-node' : 'onnxruntime-web')) })
-    return
+    throw missing(error, native ? 'onnxruntime-node' : 'onnxruntime-web')
   }
+  const { ort, version, backends } = loaded
   const platform: Platform = {
-    ort: loaded.ort,
+    ort,
     providers,
     threads,
-    open: async (path) => ({ model: runtime === 'native' ? path : await readFile(path) }),
+    // The native binding aborts the whole process on a 4-bit output.
+    refused: { inputs: native ? ['int4', 'uint4'] : [], outputs: ['int4', 'uint4'] },
+    open: async (path) => ({ model: native ? path : await readFile(path) }),
     tick,
-    profiled: runtime === 'native' ? profiled : null,
+    profiled: native ? profiled : null,
   }
-  const handle = host(platform, send)
-  port.on('message', (message: ToHost) => handle(message))
-  send({ ready: { version: loaded.version, threads, backends: loaded.backends } })
+  await probe(platform, [...backends, ...(native ? ['wasm'] : [])])
+  return { platform, facts: { version, threads, backends } }
 }
 
-await start(workerData as WorkerData)
+const port = parentPort!
+const send = (message: FromHost, transfer: readonly ArrayBuffer[] = []) => port.postMessage(message, transfer)
+try {
+  const { platform, facts } = await open(workerData as WorkerData)
+  port.on('message', host(platform, send))
+  send({ ready: facts })
+} catch (error) {
+  send({ refused: errorToWire(error, 'ENGINE_MISSING') })
+}

@@ -1,0 +1,162 @@
+/**
+ * How far two sets of outputs are apart. The sums stream: many samples are compared in the memory of one. `a` is
+ * always the reference, `b` the candidate.
+ */
+
+import { numbers } from '../ir/tensor.js'
+import type { Tensor } from '../ir/types.js'
+import { PareError } from '../util/errors.js'
+import type { Feeds } from './engine.js'
+
+/** Sums over all elements seen so far where both sides are finite, and counts of where they are not. */
+export interface Sums {
+  readonly count: number
+  readonly aa: number
+  readonly bb: number
+  readonly ab: number
+  /** Σ(a−b)² */
+  readonly dd: number
+  readonly maxAbs: number
+  /** Elements that are NaN or infinite on both sides alike: they agree, and stay out of the sums. */
+  readonly sameNonFinite: number
+  /** Elements that are NaN or infinite on one side only, or differently. */
+  readonly mismatched: number
+  /** Rows along the last axis, and those whose largest element is at the same place. */
+  readonly rows: number
+  readonly top1Same: number
+}
+
+export interface Difference {
+  readonly elements: number
+  /** Σab / (‖a‖·‖b‖); 1 where both are zero, 0 where one is. */
+  readonly cosine: number
+  /** ‖a−b‖ / ‖a‖; 0 where both are zero, infinite where only the reference is or where values are non-finite on one side. */
+  readonly relativeL2: number
+  readonly maxAbs: number
+  /** Share of rows along the last axis whose largest element is at the same place; null for rows of one element. */
+  readonly top1Agreement: number | null
+  readonly mismatched: number
+}
+
+export const NO_SUMS: Sums = {
+  count: 0,
+  aa: 0,
+  bb: 0,
+  ab: 0,
+  dd: 0,
+  maxAbs: 0,
+  sameNonFinite: 0,
+  mismatched: 0,
+  rows: 0,
+  top1Same: 0,
+}
+
+/** The sums with one more pair of tensors of equal shape. `where` names the pair in errors. */
+export function addPair(sums: Sums, a: Tensor, b: Tensor, where = 'output'): Sums {
+  if (a.shape.length !== b.shape.length || a.shape.some((d, i) => d !== b.shape[i])) {
+    throw new PareError('COMPARE_SHAPE', `the shapes differ: [${a.shape.join(', ')}] and [${b.shape.join(', ')}]`, {
+      where,
+      remedy: 'Compare models with the same outputs, on the same inputs.',
+    })
+  }
+  if ((a.dtype === 'string') !== (b.dtype === 'string')) {
+    throw new PareError('COMPARE_DTYPE', `the element types differ: ${a.dtype} and ${b.dtype}`, {
+      where,
+      remedy: 'Compare models with the same outputs.',
+    })
+  }
+  return a.dtype === 'string' ? addStrings(sums, a, b) : addNumbers(sums, numbers(a), numbers(b), a.shape.at(-1) ?? 1)
+}
+
+/** Strings are equal or not: each difference counts as a mismatch. */
+function addStrings(sums: Sums, a: Tensor, b: Tensor): Sums {
+  const [left, right] = [a.strings?.() ?? [], b.strings?.() ?? []]
+  const different = left.filter((s, i) => !sameBytes(s, right[i])).length
+  return { ...sums, count: sums.count + left.length, mismatched: sums.mismatched + different }
+}
+
+const sameBytes = (a: Uint8Array, b: Uint8Array | undefined): boolean =>
+  b !== undefined && a.length === b.length && a.every((v, i) => v === b[i])
+
+function addNumbers(sums: Sums, a: ArrayLike<number>, b: ArrayLike<number>, width: number): Sums {
+  let { aa, bb, ab, dd, maxAbs, sameNonFinite, mismatched, top1Same } = sums
+  for (let i = 0; i < a.length; i++) {
+    const x = a[i]!
+    const y = b[i]!
+    const d = x - y
+    // The difference of finite numbers is finite but for overflow; one test serves the common case.
+    if (!Number.isFinite(d) && !(Number.isFinite(x) && Number.isFinite(y))) {
+      if (Object.is(x, y)) sameNonFinite++
+      else mismatched++
+      continue
+    }
+    aa += x * x
+    bb += y * y
+    ab += x * y
+    dd += d * d
+    const abs = Math.abs(d)
+    if (abs > maxAbs) maxAbs = abs
+  }
+  const rows = width > 1 ? a.length / width : 0
+  for (let row = 0; row < rows; row++) {
+    if (argmax(a, row * width, width) === argmax(b, row * width, width)) top1Same++
+  }
+  return {
+    count: sums.count + a.length,
+    aa,
+    bb,
+    ab,
+    dd,
+    maxAbs,
+    sameNonFinite,
+    mismatched,
+    rows: sums.rows + rows,
+    top1Same,
+  }
+}
+
+/** The first largest element; NaN is never the largest, and a row of NaN has none (-1). */
+function argmax(values: ArrayLike<number>, from: number, width: number): number {
+  let best = -1
+  for (let i = 0; i < width; i++) {
+    const v = values[from + i]!
+    if (!Number.isNaN(v) && (best < 0 || v > values[from + best]!)) best = i
+  }
+  return best
+}
+
+export function differenceOf(sums: Sums): Difference {
+  const { count, aa, bb, ab, dd, maxAbs, mismatched, rows, top1Same } = sums
+  const norms = Math.sqrt(aa) * Math.sqrt(bb)
+  const error = aa > 0 ? Math.sqrt(dd / aa) : dd === 0 ? 0 : Number.POSITIVE_INFINITY
+  return {
+    elements: count,
+    cosine: norms > 0 ? Math.max(-1, Math.min(1, ab / norms)) : aa === bb ? 1 : 0,
+    relativeL2: mismatched > 0 ? Number.POSITIVE_INFINITY : error,
+    maxAbs: mismatched > 0 ? Number.POSITIVE_INFINITY : maxAbs,
+    top1Agreement: rows === 0 ? null : top1Same / rows,
+    mismatched,
+  }
+}
+
+/** Streams pairs of output sets: `add` each sample's outputs, then read the differences by output name. */
+export function comparison() {
+  const sums = new Map<string, Sums>()
+  return {
+    /** Outputs that only one side has are an error: `COMPARE_OUTPUTS`. */
+    add(reference: Feeds, candidate: Feeds): void {
+      const [left, right] = [Object.keys(reference), Object.keys(candidate)]
+      const missing = [...left.filter((n) => !right.includes(n)), ...right.filter((n) => !left.includes(n))]
+      if (missing.length > 0) {
+        throw new PareError('COMPARE_OUTPUTS', 'only one of the two models has these outputs', {
+          value: missing,
+          remedy: 'Compare models with the same outputs.',
+        })
+      }
+      for (const name of left) {
+        sums.set(name, addPair(sums.get(name) ?? NO_SUMS, reference[name]!, candidate[name]!, `output ${name}`))
+      }
+    },
+    differences: (): ReadonlyMap<string, Difference> => new Map([...sums].map(([name, s]) => [name, differenceOf(s)])),
+  }
+}
