@@ -10,7 +10,12 @@ export interface Sample {
   readonly label?: number | readonly number[]
   /** What to call it in messages: file name, row number. */
   readonly name: string
+  /** The recording that a frame belongs to: the state of a recurrent model starts afresh where it changes. */
+  readonly sequence?: string
 }
+
+/** The name of an array that its file gives no name to; `fit` finds the input that it is for. */
+export const UNNAMED = ''
 
 export interface ReadOptions {
   readonly signal?: AbortSignal
@@ -21,6 +26,8 @@ export interface Samples {
   readonly name: string
   /** Known for files that state their length, else null until read. */
   readonly count: number | null
+  /** What the class indices in labels stand for, where the source tells. */
+  readonly classes?: readonly string[]
   /** Starts from the first sample each time; holds no more than a batch in memory. */
   read(options?: ReadOptions): AsyncIterable<Sample>
 }

@@ -1,0 +1,80 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { zipSync } from 'fflate'
+import { expect, test } from 'vitest'
+import { collect as all } from '../../test/collect.js'
+import { numbers } from '../ir/tensor.js'
+import { PareError } from '../util/errors.js'
+import { tensorOf } from './convert.js'
+import { encodeNpy } from './npy.js'
+import { npzSamples } from './npz.js'
+import type { Samples } from './samples.js'
+import { bytesSource } from './source.js'
+
+const golden = join(import.meta.dirname, '../../test/golden/arrays/inputs.npz')
+const collect = (samples: Samples) => all(samples.read())
+const open = (bytes: Uint8Array, options = {}) => npzSamples(bytesSource('x.npz', bytes), options)
+
+test('members advance together, a scalar goes to every sample, labels are labels', async () => {
+  const samples = await open(await readFile(golden))
+  expect(samples.count).toBe(4)
+  const read = await collect(samples)
+  expect(read.map((s) => s.label)).toEqual([3, 1, 0, 2])
+  expect(Object.keys(read[2]!.feeds)).toEqual(['image', 'mask', 'sr'])
+  expect([...numbers(read[2]!.feeds.image!)]).toEqual([12, 13, 14, 15, 16, 17].map((v) => v / 8))
+  expect(read[2]!.feeds.mask).toMatchObject({ dtype: 'bool', shape: [3] })
+  expect(read.map((s) => numbers(s.feeds.sr!)[0])).toEqual([16000, 16000, 16000, 16000])
+  expect(await collect(samples)).toHaveLength(4)
+})
+
+test('an input called like labels stays an input; labels can be named', async () => {
+  const bytes = await readFile(golden)
+  const [kept] = await collect(await open(bytes, { inputs: ['label'] }))
+  expect(Object.keys(kept!.feeds)).toContain('label')
+  expect(kept!.label).toBeUndefined()
+  const [named] = await collect(await open(bytes, { label: 'mask' }))
+  expect(named!.label).toEqual([1, 0, 1])
+  await expect(open(bytes, { label: 'nope' })).rejects.toMatchObject({ code: 'NPZ_MEMBER' })
+})
+
+test('an archive cut anywhere or with a damaged member is refused', async () => {
+  const bytes = await readFile(golden)
+  for (const length of [0, 10, 400, bytes.length - 23, bytes.length - 1]) {
+    await expect(open(bytes.subarray(0, length)), `${length}`).rejects.toMatchObject({ code: 'SAMPLES_TRUNCATED' })
+  }
+  const data = Float32Array.from({ length: 4000 }, (_, i) => Math.sin(i * i))
+  const sound = zipSync({ 'x.npy': encodeNpy(tensorOf('float32', [1000, 4], data, 'x')) })
+  expect(await collect(await open(sound))).toHaveLength(1000)
+  let refused = 0
+  for (let at = 1000; at < 9000; at += 400) {
+    const damaged = sound.slice()
+    damaged.fill(0xff, at, at + 200)
+    const error = await open(damaged)
+      .then(collect)
+      .catch((e: unknown) => e)
+    if (error instanceof PareError) refused++
+    else expect(error, `damage at ${at}`).toHaveLength(1000)
+  }
+  expect(refused).toBeGreaterThan(0)
+})
+
+test('arrays of different lengths, and archives without arrays', async () => {
+  const array = (n: number) => encodeNpy(tensorOf('float32', [n], new Float32Array(n), 'x'))
+  await expect(open(zipSync({ 'a.npy': array(3), 'b.npy': array(4) }))).rejects.toMatchObject({
+    code: 'NPZ_COUNT',
+    message: expect.stringContaining('a: 3, b: 4'),
+  })
+  await expect(open(zipSync({ 'a.txt': array(3) }))).rejects.toMatchObject({ code: 'NPZ_EMPTY' })
+})
+
+test('a deflated member is inflated as it is read, not at once', async () => {
+  const rows = 20_000
+  const bytes = zipSync({ 'x.npy': encodeNpy(tensorOf('float32', [rows, 100], new Float32Array(rows * 100), 'x')) })
+  const samples = await open(bytes)
+  let n = 0
+  for await (const { feeds } of samples.read()) {
+    expect(feeds.x!.bytes().buffer.byteLength).toBe(400)
+    if (++n === 50) break
+  }
+  expect(n).toBe(50)
+})

@@ -1,0 +1,99 @@
+/**
+ * Where bytes come from: a file, a blob or memory, read by range or as a stream. The readers of this folder
+ * work on any source; `files.ts` has the one for files on disk.
+ */
+
+import { PareError } from '../util/errors.js'
+
+export type Chunks = AsyncIterable<Uint8Array>
+
+export interface Source {
+  /** The file's name, for messages. */
+  readonly name: string
+  readonly size: number
+  /** Bytes `start` to `end` (exclusive); shorter where the source ends before. */
+  slice(start: number, end: number): Promise<Uint8Array>
+  /** The same range in pieces; the whole source by default. */
+  stream(start?: number, end?: number): Chunks
+}
+
+const CHUNK = 1 << 16
+
+export function bytesSource(name: string, bytes: Uint8Array): Source {
+  return {
+    name,
+    size: bytes.byteLength,
+    slice: async (start, end) => bytes.subarray(start, end),
+    async *stream(start = 0, end = bytes.byteLength) {
+      for (let at = start; at < end; at += CHUNK) yield bytes.subarray(at, Math.min(end, at + CHUNK))
+    },
+  }
+}
+
+/** A `Blob` or `File` of a browser. */
+export function blobSource(name: string, blob: Blob): Source {
+  const slice: Source['slice'] = async (start, end) => new Uint8Array(await blob.slice(start, end).arrayBuffer())
+  return {
+    name,
+    size: blob.size,
+    slice,
+    async *stream(start = 0, end = blob.size) {
+      for (let at = start; at < end; at += 16 * CHUNK) yield slice(at, Math.min(end, at + 16 * CHUNK))
+    },
+  }
+}
+
+/** Takes exact counts of bytes from a stream of pieces. */
+export interface ByteReader {
+  /** The next `count` bytes in memory of their own; fewer only where the stream ends. */
+  read(count: number): Promise<Uint8Array>
+  close(): Promise<void>
+}
+
+export function byteReader(chunks: Chunks): ByteReader {
+  const iterator = chunks[Symbol.asyncIterator]()
+  let piece: Uint8Array = new Uint8Array(0)
+  return {
+    async read(count) {
+      if (count <= piece.byteLength) {
+        const out = piece.slice(0, count)
+        piece = piece.subarray(count)
+        return out
+      }
+      const parts = [piece]
+      let have = piece.byteLength
+      while (have < count) {
+        const next = await iterator.next()
+        if (next.done) break
+        parts.push(next.value)
+        have += next.value.byteLength
+      }
+      const all = concatBytes(parts)
+      piece = all.subarray(count)
+      if (have <= count) return all
+      piece = piece.slice()
+      return all.slice(0, count)
+    },
+    async close() {
+      await iterator.return?.()
+    },
+  }
+}
+
+export function concatBytes(parts: readonly Uint8Array[]): Uint8Array {
+  const out = new Uint8Array(parts.reduce((n, part) => n + part.byteLength, 0))
+  let at = 0
+  for (const part of parts) {
+    out.set(part, at)
+    at += part.byteLength
+  }
+  return out
+}
+
+/** The error of a file that ends too early. */
+export const truncated = (where: string, what: string, value?: unknown): PareError =>
+  new PareError('SAMPLES_TRUNCATED', `the file ends inside ${what}`, {
+    where,
+    ...(value !== undefined && { value }),
+    remedy: 'Copy or download the file again; it is incomplete.',
+  })
