@@ -21,10 +21,11 @@ const CLASS_SCORES: Readonly<Record<string, string>> = {
   'magika-v3.3': 'target_label',
   'mnist-cntk': 'Plus214_Output_0',
 }
-const COARSE_MS = 15_000
-const FINE_MS = 15_000
-/** How many of the fastest go on to the longer timing. */
-const FINALISTS = 8
+const COARSE_MS = 8_000
+const FINE_MS = 12_000
+/** How many of the fastest and of the smallest go on to the longer timing. */
+const FASTEST = 6
+const SMALLEST = 3
 /** Above this worst relative L2 error a model has lost what it was for. */
 const ABSURD_ERROR = 0.5
 
@@ -112,8 +113,10 @@ async function measureModel(model: string, folder: string): Promise<ModelResult>
   )
   const samples = Math.min(3, feeds.length)
   const coarse = await interleaved(runs, { samples, budgetMs: COARSE_MS, minRounds: 3, maxRounds: 60 })
-  const order = candidates.map((_, i) => i + 1).sort((a, b) => coarse[a]!.ratio - coarse[b]!.ratio)
-  const finalists = [0, ...order.slice(0, FINALISTS)]
+  const sound = candidates.map((_, i) => i + 1).filter((i) => isUsable(candidates[i - 1]!, statSync(path).size))
+  const fastest = sound.toSorted((a, b) => coarse[a]!.ratio - coarse[b]!.ratio).slice(0, FASTEST)
+  const smallest = sound.toSorted((a, b) => candidates[a - 1]!.bytes - candidates[b - 1]!.bytes).slice(0, SMALLEST)
+  const finalists = [...new Set([0, ...fastest, ...smallest])]
   const fine = await interleaved(
     finalists.map((i) => runs[i]!),
     { samples, budgetMs: FINE_MS },
@@ -135,13 +138,14 @@ async function measureModel(model: string, folder: string): Promise<ModelResult>
   }
 }
 
-const load = (path: string, optimization: 'all' | 'disabled'): Promise<InferenceSession> =>
-  InferenceSession.create(path, {
+function load(path: string, optimization: 'all' | 'disabled'): Promise<InferenceSession> {
+  return InferenceSession.create(path, {
     graphOptimizationLevel: optimization,
     intraOpNumThreads: 1,
     interOpNumThreads: 1,
     logSeverityLevel: 3,
   })
+}
 
 async function outputsOf(session: InferenceSession, feeds: readonly OrtFeeds[]): Promise<Outputs> {
   const outputs: Record<string, Float32Array[]> = Object.fromEntries(session.outputNames.map((name) => [name, []]))
@@ -166,9 +170,12 @@ function distinct(folder: string): string[] {
     })
 }
 
-/** Variants that a user could take: no larger than the original, and not absurdly wrong. */
-function usable({ bytes, measured }: ModelResult): Measured[] {
-  return measured.filter((m) => m.bytes <= bytes && m.agreement.worst <= ABSURD_ERROR)
+/** Whether a user could take it: no larger than the original, and not absurdly wrong. */
+function isUsable(
+  candidate: { readonly bytes: number; readonly agreement: Agreement },
+  originalBytes: number,
+): boolean {
+  return candidate.bytes <= originalBytes && candidate.agreement.worst <= ABSURD_ERROR
 }
 
 function variantTable(result: ModelResult): string {
@@ -205,8 +212,9 @@ function writeTables(root: string): void {
       ? 'none'
       : `${m.variant}: ${Math.round(m.bytes / 1000)} kB, ${(1 / m.latency.ratio).toFixed(2)}x, error ${m.agreement.worst.toExponential(1)}${m.agreement.top1 === null ? '' : `, top-1 ${(100 * m.agreement.top1).toFixed(1)}%`}`
   const rows = results.map((result) => {
-    const fastest = usable(result).sort((a, b) => a.latency.ratio - b.latency.ratio)[0]
-    const smallest = usable(result).sort((a, b) => a.bytes - b.bytes)[0]
+    const usable = result.measured.filter((m) => m.fine && isUsable(m, result.bytes))
+    const fastest = usable.toSorted((a, b) => a.latency.ratio - b.latency.ratio)[0]
+    const smallest = usable.toSorted((a, b) => a.bytes - b.bytes)[0]
     const original = `${Math.round(result.bytes / 1000)} kB, ${result.ms.toPrecision(3)} ms`
     const total = result.measured.length + Object.keys(result.failed).length
     return [

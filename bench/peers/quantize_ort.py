@@ -1,6 +1,7 @@
 """The peer: what onnxruntime.quantization makes of one model, configured as a good user would, each variant timed.
 
     python quantize_ort.py MODEL.onnx CALIBRATION.npz OUTDIR [--limit 60] [--only REGEX]
+    python quantize_ort.py --timed MODEL.onnx CALIBRATION.npz OUTDIR
 
 Writes OUTDIR/<variant>.onnx and OUTDIR/results.json. Each variant runs in a fresh process, so that its wall time and
 peak memory are its own and a crash or a limit stops it alone. The .npz holds, per input, the samples stacked along a
@@ -125,8 +126,8 @@ def prepare(model, base, out):
     raise RuntimeError("; ".join(reasons))
 
 
-def quantize(base_path, calibration, target, options, cache, extra=None):
-    """Runs one configuration; returns the seconds in the tool itself."""
+def quantize(base_path, calibration, target, options, cache=None, extra=None):
+    """Runs one configuration; returns the seconds in the tool itself, the reading of the samples left out."""
     import onnxruntime.quantization as q
 
     methods = {
@@ -134,6 +135,7 @@ def quantize(base_path, calibration, target, options, cache, extra=None):
         "entropy": q.CalibrationMethod.Entropy,
         "percentile": q.CalibrationMethod.Percentile,
     }
+    samples = reader(calibration) if options["kind"] == "static" else None
     start = time.perf_counter()
     if options["kind"] == "nbits":
         import onnx
@@ -158,7 +160,7 @@ def quantize(base_path, calibration, target, options, cache, extra=None):
         q.quantize_static(
             base_path,
             target,
-            reader(calibration),
+            samples,
             quant_format=getattr(q.QuantFormat, options.get("format", "QDQ")),
             activation_type=getattr(q.QuantType, options["activations"]),
             calibrate_method=methods[options["method"]],
@@ -196,6 +198,17 @@ def child(request):
     print("\n" + json.dumps(answer))
 
 
+def timed(model, calibration, out):
+    """Pre-processes and quantizes statically (QDQ, u8s8, per tensor, min-max); prints the seconds of each as JSON."""
+    options = {"kind": "static", "activations": "QUInt8", "weights": "QInt8", "method": "minmax"}
+    start = time.perf_counter()
+    base = prepare(model, "pre", Path(out))["path"]
+    prepared = time.perf_counter()
+    target = os.path.join(out, "timed.onnx")
+    seconds = quantize(base, calibration, target, options)
+    print("\n" + json.dumps({"prepare": prepared - start, "quantize": seconds, "bytes": os.path.getsize(target)}))
+
+
 def spawn(request, limit):
     """Runs `child` and returns its answer with the wall time of the whole process."""
     start = time.perf_counter()
@@ -216,6 +229,9 @@ def spawn(request, limit):
 def main():
     if sys.argv[1] == "--child":
         child(json.loads(sys.argv[2]))
+        return
+    if sys.argv[1] == "--timed":
+        timed(*sys.argv[2:5])
         return
     parser = argparse.ArgumentParser()
     parser.add_argument("model")
