@@ -1,3 +1,4 @@
+// Interim reader (imports onnx_pb.ts): whoever owns this folder may replace codec, decode, encode, tensors and delete onnx_pb.ts; keep decodeModel/encodeModel signatures.
 /** Bytes ↔ models. The only folder that knows protobuf. */
 
 import { fromBinary, toBinary } from '@bufbuild/protobuf'
@@ -5,7 +6,7 @@ import type { ExternalRef, Model } from '../ir/types.js'
 import { messageOf, PareError } from '../util/errors.js'
 import { modelOfProto } from './decode.js'
 import { protoOfModel } from './encode.js'
-import { type ModelProto, ModelProtoSchema } from './schema_pb.js'
+import { type ModelProto, ModelProtoSchema } from './onnx_pb.js'
 
 export interface DecodeOptions {
   /** What to call the file in messages. Default `model`. */

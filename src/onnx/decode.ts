@@ -25,7 +25,7 @@ import type {
   StringStringEntryProto,
   TypeProto,
   ValueInfoProto,
-} from './schema_pb.js'
+} from './onnx_pb.js'
 import { readTensor } from './tensors.js'
 
 export interface DecodeContext {

@@ -30,7 +30,7 @@ import {
   type TypeProto,
   TypeProtoSchema,
   ValueInfoProtoSchema,
-} from './schema_pb.js'
+} from './onnx_pb.js'
 
 export interface EncodeContext {
   /** Where a tensor's bytes go when not into the file; null keeps them inside. */

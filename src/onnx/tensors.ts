@@ -4,7 +4,7 @@ import { byteSize, codeOfDType, DTYPES, dtypeOfCode, isKnownDType } from '../ir/
 import type { DType, ExternalRef, Tensor, UnknownField } from '../ir/types.js'
 import { PareError } from '../util/errors.js'
 import type { DecodeContext } from './decode.js'
-import type { TensorProto } from './schema_pb.js'
+import type { TensorProto } from './onnx_pb.js'
 
 /** `TensorProto.DataLocation.EXTERNAL` */
 const EXTERNAL = 1
