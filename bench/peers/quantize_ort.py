@@ -5,8 +5,9 @@
 
 Writes OUTDIR/<variant>.onnx and OUTDIR/results.json. Each variant runs in a fresh process, so that its wall time and
 peak memory are its own and a crash or a limit stops it alone. The .npz holds, per input, the samples stacked along a
-new first axis. Three bases are tried: the file as it is (raw), after the tool's own pre-processing (pre), and raised
-to opset 17 first (up), which per-channel weights need in models older than opset 13. Calibration ranges are cached per
+new first axis. Four bases are tried: the file as it is (raw), after the tool's own pre-processing (pre), raised to
+opset 17 first (up), which per-channel weights need in models older than opset 13, and, where pre-processing makes the
+file larger, raised and with shapes only, its optimization left out (lean). Calibration ranges are cached per
 base and method, as the tool allows; `calibrated` tells which variants paid for them.
 """
 
@@ -31,7 +32,7 @@ MATRIX_OPS = ["MatMul", "Gemm", "LSTM", "Gather", "Attention", "EmbedLayerNormal
 def variants():
     """All configurations, as {name: options}; those on the raw file come last, as a fallback that the others replace."""
     table = {}
-    for base in ("pre", "up", "raw"):
+    for base in ("pre", "up", "lean", "raw"):
         for weights in ("QInt8", "QUInt8"):
             table[f"{base}-dynamic-{weights.lower()}"] = {"kind": "dynamic", "weights": weights}
             table[f"{base}-dynamic-matmul-{weights.lower()}"] = {"kind": "dynamic", "weights": weights, "ops": MATRIX_OPS}
@@ -41,13 +42,13 @@ def variants():
         table[f"{base}-dynamic-subgraphs-qint8"] = {
             "kind": "dynamic", "weights": "QInt8", "ops": MATRIX_OPS, "extra": {"EnableSubgraph": True},
         }
-        if base != "up":
+        if base not in ("up", "lean"):
             for bits, block in ((4, 32), (4, 128), (8, 128)):
                 table[f"{base}-nbits{bits}-block{block}"] = {"kind": "nbits", "bits": bits, "block": block}
         for channel in (False, True):
             for activations in ("QUInt8", "QInt8"):
                 for method in ("minmax", "entropy", "percentile"):
-                    if method != "minmax" and (activations == "QInt8" or base == "raw"):
+                    if method != "minmax" and (activations == "QInt8" or base in ("raw", "lean")):
                         continue
                     name = f"{base}-static-{'u8s8' if activations == 'QUInt8' else 's8s8'}"
                     name += f"-{'channel' if channel else 'tensor'}-{method}"
@@ -78,7 +79,7 @@ def reader(path, limit=None):
     class Reader(CalibrationDataReader):
         def __init__(self):
             with np.load(path) as archive:
-                self.arrays = {name: archive[name] for name in archive.files}
+                self.arrays = {name: archive[name] for name in archive.files if name != "labels"}
             self.count = min(len(a) for a in self.arrays.values())
             if limit is not None:
                 self.count = min(self.count, limit)
@@ -107,16 +108,23 @@ def prepare(model, base, out):
     target = str(out / f"{base}.base.onnx")
     source = model
     how = []
-    if base == "up":
+    attempts = [{}, {"skip_symbolic_shape": True}, {"skip_optimization": True, "skip_symbolic_shape": True}]
+    if base == "lean":
+        optimized = out / "pre.base.onnx"
+        if optimized.exists() and optimized.stat().st_size <= 1.02 * os.path.getsize(model):
+            raise ValueError("not needed: pre-processing does not enlarge the file")
+        attempts = [{"skip_optimization": True}, {"skip_optimization": True, "skip_symbolic_shape": True}]
+    if base in ("up", "lean"):
         loaded = onnx.load(model)
         opset = next(o.version for o in loaded.opset_import if o.domain in ("", "ai.onnx"))
-        if opset >= 13:
+        if opset >= 13 and base == "up":
             raise ValueError(f"not needed: opset {opset}")
-        source = str(out / "up.raised.onnx")
-        onnx.save(onnx.version_converter.convert_version(loaded, 17), source)
-        how.append(f"opset {opset} to 17")
+        if opset < 13:
+            source = str(out / f"{base}.raised.onnx")
+            onnx.save(onnx.version_converter.convert_version(loaded, 17), source)
+            how.append(f"opset {opset} to 17")
     reasons = []
-    for options in ({}, {"skip_symbolic_shape": True}, {"skip_optimization": True, "skip_symbolic_shape": True}):
+    for options in attempts:
         try:
             quant_pre_process(source, target, **options)
             how.append(f"quant_pre_process {options or ''}".strip())
@@ -263,7 +271,7 @@ def main():
         a.type in (onnx.AttributeProto.GRAPH, onnx.AttributeProto.GRAPHS)
         for node in onnx.load(arguments.model).graph.node for a in node.attribute
     )
-    for base in ("raw", "pre", "up"):
+    for base in ("raw", "pre", "up", "lean"):
         request = {"task": "prepare", "model": arguments.model, "base": base, "out": str(out)}
         result["bases"][base] = spawn(request, arguments.limit)
     for name, options in variants().items():

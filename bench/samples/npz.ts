@@ -8,21 +8,29 @@ import { PareError } from '../../src/util/errors.js'
 
 const DESCRIPTIONS: Readonly<Record<string, string>> = { float32: '<f4', int32: '<i4', int64: '<i8' }
 
-/** The bytes of an .npz file. The archive carries no time of day, so equal samples give equal bytes. */
+/**
+ * The bytes of an .npz file; class labels, where every sample has one, go to a member `labels`. The archive carries no
+ * time of day, so equal samples give equal bytes.
+ */
 export function npzOf(samples: readonly Sample[]): Uint8Array {
   const entries: Zippable = {}
+  const add = (name: string, array: Tensor): void => {
+    entries[`${name}.npy`] = [npyOf(array), { level: 1, mtime: '1980-01-02' }]
+  }
   for (const name of Object.keys(samples[0]!.feeds)) {
-    const tensors = samples.map((sample) => sample.feeds[name]!)
-    entries[`${name}.npy`] = [npyOf(stacked(name, tensors)), { level: 1, mtime: '1980-01-02' }]
+    add(
+      name,
+      stacked(
+        name,
+        samples.map((sample) => sample.feeds[name]!),
+      ),
+    )
+  }
+  const labels = samples.map((sample) => sample.label)
+  if (labels.every((label) => typeof label === 'number')) {
+    add('labels', tensor('int64', [labels.length], BigInt64Array.from(labels, BigInt)))
   }
   return zipSync(entries)
-}
-
-/** The labels of the samples as an .npy of int64, or null where there are none. */
-export function labelsNpyOf(samples: readonly Sample[]): Uint8Array | null {
-  const labels = samples.map((sample) => sample.label)
-  if (!labels.every((label) => typeof label === 'number')) return null
-  return npyOf(tensor('int64', [labels.length], BigInt64Array.from(labels, BigInt)))
 }
 
 function stacked(name: string, tensors: readonly Tensor[]): Tensor {

@@ -16,6 +16,7 @@ export type Runner = (feeds: Feeds) => Promise<Record<string, Tensor>>
 export async function original(model: string): Promise<Runner> {
   const session = await InferenceSession.create(requiredPath(`models/${model}.onnx`), {
     graphOptimizationLevel: 'disabled',
+    logSeverityLevel: 3,
     intraOpNumThreads: 1,
     interOpNumThreads: 1,
   })

@@ -4,7 +4,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Sample, Samples } from '../../src/data/samples.js'
 import { MODEL_SAMPLES, samplesFor } from './index.js'
-import { labelsNpyOf, npzOf } from './npz.js'
+import { npzOf } from './npz.js'
 
 const [folder, ...models] = process.argv.slice(2)
 if (folder === undefined) {
@@ -19,8 +19,6 @@ for (const entry of models.length > 0 ? models.map(samplesFor) : MODEL_SAMPLES) 
     const path = join(folder, `${entry.model}.${part}`)
     writeFileSync(`${path}.npz`, npzOf(samples))
     writeFileSync(`${path}.names.txt`, `${samples.map((sample) => sample.name).join('\n')}\n`)
-    const labels = labelsNpyOf(samples)
-    if (labels !== null) writeFileSync(`${path}.labels.npy`, labels)
     console.log(`${path}.npz: ${samples.length} samples`)
   }
 }
