@@ -53,9 +53,13 @@ export interface ExternalRef {
   readonly location: string
   readonly offset: number
   readonly length: number
+  /** Other entries of the reference, such as a checksum. */
+  readonly extra?: ReadonlyMap<string, string>
 }
 
 export interface Tensor extends Annotated {
+  /** Of a tensor inside an attribute; a graph's constants go by their key. */
+  readonly name?: string
   readonly dtype: DType
   readonly shape: readonly number[]
   /** Size of `bytes()`, known without loading them; of strings, the sum of their lengths. */
@@ -70,40 +74,49 @@ export interface Tensor extends Annotated {
 /** A dimension: known, symbolic, or unknown. */
 export type Dim = number | string | null
 
-export interface TensorValue extends Annotated {
+/** Fields that this version does not know, inside the parts that make up a type. */
+export interface TypeUnknown {
+  readonly type?: readonly UnknownField[]
+  /** Of the tensor, sequence, map, optional or opaque type itself. */
+  readonly kind?: readonly UnknownField[]
+  readonly shape?: readonly UnknownField[]
+  /** By position of the dimension. */
+  readonly dims?: ReadonlyMap<number, readonly UnknownField[]>
+}
+
+interface ValueBase extends Annotated {
+  readonly denotation?: string
+  readonly typeUnknown?: TypeUnknown
+}
+export interface TensorValue extends ValueBase {
   readonly kind: 'tensor' | 'sparse'
   readonly dtype: DType
   /** `null` where not even the rank is known. */
   readonly shape: readonly Dim[] | null
+  /** One a dimension, '' where it has none. */
   readonly denotations?: readonly string[]
-  readonly denotation?: string
 }
-export interface SequenceValue extends Annotated {
+export interface SequenceValue extends ValueBase {
   readonly kind: 'sequence'
   readonly element: Value
-  readonly denotation?: string
 }
-export interface OptionalValue extends Annotated {
+export interface OptionalValue extends ValueBase {
   readonly kind: 'optional'
   readonly element: Value
-  readonly denotation?: string
 }
-export interface MapValue extends Annotated {
+export interface MapValue extends ValueBase {
   readonly kind: 'map'
   readonly key: DType
   readonly element: Value
-  readonly denotation?: string
 }
-export interface OpaqueValue extends Annotated {
+export interface OpaqueValue extends ValueBase {
   readonly kind: 'opaque'
   readonly domain: string
   readonly name: string
-  readonly denotation?: string
 }
 /** A name that is declared without a type. */
-export interface UntypedValue extends Annotated {
+export interface UntypedValue extends ValueBase {
   readonly kind: 'untyped'
-  readonly denotation?: string
 }
 /** What is known about a named value: its type, not its content. */
 export type Value = TensorValue | SequenceValue | OptionalValue | MapValue | OpaqueValue | UntypedValue
@@ -135,8 +148,8 @@ export type Attr = AttrBase &
     | { readonly type: 'graphs'; readonly value: readonly Graph[] }
     | { readonly type: 'sparses'; readonly value: readonly SparseTensor[] }
     | { readonly type: 'types'; readonly value: readonly Value[] }
-    /** Declared without a value: a reference, or a type that this version does not know. */
-    | { readonly type: 'undefined'; readonly value?: undefined }
+    /** Declared without a value: a reference, or a type that this version does not know; `code` is the file's for it. */
+    | { readonly type: 'undefined'; readonly code?: number; readonly value?: undefined }
   )
 
 export interface Node extends Annotated {
