@@ -52,7 +52,8 @@ export function elements(t: Tensor): TypedArray {
   const width = array.BYTES_PER_ELEMENT
   const length = bits < 8 ? bytes.byteLength : bytes.byteLength / width
   if (bytes.byteOffset % width === 0) return new array(bytes.buffer as ArrayBuffer, bytes.byteOffset, length)
-  return new array(bytes.slice().buffer as ArrayBuffer, 0, length)
+  // A copy that also holds for Node's Buffer, whose slice() is a view.
+  return new array(new Uint8Array(bytes).buffer, 0, length)
 }
 
 /** The elements as plain numbers, whatever the type (64-bit integers beyond 2^53 lose digits; sub-byte types are unpacked). */
