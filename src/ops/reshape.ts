@@ -19,22 +19,24 @@ import {
 } from './shapes.js'
 
 /**
- * The one dimension that makes `product(others) · x = product(input)`; factors that both sides share cancel, symbols
- * among them. Null where the rest is not a quotient of numbers, or a symbol over 1.
+ * The one dimension x that makes `product(others) · x = product(input)`. Symbols that both sides share cancel; what
+ * remains must be a whole number, or one symbol alone, else the answer is null.
  */
 function missingDim(input: readonly Dim[], others: readonly Dim[], where: string): Dim {
-  const rest = [...input]
-  const divisors: Dim[] = []
+  const symbols: Dim[] = input.filter((d) => typeof d !== 'number')
   for (const d of others) {
-    const i = d === null ? -1 : rest.indexOf(d)
-    if (i < 0 || d === 0) divisors.push(d)
-    else rest.splice(i, 1)
+    if (typeof d === 'number') continue
+    const i = d === null ? -1 : symbols.indexOf(d)
+    if (i < 0) return null
+    symbols.splice(i, 1)
   }
-  const [total, divisor] = [product(rest), product(divisors)]
-  if (divisor === 1) return total
-  if (typeof total !== 'number' || typeof divisor !== 'number' || divisor === 0) return null
-  if (total % divisor !== 0) throw malformed(where, `${total} elements do not fill a multiple of ${divisor}`, others)
-  return total / divisor
+  const productOf = (dims: readonly Dim[]) => dims.reduce<number>((n, d) => (typeof d === 'number' ? n * d : n), 1)
+  const [total, divisor] = [productOf(input), productOf(others)]
+  if (divisor === 0) return null
+  const quotient = total / divisor
+  if (symbols.length > 0) return quotient === 1 || total === 0 ? product([quotient, ...symbols]) : null
+  if (Number.isInteger(quotient)) return quotient
+  throw malformed(where, `${total} elements do not fill a multiple of ${divisor}`, others)
 }
 
 /** 0 copies the input's dimension unless `allowzero`, −1 (or one that is unknown) follows from the element count. */

@@ -17,8 +17,8 @@ import {
   whereOf,
 } from './shapes.js'
 
-/** Sizes stay below this, so a bound at or beyond it is open. Exporters write the largest int32 or int64. */
-const OPEN = 2 ** 31 - 1
+/** Sizes stay below this, so a bound at or beyond it is open. Exporters write 10⁹ or the largest int32 or int64. */
+const OPEN = 1e9
 
 interface Range {
   readonly first: number
