@@ -8,8 +8,6 @@ import { type Call, dtypeOf, type Fact, type OpDef, shapeOf } from './def.js'
 import { commonDType, def, exact, fact } from './make.js'
 import { contentOfTensor, dimList, isStatic, malformed, normalizeAxis, product, scalarOf, whereOf } from './shapes.js'
 
-const MAX_FILLED = 1024
-
 function constantFact({ node }: Call): Fact | null {
   const value = tensorOf(node, 'value')
   if (value !== undefined) return fact(value.dtype, value.shape, contentOfTensor(value))
@@ -55,7 +53,7 @@ const constantOfShape = def('ConstantOfShape', 9, {
   infer: (call) => {
     const value = tensorOf(call.node, 'value')
     const shape = dimList(call, 'shape', 0) ?? null
-    const small = isStatic(shape) && elementCount(shape) <= MAX_FILLED
+    const small = isStatic(shape) && elementCount(shape) <= MAX_CONTENT
     const filled = value === undefined ? 0 : (contentOfTensor(value)?.[0] ?? null)
     const content = small ? Array.from({ length: elementCount(shape) }, () => filled) : null
     return [fact(value?.dtype ?? 'float32', shape, content)]
@@ -101,7 +99,7 @@ const range = def('Range', 11, {
     const dtype = commonDType(call, [0, 1, 2])
     const [start, limit, delta] = [scalarOf(call, 0), scalarOf(call, 1), scalarOf(call, 2)]
     const length = rangeLength(start, limit, delta, dtype, whereOf(call))
-    const counted = typeof length === 'number' && length <= MAX_FILLED && !isFloat(dtype)
+    const counted = typeof length === 'number' && length <= MAX_CONTENT && !isFloat(dtype)
     const content = counted
       ? Array.from({ length }, (_, i) => exact((start as number) + i * (delta as number), dtype))
       : null

@@ -13,6 +13,7 @@ import {
   divDim,
   elementsOf,
   isStatic,
+  MAX_CONTENT,
   malformed,
   mulDim,
   normalizeAxes,
@@ -60,9 +61,6 @@ const transpose = def('Transpose', 1, {
   },
 })
 
-/** Content is repeated up to this many elements. */
-const MAX_REPEATED = 1024
-
 const expand = def('Expand', 8, {
   inputs: ['input', 'shape'],
   outputs: ['output'],
@@ -73,7 +71,7 @@ const expand = def('Expand', 8, {
     const target = dimList(call, 'shape', 1) ?? null
     const out = broadcast([shape, target], whereOf(call))
     const content = elementsOf(call, 0)
-    if (content === null || !isStatic(shape) || !isStatic(out) || elementCount(out) > MAX_REPEATED) {
+    if (content === null || !isStatic(shape) || !isStatic(out) || elementCount(out) > MAX_CONTENT) {
       return [fact(dtype, out)]
     }
     const lead = out.length - shape.length
@@ -96,7 +94,7 @@ const tile = def('Tile', 6, {
       throw malformed(whereOf(call), 'repeats must have one element an axis', repeats)
     const out = shape.map((d, i) => mulDim(d, repeats[i]!))
     const content = elementsOf(call, 0)
-    const small = content !== null && shape.length <= 1 && isStatic(out) && elementCount(out) <= MAX_REPEATED
+    const small = content !== null && shape.length <= 1 && isStatic(out) && elementCount(out) <= MAX_CONTENT
     const count = small ? elementCount(out) : 0
     return [fact(dtype, out, small ? Array.from({ length: count }, (_, i) => content[i % content.length]!) : null)]
   },
@@ -131,7 +129,7 @@ const concat = def('Concat', 1, {
 /** Along the first axis content follows content; an input of known size without content gives unknown elements. */
 function joinedContent(call: Call, shapes: readonly (readonly Dim[])[] | null): readonly Dim[] | null {
   if (shapes === null || !shapes.every(isStatic)) return null
-  if (shapes.reduce((n, s) => n + elementCount(s as readonly number[]), 0) > MAX_REPEATED) return null
+  if (shapes.reduce((n, s) => n + elementCount(s as readonly number[]), 0) > MAX_CONTENT) return null
   return shapes.flatMap((s, i) => elementsOf(call, i) ?? unknownDims(elementCount(s as readonly number[])))
 }
 

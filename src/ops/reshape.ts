@@ -54,8 +54,12 @@ function reshaped(call: Call): readonly Dim[] | null {
   const open = target.flatMap((d, i) => (d === -1 || d === null ? [i] : []))
   const known = dims.map((d) => (d === -1 ? null : d))
   if (input === null || open.length > 1) return known
-  const others = known.filter((_, i) => !open.includes(i))
-  if (open.length === 1) return known.with(open[0]!, missingDim(input, others, where))
+  if (open.length === 1) {
+    const copied = (i: number): boolean => copies && target[i] === 0
+    const rest = input.filter((_, i) => !copied(i))
+    const others = known.filter((_, i) => !open.includes(i) && !copied(i))
+    return known.with(open[0]!, missingDim(rest, others, where))
+  }
   if (isStatic(input) && isStatic(known) && product(input) !== product(known)) {
     throw malformed(where, `a tensor of shape [${input.join(', ')}] does not fit the new shape`, known)
   }

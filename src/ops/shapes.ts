@@ -12,7 +12,7 @@ import { PareError } from '../util/errors.js'
 import { type Call, type Fact, shapeOf } from './def.js'
 
 /** Longer tensors are data, not shapes: their content is not followed. */
-const MAX_CONTENT = 1024
+export const MAX_CONTENT = 1024
 
 /** The error of a node that breaks its operator's specification. */
 export function malformed(where: string, what: string, value?: unknown): PareError {
