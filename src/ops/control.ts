@@ -44,14 +44,15 @@ function bodyOf(call: Call, attr: string): Graph {
   return graph
 }
 
-function inferIf(call: Call): (Fact | null)[] {
+/** Only the branch that a known condition takes is looked at. */
+function inferIf(call: Call): readonly (Fact | null)[] {
+  const condition = scalarOf(call, 0)
+  if (typeof condition === 'number') return call.subgraph(bodyOf(call, condition ? 'then_branch' : 'else_branch'), [])
   const taken = call.subgraph(bodyOf(call, 'then_branch'), [])
   const other = call.subgraph(bodyOf(call, 'else_branch'), [])
   if (taken.length !== other.length) {
     throw malformed(whereOf(call), 'the branches have different numbers of outputs', [taken.length, other.length])
   }
-  const condition = scalarOf(call, 0)
-  if (typeof condition === 'number') return [...(condition ? taken : other)]
   return taken.map((f, i) => joinFacts(f, other[i]!))
 }
 

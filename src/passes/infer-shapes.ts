@@ -4,6 +4,7 @@
  * the file. On the way it adds up the products (MACs) of each node.
  */
 
+import type { Feeds } from '../engine/engine.js'
 import { describeNode, subgraphs, tensorOf } from '../ir/attrs.js'
 import { mapSubgraphs } from '../ir/graphs.js'
 import { elementCount } from '../ir/tensor.js'
@@ -19,6 +20,8 @@ import { type InputShapes, inputBindings } from './with-shapes.js'
 export interface FactOptions {
   /** Shapes of inputs, where they are to be fixed further than the file does. Symbols in the file are bound by them. */
   readonly feedShapes?: InputShapes
+  /** Inputs of one run: their shapes and small contents are taken as known, and the facts hold for such a run alone. */
+  readonly feeds?: Feeds
   /** Numbers for symbolic dimensions, e.g. `{ batch: 1 }`. */
   readonly dims?: Readonly<Record<string, number>>
   /** Take inputs that have a default at that default. Without it their content counts as unknown. */
@@ -48,7 +51,9 @@ export function factsOf(model: Model, options: FactOptions = {}): Facts {
   const macs = new Map<Node, number | null>()
   const runs = new Map<Node, number | 'one' | null>()
   const problems = new Map<string, PareError>()
-  const { values, bound } = inputBindings(model, { ...options.dims, ...options.feedShapes })
+  const { feeds = {} } = options
+  const fed = Object.fromEntries(Object.entries(feeds).map(([name, t]) => [name, t.shape]))
+  const { values, bound } = inputBindings(model, { ...options.dims, ...options.feedShapes, ...fed })
   const root: Context = {
     functions: new Map(model.functions.map((f) => [functionKey(f.domain, f.name, f.overload), f])),
     opsets: model.opsets,
@@ -59,7 +64,10 @@ export function factsOf(model: Model, options: FactOptions = {}): Facts {
     record: { graph: (g, f) => graphs.set(g, f), macs: (n, m) => macs.set(n, m), runs: (n, r) => runs.set(n, r) },
     problem: (error) => problems.set(error.message, error),
   }
-  const inputs = model.graph.inputs.map((name) => refine(null, values.get(name)).fact)
+  const inputs = model.graph.inputs.map((name) => {
+    const fact = refine(null, values.get(name)).fact
+    return Object.hasOwn(feeds, name) ? refine(constantFact(feeds[name]!), fact?.value).fact : fact
+  })
   evaluate(model.graph, inputs, null, root)
   return { graphs, macs, runs, problems: [...problems.values()] }
 }
