@@ -6,7 +6,17 @@ import { elementCount } from '../ir/tensor.js'
 import type { Dim, DType } from '../ir/types.js'
 import { type Call, dtypeOf, type Fact, type OpDef, shapeOf } from './def.js'
 import { commonDType, def, exact, fact } from './make.js'
-import { contentOfTensor, dimList, isStatic, malformed, normalizeAxis, product, scalarOf, whereOf } from './shapes.js'
+import {
+  contentOfTensor,
+  dimList,
+  isStatic,
+  MAX_CONTENT,
+  malformed,
+  normalizeAxis,
+  product,
+  scalarOf,
+  whereOf,
+} from './shapes.js'
 
 function constantFact({ node }: Call): Fact | null {
   const value = tensorOf(node, 'value')
