@@ -32,8 +32,8 @@ export interface Platform {
   readonly threads: number
   /** Element types that the runtime's binding cannot carry, though its kernels may compute them. */
   readonly refused: { readonly inputs: readonly string[]; readonly outputs: readonly string[] }
-  /** What a path becomes before the runtime sees it: the path itself, or the bytes of its files. */
-  open(path: string): Promise<{ readonly model: Uint8Array | string } & Pick<OrtSessionOptions, 'externalData'>>
+  /** What a model becomes before the runtime sees it: the path itself, or the bytes of its files. */
+  open(model: WireModel): Promise<{ readonly model: Uint8Array | string } & Pick<OrtSessionOptions, 'externalData'>>
   /** Lets messages that have arrived be handled. */
   tick(): Promise<void>
   /** Runs `use` with session options that write a profile, and returns the file's text; null where that cannot be. */
@@ -128,7 +128,7 @@ export async function createSession(
   more: Partial<OrtSessionOptions> = {},
 ): Promise<OrtSession> {
   try {
-    const { model: source, ...files } = 'path' in model ? await platform.open(model.path) : { model: model.bytes }
+    const { model: source, ...files } = await platform.open(model)
     return await platform.ort.createSession(source, {
       executionProviders: platform.providers,
       intraOpNumThreads: platform.threads,
@@ -214,6 +214,20 @@ function fetchable({ refused }: Platform, session: OrtSession, label: string): r
     where: label,
     remedy: 'The engine returns tensors only: give the model an output that is one.',
   })
+}
+
+/** A model by itself, for runs whose outputs nobody reads. Throws as `load` and `run` of an engine do. */
+export async function loadModel(platform: Platform, model: WireModel) {
+  const label = labelOf(model)
+  const session = await createSession(platform, model, {})
+  const outputs = fetchable(platform, session, label)
+  return {
+    async run(feeds: WireFeeds): Promise<void> {
+      checkFeeds(session.inputMetadata.map(valueInfo), feeds)
+      refuse(platform, session, feeds, [])
+      await runSession(session, label, ortFeeds(platform.ort, feeds), outputs)
+    },
+  }
 }
 
 /** Feeds that a session has inputs for: models that lost an unused input can be measured beside the original. */

@@ -52,9 +52,9 @@ export function ratio(
   const rounds = Math.min(a.length, b.length)
   if (rounds === 0) throw noRuns()
   const logs = Float64Array.from({ length: rounds }, (_, i) => Math.log(b[i]! / a[i]!))
-  const next = random(seed)
+  const { integer } = random(seed)
   const medians = Float64Array.from({ length: RESAMPLES }, () =>
-    medianOf(Float64Array.from({ length: rounds }, () => logs[Math.floor(next() * rounds)]!)),
+    medianOf(Float64Array.from({ length: rounds }, () => logs[integer(rounds)]!)),
   ).sort()
   const centre = Math.exp(medianOf(logs.slice()))
   const low = Math.exp(quantileOf(medians, 0.025))

@@ -5,8 +5,8 @@ import type { Engine, EngineOptions } from '../engine.js'
 import { connect } from '../link.js'
 import { remoteEngine } from '../remote.js'
 import { physicalCores } from './cores.js'
+import type { PlatformSpec } from './platform.js'
 import { startWorker } from './port.js'
-import type { WorkerData } from './worker.js'
 
 const INSTALL = 'npm install pare --onnxruntime-node-install=skip'
 
@@ -33,8 +33,8 @@ export async function openEngine({
     })
   }
   if (device === 'wasm') return webAssembly(threads)
-  const data: WorkerData = { runtime: 'native', providers: [device], threads }
-  const start = () => connect(startWorker(data))
+  const spec: PlatformSpec = { runtime: 'native', device, threads }
+  const start = () => connect(startWorker(spec))
   try {
     return remoteEngine({ name: 'onnxruntime-node', device, start }, await start())
   } catch (error) {
@@ -48,7 +48,7 @@ export async function openEngine({
 }
 
 async function webAssembly(threads: number): Promise<Engine> {
-  const data: WorkerData = { runtime: 'wasm', providers: ['wasm'], threads }
-  const start = () => connect(startWorker(data))
+  const spec: PlatformSpec = { runtime: 'wasm', device: 'wasm', threads }
+  const start = () => connect(startWorker(spec))
   return remoteEngine({ name: 'onnxruntime-web', device: 'wasm', start }, await start())
 }

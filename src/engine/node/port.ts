@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { Worker } from 'node:worker_threads'
 import { PareError } from '../../util/errors.js'
 import type { Port } from '../link.js'
-import type { WorkerData } from './worker.js'
+import type { PlatformSpec } from './platform.js'
 
 /** A script of this folder as built: beside this file in the package, in `dist` when this runs from sources. */
 export function builtScript(name: string): URL {
@@ -20,7 +20,7 @@ export function builtScript(name: string): URL {
   return url
 }
 
-export function startWorker(data: WorkerData): Port {
+export function startWorker(data: PlatformSpec): Port {
   const worker = new Worker(builtScript('worker.js'), { workerData: data, name: 'pare engine' })
   let ending = false
   return {

@@ -1,0 +1,73 @@
+/** What the engine's host runs on in Node: a runtime, files and temporary folders. */
+
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { PareError } from '../../util/errors.js'
+import type { Platform } from '../host.js'
+import { probe } from '../probe.js'
+import type { HostFacts, WireModel } from '../wire.js'
+import { externalFiles, refuseExternal } from './external.js'
+import { loadNative, type Runtime } from './ort-node.js'
+import { loadWebAssembly } from './ort-web.js'
+
+/** Which runtime on which device; plain data, for a worker or another process. */
+export interface PlatformSpec {
+  readonly runtime: 'native' | 'wasm'
+  readonly device: string
+  readonly threads: number
+}
+
+const tick = () => new Promise<void>((resolve) => setImmediate(resolve))
+
+/** A profile goes to a folder of its own, which is gone afterwards. */
+const profiled: Platform['profiled'] = async (use) => {
+  const folder = await mkdtemp(join(tmpdir(), 'pare-profile-'))
+  try {
+    await use({ enableProfiling: true, profileFilePrefix: join(folder, 'p') })
+    const file = (await readdir(folder))[0]
+    return file === undefined ? '[]' : await readFile(join(folder, file), 'utf8')
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+/** The native runtime opens files itself, larger ones than fit an array; WebAssembly has no file system. */
+async function open(native: boolean, model: WireModel): ReturnType<Platform['open']> {
+  if ('bytes' in model) {
+    refuseExternal(model.bytes)
+    return { model: model.bytes }
+  }
+  return native ? { model: model.path } : externalFiles(model.path)
+}
+
+/**
+ * Loads the runtime and proves that the device computes. Throws `ENGINE_MISSING` where the runtime is not installed,
+ * `ENGINE_DEVICE` where it has no such device or that does not work here.
+ */
+export async function openPlatform({ runtime, device, threads }: PlatformSpec) {
+  const native = runtime === 'native'
+  let loaded: Runtime
+  try {
+    loaded = native ? await loadNative() : await loadWebAssembly(threads)
+  } catch (cause) {
+    throw new PareError('ENGINE_MISSING', `${native ? 'onnxruntime-node' : 'onnxruntime-web'} cannot be loaded`, {
+      remedy: 'Install it: `npm install pare --onnxruntime-node-install=skip`.',
+      cause,
+    })
+  }
+  const { ort, version, backends } = loaded
+  const platform: Platform = {
+    ort,
+    providers: [device],
+    threads,
+    // The native binding aborts the whole process on a 4-bit output.
+    refused: { inputs: native ? ['int4', 'uint4'] : [], outputs: ['int4', 'uint4'] },
+    open: (model) => open(native, model),
+    tick,
+    profiled: native ? profiled : null,
+  }
+  await probe(platform, [...backends, ...(native ? ['wasm'] : [])])
+  const facts: HostFacts = { version, threads, backends }
+  return { platform, facts }
+}
