@@ -4,7 +4,7 @@
  */
 
 import { createHash } from 'node:crypto'
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { basename, join } from 'node:path'
 import { InferenceSession, type Tensor as OrtTensor } from 'onnxruntime-node'
@@ -91,7 +91,7 @@ async function measureModel(model: string, folder: string): Promise<ModelResult>
   for (const { variant, error } of made) if (error !== undefined) failed[variant] = error
 
   const candidates: { variant: string; bytes: number; session: InferenceSession; agreement: Agreement }[] = []
-  for (const file of distinct(folder)) {
+  for (const file of distinct(folder, made)) {
     const variant = basename(file, '.onnx')
     try {
       const session = await load(file, 'all')
@@ -155,13 +155,12 @@ async function outputsOf(session: InferenceSession, feeds: readonly OrtFeeds[]):
   return outputs
 }
 
-/** The variants' files without those that repeat an earlier one's bytes. */
-function distinct(folder: string): string[] {
+/** The files of the variants in the order they were made, without those that repeat an earlier one's bytes. */
+function distinct(folder: string, made: readonly Made[]): string[] {
   const seen = new Set<string>()
-  return readdirSync(folder)
-    .filter((file) => file.endsWith('.onnx') && !/^\w+\.(base|raised)\.onnx$/.test(file))
-    .sort()
-    .map((file) => join(folder, file))
+  return made
+    .map(({ variant }) => join(folder, `${variant}.onnx`))
+    .filter(existsSync)
     .filter((path) => {
       const digest = createHash('sha256').update(readFileSync(path)).digest('hex')
       const isNew = !seen.has(digest)

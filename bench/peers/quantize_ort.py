@@ -7,7 +7,8 @@ Writes OUTDIR/<variant>.onnx and OUTDIR/results.json. Each variant runs in a fre
 peak memory are its own and a crash or a limit stops it alone. The .npz holds, per input, the samples stacked along a
 new first axis. Four bases are tried: the file as it is (raw), after the tool's own pre-processing (pre), raised to
 opset 17 first (up), which per-channel weights need in models older than opset 13, and, where pre-processing makes the
-file larger, raised and with shapes only, its optimization left out (lean). Calibration ranges are cached per
+file larger, raised and with shapes only, its optimization left out (lean). FusedConv, which hides shapes from the tool,
+is split into Conv and activation before raising, as a user could. Calibration ranges are cached per
 base and method, as the tool allows; `calibrated` tells which variants paid for them.
 """
 
@@ -24,6 +25,7 @@ from pathlib import Path
 
 MEMORY_LIMIT = 10 << 30
 
+# The per-channel path fails on an array's truth value; leaving out its adjustment of scales for int32 biases helps.
 RETRY = {"QDQDisableWeightAdjustForInt32Bias": True}
 COMPUTE_OPS = ["Conv", "MatMul", "Gemm"]
 MATRIX_OPS = ["MatMul", "Gemm", "LSTM", "Gather", "Attention", "EmbedLayerNormalization"]
@@ -98,6 +100,29 @@ def reader(path, limit=None):
     return Reader()
 
 
+def split_fused(graph):
+    """Replaces com.microsoft.FusedConv without a sum by Conv and its activation; returns how many."""
+    import onnx
+
+    nodes, count = [], 0
+    for node in graph.node:
+        attributes = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
+        activation = attributes.pop("activation", b"").decode()
+        if node.op_type != "FusedConv" or activation not in ("Relu", "Clip") or len(node.input) > 3:
+            nodes.append(node)
+            continue
+        between = node.output[0] + "_before_activation"
+        bounds = [f"{between}_{i}" for i, _ in enumerate(attributes.get("activation_params", []))]
+        for name, value in zip(bounds, attributes.pop("activation_params", [])):
+            graph.initializer.append(onnx.helper.make_tensor(name, onnx.TensorProto.FLOAT, [], [value]))
+        nodes.append(onnx.helper.make_node("Conv", node.input, [between], name=node.name, **attributes))
+        nodes.append(onnx.helper.make_node(activation, [between, *bounds], node.output, name=node.name + "_activation"))
+        count += 1
+    del graph.node[:]
+    graph.node.extend(nodes)
+    return count
+
+
 def prepare(model, base, out):
     """Writes the base model and returns how it was made; raises where it cannot be made."""
     import onnx
@@ -119,6 +144,8 @@ def prepare(model, base, out):
         opset = next(o.version for o in loaded.opset_import if o.domain in ("", "ai.onnx"))
         if opset >= 13 and base == "up":
             raise ValueError(f"not needed: opset {opset}")
+        if split_fused(loaded.graph):
+            how.append("FusedConv split")
         if opset < 13:
             source = str(out / f"{base}.raised.onnx")
             onnx.save(onnx.version_converter.convert_version(loaded, 17), source)
@@ -134,7 +161,7 @@ def prepare(model, base, out):
     raise RuntimeError("; ".join(reasons))
 
 
-def quantize(base_path, calibration, target, options, cache=None, extra=None):
+def quantize(base_path, calibration, target, options, cache=None, extra=None, excluded=None):
     """Runs one configuration; returns the seconds in the tool itself, the reading of the samples left out."""
     import onnxruntime.quantization as q
 
@@ -160,6 +187,7 @@ def quantize(base_path, calibration, target, options, cache=None, extra=None):
         "reduce_range": False,
         "weight_type": getattr(q.QuantType, options["weights"]),
         "op_types_to_quantize": options.get("ops"),
+        "nodes_to_exclude": list(excluded or []),
         "extra_options": {**options.get("extra", {}), **(extra or {})},
     }
     if options["kind"] == "dynamic":
@@ -178,6 +206,34 @@ def quantize(base_path, calibration, target, options, cache=None, extra=None):
     return time.perf_counter() - start
 
 
+def persistently(request, options, cache, answer):
+    """Quantizes as a user would who reads the tool's messages: on its two known complaints, tries what helps. Returns the seconds of all tries."""
+    import onnx
+
+    extra, excluded = None, []
+    start = time.perf_counter()
+    while True:
+        try:
+            quantize(request["base"], request["calibration"], request["target"], options, cache, extra, excluded)
+            return time.perf_counter() - start
+        except Exception as error:
+            answer.setdefault("firstError", f"{type(error).__name__}: {str(error)[:200]}")
+            unknown = re.search(r"valid quantization scale for input '([^']+)'", str(error))
+            if options["kind"] != "static":
+                raise
+            if unknown is not None:
+                nodes = onnx.load(request["base"]).graph.node
+                fresh = [n.name for n in nodes if unknown[1] in n.input and n.name not in excluded]
+                if not fresh:
+                    raise
+                excluded += fresh
+                answer["excludedNodes"] = len(excluded)
+            elif "truth value" in str(error) and extra is None:
+                extra = answer["retriedWith"] = RETRY
+            else:
+                raise
+
+
 def child(request):
     """One unit of work in a process of its own; prints a line of JSON last."""
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT, MEMORY_LIMIT))
@@ -188,17 +244,8 @@ def child(request):
             options = request["options"]
             cache = request.get("cache")
             calibrated = options["kind"] == "static" and not (cache and os.path.exists(cache))
-            arguments = (request["base"], request["calibration"], request["target"], options, cache)
             answer = {"calibrated": calibrated}
-            try:
-                seconds = quantize(*arguments)
-            except Exception as error:
-                # A per-channel bug of the tool goes away with the adjustment of weight scales for int32 biases.
-                if options["kind"] != "static" or "truth value" not in str(error):
-                    raise
-                answer["firstError"] = f"{type(error).__name__}: {str(error)[:200]}"
-                answer["retriedWith"] = RETRY
-                seconds = quantize(*arguments, extra=RETRY)
+            seconds = persistently(request, options, cache, answer)
             answer["seconds"] = round(seconds, 3)
     except BaseException as error:
         answer = {"error": f"{type(error).__name__}: {str(error)[:400]}"}
