@@ -4,7 +4,6 @@ import { readFile } from 'node:fs/promises'
 import { dirname, isAbsolute, relative, resolve } from 'node:path'
 import { subgraphs } from '../../ir/attrs.js'
 import type { Graph, Tensor } from '../../ir/types.js'
-import { decodeModel } from '../../onnx/codec.js'
 import { PareError } from '../../util/errors.js'
 import type { OrtSessionOptions } from '../ort.js'
 
@@ -20,8 +19,13 @@ function tensorsOf(graph: Graph): readonly Tensor[] {
   ]
 }
 
+/** Every entry of external data has this key; models without the word need no decoding (and no decoder loaded). */
+const KEY = 'location'
+
 /** Names of the files that a model's weights lie in, as the model gives them; none where the engine must judge it. */
-export function externalLocations(bytes: Uint8Array): readonly string[] {
+export async function externalLocations(bytes: Uint8Array): Promise<readonly string[]> {
+  if (!Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).includes(KEY)) return []
+  const { decodeModel } = await import('../../onnx/codec.js')
   try {
     return [...new Set(tensorsOf(decodeModel(bytes).graph).flatMap((t) => t.external?.location ?? []))]
   } catch {
@@ -33,8 +37,8 @@ export function externalLocations(bytes: Uint8Array): readonly string[] {
  * Throws `ENGINE_LOAD` for bytes that need other files: the native runtime would look for them in the directory that
  * the process happens to run in.
  */
-export function refuseExternal(bytes: Uint8Array): void {
-  const [location] = externalLocations(bytes)
+export async function refuseExternal(bytes: Uint8Array): Promise<void> {
+  const [location] = await externalLocations(bytes)
   if (location === undefined) return
   throw new PareError('ENGINE_LOAD', 'weights of the model lie in another file, and only its bytes were given', {
     where: 'model',
@@ -50,7 +54,7 @@ export async function externalFiles(
   const model = await readFile(path)
   const folder = dirname(resolve(path))
   const externalData = []
-  for (const location of externalLocations(model)) {
+  for (const location of await externalLocations(model)) {
     const file = resolve(folder, location)
     const inside = relative(folder, file)
     if (inside.startsWith('..') || isAbsolute(inside)) {

@@ -35,7 +35,7 @@ const profiled: Platform['profiled'] = async (use) => {
 /** The native runtime opens files itself, larger ones than fit an array; WebAssembly has no file system. */
 async function open(native: boolean, model: WireModel): ReturnType<Platform['open']> {
   if ('bytes' in model) {
-    refuseExternal(model.bytes)
+    await refuseExternal(model.bytes)
     return { model: model.bytes }
   }
   return native ? { model: model.path } : externalFiles(model.path)
