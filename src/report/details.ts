@@ -1,0 +1,105 @@
+/** The lower part of the report: layers, missed kernels, what the numbers mean, where and how they were measured. */
+
+import type { LayerSensitivity } from '../search/outcome.js'
+import type { MissedKernel } from '../search/trial.js'
+import { bytes, count, duration, percent, shorten, significant } from './format.js'
+import { html, type Markup } from './html.js'
+import { measureDrop, type View } from './view.js'
+
+const SHOWN_LAYERS = 15
+const SHOWN_KERNELS = 12
+const BROKEN = Number.MAX_VALUE
+
+export function details(view: View): Markup {
+  return html`${sensitivity(view)}${missedKernels(view)}${meaning(view)}${reproduction(view)}`
+}
+
+function sensitivity({ outcome }: View): Markup | false {
+  const layers = [...outcome.sensitivity].sort(
+    (a, b) => worst(b.drop) - worst(a.drop) || worst(b.relativeError) - worst(a.relativeError),
+  )
+  if (layers.length === 0) return false
+  const byDrop = layers.some((l) => l.drop > 0)
+  const size = (l: LayerSensitivity) => worst(byDrop ? l.drop : l.relativeError)
+  const largest = Math.max(...layers.map(size).filter((v) => v < BROKEN)) || 1
+  const width = (l: LayerSensitivity) => (100 * Math.min(1, Math.max(0, size(l) / largest))).toFixed(1)
+  const kept = layers.filter((l) => l.keptFloat).length
+  const rest = layers.slice(SHOWN_LAYERS)
+  const caption = `What quantizing one layer alone costs, the worst first; bars show the ${byDrop ? 'drop' : 'relative error'}. ${kept} of ${layers.length} layers stay in float.`
+  const head = html`<thead><tr><th scope="col">Layer</th><th scope="col">Op</th><th class="number" scope="col">Parameters</th><th class="number" scope="col">Drop</th><th class="number" scope="col">Relative error</th><th scope="col"><span aria-hidden="true"></span></th></tr></thead>`
+  const row = (l: LayerSensitivity) =>
+    html`<tr><th class="mono" scope="row">${shorten(l.node, 64)}${l.keptFloat && html` <span class="tag">kept in float</span>`}</th><td>${l.op}</td><td class="number">${count(l.parameters)}</td><td class="number">${measureDrop(outcome.measure, l.drop)}</td><td class="number">${significant(l.relativeError)}</td><td class="track" aria-hidden="true"><span class="bar" style="width:${width(l)}%"></span></td></tr>`
+  return html`<section aria-labelledby="layers"><h2 id="layers">Sensitivity of each layer</h2>
+<div class="scroll" tabindex="0" role="region" aria-labelledby="layers"><table><caption>${caption}</caption>${head}<tbody>${layers.slice(0, SHOWN_LAYERS).map(row)}</tbody></table></div>
+${rest.length > 0 && html`<details><summary>${rest.length} more</summary><div class="scroll" tabindex="0" role="region" aria-label="More layers"><table>${head}<tbody>${rest.map(row)}</tbody></table></div></details>`}</section>`
+}
+
+/** What is not a number broke the model: worse than any number. */
+const worst = (value: number): number => (Number.isFinite(value) ? value : BROKEN)
+
+function missedKernels({ outcome, chosen }: View): Markup | false {
+  const missed = chosen?.result.missed ?? []
+  if (missed.length === 0) return false
+  const reasons = byReason(missed).sort((a, b) => b.length - a.length)
+  return html`<section aria-labelledby="missed"><h2 id="missed">Ops that missed a fast kernel</h2>
+<div class="scroll" tabindex="0" role="region" aria-labelledby="missed"><table><caption>In the chosen model, computed in float by ${outcome.engine.name} although integers lie around them.</caption><thead><tr><th scope="col">Op</th><th class="number" scope="col">Nodes</th><th scope="col">Reason</th><th scope="col">Which</th></tr></thead><tbody>${reasons.slice(0, SHOWN_KERNELS).map(kernelRow)}</tbody></table></div>${reasons.length > SHOWN_KERNELS && html`<p class="note">${reasons.length - SHOWN_KERNELS} more reasons are in the JSON result.</p>`}</section>`
+}
+
+function byReason(missed: readonly MissedKernel[]): (readonly MissedKernel[])[] {
+  const groups = new Map<string, MissedKernel[]>()
+  for (const kernel of missed) {
+    const key = `${kernel.op}\n${kernel.reason}`
+    groups.set(key, [...(groups.get(key) ?? []), kernel])
+  }
+  return [...groups.values()]
+}
+
+function kernelRow(group: readonly MissedKernel[]): Markup {
+  const names = group.slice(0, 3).map((m) => shorten(m.node, 40))
+  const which = group.length > 3 ? `${names.join(', ')} and ${group.length - 3} more` : names.join(', ')
+  return html`<tr><th scope="row">${group[0]!.op}</th><td class="number">${group.length}</td><td class="name">${group[0]!.reason}</td><td class="name mono">${which}</td></tr>`
+}
+
+function meaning(view: View): Markup {
+  const { outcome } = view
+  const { measure, data } = outcome
+  const where = measure.output === undefined ? '' : ` (output ${measure.output})`
+  const share = measure.kind === 'accuracy' || measure.kind === 'top-1 agreement'
+  const used =
+    data &&
+    html`<p>Samples: ${data.name}; ${data.calibration} to calibrate, ${data.heldOut} held out to judge${data.labels ? ', with labels' : ', without labels'}.${share && data.heldOut > 0 && ` One held-out sample weighs ${percent(1 / data.heldOut)}; differences of that order are chance.`}</p>`
+  return html`<section aria-labelledby="meaning"><h2 id="meaning">How quality was measured, and what is not promised</h2>
+<p>${measure.kind === 'none' ? 'Quality was not measured.' : `Measure: ${measure.kind}${where}.`} ${measure.explanation}</p>${used}
+<p>Latency and memory hold for the machine, engine and thread count below; elsewhere they differ.${data && ' Quality holds for data like the samples.'}</p>${agreement(view)}</section>`
+}
+
+function agreement({ chosen }: View): Markup | false {
+  const outputs = chosen?.result.quality?.outputs ?? []
+  if (outputs.length === 0) return false
+  const hasTop1 = outputs.some((o) => o.top1 !== undefined)
+  return html`<div class="scroll" tabindex="0" role="region" aria-label="Agreement of each output"><table><caption>Outputs of the chosen model against the original's, over the held-out samples</caption><thead><tr><th scope="col">Output</th><th class="number" scope="col">Cosine</th><th class="number" scope="col">Relative error</th><th class="number" scope="col">Largest difference</th>${hasTop1 && html`<th class="number" scope="col">Same top class</th>`}</tr></thead><tbody>${outputs.map((o) => html`<tr><th class="mono" scope="row">${shorten(o.name, 64)}</th><td class="number">${o.cosine.toFixed(6)}</td><td class="number">${significant(o.relativeError)}</td><td class="number">${significant(o.maxAbsolute)}</td>${hasTop1 && html`<td class="number">${o.top1 === undefined ? '—' : percent(o.top1)}</td>`}</tr>`)}</tbody></table></div>`
+}
+
+function reproduction({ outcome, chosen }: View): Markup {
+  const { machine, engine, model, budget } = outcome
+  const features = machine.features.length > 0 ? `; ${machine.features.join(', ')}` : ''
+  const limit = outcome.measure.kind === 'none' ? '' : `, drop at most ${measureDrop(outcome.measure, budget.maxDrop)}`
+  const facts: readonly (readonly [string, string])[] = [
+    [
+      'Model',
+      `${model.name}, ${bytes(model.bytes)}, opset ${model.opset}, ${count(model.parameters)} parameters${model.macs === null ? '' : `, ${count(model.macs)} multiply-adds`}`,
+    ],
+    ['SHA-256', model.sha256],
+    ...(chosen?.result.sha256 === undefined ? [] : [['SHA-256 of the result', chosen.result.sha256] as const]),
+    ['Goal', `${budget.for}${limit}, target ${budget.target}${budget.portable ? ', standard ONNX ops only' : ''}`],
+    [
+      'Engine',
+      `${engine.name} ${engine.version}, ${engine.device}, ${engine.threads} ${engine.threads === 1 ? 'thread' : 'threads'}`,
+    ],
+    ['Machine', `${machine.cpu}, ${machine.cores} cores, ${bytes(machine.memoryBytes)} memory${features}`],
+    ['System', `${machine.platform}, ${machine.runtime}`],
+    ['Measured', `${outcome.date.replace('T', ' ').replace(/\.\d+Z$/, ' UTC')}, in ${duration(outcome.seconds)}`],
+  ]
+  return html`<section aria-labelledby="again"><h2 id="again">Do it again</h2><pre>${outcome.command}</pre>
+<dl class="facts">${facts.map(([name, value]) => html`<dt>${name}</dt><dd>${value}</dd>`)}</dl></section>`
+}

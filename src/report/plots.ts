@@ -1,0 +1,145 @@
+/** The two plots of the report: size against latency, and what the budget is for against the drop in quality. */
+
+import { bytes, significant, times } from './format.js'
+import { html, type Markup } from './html.js'
+import { type AxisSpec, type Point, type ScatterSpec, scatter } from './svg/scatter.js'
+import { type Candidate, measureDrop, type View } from './view.js'
+
+export function plots(view: View): Markup {
+  if (view.candidates.length === 0) return html``
+  return html`<section aria-labelledby="candidates-plot"><h2 id="candidates-plot">Size and latency of each candidate</h2>
+${legend(view)}
+${figure((size) => tradeOff(view, size), 'Left is smaller, down is faster. Latency is the candidate’s time over the original’s, measured interleaved; bars span the 95 % interval. Numbers are rows of the table; candidates on the Pareto front of size, latency and drop are named. The dashed line bounds what can be had within the budget.')}
+${hasQuality(view) && html`<h2>What quality it costs</h2>${figure((size) => cost(view, size), 'Left of the line is within the budget.')}`}
+</section>`
+}
+
+interface Size {
+  readonly name: 'wide' | 'narrow'
+  readonly width: number
+  readonly height: number
+}
+
+const SIZES: readonly Size[] = [
+  { name: 'wide', width: 912, height: 430 },
+  { name: 'narrow', width: 360, height: 340 },
+]
+
+function figure(draw: (size: Size) => ScatterSpec, caption: string): Markup {
+  return html`<figure>${SIZES.map((size) => html`<div class="${size.name}">${scatter(draw(size))}</div>`)}<figcaption>${caption}</figcaption></figure>`
+}
+
+const ratioAxis: AxisSpec = { title: 'latency, original = 1', format: (v) => significant(v, 2) }
+const sizeAxis: AxisSpec = { title: 'size of the file', format: bytes }
+
+function tradeOff(view: View, size: Size): ScatterSpec {
+  const { outcome } = view
+  const candidates = view.candidates.filter((c) => Number.isFinite(c.latency.ratio))
+  const points = [
+    ...candidates.map((c) => point(view, c, { x: c.bytes, y: c.latency.ratio }, size)).reverse(),
+    original(view, outcome.baseline.bytes, 1),
+  ]
+  const allowed = candidates.filter((c) => c.state !== 'over').map((c) => ({ x: c.bytes, y: c.latency.ratio }))
+  return {
+    id: `trade-off-${size.name}`,
+    width: size.width,
+    height: size.height,
+    title: 'Size against latency',
+    description: `${candidates.length} candidates and the original. ${view.chosen ? `Chosen: ${describe(view, view.chosen)}.` : 'None was chosen.'} The table below holds every value.`,
+    x: sizeAxis,
+    y: ratioAxis,
+    points,
+    front: staircase([...allowed, { x: outcome.baseline.bytes, y: 1 }]),
+  }
+}
+
+/** The points that no other is left of and below, by x. */
+function staircase(points: readonly { readonly x: number; readonly y: number }[]) {
+  const sorted = [...points].sort((a, b) => a.x - b.x || a.y - b.y)
+  return sorted.filter((p, i) => sorted.slice(0, i).every((q) => q.y > p.y))
+}
+
+function cost(view: View, size: Size): ScatterSpec {
+  const { outcome } = view
+  const { budget, measure } = outcome
+  const bySize = budget.for === 'size'
+  const drops = view.candidates.flatMap((c) => c.result.quality?.drop ?? []).filter((d) => d > 0 && d < Infinity)
+  const floor = dropFloor([...drops, budget.maxDrop].filter((d) => d > 0))
+  const points = view.candidates.flatMap((c) =>
+    c.result.quality && Number.isFinite(c.result.quality.drop) && Number.isFinite(c.latency.ratio)
+      ? [point(view, c, { x: c.result.quality.drop, y: bySize ? c.bytes : c.latency.ratio }, size, !bySize)]
+      : [],
+  )
+  return {
+    id: `cost-${size.name}`,
+    width: size.width,
+    height: size.height,
+    title: `${bySize ? 'Size' : 'Latency'} against drop in quality`,
+    description: `The budget allows a drop of ${measureDrop(measure, budget.maxDrop)}.`,
+    x: { title: 'drop in quality', format: (v) => measureDrop(measure, v).replace(' points', ' pt'), floor },
+    y: bySize ? sizeAxis : ratioAxis,
+    points: [...points.reverse(), original(view, 0, bySize ? outcome.baseline.bytes : 1)],
+    limit: { x: budget.maxDrop, label: `budget ${measureDrop(measure, budget.maxDrop)}` },
+  }
+}
+
+/** The power of ten at or below the smallest drop, at most three below the largest: what is less stands on the axis. */
+function dropFloor(drops: readonly number[]): number {
+  if (drops.length === 0) return 1e-4
+  const lowest = Math.floor(Math.log10(Math.min(...drops)))
+  const highest = Math.ceil(Math.log10(Math.max(...drops)))
+  return Number(`1e${Math.max(lowest, highest - 4)}`)
+}
+
+const hasQuality = (view: View): boolean => view.candidates.some((c) => c.result.quality !== undefined)
+
+function point(
+  view: View,
+  candidate: Candidate,
+  at: { readonly x: number; readonly y: number },
+  size: Size,
+  intervals = true,
+): Point {
+  const number = String(candidate.number)
+  const wanted = size.name === 'wide' && (candidate.onFront || candidate.state === 'chosen')
+  const name = candidate.result.trial.name
+  return {
+    ...at,
+    kind: candidate.state,
+    title: describe(view, candidate),
+    labels: wanted && name.length <= 44 ? [`${number} ${name}`, number] : [number],
+    ...(intervals ? { yInterval: candidate.latency.interval } : {}),
+  }
+}
+
+function original(view: View, x: number, y: number): Point {
+  const title = `original: ${bytes(view.outcome.baseline.bytes)}`
+  return { x, y, kind: 'original', title, labels: ['original'] }
+}
+
+function describe({ outcome }: View, candidate: Candidate): string {
+  const { quality, trial } = candidate.result
+  const drop = quality ? `, drop ${measureDrop(outcome.measure, quality.drop)}` : ''
+  return `${candidate.number} ${trial.name}: ${bytes(candidate.bytes)}, ${times(candidate.latency.ratio)} the time${drop}`
+}
+
+const SYMBOLS: Readonly<Record<'original' | Candidate['state'], Markup>> = {
+  original: html`<path class="point original" d="M7,1L13,7L7,13L1,7Z"/>`,
+  chosen: html`<circle class="point chosen" cx="7" cy="7" r="3.5"/><circle class="ring" cx="7" cy="7" r="6"/>`,
+  good: html`<circle class="point good" cx="7" cy="7" r="4.5"/>`,
+  over: html`<path class="point over" d="M3,3L11,11M3,11L11,3"/>`,
+  unknown: html`<circle class="point unknown" cx="7" cy="7" r="4.5"/>`,
+}
+
+function legend(view: View): Markup {
+  const texts = {
+    original: 'original',
+    chosen: 'chosen',
+    good: 'within the budget',
+    over: 'costs more quality than allowed',
+    unknown: 'quality not measured',
+  } as const
+  const present = new Set<string>(['original', ...view.candidates.map((c) => c.state)])
+  const entries = Object.entries(texts).filter(([state]) => present.has(state))
+  return html`<ul class="legend">${entries.map(([state, label]) => html`<li><svg class="symbol" viewBox="0 0 14 14" aria-hidden="true">${SYMBOLS[state as keyof typeof SYMBOLS]}</svg> ${label}</li>`)}</ul>`
+}

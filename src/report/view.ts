@@ -1,0 +1,77 @@
+/** What the sections of the report share: candidates numbered and ordered, and the measure in its own unit. */
+
+import type { Measure, Outcome } from '../search/outcome.js'
+import type { Latency, TrialResult } from '../search/trial.js'
+import { percent, significant, times } from './format.js'
+
+/** A candidate that was measured; `number` is its row in the table and its label in the plots. */
+export interface Candidate {
+  readonly number: number
+  readonly result: TrialResult
+  readonly bytes: number
+  readonly latency: Latency
+  readonly state: 'chosen' | 'good' | 'over' | 'unknown'
+  readonly onFront: boolean
+}
+
+export interface View {
+  readonly outcome: Outcome
+  /** Best first: by what the budget is for. */
+  readonly candidates: readonly Candidate[]
+  readonly failed: readonly TrialResult[]
+  readonly chosen: Candidate | null
+}
+
+export function viewOf(outcome: Outcome): View {
+  const measured = outcome.trials.flatMap((result) =>
+    result.status === 'ok' && result.bytes !== undefined && result.latency !== undefined
+      ? [{ result, bytes: result.bytes, latency: result.latency }]
+      : [],
+  )
+  const first = (m: (typeof measured)[number]) => (outcome.budget.for === 'size' ? m.bytes : m.latency.ratio)
+  const second = (m: (typeof measured)[number]) => (outcome.budget.for === 'size' ? m.latency.ratio : m.bytes)
+  const candidates = measured
+    .sort((a, b) => first(a) - first(b) || second(a) - second(b))
+    .map((m, i): Candidate => {
+      return {
+        ...m,
+        number: i + 1,
+        state: stateOf(m.result, outcome),
+        onFront: outcome.front.includes(m.result.trial.id),
+      }
+    })
+  return {
+    outcome,
+    candidates,
+    failed: outcome.trials.filter((t) => t.status === 'failed'),
+    chosen: candidates.find((c) => c.state === 'chosen') ?? null,
+  }
+}
+
+function stateOf(result: TrialResult, outcome: Outcome): Candidate['state'] {
+  if (result.trial.id === outcome.chosen) return 'chosen'
+  if (result.quality === undefined) return 'unknown'
+  return result.quality.drop <= outcome.budget.maxDrop ? 'good' : 'over'
+}
+
+const isShare = (measure: Measure): boolean => measure.kind === 'accuracy' || measure.kind === 'top-1 agreement'
+
+/** A value of the measure: accuracy and agreement as percent, errors as numbers. */
+export function measureValue(measure: Measure, value: number): string {
+  return isShare(measure) ? percent(value) : significant(value)
+}
+
+/** A drop in the measure: points of percent for accuracy and agreement. */
+export function measureDrop(measure: Measure, drop: number): string {
+  if (!isShare(measure)) return significant(drop)
+  const points = drop * 100
+  const shown = Math.abs(points) < 0.005 ? '0' : Math.abs(points) < 1 ? points.toFixed(2) : significant(points)
+  return `${shown.replace('-', '−')} points`
+}
+
+/** `2.84× faster`, `1.2× slower`, or `the same speed` where the interval holds 1. */
+export function speed(latency: Latency): string {
+  const [low, high] = latency.interval
+  if (low <= 1 && high >= 1) return 'the same speed'
+  return latency.ratio < 1 ? `${times(1 / latency.ratio)} faster` : `${times(latency.ratio)} slower`
+}
