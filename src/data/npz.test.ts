@@ -66,15 +66,3 @@ test('arrays of different lengths, and archives without arrays', async () => {
   })
   await expect(open(zipSync({ 'a.txt': array(3) }))).rejects.toMatchObject({ code: 'NPZ_EMPTY' })
 })
-
-test('a deflated member is inflated as it is read, not at once', async () => {
-  const rows = 20_000
-  const bytes = zipSync({ 'x.npy': encodeNpy(tensorOf('float32', [rows, 100], new Float32Array(rows * 100), 'x')) })
-  const samples = await open(bytes)
-  let n = 0
-  for await (const { feeds } of samples.read()) {
-    expect(feeds.x!.bytes().buffer.byteLength).toBe(400)
-    if (++n === 50) break
-  }
-  expect(n).toBe(50)
-})
