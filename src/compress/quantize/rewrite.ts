@@ -82,10 +82,12 @@ export function rewriter(graph: Graph, fresh: (hint: string) => string = freshNa
   }
 }
 
-/** Scale and zero point as inputs of Q and DQ; a zero point of uint8 0 is the default and left out. */
+/**
+ * Scale and zero point as inputs of Q and DQ. A zero point of uint8 0 is the default, but ONNX Runtime 1.30 breaks graphs
+ * that leave it out ("not a graph input, initializer, or output of a previous node"). Weights may do without.
+ */
 export function gridInputs(r: Rewriter, g: Grid): readonly string[] {
   const scale = r.constant(f32([], [g.scale]), 's')
-  if (g.dtype === 'uint8' && g.zeroPoint === 0) return [scale]
   const zero =
     g.dtype === 'uint8'
       ? tensor('uint8', [], Uint8Array.of(g.zeroPoint))

@@ -104,10 +104,14 @@ function tiedInFloat(graph: Graph, units: readonly Unit[]): ReadonlySet<string> 
   return tied
 }
 
-/** A map joins where all that enters is on a grid already: otherwise the conversions cost more than it saves. */
+/**
+ * A map joins where all that enters is on a grid already and what leaves reaches another layer on a grid: elsewhere
+ * the conversions cost more than they save, and the model's last values would lose precision for nothing.
+ */
 function addMaps(graph: Graph, allowed: readonly Unit[], chosen: Set<Unit>): void {
   const made = producers(graph)
   const onGrid = new Set([...chosen].map((u) => u.output))
+  const wanted = wantedByLayers(graph, allowed, chosen)
   const isOnGrid = (name: string): boolean => {
     for (let at = name; ; ) {
       if (onGrid.has(at)) return true
@@ -117,15 +121,24 @@ function addMaps(graph: Graph, allowed: readonly Unit[], chosen: Set<Unit>): voi
     }
   }
   for (const unit of allowed) {
-    if (unit.kind !== 'map') continue
-    if (
-      unit.data.every((name) => graph.constants.has(name) || isOnGrid(name)) &&
-      unit.data.some((name) => !graph.constants.has(name))
-    ) {
-      chosen.add(unit)
-      onGrid.add(unit.output)
-    }
+    if (unit.kind !== 'map' || !wanted.has(unit.output)) continue
+    const inputs = unit.data.filter((name) => !graph.constants.has(name))
+    if (inputs.length === 0 || !inputs.every(isOnGrid)) continue
+    chosen.add(unit)
+    onGrid.add(unit.output)
   }
+}
+
+/** Values that reach a chosen layer through nothing but maps and moves. */
+function wantedByLayers(graph: Graph, allowed: readonly Unit[], chosen: ReadonlySet<Unit>): ReadonlySet<string> {
+  const maps = new Map(allowed.filter((u) => u.kind === 'map').map((u) => [u.node, u]))
+  const wanted = new Set([...chosen].flatMap((u) => u.data))
+  for (const node of graph.nodes.toReversed()) {
+    const map = maps.get(node)
+    if (map !== undefined && wanted.has(map.output)) for (const name of map.data) wanted.add(name)
+    if (isMove(node) && wanted.has(node.outputs[0]!)) wanted.add(node.inputs[0]!)
+  }
+  return wanted
 }
 
 /** A value that a move hands through takes the grid of what enters the move. */

@@ -4,12 +4,14 @@
  * storage recipes.
  */
 
+import { INTEGER_KERNELS } from '../../engine/kernels.js'
 import type { Grid } from '../../grids/affine.js'
-import { intAttr } from '../../ir/attrs.js'
-import { isFloat } from '../../ir/dtypes.js'
+import { floatAttr, intAttr } from '../../ir/attrs.js'
 import { consumers } from '../../ir/graphs.js'
 import { numbers } from '../../ir/tensor.js'
 import type { Graph, Node, Tensor } from '../../ir/types.js'
+import { dataInputs, quantRule } from '../../ops/def.js'
+import { findOp } from '../../ops/index.js'
 
 export type UnitKind = 'conv' | 'depthwise' | 'matmul' | 'gemm' | 'map'
 
@@ -31,52 +33,25 @@ export interface Unit {
 /** Grids by value name. */
 export type Grids = ReadonlyMap<string, Grid>
 
-/** Ops that map integers to integers in one kernel; both sides must be on a grid. */
-const MAPS: ReadonlySet<string> = new Set([
-  'Add',
-  'Mul',
-  'Concat',
-  'AveragePool',
-  'GlobalAveragePool',
-  'LeakyRelu',
-  'Sigmoid',
-])
-
-/** Ops that hand elements through unchanged, so that input and output can share one grid. */
-const MOVES: ReadonlySet<string> = new Set([
-  'MaxPool',
-  'Transpose',
-  'Reshape',
-  'Flatten',
-  'Squeeze',
-  'Unsqueeze',
-  'Slice',
-  'Split',
-  'Gather',
-  'Resize',
-  'DepthToSpace',
-  'SpaceToDepth',
-])
-
+/** Elements pass through unchanged, and the engine has an integer kernel for it: input and output share one grid. */
 export function isMove(node: Node): boolean {
-  if (node.domain !== '' || !MOVES.has(node.op)) return false
-  if (node.op === 'Resize') {
-    const mode = node.attrs.mode
-    return mode === undefined || (mode.type === 'string' && new TextDecoder().decode(mode.value) === 'nearest')
-  }
-  return true
+  if (node.domain !== '' || INTEGER_KERNELS[node.op]?.sameScale !== true) return false
+  const def = findOp(node.domain, node.op)
+  const rule = def === undefined ? 'none' : quantRule(def, node)
+  return rule !== 'none' && rule.kind === 'move'
 }
 
-/** All units of a graph whose node names are unique. */
+/** All units of a graph. */
 export function findUnits(graph: Graph): readonly Unit[] {
   const users = consumers(graph)
   const outputs = new Set(graph.outputs)
+  const overridable = new Set(graph.inputs)
   const floatConstant = (name: string | undefined): Tensor | undefined => {
-    const t = name === undefined || name === '' ? undefined : graph.constants.get(name)
+    const t = name === undefined || name === '' || overridable.has(name) ? undefined : graph.constants.get(name)
     return t?.dtype === 'float32' ? t : undefined
   }
   return graph.nodes.flatMap((node) => {
-    const base = unitOf(node, floatConstant, graph)
+    const base = unitOf(node, graph, floatConstant)
     if (base === null) return []
     const own = node.outputs[0]!
     const after = users.get(own)
@@ -86,55 +61,51 @@ export function findUnits(graph: Graph): readonly Unit[] {
   })
 }
 
-function unitOf(
-  node: Node,
-  constant: (name: string | undefined) => Tensor | undefined,
-  graph: Graph,
-): Omit<Unit, 'output' | 'activation'> | null {
-  if (node.domain !== '') return null
+type Core = Omit<Unit, 'output' | 'activation'>
+type Lookup = (name: string | undefined) => Tensor | undefined
+
+function unitOf(node: Node, graph: Graph, constant: Lookup): Core | null {
+  const kernel = node.domain === '' ? INTEGER_KERNELS[node.op] : undefined
+  const def = findOp(node.domain, node.op)
+  if (kernel === undefined || kernel.sameScale || def === undefined) return null
+  const rule = quantRule(def, node)
+  if (rule === 'none') return null
+  return rule.kind === 'weighted'
+    ? weightedUnit(node, graph, constant)
+    : mapUnit(node, dataInputs(def, node, rule), graph, constant)
+}
+
+/** Integer kernels take plain products only: constant weight and bias, no transposed input, no scaling. */
+function weightedUnit(node: Node, graph: Graph, constant: Lookup): Core | null {
   const [x, w, b] = node.inputs
   const weight = constant(w)
+  if (weight === undefined || x === undefined || graph.constants.has(x)) return null
   const hasBias = b !== undefined && b !== ''
+  if (hasBias && constant(b)?.shape.length !== 1) return null
+  const base = { node, data: [x], weight: w!, ...(hasBias && { bias: b }) }
   switch (node.op) {
-    case 'Conv': {
-      if (weight === undefined || graph.constants.has(x!) || (hasBias && !constant(b))) return null
-      const group = intAttr(node, 'group', 1)
-      const kind = group > 1 && weight.shape[1] === 1 ? 'depthwise' : 'conv'
-      return { node, kind, data: [x!], weight: w!, axis: 0, ...(hasBias && { bias: b }) }
-    }
+    case 'Conv':
+      return { ...base, kind: intAttr(node, 'group', 1) > 1 && weight.shape[1] === 1 ? 'depthwise' : 'conv', axis: 0 }
     case 'MatMul':
-      if (weight?.shape.length !== 2 || graph.constants.has(x!)) return null
-      return { node, kind: 'matmul', data: [x!], weight: w!, axis: 1 }
+      return weight.shape.length === 2 ? { ...base, kind: 'matmul', axis: 1 } : null
     case 'Gemm': {
-      if (weight === undefined || graph.constants.has(x!) || (hasBias && constant(b)?.shape.length !== 1)) return null
-      const plain = intAttr(node, 'transA', 0) === 0 && alphaBetaAreOne(node)
-      if (!plain) return null
-      return {
-        node,
-        kind: 'gemm',
-        data: [x!],
-        weight: w!,
-        axis: intAttr(node, 'transB', 0) === 1 ? 0 : 1,
-        ...(hasBias && { bias: b }),
-      }
+      const plain =
+        intAttr(node, 'transA', 0) === 0 && floatAttr(node, 'alpha', 1) === 1 && floatAttr(node, 'beta', 1) === 1
+      return plain ? { ...base, kind: 'gemm', axis: intAttr(node, 'transB', 0) === 1 ? 0 : 1 } : null
     }
-    default: {
-      if (!MAPS.has(node.op)) return null
-      const data = node.inputs.filter((name) => name !== '')
-      const usable = data.every((name) => {
-        const c = graph.constants.get(name)
-        return c === undefined || (isFloat(c.dtype) && c.dtype === 'float32')
-      })
-      return usable && data.length > 0 ? { node, kind: 'map', data } : null
-    }
+    default:
+      return null
   }
 }
 
-function alphaBetaAreOne(node: Node): boolean {
-  return ['alpha', 'beta'].every((name) => {
-    const a = node.attrs[name]
-    return a === undefined || (a.type === 'float' && a.value === 1)
-  })
+/** Where's condition and the like are not data: every data input must be an activation or a float constant. */
+function mapUnit(node: Node, inputs: readonly number[], graph: Graph, constant: Lookup): Core | null {
+  const data = inputs.map((i) => node.inputs[i]!)
+  const all = node.inputs.filter((name) => name !== '')
+  if (data.length === 0 || data.length !== all.length) return null
+  return data.every((name) => !graph.constants.has(name) || constant(name) !== undefined)
+    ? { node, kind: 'map', data }
+    : null
 }
 
 /** Relu, or a Clip from zero: a grid that starts at zero makes them redundant, and the engine drops them. */
@@ -142,7 +113,7 @@ function isSwallowed(node: Node, graph: Graph): boolean {
   if (node.domain !== '') return false
   if (node.op === 'Relu') return true
   if (node.op !== 'Clip') return false
-  const low = node.inputs[1] === undefined ? undefined : graph.constants.get(node.inputs[1])
+  const low = graph.constants.get(node.inputs[1] ?? '')
   const high = node.inputs[2]
   if (low === undefined || numbers(low)[0] !== 0) return false
   return high === undefined || high === '' || graph.constants.has(high)
@@ -154,10 +125,9 @@ export function calibrationTargets(graph: Graph, units: readonly Unit[]): readon
   for (const unit of units) {
     for (const name of unit.data) if (!graph.constants.has(name)) names.add(name)
     names.add(unit.output)
-    names.add(unit.node.outputs[0]!)
   }
-  for (const node of graph.nodes) {
-    if (isMove(node) && names.has(node.outputs[0]!)) names.add(node.inputs[0]!)
+  for (const node of graph.nodes.toReversed()) {
+    if (isMove(node) && names.has(node.outputs[0]!) && !graph.constants.has(node.inputs[0]!)) names.add(node.inputs[0]!)
   }
   return [...names]
 }

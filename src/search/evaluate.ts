@@ -1,0 +1,108 @@
+/** Running a trial: build the candidate, load it on the target, measure quality and latency against the original. */
+
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { applySteps } from '../compress/recipes.js'
+import type { TransformEnv } from '../compress/transform.js'
+import type { Engine, Feeds } from '../engine/engine.js'
+import { ratio, summary } from '../engine/timing.js'
+import type { Model } from '../ir/types.js'
+import { encodeModel } from '../onnx/codec.js'
+import { messageOf, PareError } from '../util/errors.js'
+import { sha256 } from '../util/hash.js'
+import type { Judge } from './quality.js'
+import type { Latency, Step, Trial, TrialResult } from './trial.js'
+
+export interface Bench {
+  readonly original: Uint8Array
+  /** The original, cleaned and at the opset that transforms need: what steps are applied to. */
+  readonly prepared: Model
+  /** The original's hash: part of every trial's id. */
+  readonly sha256: string
+  readonly target: Engine
+  /** Null without samples. */
+  readonly judge: Judge | null
+  /** Inputs for timing, real ones where there are samples. */
+  readonly feeds: readonly Feeds[]
+  readonly maxDrop: number
+  readonly runFolder: string
+  readonly env: TransformEnv
+  readonly measure: { readonly rounds: number; readonly budgetMs: number }
+}
+
+export async function makeTrial(
+  bench: Pick<Bench, 'sha256' | 'env'>,
+  name: string,
+  steps: readonly Step[],
+): Promise<Trial> {
+  const seed = bench.env.seed ?? 0
+  const id = (await sha256(JSON.stringify([bench.sha256, steps, seed]))).slice(0, 12)
+  return { id, name, model: bench.sha256, steps, seed }
+}
+
+/** The candidate's file. Several trials may come to the same one. */
+export async function buildCandidate(bench: Bench, steps: readonly Step[]): Promise<Uint8Array> {
+  return encodeModel(await applySteps(bench.prepared, steps, bench.env)).bytes
+}
+
+/** Where a candidate's file lies while the search runs. */
+export const candidatePath = (runFolder: string, hash: string): string => join(runFolder, `${hash}.onnx`)
+
+/** Never throws for what a candidate does wrong: that is a result. Cancelling throws. */
+export async function runTrial(bench: Bench, trial: Trial): Promise<TrialResult> {
+  const start = performance.now()
+  const seconds = (): number => (performance.now() - start) / 1000
+  try {
+    const bytes = await buildCandidate(bench, trial.steps)
+    const hash = await sha256(bytes)
+    await writeFile(candidatePath(bench.runFolder, hash), bytes)
+    const quality = await judged(bench, bytes)
+    const latency = await timed(bench, bytes)
+    const within = quality === undefined || quality.drop <= bench.maxDrop
+    const keeps = within && bytes.byteLength <= bench.original.byteLength && !isSlower(latency)
+    return {
+      trial,
+      status: 'ok',
+      sha256: hash,
+      bytes: bytes.byteLength,
+      latency,
+      ...(quality && { quality }),
+      keeps,
+      seconds: seconds(),
+    }
+  } catch (error) {
+    bench.env.signal?.throwIfAborted()
+    if (isFatal(error)) throw error
+    return { trial, status: 'failed', error: messageOf(error), seconds: seconds() }
+  }
+}
+
+/** What is wrong with the machine or the data is no fault of the candidate. */
+const isFatal = (error: unknown): boolean =>
+  error instanceof PareError &&
+  /^(ABORTED|DISK_|FILE_|SAMPLE|METRIC|LABEL|ENGINE_MISSING|ENGINE_DEVICE)/.test(error.code)
+
+async function judged(bench: Bench, bytes: Uint8Array) {
+  if (bench.judge === null) return undefined
+  const session = await bench.target.load(bytes, bench.env.signal ? { signal: bench.env.signal } : {})
+  try {
+    return await bench.judge.evaluate(session)
+  } finally {
+    await session.close()
+  }
+}
+
+/** Median, tail and the paired ratio to the original, interleaved in one thread. */
+export async function timed(bench: Bench, bytes: Uint8Array): Promise<Latency> {
+  const [a, b] = await bench.target.measure([bench.original, bytes], bench.feeds, {
+    ...bench.measure,
+    ...(bench.env.signal && { signal: bench.env.signal }),
+  })
+  const { p50, p95 } = summary(b!.runs)
+  const r = ratio(a!.runs, b!.runs, { seed: bench.env.seed ?? 0 })
+  return { p50, p95, ratio: r.ratio, interval: [r.low, r.high] }
+}
+
+/** Slower beyond doubt, and by more than repeated measurements of one model differ. */
+export const isSlower = ({ ratio: r, interval }: Latency): boolean => interval[0] > 1 && r > 1.02
+export const isFaster = ({ ratio: r, interval }: Latency): boolean => interval[1] < 1 && r < 0.98

@@ -1,0 +1,116 @@
+/**
+ * Falling back layer by layer: where a recipe breaks the budget, the layers that cost most quality for the least gain
+ * return to float until the rest keeps it.
+ */
+
+import { applySteps } from '../compress/recipes.js'
+import { encodeModel } from '../onnx/codec.js'
+import { messageOf } from '../util/errors.js'
+import type { Bench } from './evaluate.js'
+import type { Layer } from './layers.js'
+import type { LayerSensitivity } from './outcome.js'
+import type { Quality, Step } from './trial.js'
+
+/** The same steps with these layers left in float. */
+export const excluding = (steps: readonly Step[], keys: readonly string[]): readonly Step[] =>
+  steps.map((s) => ({
+    ...s,
+    params: {
+      ...s.params,
+      exclude: [...new Set([...((s.params.exclude as readonly string[] | undefined) ?? []), ...keys])],
+    },
+  }))
+
+export type Sensitivity = Omit<LayerSensitivity, 'keptFloat'>
+
+/** Held-out samples that one layer's measurement sees: the order of layers matters here, not the last digit. */
+const SAMPLES = 12
+
+/** Quality when one layer alone is quantized; layers that the recipe does not touch are left out. */
+export async function layerSensitivity(
+  bench: Bench,
+  steps: readonly Step[],
+  layer: Layer,
+  all: readonly Layer[],
+): Promise<Sensitivity | null> {
+  const others = all.filter((l) => l !== layer).map((l) => l.key)
+  const model = await applySteps(bench.prepared, excluding(steps, others), bench.env)
+  if (model === bench.prepared) return null
+  const quality = await qualityOf(bench, encodeModel(model).bytes, SAMPLES)
+  const { key: node, op, parameters } = layer
+  if (quality === null) return { node, op, parameters, drop: 1, relativeError: 1 }
+  return {
+    node,
+    op,
+    parameters,
+    drop: quality.drop,
+    relativeError: Math.max(...quality.outputs.map((o) => o.relativeError)),
+  }
+}
+
+/** Null where the candidate does not run. */
+async function qualityOf(bench: Bench, bytes: Uint8Array, limit?: number): Promise<Quality | null> {
+  try {
+    const session = await bench.target.load(bytes)
+    try {
+      return await bench.judge!.evaluate(session, limit)
+    } finally {
+      await session.close()
+    }
+  } catch (error) {
+    bench.env.signal?.throwIfAborted()
+    bench.env.onProgress?.({ task: `candidate does not run: ${messageOf(error)}`, done: 0 })
+    return null
+  }
+}
+
+/**
+ * Layers in the order in which they should return to float: quality lost (errors of layers add as squares) for what
+ * their quantization gains.
+ */
+export function fallbackOrder(
+  sensitivity: readonly Sensitivity[],
+  layers: readonly Layer[],
+  objective: 'latency' | 'size',
+): readonly string[] {
+  const total = layers.reduce((n, l) => n + l.parameters, 0)
+  const gain = new Map(
+    layers.map((l) => [
+      l.key,
+      objective === 'size' ? l.parameters / total : 0.5 * l.costShare + (0.5 * l.parameters) / total,
+    ]),
+  )
+  const worth = (s: Sensitivity): number =>
+    (Math.max(0, s.drop) ** 2 + s.relativeError ** 2) / ((gain.get(s.node) ?? 0) + 1e-3)
+  return sensitivity.toSorted((a, b) => worth(b) - worth(a)).map((s) => s.node)
+}
+
+/**
+ * The fewest layers from the front of `order` whose return to float keeps the budget, found by bisection on full
+ * quality; null where even all of them do not help. `known` and `record` let a killed search go on.
+ */
+export async function fewestExcluded(
+  bench: Bench,
+  steps: readonly Step[],
+  order: readonly string[],
+  memo: { recall(count: number): number | undefined; record(count: number, drop: number): Promise<void> },
+): Promise<number | null> {
+  const dropAt = async (count: number): Promise<number> => {
+    const known = memo.recall(count)
+    if (known !== undefined) return known
+    const model = await applySteps(bench.prepared, excluding(steps, order.slice(0, count)), bench.env)
+    const quality = await qualityOf(bench, encodeModel(model).bytes)
+    const drop = quality?.drop ?? 1e9
+    await memo.record(count, drop)
+    return drop
+  }
+  let low = 0
+  let high = order.length
+  if ((await dropAt(high)) > bench.maxDrop) return null
+  while (high - low > 1) {
+    const middle = (low + high) >> 1
+    if ((await dropAt(middle)) <= bench.maxDrop) high = middle
+    else low = middle
+  }
+  return high
+}
