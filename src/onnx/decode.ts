@@ -1,273 +1,239 @@
-/** Protobuf messages → ir. Weights are views into the file's bytes; nothing that the file holds is dropped. */
+/** Messages → ir. Weights are views into the file's bytes; nothing that the file holds is dropped. */
 
-import { dtypeOfCode } from '../ir/dtypes.js'
-import type {
-  Annotated,
-  Attr,
-  Dim,
-  ExternalRef,
-  Func,
-  Graph,
-  Model,
-  Node,
-  SparseTensor,
-  UnknownField,
-  Value,
-} from '../ir/types.js'
+import { create, fromBinary } from '@bufbuild/protobuf'
+import type { Attr, Func, Graph, Model, Node, QuantAnnotation, Tensor, UnknownField, Value } from '../ir/types.js'
 import { PareError } from '../util/errors.js'
-import type {
-  AttributeProto,
-  FunctionProto,
-  GraphProto,
-  ModelProto,
-  NodeProto,
-  SparseTensorProto,
-  StringStringEntryProto,
-  TypeProto,
-  ValueInfoProto,
-} from './onnx_pb.js'
-import { readTensor } from './tensors.js'
+import { type DecodeContext, entriesOf, notesOf, opsetsOf } from './notes.js'
+import {
+  type AttributeProto,
+  AttributeProtoSchema,
+  type FunctionProto,
+  FunctionProtoSchema,
+  type GraphProto,
+  GraphProtoSchema,
+  type ModelProto,
+  ModelProtoSchema,
+  type NodeProto,
+  NodeProtoSchema,
+  NothingProtoSchema,
+  type TensorAnnotationProto,
+  TensorAnnotationProtoSchema,
+  type TensorProto,
+  type ValueInfoProto,
+} from './schema_pb.js'
+import { readSparse, readTensor } from './tensors.js'
+import { valueOfInfo, valueOfType } from './values.js'
+import { concat, writeMessage } from './write.js'
 
-export interface DecodeContext {
-  /** What to call the file in messages. */
-  readonly where: string
-  /** Gives the bytes of a tensor that lies outside the file. */
-  readonly external: (ref: ExternalRef) => Uint8Array
-}
-
-/** Deepest nesting of subgraphs and types: far beyond real models, far below the end of the stack. */
-const MAX_DEPTH = 64
-
-interface Annotatable {
-  readonly docString?: string
-  readonly metadataProps?: readonly StringStringEntryProto[]
-  readonly $unknown?: readonly UnknownField[]
-}
-
-const present = <T>(field: string, value: T | undefined | ''): Record<string, T> =>
-  value === undefined ? {} : { [field]: value as T }
-
-/** Protobuf-es gives '' for absent proto2 strings through the prototype: only own values were in the file. */
-const own = <T extends object, K extends keyof T>(message: T, key: K): T[K] | undefined =>
-  Object.hasOwn(message, key) ? message[key] : undefined
-
-function annotations(message: Annotatable): Annotated {
-  const doc = own(message, 'docString')
-  const metadata = message.metadataProps
-  const unknown = message.$unknown
-  return {
-    ...present('doc', doc),
-    ...(metadata !== undefined && metadata.length > 0 && { metadata: new Map(metadata.map((e) => [e.key, e.value])) }),
-    ...(unknown !== undefined && unknown.length > 0 && { unknown }),
-  }
-}
+const fail = (context: DecodeContext, code: string, what: string, value?: unknown): PareError =>
+  new PareError(code, what, { where: context.where, value, remedy: 'The file is damaged; export the model again.' })
 
 export function modelOfProto(proto: ModelProto, context: DecodeContext): Model {
-  const fail = (what: string, remedy: string): never => {
-    throw new PareError('MODEL_INCOMPLETE', what, { where: context.where, remedy })
+  if (proto.graph === undefined) {
+    throw new PareError('MODEL_GRAPH', 'this is not an ONNX model: it has no graph', {
+      where: context.where,
+      remedy: 'Give a file that was exported as ONNX.',
+    })
   }
-  if (proto.graph === undefined)
-    return fail('this is not an ONNX model: it has no graph', 'Give a file that was exported as ONNX.')
-  if (proto.opsetImport.length === 0 && proto.functions.length === 0 && proto.graph.node.length > 0) {
-    return fail('the model does not say which operator set it uses', 'Export it again.')
+  if (proto.opsetImport.length === 0) {
+    throw new PareError('MODEL_OPSET', 'the model does not say which operator sets it uses', {
+      where: context.where,
+      remedy: 'The file is damaged or no ONNX model; export the model again.',
+    })
   }
+  const irVersion = Number(proto.irVersion)
+  if (!Number.isSafeInteger(irVersion)) throw fail(context, 'MODEL_VERSION', 'the IR version is impossible', irVersion)
+  const spill: UnknownField[] = []
+  const opsets = opsetsOf(proto.opsetImport, ModelProtoSchema.field.opsetImport.number, spill, context.where)
+  const notes = notesOf(ModelProtoSchema, proto, spill)
   return {
-    irVersion: Number(proto.irVersion),
+    irVersion,
     producer: { name: proto.producerName, version: proto.producerVersion },
     domain: proto.domain,
     version: proto.modelVersion,
-    opsets: new Map(proto.opsetImport.map((o) => [o.domain, Number(o.version)])),
-    graph: graphOfProto(proto.graph, context, 0),
+    opsets,
+    graph: graphOfProto(proto.graph, context),
     functions: proto.functions.map((f) => functionOfProto(f, context)),
-    ...annotations(proto),
-    metadata: new Map(proto.metadataProps.map((e) => [e.key, e.value])),
+    ...notes,
+    metadata: notes.metadata ?? new Map(),
   }
 }
 
-export function graphOfProto(proto: GraphProto, context: DecodeContext, depth: number): Graph {
-  if (depth > MAX_DEPTH) {
-    throw new PareError('MODEL_DEPTH', `subgraphs are nested more than ${MAX_DEPTH} deep`, {
-      where: context.where,
-      remedy: 'The file is damaged or made to do harm.',
-    })
-  }
-  const values = new Map<string, Value>()
-  for (const info of [...proto.valueInfo, ...proto.output, ...proto.input])
-    values.set(info.name, valueOfInfo(info, context))
-  const sparse = proto.sparseInitializer.map((s) => [s.values?.name ?? '', sparseOfProto(s, context)] as const)
+function graphOfProto(proto: GraphProto, context: DecodeContext): Graph {
+  const sparse = proto.sparseInitializer.map((s) => [s.values?.name ?? '', readSparse(s, context, true)] as const)
   return {
     name: proto.name,
     inputs: proto.input.map((i) => i.name),
     outputs: proto.output.map((o) => o.name),
-    nodes: proto.node.map((n) => nodeOfProto(n, context, depth)),
-    constants: new Map(proto.initializer.map((t) => [t.name, readTensor(t, context)])),
-    ...(sparse.length > 0 && { sparseConstants: new Map(sparse) }),
-    values,
+    nodes: proto.node.map((n) => nodeOfProto(n, context)),
+    constants: constantsOf(proto.initializer, context),
+    ...(sparse.length > 0 && { sparseConstants: unique(sparse, context) }),
+    values: valuesOf([...proto.input, ...proto.output, ...proto.valueInfo], context),
     ...(proto.quantizationAnnotation.length > 0 && {
-      quantAnnotations: proto.quantizationAnnotation.map((a) => ({
-        tensor: a.tensorName,
-        parameters: new Map(a.quantParameterTensorNames.map((e) => [e.key, e.value])),
-        ...present('unknown', a.$unknown),
-      })),
+      quantAnnotations: proto.quantizationAnnotation.map(annotationOf),
     }),
-    ...annotations(proto),
+    ...notesOf(GraphProtoSchema, proto),
   }
+}
+
+const constantsOf = (tensors: readonly TensorProto[], context: DecodeContext): ReadonlyMap<string, Tensor> =>
+  unique(
+    tensors.map((t) => [t.name, readTensor(t, context, { keyed: true })] as const),
+    context,
+  )
+
+function unique<T>(pairs: readonly (readonly [string, T])[], context: DecodeContext): ReadonlyMap<string, T> {
+  const map = new Map(pairs)
+  if (map.has('')) throw fail(context, 'MODEL_NAME', 'a constant has no name')
+  if (map.size < pairs.length) {
+    const twice = pairs.find(([name], i) => pairs.findIndex(([other]) => other === name) < i)?.[0]
+    throw fail(context, 'MODEL_DUPLICATE', 'two constants have the same name', twice)
+  }
+  return map
+}
+
+/** What is known of each name. One that is declared twice (an output also listed among the values) keeps the first type. */
+function valuesOf(infos: readonly ValueInfoProto[], context: DecodeContext): ReadonlyMap<string, Value> {
+  const values = new Map<string, Value>()
+  for (const info of infos) {
+    const known = values.get(info.name)
+    if (known === undefined || known.kind === 'untyped') values.set(info.name, valueOfInfo(info, context))
+  }
+  return values
+}
+
+function annotationOf(proto: TensorAnnotationProto): QuantAnnotation {
+  const unknown = [...(proto.$unknown ?? [])]
+  const { number } = TensorAnnotationProtoSchema.field.quantParameterTensorNames
+  const parameters = entriesOf(proto.quantParameterTensorNames, number, unknown)
+  return { tensor: proto.tensorName, parameters, ...(unknown.length > 0 && { unknown }) }
 }
 
 function functionOfProto(proto: FunctionProto, context: DecodeContext): Func {
+  const spill: UnknownField[] = []
+  const where = `${context.where}: function ${proto.name}`
   return {
     name: proto.name,
     domain: proto.domain,
-    ...present('overload', own(proto, 'overload')),
+    ...(proto.overload !== '' && { overload: proto.overload }),
     inputs: proto.input,
     outputs: proto.output,
     attributes: proto.attribute,
-    defaults: attrsOfProto(proto.attributeProto, context, 0),
-    opsets: new Map(proto.opsetImport.map((o) => [o.domain, Number(o.version)])),
-    nodes: proto.node.map((n) => nodeOfProto(n, context, 0)),
-    values: new Map(proto.valueInfo.map((v) => [v.name, valueOfInfo(v, context)])),
-    ...annotations(proto),
+    defaults: attrsOfProto(proto.attributeProto, context, where),
+    opsets: opsetsOf(proto.opsetImport, FunctionProtoSchema.field.opsetImport.number, spill, where),
+    nodes: proto.node.map((n) => nodeOfProto(n, context)),
+    values: valuesOf(proto.valueInfo, context),
+    ...notesOf(FunctionProtoSchema, proto, spill),
   }
 }
 
-function nodeOfProto(proto: NodeProto, context: DecodeContext, depth: number): Node {
+function nodeOfProto(proto: NodeProto, context: DecodeContext): Node {
+  const where = `${context.where}: node ${proto.name || (proto.output[0] ?? proto.opType)}`
   return {
     name: proto.name,
     domain: proto.domain,
     op: proto.opType,
-    ...present('overload', own(proto, 'overload')),
+    ...(proto.overload !== '' && { overload: proto.overload }),
     inputs: proto.input,
     outputs: proto.output,
-    attrs: attrsOfProto(proto.attribute, context, depth),
-    ...annotations(proto),
+    attrs: attrsOfProto(proto.attribute, context, where),
+    ...notesOf(NodeProtoSchema, proto),
   }
 }
 
-const attrsOfProto = (
-  attributes: readonly AttributeProto[],
+function attrsOfProto(
+  protos: readonly AttributeProto[],
   context: DecodeContext,
-  depth: number,
-): Readonly<Record<string, Attr>> => Object.fromEntries(attributes.map((a) => [a.name, attrOfProto(a, context, depth)]))
-
-/** Old files leave the type out: then the field that is there tells it. */
-function attrOfProto(a: AttributeProto, context: DecodeContext, depth: number): Attr {
-  const ref = own(a, 'refAttrName') || undefined
-  const base = { ...annotations(a), ...(ref !== undefined && { ref }) }
-  const missing = (): never => {
-    throw new PareError('ATTRIBUTE_VALUE', `attribute ${a.name} has a type but no value`, {
-      where: context.where,
-      remedy: 'Export the model again.',
-    })
+  where: string,
+): Readonly<Record<string, Attr>> {
+  const names = new Set(protos.map((a) => a.name))
+  if (names.has('') || names.size < protos.length) {
+    throw fail({ ...context, where }, 'MODEL_DUPLICATE', 'an attribute has no name, or two have the same name')
   }
-  switch (a.type === 0 ? guessType(a) : a.type) {
-    case 1:
+  return Object.fromEntries(protos.map((a) => [a.name, attrOfProto(a, context, where)]))
+}
+
+type Payload = Exclude<keyof typeof AttributeProtoSchema.field, 'name' | 'refAttrName' | 'docString' | 'type'>
+
+/** The field that holds the value of each type, by `AttributeProto.AttributeType`. */
+const PAYLOADS: readonly (Payload | undefined)[] = [
+  undefined,
+  'f',
+  'i',
+  's',
+  't',
+  'g',
+  'floats',
+  'ints',
+  'strings',
+  'tensors',
+  'graphs',
+  'sparseTensor',
+  'sparseTensors',
+  'tp',
+  'typeProtos',
+]
+
+const isGiven = (a: AttributeProto, field: Payload): boolean => {
+  if (!Object.hasOwn(a, field)) return false
+  const value = a[field]
+  return value !== undefined && !(Array.isArray(value) && value.length === 0)
+}
+
+function attrOfProto(a: AttributeProto, context: DecodeContext, where: string): Attr {
+  const given = PAYLOADS.filter((field) => field !== undefined && isGiven(a, field)) as readonly Payload[]
+  // Files of IR version 1 leave the type out: then the field that is there tells it.
+  const code = a.type === 0 && a.refAttrName === '' && given.length === 1 ? PAYLOADS.indexOf(given[0]) : a.type
+  const field = a.refAttrName === '' ? PAYLOADS[code] : undefined
+  const spill = given.filter((other) => other !== field)
+  const notes = notesOf(
+    AttributeProtoSchema,
+    a,
+    spill.flatMap((other) => spilled(a, other)),
+  )
+  const base = { ...notes, ...(a.refAttrName !== '' && { ref: a.refAttrName }) }
+  const missing = (): PareError =>
+    fail({ ...context, where }, 'ATTRIBUTE_VALUE', `attribute ${a.name} has a type but no value`)
+  switch (field) {
+    case undefined:
+      return { ...base, type: 'undefined', ...(code !== 0 && { code }) }
+    case 'f':
       return { ...base, type: 'float', value: a.f }
-    case 2:
+    case 'i':
       return { ...base, type: 'int', value: a.i }
-    case 3:
+    case 's':
       return { ...base, type: 'string', value: a.s }
-    case 4:
-      return ref !== undefined && a.t === undefined
-        ? { ...base, type: 'undefined' }
-        : { ...base, type: 'tensor', value: readTensor(a.t ?? missing(), context) }
-    case 5:
-      return { ...base, type: 'graph', value: graphOfProto(a.g ?? missing(), context, depth + 1) }
-    case 6:
+    case 't':
+      if (a.t === undefined) throw missing()
+      return { ...base, type: 'tensor', value: readTensor(a.t, context, { keyed: false }) }
+    case 'g':
+      if (a.g === undefined) throw missing()
+      return { ...base, type: 'graph', value: graphOfProto(a.g, context) }
+    case 'tp':
+      if (a.tp === undefined) throw missing()
+      return { ...base, type: 'type', value: valueOfType(a.tp, context) }
+    case 'sparseTensor':
+      if (a.sparseTensor === undefined) throw missing()
+      return { ...base, type: 'sparse', value: readSparse(a.sparseTensor, context, false) }
+    case 'floats':
       return { ...base, type: 'floats', value: a.floats }
-    case 7:
+    case 'ints':
       return { ...base, type: 'ints', value: a.ints }
-    case 8:
+    case 'strings':
       return { ...base, type: 'strings', value: a.strings }
-    case 9:
-      return { ...base, type: 'tensors', value: a.tensors.map((t) => readTensor(t, context)) }
-    case 10:
-      return { ...base, type: 'graphs', value: a.graphs.map((g) => graphOfProto(g, context, depth + 1)) }
-    case 11:
-      return { ...base, type: 'sparse', value: sparseOfProto(a.sparseTensor ?? missing(), context) }
-    case 12:
-      return { ...base, type: 'sparses', value: a.sparseTensors.map((s) => sparseOfProto(s, context)) }
-    case 13:
-      return { ...base, type: 'type', value: valueOfType(a.tp ?? missing(), context, 0) }
-    case 14:
-      return { ...base, type: 'types', value: a.typeProtos.map((t) => valueOfType(t, context, 0)) }
-    default:
-      return { ...base, type: 'undefined' }
+    case 'tensors':
+      return { ...base, type: 'tensors', value: a.tensors.map((t) => readTensor(t, context, { keyed: false })) }
+    case 'graphs':
+      return { ...base, type: 'graphs', value: a.graphs.map((g) => graphOfProto(g, context)) }
+    case 'sparseTensors':
+      return { ...base, type: 'sparses', value: a.sparseTensors.map((s) => readSparse(s, context, false)) }
+    case 'typeProtos':
+      return { ...base, type: 'types', value: a.typeProtos.map((t) => valueOfType(t, context)) }
   }
 }
 
-function guessType(a: AttributeProto): number {
-  if (Object.hasOwn(a, 'f')) return 1
-  if (Object.hasOwn(a, 'i')) return 2
-  if (Object.hasOwn(a, 's')) return 3
-  if (a.t) return 4
-  if (a.g) return 5
-  if (a.floats.length > 0) return 6
-  if (a.ints.length > 0) return 7
-  if (a.strings.length > 0) return 8
-  return 0
-}
-
-const sparseOfProto = (s: SparseTensorProto, context: DecodeContext): SparseTensor => {
-  if (s.values === undefined || s.indices === undefined) {
-    throw new PareError('TENSOR_SPARSE', 'a sparse tensor lacks its values or indices', {
-      where: context.where,
-      remedy: 'Export the model again.',
-    })
-  }
-  return {
-    values: readTensor(s.values, context),
-    indices: readTensor(s.indices, context),
-    shape: s.dims.map(Number),
-    ...annotations(s),
-  }
-}
-
-function valueOfInfo(info: ValueInfoProto, context: DecodeContext): Value {
-  const value = info.type === undefined ? ({ kind: 'untyped' } as const) : valueOfType(info.type, context, 0)
-  return { ...value, ...annotations(info) }
-}
-
-function valueOfType(type: TypeProto, context: DecodeContext, depth: number): Value {
-  if (depth > MAX_DEPTH) {
-    throw new PareError('MODEL_DEPTH', `types are nested more than ${MAX_DEPTH} deep`, {
-      where: context.where,
-      remedy: 'The file is damaged or made to do harm.',
-    })
-  }
-  const base = present('denotation', own(type, 'denotation'))
-  const element = (t: TypeProto | undefined): Value =>
-    t === undefined ? { kind: 'untyped' } : valueOfType(t, context, depth + 1)
-  const v = type.value
-  switch (v.case) {
-    case 'tensorType':
-    case 'sparseTensorType': {
-      const dims = v.value.shape?.dim
-      const denotations = dims?.map((d) => d.denotation)
-      return {
-        ...base,
-        kind: v.case === 'tensorType' ? 'tensor' : 'sparse',
-        dtype: dtypeOfCode(v.value.elemType),
-        shape:
-          dims?.map(
-            (d): Dim =>
-              d.value.case === 'dimValue'
-                ? Number(d.value.value)
-                : d.value.case === 'dimParam' && d.value.value !== ''
-                  ? d.value.value
-                  : null,
-          ) ?? null,
-        ...(denotations?.some((d) => d !== '') && { denotations }),
-      }
-    }
-    case 'sequenceType':
-      return { ...base, kind: 'sequence', element: element(v.value.elemType) }
-    case 'optionalType':
-      return { ...base, kind: 'optional', element: element(v.value.elemType) }
-    case 'mapType':
-      return { ...base, kind: 'map', key: dtypeOfCode(v.value.keyType), element: element(v.value.valueType) }
-    case 'opaqueType':
-      return { ...base, kind: 'opaque', domain: v.value.domain, name: v.value.name }
-    default:
-      return { ...base, kind: 'untyped' }
-  }
+/** A field besides the attribute's own value, as unknown fields. */
+function spilled(a: AttributeProto, field: Payload): readonly UnknownField[] {
+  const only = Object.assign(create(AttributeProtoSchema), { [field]: a[field] })
+  return fromBinary(NothingProtoSchema, concat(writeMessage(AttributeProtoSchema, only))).$unknown ?? []
 }

@@ -1,109 +1,82 @@
-/** ir → protobuf messages. Absent stays absent; every tensor is written as raw data (strings apart). */
+/** ir → messages. Absent stays absent; every tensor is written as raw data or a reference (strings apart). */
 
-import { create, type Message } from '@bufbuild/protobuf'
-import { codeOfDType } from '../ir/dtypes.js'
-import type {
-  Annotated,
-  Attr,
-  Dim,
-  Func,
-  Graph,
-  Model,
-  Node,
-  SparseTensor,
-  Tensor,
-  UnknownField,
-  Value,
-} from '../ir/types.js'
+import { create } from '@bufbuild/protobuf'
+import type { Attr, Func, Graph, Model, Node } from '../ir/types.js'
+import { PareError } from '../util/errors.js'
+import { protoEntries, protoNotes, withUnknown } from './notes.js'
 import {
   type AttributeProto,
   AttributeProtoSchema,
+  type FunctionProto,
   FunctionProtoSchema,
+  type GraphProto,
   GraphProtoSchema,
+  type ModelProto,
   ModelProtoSchema,
   type NodeProto,
   NodeProtoSchema,
-  SparseTensorProtoSchema,
-  type TensorProto,
-  TensorProtoSchema,
-  TensorShapeProtoSchema,
-  type TypeProto,
-  TypeProtoSchema,
-  ValueInfoProtoSchema,
-} from './onnx_pb.js'
+  OpsetIdProtoSchema,
+  TensorAnnotationProtoSchema,
+} from './schema_pb.js'
+import { type EncodeContext, writeSparse, writeTensor } from './tensors.js'
+import { protoOfType, protoOfValue } from './values.js'
 
-export interface EncodeContext {
-  /** Where a tensor's bytes go when not into the file; null keeps them inside. */
-  readonly place: (
-    tensor: Tensor,
-  ) => { readonly location: string; readonly offset: number; readonly length: number } | null
-}
-
-const entries = (map: ReadonlyMap<string, string> | undefined): { key: string; value: string }[] =>
-  [...(map ?? [])].map(([key, value]) => ({ key, value }))
-
-/** A string field that old and new readers take as absent when empty. */
-const text = (value: string | undefined): string | undefined => (value === '' ? undefined : value)
-
-function withUnknown<T extends Message>(message: T, unknown: readonly UnknownField[] | undefined): T {
-  if (unknown !== undefined && unknown.length > 0) message.$unknown = unknown.map((u) => ({ ...u }))
-  return message
-}
-
-const notes = (a: Annotated) => ({
-  ...(a.doc !== undefined && { docString: a.doc }),
-  metadataProps: entries(a.metadata),
-})
-
-export function protoOfModel(model: Model, context: EncodeContext) {
-  return withUnknown(
+export const protoOfModel = (model: Model, context: EncodeContext): ModelProto =>
+  withUnknown(
     create(ModelProtoSchema, {
       irVersion: BigInt(model.irVersion),
-      producerName: text(model.producer.name),
-      producerVersion: text(model.producer.version),
-      domain: text(model.domain),
-      modelVersion: model.version === 0n ? undefined : model.version,
+      ...text('producerName', model.producer.name),
+      ...text('producerVersion', model.producer.version),
+      ...text('domain', model.domain),
+      ...(model.version !== 0n && { modelVersion: model.version }),
+      ...protoNotes(model),
       graph: protoOfGraph(model.graph, context),
       opsetImport: opsets(model.opsets),
       functions: model.functions.map((f) => protoOfFunction(f, context)),
-      ...notes(model),
-      metadataProps: entries(model.metadata),
     }),
     model.unknown,
   )
-}
+
+/** A text field; readers take an empty one as absent. */
+const text = <K extends string>(field: K, value: string | undefined): { [P in K]?: string } =>
+  (value === undefined || value === '' ? {} : { [field]: value }) as { [P in K]?: string }
 
 const opsets = (map: ReadonlyMap<string, number>) =>
-  [...map].map(([domain, version]) => ({ domain, version: BigInt(version) }))
+  [...map].map(([domain, version]) => create(OpsetIdProtoSchema, { domain, version: BigInt(version) }))
 
-function protoOfGraph(graph: Graph, context: EncodeContext) {
+function protoOfGraph(graph: Graph, context: EncodeContext): GraphProto {
   const listed = new Set([...graph.inputs, ...graph.outputs])
   const info = (name: string) => protoOfValue(name, graph.values.get(name) ?? { kind: 'untyped' })
   return withUnknown(
     create(GraphProtoSchema, {
       name: graph.name,
       node: graph.nodes.map((n) => protoOfNode(n, context)),
-      initializer: [...graph.constants].map(([name, t]) => protoOfTensor(t, context, name)),
-      sparseInitializer: [...(graph.sparseConstants ?? [])].map(([name, s]) => protoOfSparse(s, context, name)),
+      initializer: [...graph.constants].map(([name, t]) => writeTensor(t, context, name)),
+      sparseInitializer: [...(graph.sparseConstants ?? [])].map(([name, s]) => writeSparse(s, name)),
       input: graph.inputs.map(info),
       output: graph.outputs.map(info),
       valueInfo: [...graph.values.keys()].filter((name) => !listed.has(name)).map(info),
-      quantizationAnnotation: (graph.quantAnnotations ?? []).map((a) => ({
-        tensorName: a.tensor,
-        quantParameterTensorNames: entries(a.parameters),
-      })),
-      ...notes(graph),
+      quantizationAnnotation: (graph.quantAnnotations ?? []).map((a) =>
+        withUnknown(
+          create(TensorAnnotationProtoSchema, {
+            tensorName: a.tensor,
+            quantParameterTensorNames: protoEntries(a.parameters),
+          }),
+          a.unknown,
+        ),
+      ),
+      ...protoNotes(graph),
     }),
     graph.unknown,
   )
 }
 
-function protoOfFunction(f: Func, context: EncodeContext) {
-  return withUnknown(
+const protoOfFunction = (f: Func, context: EncodeContext): FunctionProto =>
+  withUnknown(
     create(FunctionProtoSchema, {
       name: f.name,
       domain: f.domain,
-      overload: f.overload,
+      ...text('overload', f.overload),
       input: [...f.inputs],
       output: [...f.outputs],
       attribute: [...f.attributes],
@@ -111,176 +84,100 @@ function protoOfFunction(f: Func, context: EncodeContext) {
       node: f.nodes.map((n) => protoOfNode(n, context)),
       opsetImport: opsets(f.opsets),
       valueInfo: [...f.values].map(([name, value]) => protoOfValue(name, value)),
-      ...notes(f),
+      ...protoNotes(f),
     }),
     f.unknown,
   )
-}
 
-function protoOfNode(n: Node, context: EncodeContext): NodeProto {
-  return withUnknown(
+const protoOfNode = (n: Node, context: EncodeContext): NodeProto =>
+  withUnknown(
     create(NodeProtoSchema, {
-      name: text(n.name),
+      ...text('name', n.name),
       opType: n.op,
-      domain: text(n.domain),
-      overload: n.overload,
+      ...text('domain', n.domain),
+      ...text('overload', n.overload),
       input: [...n.inputs],
       output: [...n.outputs],
       attribute: protoOfAttrs(n.attrs, context),
-      ...notes(n),
+      ...protoNotes(n),
     }),
     n.unknown,
   )
-}
 
 const protoOfAttrs = (attrs: Readonly<Record<string, Attr>>, context: EncodeContext): AttributeProto[] =>
-  Object.entries(attrs).map(([name, a]) =>
-    withUnknown(
-      create(AttributeProtoSchema, {
-        name,
-        ...(a.doc !== undefined && { docString: a.doc }),
-        ...(a.ref !== undefined && { refAttrName: a.ref }),
-        ...payload(a, context),
-      }),
-      a.unknown,
-    ),
-  )
+  Object.entries(attrs).map(([name, a]) => {
+    const { docString } = protoNotes(a)
+    const proto = create(AttributeProtoSchema, {
+      name,
+      type: codeOf(a),
+      ...(docString !== undefined && { docString }),
+      ...(a.ref !== undefined && { refAttrName: a.ref }),
+      ...(a.ref === undefined && payload(name, a, context)),
+    })
+    return withUnknown(proto, a.unknown)
+  })
 
-function payload(a: Attr, context: EncodeContext): Record<string, unknown> {
+/** `AttributeProto.AttributeType` */
+const CODES: Readonly<Record<Exclude<Attr['type'], 'undefined'>, number>> = {
+  float: 1,
+  int: 2,
+  string: 3,
+  tensor: 4,
+  graph: 5,
+  floats: 6,
+  ints: 7,
+  strings: 8,
+  tensors: 9,
+  graphs: 10,
+  sparse: 11,
+  sparses: 12,
+  type: 13,
+  types: 14,
+}
+
+const codeOf = (a: Attr): number => (a.type === 'undefined' ? (a.code ?? 0) : CODES[a.type])
+
+function payload(name: string, a: Attr, context: EncodeContext) {
   switch (a.type) {
     case 'float':
-      return { type: 1, f: a.value }
+      return { f: float32(name, a.value) }
     case 'int':
-      return { type: 2, i: a.value }
+      return { i: a.value }
     case 'string':
-      return { type: 3, s: a.value }
+      return { s: a.value }
     case 'tensor':
-      return { type: 4, t: protoOfTensor(a.value, context) }
+      return { t: writeTensor(a.value, context) }
     case 'graph':
-      return { type: 5, g: protoOfGraph(a.value, context) }
+      return { g: protoOfGraph(a.value, context) }
     case 'floats':
-      return { type: 6, floats: [...a.value] }
+      return { floats: a.value.map((v) => float32(name, v)) }
     case 'ints':
-      return { type: 7, ints: [...a.value] }
+      return { ints: [...a.value] }
     case 'strings':
-      return { type: 8, strings: [...a.value] }
+      return { strings: [...a.value] }
     case 'tensors':
-      return { type: 9, tensors: a.value.map((t) => protoOfTensor(t, context)) }
+      return { tensors: a.value.map((t) => writeTensor(t, context)) }
     case 'graphs':
-      return { type: 10, graphs: a.value.map((g) => protoOfGraph(g, context)) }
+      return { graphs: a.value.map((g) => protoOfGraph(g, context)) }
     case 'sparse':
-      return { type: 11, sparseTensor: protoOfSparse(a.value, context) }
+      return { sparseTensor: writeSparse(a.value) }
     case 'sparses':
-      return { type: 12, sparseTensors: a.value.map((s) => protoOfSparse(s, context)) }
+      return { sparseTensors: a.value.map((s) => writeSparse(s)) }
     case 'type':
-      return { type: 13, tp: protoOfType(a.value) }
+      return { tp: protoOfType(a.value) }
     case 'types':
-      return { type: 14, typeProtos: a.value.map(protoOfType) }
+      return { typeProtos: a.value.map(protoOfType) }
     case 'undefined':
       return {}
   }
 }
 
-function protoOfTensor(t: Tensor, context: EncodeContext, name?: string): TensorProto {
-  const placed = t.strings === undefined ? context.place(t) : null
-  const data =
-    t.strings !== undefined
-      ? { stringData: [...t.strings()] }
-      : placed === null
-        ? { rawData: t.bytes() }
-        : {
-            dataLocation: 1,
-            externalData: [
-              { key: 'location', value: placed.location },
-              { key: 'offset', value: String(placed.offset) },
-              { key: 'length', value: String(placed.length) },
-            ],
-          }
-  return withUnknown(
-    create(TensorProtoSchema, {
-      dims: t.shape.map(BigInt),
-      dataType: codeOfDType(t.dtype),
-      name,
-      ...data,
-      ...notes(t),
-    }),
-    t.unknown,
-  )
+/** Attributes have 32-bit floats: rounding is meant, a finite number that becomes infinite is not. */
+function float32(name: string, value: number): number {
+  const rounded = Math.fround(value)
+  if (Number.isFinite(rounded) || !Number.isFinite(value)) return rounded
+  throw new PareError('ATTRIBUTE_VALUE', `attribute ${name} does not fit into a 32-bit float`, {
+    value,
+    remedy: 'Use a value below 3.4e38.',
+  })
 }
-
-function protoOfSparse(s: SparseTensor, context: EncodeContext, name?: string) {
-  return withUnknown(
-    create(SparseTensorProtoSchema, {
-      values: protoOfTensor(s.values, context, name),
-      indices: protoOfTensor(s.indices, context),
-      dims: s.shape.map(BigInt),
-    }),
-    s.unknown,
-  )
-}
-
-function protoOfValue(name: string, value: Value) {
-  return withUnknown(
-    create(ValueInfoProtoSchema, {
-      name,
-      ...(value.kind !== 'untyped' && { type: protoOfType(value) }),
-      ...notes(value),
-    }),
-    value.unknown,
-  )
-}
-
-function protoOfType(value: Value): TypeProto {
-  const type = create(TypeProtoSchema, value.denotation === undefined ? {} : { denotation: value.denotation })
-  switch (value.kind) {
-    case 'tensor':
-    case 'sparse': {
-      const shape =
-        value.shape === null
-          ? undefined
-          : create(TensorShapeProtoSchema, {
-              dim: value.shape.map((d, i) => ({ value: dimOf(d), denotation: text(value.denotations?.[i]) })),
-            })
-      const tensor = create(TypeProtoSchema, {
-        value: {
-          case: value.kind === 'tensor' ? 'tensorType' : 'sparseTensorType',
-          value: { elemType: codeOfDType(value.dtype), shape },
-        },
-      })
-      type.value = tensor.value
-      break
-    }
-    case 'sequence':
-      type.value = create(TypeProtoSchema, {
-        value: { case: 'sequenceType', value: { elemType: elementType(value.element) } },
-      }).value
-      break
-    case 'optional':
-      type.value = create(TypeProtoSchema, {
-        value: { case: 'optionalType', value: { elemType: elementType(value.element) } },
-      }).value
-      break
-    case 'map':
-      type.value = create(TypeProtoSchema, {
-        value: { case: 'mapType', value: { keyType: codeOfDType(value.key), valueType: elementType(value.element) } },
-      }).value
-      break
-    case 'opaque':
-      type.value = create(TypeProtoSchema, {
-        value: { case: 'opaqueType', value: { domain: value.domain, name: value.name } },
-      }).value
-      break
-    case 'untyped':
-      break
-  }
-  return type
-}
-
-const elementType = (value: Value): TypeProto | undefined => (value.kind === 'untyped' ? undefined : protoOfType(value))
-
-const dimOf = (d: Dim) =>
-  d === null
-    ? { case: undefined }
-    : typeof d === 'number'
-      ? ({ case: 'dimValue', value: BigInt(d) } as const)
-      : ({ case: 'dimParam', value: d } as const)

@@ -21,12 +21,27 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file schema.proto.
  */
 export const file_schema: GenFile = /*@__PURE__*/
-  fileDesc("CgxzY2hlbWEucHJvdG8SCXBhcmUub25ueCIjCgVFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAkiKgoHT3BzZXRJZBIOCgZkb21haW4YASABKAkSDwoHdmVyc2lvbhgCIAEoAyKkAgoFTW9kZWwSEgoKaXJfdmVyc2lvbhgBIAEoAxIoCgxvcHNldF9pbXBvcnQYCCADKAsyEi5wYXJlLm9ubnguT3BzZXRJZBIVCg1wcm9kdWNlcl9uYW1lGAIgASgJEhgKEHByb2R1Y2VyX3ZlcnNpb24YAyABKAkSDgoGZG9tYWluGAQgASgJEhUKDW1vZGVsX3ZlcnNpb24YBSABKAMSEgoKZG9jX3N0cmluZxgGIAEoDBIfCgVncmFwaBgHIAEoCzIQLnBhcmUub25ueC5HcmFwaBIoCg5tZXRhZGF0YV9wcm9wcxgOIAMoCzIQLnBhcmUub25ueC5FbnRyeRImCglmdW5jdGlvbnMYGSADKAsyEy5wYXJlLm9ubnguRnVuY3Rpb24izAIKCEZ1bmN0aW9uEgwKBG5hbWUYASABKAkSDQoFaW5wdXQYBCADKAkSDgoGb3V0cHV0GAUgAygJEhEKCWF0dHJpYnV0ZRgGIAMoCRItCg9hdHRyaWJ1dGVfcHJvdG8YCyADKAsyFC5wYXJlLm9ubnguQXR0cmlidXRlEh0KBG5vZGUYByADKAsyDy5wYXJlLm9ubnguTm9kZRISCgpkb2Nfc3RyaW5nGAggASgMEigKDG9wc2V0X2ltcG9ydBgJIAMoCzISLnBhcmUub25ueC5PcHNldElkEg4KBmRvbWFpbhgKIAEoCRIQCghvdmVybG9hZBgNIAEoCRIoCgp2YWx1ZV9pbmZvGAwgAygLMhQucGFyZS5vbm54LlZhbHVlSW5mbxIoCg5tZXRhZGF0YV9wcm9wcxgOIAMoCzIQLnBhcmUub25ueC5FbnRyeSKCAwoFR3JhcGgSHQoEbm9kZRgBIAMoCzIPLnBhcmUub25ueC5Ob2RlEgwKBG5hbWUYAiABKAkSJgoLaW5pdGlhbGl6ZXIYBSADKAsyES5wYXJlLm9ubnguVGVuc29yEjMKEnNwYXJzZV9pbml0aWFsaXplchgPIAMoCzIXLnBhcmUub25ueC5TcGFyc2VUZW5zb3ISEgoKZG9jX3N0cmluZxgKIAEoDBIjCgVpbnB1dBgLIAMoCzIULnBhcmUub25ueC5WYWx1ZUluZm8SJAoGb3V0cHV0GAwgAygLMhQucGFyZS5vbm54LlZhbHVlSW5mbxIoCgp2YWx1ZV9pbmZvGA0gAygLMhQucGFyZS5vbm54LlZhbHVlSW5mbxI8ChdxdWFudGl6YXRpb25fYW5ub3RhdGlvbhgOIAMoCzIbLnBhcmUub25ueC5UZW5zb3JBbm5vdGF0aW9uEigKDm1ldGFkYXRhX3Byb3BzGBAgAygLMhAucGFyZS5vbm54LkVudHJ5Il8KEFRlbnNvckFubm90YXRpb24SEwoLdGVuc29yX25hbWUYASABKAkSNgoccXVhbnRfcGFyYW1ldGVyX3RlbnNvcl9uYW1lcxgCIAMoCzIQLnBhcmUub25ueC5FbnRyeSLNAQoETm9kZRINCgVpbnB1dBgBIAMoCRIOCgZvdXRwdXQYAiADKAkSDAoEbmFtZRgDIAEoCRIPCgdvcF90eXBlGAQgASgJEg4KBmRvbWFpbhgHIAEoCRIQCghvdmVybG9hZBgIIAEoCRInCglhdHRyaWJ1dGUYBSADKAsyFC5wYXJlLm9ubnguQXR0cmlidXRlEhIKCmRvY19zdHJpbmcYBiABKAwSKAoObWV0YWRhdGFfcHJvcHMYCSADKAsyEC5wYXJlLm9ubnguRW50cnkixwMKCUF0dHJpYnV0ZRIMCgRuYW1lGAEgASgJEhUKDXJlZl9hdHRyX25hbWUYFSABKAkSEgoKZG9jX3N0cmluZxgNIAEoDBIMCgR0eXBlGBQgASgFEgkKAWYYAiABKAISCQoBaRgDIAEoAxIJCgFzGAQgASgMEhwKAXQYBSABKAsyES5wYXJlLm9ubnguVGVuc29yEhsKAWcYBiABKAsyEC5wYXJlLm9ubnguR3JhcGgSLgoNc3BhcnNlX3RlbnNvchgWIAEoCzIXLnBhcmUub25ueC5TcGFyc2VUZW5zb3ISGwoCdHAYDiABKAsyDy5wYXJlLm9ubnguVHlwZRIOCgZmbG9hdHMYByADKAISDAoEaW50cxgIIAMoAxIPCgdzdHJpbmdzGAkgAygMEiIKB3RlbnNvcnMYCiADKAsyES5wYXJlLm9ubnguVGVuc29yEiAKBmdyYXBocxgLIAMoCzIQLnBhcmUub25ueC5HcmFwaBIvCg5zcGFyc2VfdGVuc29ycxgXIAMoCzIXLnBhcmUub25ueC5TcGFyc2VUZW5zb3ISJAoLdHlwZV9wcm90b3MYDyADKAsyDy5wYXJlLm9ubnguVHlwZSLcAQoGVGVuc29yEgwKBGRpbXMYASADKAMSEQoJZGF0YV90eXBlGAIgASgFEhMKC3N0cmluZ19kYXRhGAYgAygMEgwKBG5hbWUYCCABKAkSEgoKZG9jX3N0cmluZxgMIAEoDBIQCghyYXdfZGF0YRgJIAEoDBInCg1leHRlcm5hbF9kYXRhGA0gAygLMhAucGFyZS5vbm54LkVudHJ5EhUKDWRhdGFfbG9jYXRpb24YDiABKAUSKAoObWV0YWRhdGFfcHJvcHMYECADKAsyEC5wYXJlLm9ubnguRW50cnkiYwoMU3BhcnNlVGVuc29yEiEKBnZhbHVlcxgBIAEoCzIRLnBhcmUub25ueC5UZW5zb3ISIgoHaW5kaWNlcxgCIAEoCzIRLnBhcmUub25ueC5UZW5zb3ISDAoEZGltcxgDIAMoAyJ2CglWYWx1ZUluZm8SDAoEbmFtZRgBIAEoCRIdCgR0eXBlGAIgASgLMg8ucGFyZS5vbm54LlR5cGUSEgoKZG9jX3N0cmluZxgDIAEoDBIoCg5tZXRhZGF0YV9wcm9wcxgEIAMoCzIQLnBhcmUub25ueC5FbnRyeSK+AgoEVHlwZRIsCgt0ZW5zb3JfdHlwZRgBIAEoCzIVLnBhcmUub25ueC5UeXBlVGVuc29ySAASLwoNc2VxdWVuY2VfdHlwZRgEIAEoCzIWLnBhcmUub25ueC5UeXBlRWxlbWVudEgAEiYKCG1hcF90eXBlGAUgASgLMhIucGFyZS5vbm54LlR5cGVNYXBIABIvCg1vcHRpb25hbF90eXBlGAkgASgLMhYucGFyZS5vbm54LlR5cGVFbGVtZW50SAASMwoSc3BhcnNlX3RlbnNvcl90eXBlGAggASgLMhUucGFyZS5vbm54LlR5cGVUZW5zb3JIABIsCgtvcGFxdWVfdHlwZRgHIAEoCzIVLnBhcmUub25ueC5UeXBlT3BhcXVlSAASEgoKZGVub3RhdGlvbhgGIAEoCUIHCgV2YWx1ZSJACgpUeXBlVGVuc29yEhEKCWVsZW1fdHlwZRgBIAEoBRIfCgVzaGFwZRgCIAEoCzIQLnBhcmUub25ueC5TaGFwZSIxCgtUeXBlRWxlbWVudBIiCgllbGVtX3R5cGUYASABKAsyDy5wYXJlLm9ubnguVHlwZSJACgdUeXBlTWFwEhAKCGtleV90eXBlGAEgASgFEiMKCnZhbHVlX3R5cGUYAiABKAsyDy5wYXJlLm9ubnguVHlwZSIqCgpUeXBlT3BhcXVlEg4KBmRvbWFpbhgBIAEoCRIMCgRuYW1lGAIgASgJIioKBVNoYXBlEiEKA2RpbRgBIAMoCzIULnBhcmUub25ueC5EaW1lbnNpb24iUgoJRGltZW5zaW9uEhMKCWRpbV92YWx1ZRgBIAEoA0gAEhMKCWRpbV9wYXJhbRgCIAEoCUgAEhIKCmRlbm90YXRpb24YAyABKAlCBwoFdmFsdWVCBZIDAhgCYghlZGl0aW9uc3DoBw");
+  fileDesc("CgxzY2hlbWEucHJvdG8SCXBhcmUub25ueCIOCgxOb3RoaW5nUHJvdG8iKAoKRW50cnlQcm90bxILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAkiLwoMT3BzZXRJZFByb3RvEg4KBmRvbWFpbhgBIAEoCRIPCgd2ZXJzaW9uGAIgASgDIr0CCgpNb2RlbFByb3RvEhIKCmlyX3ZlcnNpb24YASABKAMSLQoMb3BzZXRfaW1wb3J0GAggAygLMhcucGFyZS5vbm54Lk9wc2V0SWRQcm90bxIVCg1wcm9kdWNlcl9uYW1lGAIgASgJEhgKEHByb2R1Y2VyX3ZlcnNpb24YAyABKAkSDgoGZG9tYWluGAQgASgJEhUKDW1vZGVsX3ZlcnNpb24YBSABKAMSEgoKZG9jX3N0cmluZxgGIAEoDBIkCgVncmFwaBgHIAEoCzIVLnBhcmUub25ueC5HcmFwaFByb3RvEi0KDm1ldGFkYXRhX3Byb3BzGA4gAygLMhUucGFyZS5vbm54LkVudHJ5UHJvdG8SKwoJZnVuY3Rpb25zGBkgAygLMhgucGFyZS5vbm54LkZ1bmN0aW9uUHJvdG8i6gIKDUZ1bmN0aW9uUHJvdG8SDAoEbmFtZRgBIAEoCRINCgVpbnB1dBgEIAMoCRIOCgZvdXRwdXQYBSADKAkSEQoJYXR0cmlidXRlGAYgAygJEjIKD2F0dHJpYnV0ZV9wcm90bxgLIAMoCzIZLnBhcmUub25ueC5BdHRyaWJ1dGVQcm90bxIiCgRub2RlGAcgAygLMhQucGFyZS5vbm54Lk5vZGVQcm90bxISCgpkb2Nfc3RyaW5nGAggASgMEi0KDG9wc2V0X2ltcG9ydBgJIAMoCzIXLnBhcmUub25ueC5PcHNldElkUHJvdG8SDgoGZG9tYWluGAogASgJEhAKCG92ZXJsb2FkGA0gASgJEi0KCnZhbHVlX2luZm8YDCADKAsyGS5wYXJlLm9ubnguVmFsdWVJbmZvUHJvdG8SLQoObWV0YWRhdGFfcHJvcHMYDiADKAsyFS5wYXJlLm9ubnguRW50cnlQcm90byKvAwoKR3JhcGhQcm90bxIiCgRub2RlGAEgAygLMhQucGFyZS5vbm54Lk5vZGVQcm90bxIMCgRuYW1lGAIgASgJEisKC2luaXRpYWxpemVyGAUgAygLMhYucGFyZS5vbm54LlRlbnNvclByb3RvEjgKEnNwYXJzZV9pbml0aWFsaXplchgPIAMoCzIcLnBhcmUub25ueC5TcGFyc2VUZW5zb3JQcm90bxISCgpkb2Nfc3RyaW5nGAogASgMEigKBWlucHV0GAsgAygLMhkucGFyZS5vbm54LlZhbHVlSW5mb1Byb3RvEikKBm91dHB1dBgMIAMoCzIZLnBhcmUub25ueC5WYWx1ZUluZm9Qcm90bxItCgp2YWx1ZV9pbmZvGA0gAygLMhkucGFyZS5vbm54LlZhbHVlSW5mb1Byb3RvEkEKF3F1YW50aXphdGlvbl9hbm5vdGF0aW9uGA4gAygLMiAucGFyZS5vbm54LlRlbnNvckFubm90YXRpb25Qcm90bxItCg5tZXRhZGF0YV9wcm9wcxgQIAMoCzIVLnBhcmUub25ueC5FbnRyeVByb3RvImkKFVRlbnNvckFubm90YXRpb25Qcm90bxITCgt0ZW5zb3JfbmFtZRgBIAEoCRI7ChxxdWFudF9wYXJhbWV0ZXJfdGVuc29yX25hbWVzGAIgAygLMhUucGFyZS5vbm54LkVudHJ5UHJvdG8i3AEKCU5vZGVQcm90bxINCgVpbnB1dBgBIAMoCRIOCgZvdXRwdXQYAiADKAkSDAoEbmFtZRgDIAEoCRIPCgdvcF90eXBlGAQgASgJEg4KBmRvbWFpbhgHIAEoCRIQCghvdmVybG9hZBgIIAEoCRIsCglhdHRyaWJ1dGUYBSADKAsyGS5wYXJlLm9ubnguQXR0cmlidXRlUHJvdG8SEgoKZG9jX3N0cmluZxgGIAEoDBItCg5tZXRhZGF0YV9wcm9wcxgJIAMoCzIVLnBhcmUub25ueC5FbnRyeVByb3RvIvQDCg5BdHRyaWJ1dGVQcm90bxIMCgRuYW1lGAEgASgJEhUKDXJlZl9hdHRyX25hbWUYFSABKAkSEgoKZG9jX3N0cmluZxgNIAEoDBIMCgR0eXBlGBQgASgFEgkKAWYYAiABKAISCQoBaRgDIAEoAxIJCgFzGAQgASgMEiEKAXQYBSABKAsyFi5wYXJlLm9ubnguVGVuc29yUHJvdG8SIAoBZxgGIAEoCzIVLnBhcmUub25ueC5HcmFwaFByb3RvEjMKDXNwYXJzZV90ZW5zb3IYFiABKAsyHC5wYXJlLm9ubnguU3BhcnNlVGVuc29yUHJvdG8SIAoCdHAYDiABKAsyFC5wYXJlLm9ubnguVHlwZVByb3RvEg4KBmZsb2F0cxgHIAMoAhIMCgRpbnRzGAggAygDEg8KB3N0cmluZ3MYCSADKAwSJwoHdGVuc29ycxgKIAMoCzIWLnBhcmUub25ueC5UZW5zb3JQcm90bxIlCgZncmFwaHMYCyADKAsyFS5wYXJlLm9ubnguR3JhcGhQcm90bxI0Cg5zcGFyc2VfdGVuc29ycxgXIAMoCzIcLnBhcmUub25ueC5TcGFyc2VUZW5zb3JQcm90bxIpCgt0eXBlX3Byb3RvcxgPIAMoCzIULnBhcmUub25ueC5UeXBlUHJvdG8i6wEKC1RlbnNvclByb3RvEgwKBGRpbXMYASADKAMSEQoJZGF0YV90eXBlGAIgASgFEhMKC3N0cmluZ19kYXRhGAYgAygMEgwKBG5hbWUYCCABKAkSEgoKZG9jX3N0cmluZxgMIAEoDBIQCghyYXdfZGF0YRgJIAEoDBIsCg1leHRlcm5hbF9kYXRhGA0gAygLMhUucGFyZS5vbm54LkVudHJ5UHJvdG8SFQoNZGF0YV9sb2NhdGlvbhgOIAEoBRItCg5tZXRhZGF0YV9wcm9wcxgQIAMoCzIVLnBhcmUub25ueC5FbnRyeVByb3RvInIKEVNwYXJzZVRlbnNvclByb3RvEiYKBnZhbHVlcxgBIAEoCzIWLnBhcmUub25ueC5UZW5zb3JQcm90bxInCgdpbmRpY2VzGAIgASgLMhYucGFyZS5vbm54LlRlbnNvclByb3RvEgwKBGRpbXMYAyADKAMihQEKDlZhbHVlSW5mb1Byb3RvEgwKBG5hbWUYASABKAkSIgoEdHlwZRgCIAEoCzIULnBhcmUub25ueC5UeXBlUHJvdG8SEgoKZG9jX3N0cmluZxgDIAEoDBItCg5tZXRhZGF0YV9wcm9wcxgEIAMoCzIVLnBhcmUub25ueC5FbnRyeVByb3RvIuECCglUeXBlUHJvdG8SMQoLdGVuc29yX3R5cGUYASABKAsyGi5wYXJlLm9ubnguVHlwZVRlbnNvclByb3RvSAASNAoNc2VxdWVuY2VfdHlwZRgEIAEoCzIbLnBhcmUub25ueC5UeXBlRWxlbWVudFByb3RvSAASKwoIbWFwX3R5cGUYBSABKAsyFy5wYXJlLm9ubnguVHlwZU1hcFByb3RvSAASNAoNb3B0aW9uYWxfdHlwZRgJIAEoCzIbLnBhcmUub25ueC5UeXBlRWxlbWVudFByb3RvSAASOAoSc3BhcnNlX3RlbnNvcl90eXBlGAggASgLMhoucGFyZS5vbm54LlR5cGVUZW5zb3JQcm90b0gAEjEKC29wYXF1ZV90eXBlGAcgASgLMhoucGFyZS5vbm54LlR5cGVPcGFxdWVQcm90b0gAEhIKCmRlbm90YXRpb24YBiABKAlCBwoFdmFsdWUiSgoPVHlwZVRlbnNvclByb3RvEhEKCWVsZW1fdHlwZRgBIAEoBRIkCgVzaGFwZRgCIAEoCzIVLnBhcmUub25ueC5TaGFwZVByb3RvIjsKEFR5cGVFbGVtZW50UHJvdG8SJwoJZWxlbV90eXBlGAEgASgLMhQucGFyZS5vbm54LlR5cGVQcm90byJKCgxUeXBlTWFwUHJvdG8SEAoIa2V5X3R5cGUYASABKAUSKAoKdmFsdWVfdHlwZRgCIAEoCzIULnBhcmUub25ueC5UeXBlUHJvdG8iLwoPVHlwZU9wYXF1ZVByb3RvEg4KBmRvbWFpbhgBIAEoCRIMCgRuYW1lGAIgASgJIjQKClNoYXBlUHJvdG8SJgoDZGltGAEgAygLMhkucGFyZS5vbm54LkRpbWVuc2lvblByb3RvIlcKDkRpbWVuc2lvblByb3RvEhMKCWRpbV92YWx1ZRgBIAEoA0gAEhMKCWRpbV9wYXJhbRgCIAEoCUgAEhIKCmRlbm90YXRpb24YAyABKAlCBwoFdmFsdWVCBZIDAhgCYghlZGl0aW9uc3DoBw");
 
 /**
- * @generated from message pare.onnx.Entry
+ * Every field of a message that is read as this one is unknown.
+ *
+ * @generated from message pare.onnx.NothingProto
  */
-export type Entry = Message<"pare.onnx.Entry"> & {
+export type NothingProto = Message<"pare.onnx.NothingProto"> & {
+};
+
+/**
+ * Describes the message pare.onnx.NothingProto.
+ * Use `create(NothingProtoSchema)` to create a new message.
+ */
+export const NothingProtoSchema: GenMessage<NothingProto> = /*@__PURE__*/
+  messageDesc(file_schema, 0);
+
+/**
+ * @generated from message pare.onnx.EntryProto
+ */
+export type EntryProto = Message<"pare.onnx.EntryProto"> & {
   /**
    * @generated from field: string key = 1;
    */
@@ -39,16 +54,16 @@ export type Entry = Message<"pare.onnx.Entry"> & {
 };
 
 /**
- * Describes the message pare.onnx.Entry.
- * Use `create(EntrySchema)` to create a new message.
+ * Describes the message pare.onnx.EntryProto.
+ * Use `create(EntryProtoSchema)` to create a new message.
  */
-export const EntrySchema: GenMessage<Entry> = /*@__PURE__*/
-  messageDesc(file_schema, 0);
+export const EntryProtoSchema: GenMessage<EntryProto> = /*@__PURE__*/
+  messageDesc(file_schema, 1);
 
 /**
- * @generated from message pare.onnx.OpsetId
+ * @generated from message pare.onnx.OpsetIdProto
  */
-export type OpsetId = Message<"pare.onnx.OpsetId"> & {
+export type OpsetIdProto = Message<"pare.onnx.OpsetIdProto"> & {
   /**
    * @generated from field: string domain = 1;
    */
@@ -61,25 +76,25 @@ export type OpsetId = Message<"pare.onnx.OpsetId"> & {
 };
 
 /**
- * Describes the message pare.onnx.OpsetId.
- * Use `create(OpsetIdSchema)` to create a new message.
+ * Describes the message pare.onnx.OpsetIdProto.
+ * Use `create(OpsetIdProtoSchema)` to create a new message.
  */
-export const OpsetIdSchema: GenMessage<OpsetId> = /*@__PURE__*/
-  messageDesc(file_schema, 1);
+export const OpsetIdProtoSchema: GenMessage<OpsetIdProto> = /*@__PURE__*/
+  messageDesc(file_schema, 2);
 
 /**
- * @generated from message pare.onnx.Model
+ * @generated from message pare.onnx.ModelProto
  */
-export type Model = Message<"pare.onnx.Model"> & {
+export type ModelProto = Message<"pare.onnx.ModelProto"> & {
   /**
    * @generated from field: int64 ir_version = 1;
    */
   irVersion: bigint;
 
   /**
-   * @generated from field: repeated pare.onnx.OpsetId opset_import = 8;
+   * @generated from field: repeated pare.onnx.OpsetIdProto opset_import = 8;
    */
-  opsetImport: OpsetId[];
+  opsetImport: OpsetIdProto[];
 
   /**
    * @generated from field: string producer_name = 2;
@@ -107,32 +122,32 @@ export type Model = Message<"pare.onnx.Model"> & {
   docString: Uint8Array;
 
   /**
-   * @generated from field: pare.onnx.Graph graph = 7;
+   * @generated from field: pare.onnx.GraphProto graph = 7;
    */
-  graph?: Graph | undefined;
+  graph?: GraphProto | undefined;
 
   /**
-   * @generated from field: repeated pare.onnx.Entry metadata_props = 14;
+   * @generated from field: repeated pare.onnx.EntryProto metadata_props = 14;
    */
-  metadataProps: Entry[];
+  metadataProps: EntryProto[];
 
   /**
-   * @generated from field: repeated pare.onnx.Function functions = 25;
+   * @generated from field: repeated pare.onnx.FunctionProto functions = 25;
    */
-  functions: Function[];
+  functions: FunctionProto[];
 };
 
 /**
- * Describes the message pare.onnx.Model.
- * Use `create(ModelSchema)` to create a new message.
+ * Describes the message pare.onnx.ModelProto.
+ * Use `create(ModelProtoSchema)` to create a new message.
  */
-export const ModelSchema: GenMessage<Model> = /*@__PURE__*/
-  messageDesc(file_schema, 2);
+export const ModelProtoSchema: GenMessage<ModelProto> = /*@__PURE__*/
+  messageDesc(file_schema, 3);
 
 /**
- * @generated from message pare.onnx.Function
+ * @generated from message pare.onnx.FunctionProto
  */
-export type Function = Message<"pare.onnx.Function"> & {
+export type FunctionProto = Message<"pare.onnx.FunctionProto"> & {
   /**
    * @generated from field: string name = 1;
    */
@@ -154,14 +169,14 @@ export type Function = Message<"pare.onnx.Function"> & {
   attribute: string[];
 
   /**
-   * @generated from field: repeated pare.onnx.Attribute attribute_proto = 11;
+   * @generated from field: repeated pare.onnx.AttributeProto attribute_proto = 11;
    */
-  attributeProto: Attribute[];
+  attributeProto: AttributeProto[];
 
   /**
-   * @generated from field: repeated pare.onnx.Node node = 7;
+   * @generated from field: repeated pare.onnx.NodeProto node = 7;
    */
-  node: Node[];
+  node: NodeProto[];
 
   /**
    * @generated from field: bytes doc_string = 8;
@@ -169,9 +184,9 @@ export type Function = Message<"pare.onnx.Function"> & {
   docString: Uint8Array;
 
   /**
-   * @generated from field: repeated pare.onnx.OpsetId opset_import = 9;
+   * @generated from field: repeated pare.onnx.OpsetIdProto opset_import = 9;
    */
-  opsetImport: OpsetId[];
+  opsetImport: OpsetIdProto[];
 
   /**
    * @generated from field: string domain = 10;
@@ -184,31 +199,31 @@ export type Function = Message<"pare.onnx.Function"> & {
   overload: string;
 
   /**
-   * @generated from field: repeated pare.onnx.ValueInfo value_info = 12;
+   * @generated from field: repeated pare.onnx.ValueInfoProto value_info = 12;
    */
-  valueInfo: ValueInfo[];
+  valueInfo: ValueInfoProto[];
 
   /**
-   * @generated from field: repeated pare.onnx.Entry metadata_props = 14;
+   * @generated from field: repeated pare.onnx.EntryProto metadata_props = 14;
    */
-  metadataProps: Entry[];
+  metadataProps: EntryProto[];
 };
 
 /**
- * Describes the message pare.onnx.Function.
- * Use `create(FunctionSchema)` to create a new message.
+ * Describes the message pare.onnx.FunctionProto.
+ * Use `create(FunctionProtoSchema)` to create a new message.
  */
-export const FunctionSchema: GenMessage<Function> = /*@__PURE__*/
-  messageDesc(file_schema, 3);
+export const FunctionProtoSchema: GenMessage<FunctionProto> = /*@__PURE__*/
+  messageDesc(file_schema, 4);
 
 /**
- * @generated from message pare.onnx.Graph
+ * @generated from message pare.onnx.GraphProto
  */
-export type Graph = Message<"pare.onnx.Graph"> & {
+export type GraphProto = Message<"pare.onnx.GraphProto"> & {
   /**
-   * @generated from field: repeated pare.onnx.Node node = 1;
+   * @generated from field: repeated pare.onnx.NodeProto node = 1;
    */
-  node: Node[];
+  node: NodeProto[];
 
   /**
    * @generated from field: string name = 2;
@@ -216,14 +231,14 @@ export type Graph = Message<"pare.onnx.Graph"> & {
   name: string;
 
   /**
-   * @generated from field: repeated pare.onnx.Tensor initializer = 5;
+   * @generated from field: repeated pare.onnx.TensorProto initializer = 5;
    */
-  initializer: Tensor[];
+  initializer: TensorProto[];
 
   /**
-   * @generated from field: repeated pare.onnx.SparseTensor sparse_initializer = 15;
+   * @generated from field: repeated pare.onnx.SparseTensorProto sparse_initializer = 15;
    */
-  sparseInitializer: SparseTensor[];
+  sparseInitializer: SparseTensorProto[];
 
   /**
    * @generated from field: bytes doc_string = 10;
@@ -231,64 +246,64 @@ export type Graph = Message<"pare.onnx.Graph"> & {
   docString: Uint8Array;
 
   /**
-   * @generated from field: repeated pare.onnx.ValueInfo input = 11;
+   * @generated from field: repeated pare.onnx.ValueInfoProto input = 11;
    */
-  input: ValueInfo[];
+  input: ValueInfoProto[];
 
   /**
-   * @generated from field: repeated pare.onnx.ValueInfo output = 12;
+   * @generated from field: repeated pare.onnx.ValueInfoProto output = 12;
    */
-  output: ValueInfo[];
+  output: ValueInfoProto[];
 
   /**
-   * @generated from field: repeated pare.onnx.ValueInfo value_info = 13;
+   * @generated from field: repeated pare.onnx.ValueInfoProto value_info = 13;
    */
-  valueInfo: ValueInfo[];
+  valueInfo: ValueInfoProto[];
 
   /**
-   * @generated from field: repeated pare.onnx.TensorAnnotation quantization_annotation = 14;
+   * @generated from field: repeated pare.onnx.TensorAnnotationProto quantization_annotation = 14;
    */
-  quantizationAnnotation: TensorAnnotation[];
+  quantizationAnnotation: TensorAnnotationProto[];
 
   /**
-   * @generated from field: repeated pare.onnx.Entry metadata_props = 16;
+   * @generated from field: repeated pare.onnx.EntryProto metadata_props = 16;
    */
-  metadataProps: Entry[];
+  metadataProps: EntryProto[];
 };
 
 /**
- * Describes the message pare.onnx.Graph.
- * Use `create(GraphSchema)` to create a new message.
+ * Describes the message pare.onnx.GraphProto.
+ * Use `create(GraphProtoSchema)` to create a new message.
  */
-export const GraphSchema: GenMessage<Graph> = /*@__PURE__*/
-  messageDesc(file_schema, 4);
+export const GraphProtoSchema: GenMessage<GraphProto> = /*@__PURE__*/
+  messageDesc(file_schema, 5);
 
 /**
- * @generated from message pare.onnx.TensorAnnotation
+ * @generated from message pare.onnx.TensorAnnotationProto
  */
-export type TensorAnnotation = Message<"pare.onnx.TensorAnnotation"> & {
+export type TensorAnnotationProto = Message<"pare.onnx.TensorAnnotationProto"> & {
   /**
    * @generated from field: string tensor_name = 1;
    */
   tensorName: string;
 
   /**
-   * @generated from field: repeated pare.onnx.Entry quant_parameter_tensor_names = 2;
+   * @generated from field: repeated pare.onnx.EntryProto quant_parameter_tensor_names = 2;
    */
-  quantParameterTensorNames: Entry[];
+  quantParameterTensorNames: EntryProto[];
 };
 
 /**
- * Describes the message pare.onnx.TensorAnnotation.
- * Use `create(TensorAnnotationSchema)` to create a new message.
+ * Describes the message pare.onnx.TensorAnnotationProto.
+ * Use `create(TensorAnnotationProtoSchema)` to create a new message.
  */
-export const TensorAnnotationSchema: GenMessage<TensorAnnotation> = /*@__PURE__*/
-  messageDesc(file_schema, 5);
+export const TensorAnnotationProtoSchema: GenMessage<TensorAnnotationProto> = /*@__PURE__*/
+  messageDesc(file_schema, 6);
 
 /**
- * @generated from message pare.onnx.Node
+ * @generated from message pare.onnx.NodeProto
  */
-export type Node = Message<"pare.onnx.Node"> & {
+export type NodeProto = Message<"pare.onnx.NodeProto"> & {
   /**
    * @generated from field: repeated string input = 1;
    */
@@ -320,9 +335,9 @@ export type Node = Message<"pare.onnx.Node"> & {
   overload: string;
 
   /**
-   * @generated from field: repeated pare.onnx.Attribute attribute = 5;
+   * @generated from field: repeated pare.onnx.AttributeProto attribute = 5;
    */
-  attribute: Attribute[];
+  attribute: AttributeProto[];
 
   /**
    * @generated from field: bytes doc_string = 6;
@@ -330,22 +345,22 @@ export type Node = Message<"pare.onnx.Node"> & {
   docString: Uint8Array;
 
   /**
-   * @generated from field: repeated pare.onnx.Entry metadata_props = 9;
+   * @generated from field: repeated pare.onnx.EntryProto metadata_props = 9;
    */
-  metadataProps: Entry[];
+  metadataProps: EntryProto[];
 };
 
 /**
- * Describes the message pare.onnx.Node.
- * Use `create(NodeSchema)` to create a new message.
+ * Describes the message pare.onnx.NodeProto.
+ * Use `create(NodeProtoSchema)` to create a new message.
  */
-export const NodeSchema: GenMessage<Node> = /*@__PURE__*/
-  messageDesc(file_schema, 6);
+export const NodeProtoSchema: GenMessage<NodeProto> = /*@__PURE__*/
+  messageDesc(file_schema, 7);
 
 /**
- * @generated from message pare.onnx.Attribute
+ * @generated from message pare.onnx.AttributeProto
  */
-export type Attribute = Message<"pare.onnx.Attribute"> & {
+export type AttributeProto = Message<"pare.onnx.AttributeProto"> & {
   /**
    * @generated from field: string name = 1;
    */
@@ -382,24 +397,24 @@ export type Attribute = Message<"pare.onnx.Attribute"> & {
   s: Uint8Array;
 
   /**
-   * @generated from field: pare.onnx.Tensor t = 5;
+   * @generated from field: pare.onnx.TensorProto t = 5;
    */
-  t?: Tensor | undefined;
+  t?: TensorProto | undefined;
 
   /**
-   * @generated from field: pare.onnx.Graph g = 6;
+   * @generated from field: pare.onnx.GraphProto g = 6;
    */
-  g?: Graph | undefined;
+  g?: GraphProto | undefined;
 
   /**
-   * @generated from field: pare.onnx.SparseTensor sparse_tensor = 22;
+   * @generated from field: pare.onnx.SparseTensorProto sparse_tensor = 22;
    */
-  sparseTensor?: SparseTensor | undefined;
+  sparseTensor?: SparseTensorProto | undefined;
 
   /**
-   * @generated from field: pare.onnx.Type tp = 14;
+   * @generated from field: pare.onnx.TypeProto tp = 14;
    */
-  tp?: Type | undefined;
+  tp?: TypeProto | undefined;
 
   /**
    * @generated from field: repeated float floats = 7;
@@ -417,37 +432,37 @@ export type Attribute = Message<"pare.onnx.Attribute"> & {
   strings: Uint8Array[];
 
   /**
-   * @generated from field: repeated pare.onnx.Tensor tensors = 10;
+   * @generated from field: repeated pare.onnx.TensorProto tensors = 10;
    */
-  tensors: Tensor[];
+  tensors: TensorProto[];
 
   /**
-   * @generated from field: repeated pare.onnx.Graph graphs = 11;
+   * @generated from field: repeated pare.onnx.GraphProto graphs = 11;
    */
-  graphs: Graph[];
+  graphs: GraphProto[];
 
   /**
-   * @generated from field: repeated pare.onnx.SparseTensor sparse_tensors = 23;
+   * @generated from field: repeated pare.onnx.SparseTensorProto sparse_tensors = 23;
    */
-  sparseTensors: SparseTensor[];
+  sparseTensors: SparseTensorProto[];
 
   /**
-   * @generated from field: repeated pare.onnx.Type type_protos = 15;
+   * @generated from field: repeated pare.onnx.TypeProto type_protos = 15;
    */
-  typeProtos: Type[];
+  typeProtos: TypeProto[];
 };
 
 /**
- * Describes the message pare.onnx.Attribute.
- * Use `create(AttributeSchema)` to create a new message.
+ * Describes the message pare.onnx.AttributeProto.
+ * Use `create(AttributeProtoSchema)` to create a new message.
  */
-export const AttributeSchema: GenMessage<Attribute> = /*@__PURE__*/
-  messageDesc(file_schema, 7);
+export const AttributeProtoSchema: GenMessage<AttributeProto> = /*@__PURE__*/
+  messageDesc(file_schema, 8);
 
 /**
- * @generated from message pare.onnx.Tensor
+ * @generated from message pare.onnx.TensorProto
  */
-export type Tensor = Message<"pare.onnx.Tensor"> & {
+export type TensorProto = Message<"pare.onnx.TensorProto"> & {
   /**
    * @generated from field: repeated int64 dims = 1;
    */
@@ -479,9 +494,9 @@ export type Tensor = Message<"pare.onnx.Tensor"> & {
   rawData: Uint8Array;
 
   /**
-   * @generated from field: repeated pare.onnx.Entry external_data = 13;
+   * @generated from field: repeated pare.onnx.EntryProto external_data = 13;
    */
-  externalData: Entry[];
+  externalData: EntryProto[];
 
   /**
    * @generated from field: int32 data_location = 14;
@@ -489,31 +504,31 @@ export type Tensor = Message<"pare.onnx.Tensor"> & {
   dataLocation: number;
 
   /**
-   * @generated from field: repeated pare.onnx.Entry metadata_props = 16;
+   * @generated from field: repeated pare.onnx.EntryProto metadata_props = 16;
    */
-  metadataProps: Entry[];
+  metadataProps: EntryProto[];
 };
 
 /**
- * Describes the message pare.onnx.Tensor.
- * Use `create(TensorSchema)` to create a new message.
+ * Describes the message pare.onnx.TensorProto.
+ * Use `create(TensorProtoSchema)` to create a new message.
  */
-export const TensorSchema: GenMessage<Tensor> = /*@__PURE__*/
-  messageDesc(file_schema, 8);
+export const TensorProtoSchema: GenMessage<TensorProto> = /*@__PURE__*/
+  messageDesc(file_schema, 9);
 
 /**
- * @generated from message pare.onnx.SparseTensor
+ * @generated from message pare.onnx.SparseTensorProto
  */
-export type SparseTensor = Message<"pare.onnx.SparseTensor"> & {
+export type SparseTensorProto = Message<"pare.onnx.SparseTensorProto"> & {
   /**
-   * @generated from field: pare.onnx.Tensor values = 1;
+   * @generated from field: pare.onnx.TensorProto values = 1;
    */
-  values?: Tensor | undefined;
+  values?: TensorProto | undefined;
 
   /**
-   * @generated from field: pare.onnx.Tensor indices = 2;
+   * @generated from field: pare.onnx.TensorProto indices = 2;
    */
-  indices?: Tensor | undefined;
+  indices?: TensorProto | undefined;
 
   /**
    * @generated from field: repeated int64 dims = 3;
@@ -522,25 +537,25 @@ export type SparseTensor = Message<"pare.onnx.SparseTensor"> & {
 };
 
 /**
- * Describes the message pare.onnx.SparseTensor.
- * Use `create(SparseTensorSchema)` to create a new message.
+ * Describes the message pare.onnx.SparseTensorProto.
+ * Use `create(SparseTensorProtoSchema)` to create a new message.
  */
-export const SparseTensorSchema: GenMessage<SparseTensor> = /*@__PURE__*/
-  messageDesc(file_schema, 9);
+export const SparseTensorProtoSchema: GenMessage<SparseTensorProto> = /*@__PURE__*/
+  messageDesc(file_schema, 10);
 
 /**
- * @generated from message pare.onnx.ValueInfo
+ * @generated from message pare.onnx.ValueInfoProto
  */
-export type ValueInfo = Message<"pare.onnx.ValueInfo"> & {
+export type ValueInfoProto = Message<"pare.onnx.ValueInfoProto"> & {
   /**
    * @generated from field: string name = 1;
    */
   name: string;
 
   /**
-   * @generated from field: pare.onnx.Type type = 2;
+   * @generated from field: pare.onnx.TypeProto type = 2;
    */
-  type?: Type | undefined;
+  type?: TypeProto | undefined;
 
   /**
    * @generated from field: bytes doc_string = 3;
@@ -548,60 +563,60 @@ export type ValueInfo = Message<"pare.onnx.ValueInfo"> & {
   docString: Uint8Array;
 
   /**
-   * @generated from field: repeated pare.onnx.Entry metadata_props = 4;
+   * @generated from field: repeated pare.onnx.EntryProto metadata_props = 4;
    */
-  metadataProps: Entry[];
+  metadataProps: EntryProto[];
 };
 
 /**
- * Describes the message pare.onnx.ValueInfo.
- * Use `create(ValueInfoSchema)` to create a new message.
+ * Describes the message pare.onnx.ValueInfoProto.
+ * Use `create(ValueInfoProtoSchema)` to create a new message.
  */
-export const ValueInfoSchema: GenMessage<ValueInfo> = /*@__PURE__*/
-  messageDesc(file_schema, 10);
+export const ValueInfoProtoSchema: GenMessage<ValueInfoProto> = /*@__PURE__*/
+  messageDesc(file_schema, 11);
 
 /**
- * @generated from message pare.onnx.Type
+ * @generated from message pare.onnx.TypeProto
  */
-export type Type = Message<"pare.onnx.Type"> & {
+export type TypeProto = Message<"pare.onnx.TypeProto"> & {
   /**
-   * @generated from oneof pare.onnx.Type.value
+   * @generated from oneof pare.onnx.TypeProto.value
    */
   value: {
     /**
-     * @generated from field: pare.onnx.TypeTensor tensor_type = 1;
+     * @generated from field: pare.onnx.TypeTensorProto tensor_type = 1;
      */
-    value: TypeTensor;
+    value: TypeTensorProto;
     case: "tensorType";
   } | {
     /**
-     * @generated from field: pare.onnx.TypeElement sequence_type = 4;
+     * @generated from field: pare.onnx.TypeElementProto sequence_type = 4;
      */
-    value: TypeElement;
+    value: TypeElementProto;
     case: "sequenceType";
   } | {
     /**
-     * @generated from field: pare.onnx.TypeMap map_type = 5;
+     * @generated from field: pare.onnx.TypeMapProto map_type = 5;
      */
-    value: TypeMap;
+    value: TypeMapProto;
     case: "mapType";
   } | {
     /**
-     * @generated from field: pare.onnx.TypeElement optional_type = 9;
+     * @generated from field: pare.onnx.TypeElementProto optional_type = 9;
      */
-    value: TypeElement;
+    value: TypeElementProto;
     case: "optionalType";
   } | {
     /**
-     * @generated from field: pare.onnx.TypeTensor sparse_tensor_type = 8;
+     * @generated from field: pare.onnx.TypeTensorProto sparse_tensor_type = 8;
      */
-    value: TypeTensor;
+    value: TypeTensorProto;
     case: "sparseTensorType";
   } | {
     /**
-     * @generated from field: pare.onnx.TypeOpaque opaque_type = 7;
+     * @generated from field: pare.onnx.TypeOpaqueProto opaque_type = 7;
      */
-    value: TypeOpaque;
+    value: TypeOpaqueProto;
     case: "opaqueType";
   } | { case: undefined; value?: undefined };
 
@@ -612,79 +627,79 @@ export type Type = Message<"pare.onnx.Type"> & {
 };
 
 /**
- * Describes the message pare.onnx.Type.
- * Use `create(TypeSchema)` to create a new message.
+ * Describes the message pare.onnx.TypeProto.
+ * Use `create(TypeProtoSchema)` to create a new message.
  */
-export const TypeSchema: GenMessage<Type> = /*@__PURE__*/
-  messageDesc(file_schema, 11);
+export const TypeProtoSchema: GenMessage<TypeProto> = /*@__PURE__*/
+  messageDesc(file_schema, 12);
 
 /**
- * @generated from message pare.onnx.TypeTensor
+ * @generated from message pare.onnx.TypeTensorProto
  */
-export type TypeTensor = Message<"pare.onnx.TypeTensor"> & {
+export type TypeTensorProto = Message<"pare.onnx.TypeTensorProto"> & {
   /**
    * @generated from field: int32 elem_type = 1;
    */
   elemType: number;
 
   /**
-   * @generated from field: pare.onnx.Shape shape = 2;
+   * @generated from field: pare.onnx.ShapeProto shape = 2;
    */
-  shape?: Shape | undefined;
+  shape?: ShapeProto | undefined;
 };
 
 /**
- * Describes the message pare.onnx.TypeTensor.
- * Use `create(TypeTensorSchema)` to create a new message.
+ * Describes the message pare.onnx.TypeTensorProto.
+ * Use `create(TypeTensorProtoSchema)` to create a new message.
  */
-export const TypeTensorSchema: GenMessage<TypeTensor> = /*@__PURE__*/
-  messageDesc(file_schema, 12);
+export const TypeTensorProtoSchema: GenMessage<TypeTensorProto> = /*@__PURE__*/
+  messageDesc(file_schema, 13);
 
 /**
  * Sequence and optional types have the same layout.
  *
- * @generated from message pare.onnx.TypeElement
+ * @generated from message pare.onnx.TypeElementProto
  */
-export type TypeElement = Message<"pare.onnx.TypeElement"> & {
+export type TypeElementProto = Message<"pare.onnx.TypeElementProto"> & {
   /**
-   * @generated from field: pare.onnx.Type elem_type = 1;
+   * @generated from field: pare.onnx.TypeProto elem_type = 1;
    */
-  elemType?: Type | undefined;
+  elemType?: TypeProto | undefined;
 };
 
 /**
- * Describes the message pare.onnx.TypeElement.
- * Use `create(TypeElementSchema)` to create a new message.
+ * Describes the message pare.onnx.TypeElementProto.
+ * Use `create(TypeElementProtoSchema)` to create a new message.
  */
-export const TypeElementSchema: GenMessage<TypeElement> = /*@__PURE__*/
-  messageDesc(file_schema, 13);
+export const TypeElementProtoSchema: GenMessage<TypeElementProto> = /*@__PURE__*/
+  messageDesc(file_schema, 14);
 
 /**
- * @generated from message pare.onnx.TypeMap
+ * @generated from message pare.onnx.TypeMapProto
  */
-export type TypeMap = Message<"pare.onnx.TypeMap"> & {
+export type TypeMapProto = Message<"pare.onnx.TypeMapProto"> & {
   /**
    * @generated from field: int32 key_type = 1;
    */
   keyType: number;
 
   /**
-   * @generated from field: pare.onnx.Type value_type = 2;
+   * @generated from field: pare.onnx.TypeProto value_type = 2;
    */
-  valueType?: Type | undefined;
+  valueType?: TypeProto | undefined;
 };
 
 /**
- * Describes the message pare.onnx.TypeMap.
- * Use `create(TypeMapSchema)` to create a new message.
+ * Describes the message pare.onnx.TypeMapProto.
+ * Use `create(TypeMapProtoSchema)` to create a new message.
  */
-export const TypeMapSchema: GenMessage<TypeMap> = /*@__PURE__*/
-  messageDesc(file_schema, 14);
+export const TypeMapProtoSchema: GenMessage<TypeMapProto> = /*@__PURE__*/
+  messageDesc(file_schema, 15);
 
 /**
- * @generated from message pare.onnx.TypeOpaque
+ * @generated from message pare.onnx.TypeOpaqueProto
  */
-export type TypeOpaque = Message<"pare.onnx.TypeOpaque"> & {
+export type TypeOpaqueProto = Message<"pare.onnx.TypeOpaqueProto"> & {
   /**
    * @generated from field: string domain = 1;
    */
@@ -697,35 +712,35 @@ export type TypeOpaque = Message<"pare.onnx.TypeOpaque"> & {
 };
 
 /**
- * Describes the message pare.onnx.TypeOpaque.
- * Use `create(TypeOpaqueSchema)` to create a new message.
+ * Describes the message pare.onnx.TypeOpaqueProto.
+ * Use `create(TypeOpaqueProtoSchema)` to create a new message.
  */
-export const TypeOpaqueSchema: GenMessage<TypeOpaque> = /*@__PURE__*/
-  messageDesc(file_schema, 15);
-
-/**
- * @generated from message pare.onnx.Shape
- */
-export type Shape = Message<"pare.onnx.Shape"> & {
-  /**
-   * @generated from field: repeated pare.onnx.Dimension dim = 1;
-   */
-  dim: Dimension[];
-};
-
-/**
- * Describes the message pare.onnx.Shape.
- * Use `create(ShapeSchema)` to create a new message.
- */
-export const ShapeSchema: GenMessage<Shape> = /*@__PURE__*/
+export const TypeOpaqueProtoSchema: GenMessage<TypeOpaqueProto> = /*@__PURE__*/
   messageDesc(file_schema, 16);
 
 /**
- * @generated from message pare.onnx.Dimension
+ * @generated from message pare.onnx.ShapeProto
  */
-export type Dimension = Message<"pare.onnx.Dimension"> & {
+export type ShapeProto = Message<"pare.onnx.ShapeProto"> & {
   /**
-   * @generated from oneof pare.onnx.Dimension.value
+   * @generated from field: repeated pare.onnx.DimensionProto dim = 1;
+   */
+  dim: DimensionProto[];
+};
+
+/**
+ * Describes the message pare.onnx.ShapeProto.
+ * Use `create(ShapeProtoSchema)` to create a new message.
+ */
+export const ShapeProtoSchema: GenMessage<ShapeProto> = /*@__PURE__*/
+  messageDesc(file_schema, 17);
+
+/**
+ * @generated from message pare.onnx.DimensionProto
+ */
+export type DimensionProto = Message<"pare.onnx.DimensionProto"> & {
+  /**
+   * @generated from oneof pare.onnx.DimensionProto.value
    */
   value: {
     /**
@@ -748,9 +763,9 @@ export type Dimension = Message<"pare.onnx.Dimension"> & {
 };
 
 /**
- * Describes the message pare.onnx.Dimension.
- * Use `create(DimensionSchema)` to create a new message.
+ * Describes the message pare.onnx.DimensionProto.
+ * Use `create(DimensionProtoSchema)` to create a new message.
  */
-export const DimensionSchema: GenMessage<Dimension> = /*@__PURE__*/
-  messageDesc(file_schema, 17);
+export const DimensionProtoSchema: GenMessage<DimensionProto> = /*@__PURE__*/
+  messageDesc(file_schema, 18);
 
