@@ -1,0 +1,77 @@
+/** An If whose condition is a constant becomes the nodes of the branch it takes. */
+
+import { graphOf } from '../ir/attrs.js'
+import { definitionCounts, definitions, renameReads } from '../ir/edits.js'
+import { numbers } from '../ir/tensor.js'
+import type { Graph, Model, Node, Tensor, Value } from '../ir/types.js'
+import { freshNames } from './names.js'
+import { mapScopes } from './scope.js'
+import { sweep } from './sweep.js'
+
+/** Values of the branch keep their names where no other graph has them, and get fresh ones elsewhere. */
+export function inlineIfs(model: Model): Model {
+  const counts = definitionCounts(model.graph)
+  const fresh = freshNames(model)
+  return mapScopes(model, (graph, scope) => {
+    const nodes: Node[] = []
+    const constants = new Map(graph.constants)
+    const values = new Map(graph.values)
+    let sparse = graph.sparseConstants
+    let changed = false
+    for (const node of graph.nodes) {
+      const branch = branchOf(node, scope.constant(node.inputs[0] ?? ''))
+      if (branch === null) {
+        nodes.push(node)
+        continue
+      }
+      changed = true
+      const inlined = adopt(branch, node, (name) => ((counts.get(name) ?? 0) > 1 ? fresh(name) : name))
+      nodes.push(...inlined.nodes)
+      for (const [name, tensor] of inlined.constants) constants.set(name, tensor)
+      for (const [name, value] of inlined.values) values.set(name, value)
+      if (inlined.sparse.size > 0) sparse = new Map([...(sparse ?? []), ...inlined.sparse])
+    }
+    if (!changed) return graph
+    return sweep({ ...graph, nodes, constants, values, ...(sparse && { sparseConstants: sparse }) })
+  })
+}
+
+function branchOf(node: Node, condition: Tensor | null): Graph | null {
+  if (node.op !== 'If' || node.domain !== '' || condition === null || condition.byteLength !== 1) return null
+  return graphOf(node, numbers(condition)[0] ? 'then_branch' : 'else_branch') ?? null
+}
+
+interface Inlined {
+  readonly nodes: readonly Node[]
+  readonly constants: ReadonlyMap<string, Tensor>
+  readonly sparse: NonNullable<Graph['sparseConstants']>
+  readonly values: ReadonlyMap<string, Value>
+}
+
+/** The branch's content under names that fit into the graph around it, its outputs under the If's names. */
+function adopt(branch: Graph, node: Node, nameFor: (name: string) => string): Inlined {
+  const made = new Set(branch.nodes.flatMap((n) => n.outputs))
+  const to = new Map<string, string>()
+  const identities: Node[] = []
+  branch.outputs.forEach((inner, i) => {
+    const outer = node.outputs[i]
+    if (outer && made.has(inner) && !to.has(inner)) to.set(inner, outer)
+  })
+  for (const name of definitions(branch)) if (!to.has(name)) to.set(name, nameFor(name))
+  branch.outputs.forEach((inner, i) => {
+    const outer = node.outputs[i]
+    const source = to.get(inner) ?? inner
+    if (!outer || source === outer) return
+    identities.push({ name: '', domain: '', op: 'Identity', inputs: [source], outputs: [outer], attrs: {} })
+  })
+  const renamed = (name: string) => to.get(name) ?? name
+  const rename = <T>(map: ReadonlyMap<string, T>) => new Map([...map].map(([name, item]) => [renamed(name), item]))
+  const outputs = new Set(node.outputs)
+  return {
+    nodes: [...branch.nodes.map((n) => ({ ...renameReads(n, to), outputs: n.outputs.map(renamed) })), ...identities],
+    constants: rename(branch.constants),
+    sparse: rename(branch.sparseConstants ?? new Map()),
+    // The If's outputs keep the types that the graph around it has for them.
+    values: new Map([...rename(branch.values)].filter(([name]) => !outputs.has(name))),
+  }
+}

@@ -1,0 +1,62 @@
+/**
+ * Equal constants become one, shared by their readers. A constant of a subgraph is also replaced by an equal one of a
+ * graph around it. Bytes are loaded only of constants that agree in type, shape and size.
+ */
+
+import { renameReads } from '../ir/edits.js'
+import type { Graph, Model, Tensor } from '../ir/types.js'
+import type { Pass } from './pass.js'
+import { defaultedInputs, mapInner } from './scope.js'
+import { sweep } from './sweep.js'
+
+export const mergeConstants: Pass = {
+  name: 'merge-constants',
+  run: async (model) => {
+    const graph = merge(model.graph, [], fixedInputs(model))
+    return graph === model.graph ? model : { ...model, graph }
+  },
+}
+
+/** Constants whose names must stay: defaults of inputs, and up to IR version 3 every constant that is listed. */
+const fixedInputs = (model: Model): ReadonlySet<string> =>
+  model.irVersion < 4 ? new Set(model.graph.inputs) : defaultedInputs(model)
+
+type Known = ReadonlyMap<string, readonly (readonly [name: string, tensor: Tensor])[]>
+
+function merge(graph: Graph, outer: readonly Known[], fixed: ReadonlySet<string>): Graph {
+  const own = new Map<string, (readonly [string, Tensor])[]>()
+  const keep = new Set([...graph.outputs, ...fixed, ...(graph.quantAnnotations?.map((q) => q.tensor) ?? [])])
+  const to = new Map<string, string>()
+  for (const [name, tensor] of graph.constants) {
+    const key = `${tensor.dtype} ${tensor.shape.join()} ${tensor.byteLength}`
+    if (!keep.has(name)) {
+      const twin = [own, ...outer].flatMap((known) => known.get(key) ?? []).find(([, other]) => isEqual(other, tensor))
+      if (twin !== undefined) {
+        to.set(name, twin[0])
+        continue
+      }
+    }
+    if (!fixed.has(name)) own.set(key, [...(own.get(key) ?? []), [name, tensor]])
+  }
+  const merged = to.size === 0 ? graph : sweep({ ...graph, nodes: graph.nodes.map((node) => renameReads(node, to)) })
+  return mapInner(merged, (inner) => merge(inner, [own, ...outer], new Set()))
+}
+
+/** Bit by bit: -0 differs from 0, and a NaN equals itself. */
+function isEqual(a: Tensor, b: Tensor): boolean {
+  if (a === b) return true
+  if (a.strings && b.strings) {
+    const other = b.strings()
+    return a.strings().every((s, i) => sameBytes(s, other[i]!))
+  }
+  if (a.external && b.external && a.external.location === b.external.location) {
+    if (a.external.offset === b.external.offset) return true
+  }
+  return sameBytes(a.bytes(), b.bytes())
+}
+
+function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  if (a.byteLength !== b.byteLength) return false
+  for (let i = 0; i < a.byteLength; i++) if (a[i] !== b[i]) return false
+  return true
+}

@@ -1,0 +1,58 @@
+/** Sweeping a graph: nodes, constants and types that no output needs go. Shared by passes that leave such things behind. */
+
+import { definitions, mapSame } from '../ir/edits.js'
+import { reads } from '../ir/graphs.js'
+import type { Graph, Node } from '../ir/types.js'
+import { findOp } from '../ops/index.js'
+
+/**
+ * What the outputs of one graph need (graphs inside it are taken as they are). Inputs stay, and so do constants that
+ * are inputs' defaults. Optional outputs that nobody reads become '', so that the engine need not compute them.
+ */
+export function sweep(graph: Graph): Graph {
+  const needed = new Set(graph.outputs)
+  const alive: Node[] = []
+  let changed = false
+  for (const node of graph.nodes.toReversed()) {
+    if (!node.outputs.some((out) => needed.has(out)) && !hasSideEffect(node)) {
+      changed = true
+      continue
+    }
+    const outputs = trimOutputs(node, needed)
+    if (outputs !== node.outputs) changed = true
+    for (const name of reads(node)) needed.add(name)
+    alive.push(outputs === node.outputs ? node : { ...node, outputs })
+  }
+  const nodes = changed ? alive.reverse() : graph.nodes
+  return forgetUnknown(dropConstants(nodes === graph.nodes ? graph : { ...graph, nodes }, needed))
+}
+
+/** An op of a custom domain without outputs may exist for what it does. */
+const hasSideEffect = (node: Node): boolean =>
+  node.domain !== '' && node.domain !== 'com.microsoft' && node.outputs.every((out) => out === '')
+
+function trimOutputs(node: Node, needed: ReadonlySet<string>): readonly string[] {
+  if (node.outputs.length < 2 || node.outputs.every((out) => out === '' || needed.has(out))) return node.outputs
+  const declared = findOp(node.domain, node.op)?.schema.outputs
+  if (declared === undefined) return node.outputs
+  return mapSame(node.outputs, (out, i) => (declared[i]?.kind === 'optional' && !needed.has(out) ? '' : out))
+}
+
+function dropConstants(graph: Graph, needed: ReadonlySet<string>): Graph {
+  const inputs = new Set(graph.inputs)
+  const keep = ([name]: readonly [string, unknown]) => needed.has(name) || inputs.has(name)
+  const constants = new Map([...graph.constants].filter(keep))
+  const sparse = graph.sparseConstants && new Map([...graph.sparseConstants].filter(keep))
+  if (constants.size === graph.constants.size && sparse?.size === graph.sparseConstants?.size) return graph
+  return { ...graph, constants, ...(sparse && { sparseConstants: sparse }) }
+}
+
+/** Types and quantization notes of names that the graph no longer has. */
+function forgetUnknown(graph: Graph): Graph {
+  const known = definitions(graph)
+  for (const name of graph.outputs) known.add(name)
+  const values = new Map([...graph.values].filter(([name]) => known.has(name)))
+  const notes = graph.quantAnnotations?.filter(({ tensor }) => known.has(tensor))
+  if (values.size === graph.values.size && notes?.length === graph.quantAnnotations?.length) return graph
+  return { ...graph, values, ...(notes && { quantAnnotations: notes }) }
+}
