@@ -171,7 +171,7 @@ function zerosLike(input: ValueInfo, bound: ReadonlyMap<string, number>, sample:
 }
 
 /** A model's inputs as messages show them. */
-export const wanted = (inputs: readonly ValueInfo[]): string =>
+const wanted = (inputs: readonly ValueInfo[]): string =>
   inputs.map(({ name, dtype, shape }) => `${name} (${dtype}${shape ? ` ${shownShape(shape)}` : ''})`).join(', ')
 
 const unknownName = (name: string, inputs: readonly ValueInfo[], where: string): PareError =>

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import sharp from 'sharp'
-import { afterAll, expect, test } from 'vitest'
+import { afterAll, expect, test, vi } from 'vitest'
 import { collect } from '../../test/collect.js'
 import { dataPath } from '../../test/data.js'
 import { numbers } from '../ir/tensor.js'
@@ -132,5 +132,19 @@ test.skipIf(faces === null)('photographs for a face detector', async () => {
     expect(Math.max(...data.subarray(0, 1000))).toBeLessThanOrEqual(1)
     expect(Math.abs(mean)).toBeLessThan(0.9)
     break
+  }
+})
+
+test('without sharp, the error has the line that installs it', async () => {
+  vi.doMock('sharp', () => {
+    throw new Error('Cannot find package')
+  })
+  try {
+    await expect(read([1, 3, 'h', 'w'])).rejects.toMatchObject({
+      code: 'SHARP_MISSING',
+      message: expect.stringContaining('npm install sharp'),
+    })
+  } finally {
+    vi.doUnmock('sharp')
   }
 })

@@ -69,7 +69,7 @@ const plain = (data: TypedArray): TypedArray =>
     : data
 
 /** The declared shape with its open lengths filled in so that `count` elements fit: a leading one is 1 if it can be. */
-export function shapeFor(count: number, shape: readonly (number | string)[], where: string): readonly number[] {
+function shapeFor(count: number, shape: readonly (number | string)[], where: string): readonly number[] {
   const open = shape.flatMap((d, i) => (typeof d === 'string' ? [i] : []))
   const known = elementCount(shape.filter((d) => typeof d === 'number'))
   const rest = open.length > 1 && open[0] === 0 ? open.slice(1) : open

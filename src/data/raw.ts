@@ -1,6 +1,6 @@
 /**
  * Files as raw bytes, for models that read bytes: the first ones, the last ones, both ends, or every stretch of a file
- * in turn. Only these bytes are read.
+ * in turn. Only these bytes are read. What magika wants is { take: 'ends', pad: 256, strip: 4096 }.
  */
 
 import type { ValueInfo } from '../engine/engine.js'

@@ -14,6 +14,8 @@ export interface ZipEntry {
   /** Where the local header begins. */
   readonly offset: number
   readonly deflated: boolean
+  /** CRC-32 of the content. */
+  readonly crc: number
 }
 
 const END = 0x06054b50
@@ -50,7 +52,14 @@ export async function zipEntries(source: Source): Promise<readonly ZipEntry[]> {
         remedy: 'Write it with np.savez or np.savez_compressed.',
       })
     }
-    entries.push({ name, size: expanded, compressedSize, offset, deflated: method === 8 })
+    entries.push({
+      name,
+      size: expanded,
+      compressedSize,
+      offset,
+      deflated: method === 8,
+      crc: view.getUint32(at + 16, true),
+    })
     at = next
   }
   if (at !== size) throw corrupt(source.name, 'its list of members')
@@ -94,7 +103,7 @@ async function directoryPlace(source: Source): Promise<{ start: number; size: nu
   throw truncated(source.name, 'the archive: its list of members, which comes last, is missing')
 }
 
-/** The content of a member, inflated as it is read. */
+/** The content of a member, inflated as it is read. Throws `ZIP_CORRUPT` where length or checksum are not as listed. */
 export async function* readEntry(source: Source, entry: ZipEntry): Chunks {
   const where = `${source.name}/${entry.name}`
   const local = await source.slice(entry.offset, entry.offset + 30)
@@ -105,7 +114,30 @@ export async function* readEntry(source: Source, entry: ZipEntry): Chunks {
   const end = start + entry.compressedSize
   if (end > source.size) throw truncated(where, 'the member')
   const raw = source.stream(start, end)
-  yield* entry.deflated ? inflateRaw(raw, where) : raw
+  let size = 0
+  let crc = 0xffffffff
+  for await (const chunk of entry.deflated ? inflateRaw(raw, where) : raw) {
+    size += chunk.byteLength
+    crc = updateCrc(crc, chunk)
+    if (size > entry.size || (size === entry.size && (crc ^ 0xffffffff) >>> 0 !== entry.crc)) {
+      throw corrupt(where, 'a member, whose checksum is wrong,')
+    }
+    yield chunk
+  }
+  if (size !== entry.size) throw truncated(where, 'the member')
+}
+
+/** CRC-32 of each byte alone (reversed polynomial 0xedb88320). */
+const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
+  let c = byte
+  for (let bit = 0; bit < 8; bit++) c = c & 1 ? (c >>> 1) ^ 0xedb88320 : c >>> 1
+  return c
+})
+
+function updateCrc(crc: number, bytes: Uint8Array): number {
+  let c = crc
+  for (let i = 0; i < bytes.length; i++) c = (c >>> 8) ^ CRC_TABLE[(c ^ bytes[i]!) & 255]!
+  return c
 }
 
 const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
