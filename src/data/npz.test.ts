@@ -66,3 +66,41 @@ test('arrays of different lengths, and archives without arrays', async () => {
   })
   await expect(open(zipSync({ 'a.txt': array(3) }))).rejects.toMatchObject({ code: 'NPZ_EMPTY' })
 })
+
+/** A stored member with all sizes and places in zip64 records, as archives over 4 GB have them. */
+function zip64(name: string, content: Uint8Array): Uint8Array {
+  const le = (value: number, bytes: number) =>
+    Array.from({ length: bytes }, (_, i) => Math.floor(value / 256 ** i) % 256)
+  const text = [...new TextEncoder().encode(name)]
+  const crc = [...zipSync({ a: content }, { level: 0 }).subarray(14, 18)]
+  const full = le(0xffffffff, 4)
+  const extra = [...le(1, 2), ...le(24, 2), ...le(content.length, 8), ...le(content.length, 8), ...le(0, 8)]
+  const local = [
+    ...le(0x04034b50, 4),
+    ...le(45, 2),
+    ...le(0, 8),
+    ...crc,
+    ...full,
+    ...full,
+    ...le(text.length, 2),
+    ...le(0, 2),
+    ...text,
+  ]
+  const start = local.length + content.length
+  const central = [
+    ...[...le(0x02014b50, 4), ...le(45, 2), ...le(45, 2), ...le(0, 8), ...crc, ...full, ...full, ...le(text.length, 2)],
+    ...[...le(extra.length, 2), ...le(0, 10), ...full, ...text, ...extra],
+  ]
+  const end64 = [
+    ...[...le(0x06064b50, 4), ...le(44, 8), ...le(45, 2), ...le(45, 2), ...le(0, 8), ...le(1, 8), ...le(1, 8)],
+    ...[...le(central.length, 8), ...le(start, 8)],
+  ]
+  const locator = [...le(0x07064b50, 4), ...le(0, 4), ...le(start + central.length, 8), ...le(1, 4)]
+  const end = [...le(0x06054b50, 4), ...le(0, 4), ...le(0xffff, 2), ...le(0xffff, 2), ...full, ...full, ...le(0, 2)]
+  return Uint8Array.from([...local, ...content, ...central, ...end64, ...locator, ...end])
+}
+
+test('zip64 archives', async () => {
+  const samples = await open(zip64('x.npy', encodeNpy(tensorOf('float32', [2, 1], [5, 6], 'x'))))
+  expect((await collect(samples)).map((s) => numbers(s.feeds.x!)[0])).toEqual([5, 6])
+})
