@@ -97,7 +97,7 @@ function packedHeads(call: Call): (Heads & { readonly input: Dim; readonly colum
   const columns = shapeOf(call.inputs[1])?.[1] ?? null
   const heads = intAttr(call.node, 'num_heads') ?? null
   const [hq, , hv] = intsAttr(call.node, 'qkv_hidden_sizes') ?? []
-  const each = typeof columns === 'number' ? divide(call, columns, 3) : null
+  const each = hq === undefined ? divide(call, columns, 3) : null
   return {
     dtype: dtypeOf(call.inputs[0]),
     batch: x[0]!,

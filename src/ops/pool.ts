@@ -30,9 +30,9 @@ const globalPool = (op: string, attrs: OpDef['schema']['attrs'], quant: OpDef['q
   })
 
 /** The given output shape, else the size that the pool would have come from. */
-function unpoolShape(call: Call): Dim[] | null {
+function unpoolShape(call: Call): readonly Dim[] | null {
   const x = shapeOf(call.inputs[0])
-  if (hasInput(call, 2)) return [...(contentOf(call, 2) ?? unknownDims(x?.length ?? 0))]
+  if (hasInput(call, 2)) return contentOf(call, 2) ?? lengthOnly(call, 2) ?? (x && unknownDims(x.length))
   if (x === null) return null
   const windows = windowsOf(call, x.length - 2, kernelShape(call, x.length - 2))
   return [...x.slice(0, 2), ...windows.map((w, i) => unslideSize(x[i + 2]!, w, 'NOTSET', 0))]

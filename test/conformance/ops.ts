@@ -23,6 +23,8 @@ export interface OpCase {
   /** What sets this case apart from others of the op. */
   readonly name?: string
   readonly domain?: string
+  /** Version of that domain. Default 1. */
+  readonly version?: number
   /** First and last opset that understand the node as it is written here. */
   readonly from?: number
   readonly to?: number
@@ -75,7 +77,7 @@ function tell(t: Tensor, name: string, knowledge: Knowledge, sizes: Map<string, 
 /** The facts about a graph's outputs, node by node, by the given records. */
 function inferGraph(
   graph: Graph,
-  opset: number,
+  opsets: Readonly<Record<string, number>>,
   records: readonly OpDef[],
   told: ReadonlyMap<string, Told>,
 ): readonly (Fact | null)[] {
@@ -85,7 +87,7 @@ function inferGraph(
     if (record === undefined) throw new Error(`no record for ${describeNode(node)}`)
     const outputs = record.infer({
       node,
-      opset,
+      opset: opsets[node.domain] ?? 1,
       inputs: node.inputs.map((name) => facts.get(name) ?? null),
       constant: (i) => told.get(node.inputs[i] ?? '')?.constant ?? null,
       subgraph: () => [],
@@ -146,14 +148,14 @@ export async function openConformance(records: readonly OpDef[]): Promise<Confor
   return {
     async check(c, opset) {
       const graph = graphOf(c)
-      const opsets = { '': opset, ...(c.domain && { [c.domain]: 1 }) }
+      const opsets: Readonly<Record<string, number>> = { '': opset, ...(c.domain && { [c.domain]: c.version ?? 1 }) }
       const session = await engine.load(encodeModel(modelOf(graph, opsets)).bytes, { optimization: 'off' })
       const actual = await session.run({})
       await session.close()
       return KNOWLEDGE.flatMap((knowledge) => {
         const sizes = new Map<string, number>()
         const told = new Map([...graph.constants].map(([name, t]) => [name, tell(t, name, knowledge, sizes)]))
-        return inferGraph(graph, opset, records, told).flatMap((fact, i) => {
+        return inferGraph(graph, opsets, records, told).flatMap((fact, i) => {
           const wrong = falseClaim(fact, actual[graph.outputs[i]!]!, sizes)
           const open = wrong === '' && knowledge === 'everything' ? leftOpen(fact, c, i === 0) : ''
           const at = `output ${i} at opset ${opset}, knowing ${knowledge}`
