@@ -78,6 +78,8 @@ export async function applySteps(model: Model, steps: readonly RecipeStep[], env
 
 export interface PlanContext {
   readonly calibrated: boolean
+  /** Quality can be measured. Without that only recipes that are known to be mild are tried. */
+  readonly judged: boolean
   readonly portable: boolean
   readonly objective: 'latency' | 'size'
   /** ARM prefers signed activations. */
@@ -90,7 +92,7 @@ export interface PlanContext {
  */
 export function planRecipes(
   model: Model,
-  { calibrated, portable, objective, activations }: PlanContext,
+  { calibrated, judged, portable, objective, activations }: PlanContext,
 ): readonly Recipe[] {
   const applies = (id: string): boolean => findTransform(id).refuses(model, { portable }) === null
   const dynamic = applies('quantize/dynamic')
@@ -101,7 +103,7 @@ export function planRecipes(
     { name: 'stored float16', steps: [step('store/f16')] },
     { name: 'stored int8', steps: [store] },
   ]
-  if (objective === 'size') recipes.push({ name: 'stored int4', steps: [step('store/int4')] })
+  if (judged && objective === 'size') recipes.push({ name: 'stored int4', steps: [step('store/int4')] })
   if (dynamic) recipes.push({ name: 'dynamic int8', steps: tail })
   if (applies('quantize/nbits'))
     recipes.push({ name: 'int4 blocks', steps: [step('quantize/nbits', { block: '32' }), ...tail] })

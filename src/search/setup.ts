@@ -1,0 +1,145 @@
+/** Everything a search stands on before its first trial: engines, samples, the prepared model, the original's measures. */
+
+import { arch } from 'node:os'
+import { prepareModel } from '../compress/prepare.js'
+import { calibrateUnits } from '../compress/quantize/index.js'
+import type { TransformEnv } from '../compress/transform.js'
+import type { Samples } from '../data/samples.js'
+import { split, take } from '../data/split.js'
+import { randomFeeds } from '../data/synthesize.js'
+import type { Engine, Feeds, Session } from '../engine/engine.js'
+import { openEngine } from '../engine/node/open.js'
+import { checkParity } from '../engine/parity.js'
+import type { Model } from '../ir/types.js'
+import { encodeModel } from '../onnx/codec.js'
+import { sha256 } from '../util/hash.js'
+import type { CompressOptions, Target } from './compress.js'
+import type { Bench } from './evaluate.js'
+import { openJudge } from './quality.js'
+
+export interface Setup extends Bench {
+  readonly data: {
+    readonly name: string
+    readonly calibration: number
+    readonly heldOut: number
+    readonly labels: boolean
+  } | null
+  readonly activations: 'uint8' | 'int8'
+  readonly warnings: readonly string[]
+  close(): Promise<void>
+}
+
+/** Most samples used for ranges: more change them little. */
+const CALIBRATION = 256
+/** Fewest held-out samples, and the time one pass of the original over them may take. */
+const HELD_OUT_MIN = 8
+const HELD_OUT_MS = 4000
+/** Fewer held-out samples than this are worth a warning. */
+const FEW = 20
+
+const DEVICES: Readonly<Record<Target, string>> = { node: 'cpu', web: 'wasm', webgpu: 'webgpu' }
+
+export async function openSetup(model: Model, options: CompressOptions): Promise<Setup> {
+  const { signal, seed = 0, samples, target = 'node', threads, onProgress } = options
+  const warnings: string[] = []
+  const warn = (message: string): void => {
+    warnings.push(message)
+    options.onWarning?.(message)
+  }
+  const engineOptions = { ...(threads !== undefined && { threads }), onWarning: warn }
+  const engines: Engine[] = []
+  const open = async (device: string): Promise<Engine> => {
+    const engine = await openEngine({ ...engineOptions, device })
+    engines.push(engine)
+    return engine
+  }
+  const close = async (): Promise<void> => {
+    await Promise.all(engines.map((e) => e.close()))
+  }
+  try {
+    const cpu = await open('cpu')
+    const device = target === 'node' ? cpu : await open(DEVICES[target])
+    const env: TransformEnv = {
+      engine: async () => cpu,
+      seed,
+      ...(signal && { signal }),
+      ...(onProgress && { onProgress }),
+      ...(options.portable !== undefined && { portable: options.portable }),
+    }
+    const original = encodeModel(model).bytes
+    const prepared = await prepareModel(model, env)
+    const session = await device.load(original, signal ? { signal } : {})
+    const data = samples === undefined ? null : await openData(samples, session, seed)
+    const feeds = data === null ? [randomFeeds(session.inputs, { seed })] : await firstFeeds(data.heldOut, 8)
+    if (target !== 'node') await checkParity(device, cpu, original, feeds[0]!, signal ? { signal } : {})
+    const judge = data === null ? null : await openJudge(session, data.heldOut, judgeOptions(options))
+    const calibration = data === null ? undefined : await calibrateUnits(prepared, data.calibration, env)
+    if (data === null)
+      warn(
+        'No samples were given: nothing is promised about quality, and only recipes that need no calibration are tried.',
+      )
+    else if (data.counts.heldOut < FEW)
+      warn(`Quality rests on ${data.counts.heldOut} held-out samples: give more to trust its last digits.`)
+    return {
+      original,
+      prepared,
+      sha256: await sha256(original),
+      target: device,
+      judge,
+      feeds,
+      maxDrop: options.maxDrop ?? 0.01,
+      runFolder: options.runFolder,
+      env: { ...env, ...(calibration && { calibration }) },
+      measure: { rounds: options.rounds ?? 60, budgetMs: options.budgetMs ?? 3000 },
+      data: data && {
+        ...data.counts,
+        name: samples!.name,
+        labels: judge!.measure.kind === 'accuracy' || judge!.measure.kind === 'rmse',
+      },
+      activations: arch() === 'arm64' || arch() === 'arm' ? 'int8' : 'uint8',
+      warnings,
+      close,
+    }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+const judgeOptions = ({ metric, scores, signal }: CompressOptions) => ({
+  ...(metric && { metric }),
+  ...(scores !== undefined && { scores }),
+  ...(signal && { signal }),
+})
+
+/** Half for ranges and half held out, both bounded: the held-out part by the time that the model takes. */
+async function openData(samples: Samples, session: Session, seed: number) {
+  const parts = split(samples, { seed })
+  const [first] = await firstFeeds(parts.heldOut, 1)
+  const limit =
+    first === undefined
+      ? HELD_OUT_MIN
+      : Math.max(HELD_OUT_MIN, Math.floor(HELD_OUT_MS / (await msPerRun(session, first))))
+  const calibration = take(parts.calibration, CALIBRATION)
+  const heldOut = take(parts.heldOut, limit)
+  return { calibration, heldOut, counts: { calibration: await count(calibration), heldOut: await count(heldOut) } }
+}
+
+async function msPerRun(session: Session, feeds: Feeds): Promise<number> {
+  await session.run(feeds)
+  const start = performance.now()
+  for (let i = 0; i < 3; i++) await session.run(feeds)
+  return (performance.now() - start) / 3
+}
+
+async function count(samples: Samples): Promise<number> {
+  let n = 0
+  for await (const _ of samples.read()) n++
+  return n
+}
+
+async function firstFeeds(samples: Samples, n: number): Promise<readonly Feeds[]> {
+  const feeds: Feeds[] = []
+  for await (const sample of take(samples, n).read()) feeds.push(sample.feeds)
+  return feeds
+}

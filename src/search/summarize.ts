@@ -1,0 +1,108 @@
+/** Turns what a search found into its outcome: plain JSON with everything that a report says. */
+
+import { cpus, totalmem } from 'node:os'
+import { cpuFeatures } from '../engine/node/doctor.js'
+import type { Model } from '../ir/types.js'
+import { inspectModel } from '../passes/inspect.js'
+import { VERSION } from '../util/version.js'
+import { frontOf } from './choose.js'
+import type { CompressOptions, Found } from './compress.js'
+import type { LayerSensitivity, Measure, Outcome } from './outcome.js'
+import type { Setup } from './setup.js'
+import type { TrialResult } from './trial.js'
+
+export interface SummaryInput extends Found {
+  readonly setup: Setup
+  readonly model: Model
+  readonly options: CompressOptions
+  readonly chosen: TrialResult | null
+  readonly peakMemory: { readonly original: number | null; readonly chosen: number | null }
+  readonly seconds: number
+}
+
+const NO_MEASURE: Measure = {
+  kind: 'none',
+  explanation: 'No samples were given, so quality was not measured: run again with --data before relying on the model.',
+  higherIsBetter: true,
+  baseline: null,
+}
+
+export async function summarize(input: SummaryInput): Promise<Outcome> {
+  const { setup, model, options, results, chosen, baseline } = input
+  const inspection = inspectModel(setup.prepared)
+  return {
+    schema: 1,
+    tool: { name: 'pare', version: VERSION },
+    date: new Date().toISOString(),
+    command: options.command ?? '',
+    machine: {
+      cpu: cpus()[0]?.model.trim() ?? 'unknown',
+      cores: cpus().length,
+      memoryBytes: totalmem(),
+      features: (await cpuFeatures()) ?? [],
+      platform: `${process.platform}-${process.arch}`,
+      runtime: `Node ${process.version}`,
+    },
+    engine: {
+      name: setup.target.name,
+      version: setup.target.version,
+      device: setup.target.device,
+      threads: setup.target.threads,
+    },
+    model: {
+      name: options.name ?? model.graph.name,
+      sha256: setup.sha256,
+      bytes: setup.original.byteLength,
+      parameters: inspection.parameters,
+      macs: inspection.macs,
+      opset: model.opsets.get('') ?? model.opsets.get('ai.onnx') ?? 0,
+    },
+    data: setup.data,
+    measure: setup.judge?.measure ?? NO_MEASURE,
+    budget: {
+      maxDrop: setup.maxDrop,
+      for: options.for ?? 'latency',
+      target: options.target ?? 'node',
+      portable: options.portable ?? false,
+    },
+    baseline: { bytes: setup.original.byteLength, latency: baseline, peakMemoryBytes: input.peakMemory.original },
+    trials: results,
+    front: frontOf(results, setup.original.byteLength),
+    chosen: chosen?.trial.id ?? null,
+    chosenPeakMemoryBytes: input.peakMemory.chosen,
+    verdict: verdictOf(input),
+    sensitivity: sensitivityOf(input),
+    warnings: setup.warnings,
+    seconds: input.seconds,
+  }
+}
+
+function verdictOf({ chosen, setup, results }: SummaryInput): string {
+  if (chosen === null) {
+    const reason = results.some((r) => r.status === 'ok')
+      ? 'no candidate kept the budget and was smaller or faster'
+      : 'no candidate ran'
+    return `The original stays: ${reason}.`
+  }
+  const size = chosen.bytes! / setup.original.byteLength
+  const speed = 1 / chosen.latency!.ratio
+  const pace = speed > 1.02 ? `${speed.toFixed(1)} times faster` : 'as fast as the original'
+  const quality =
+    chosen.quality === undefined
+      ? 'quality not measured'
+      : `within the budget (drop ${formatDrop(chosen.quality.drop)} of at most ${setup.maxDrop})`
+  return `${chosen.trial.name}: ${(100 * size).toFixed(0)} % of the size, ${pace}, ${quality}.`
+}
+
+const formatDrop = (drop: number): string => (Math.abs(drop) < 1e-4 ? '0' : drop.toPrecision(2))
+
+/** Of the chosen trial where its layers were asked about, else of the first that were. Worst first. */
+function sensitivityOf({ sensitivity, chosen }: SummaryInput): readonly LayerSensitivity[] {
+  const rows = (chosen !== null && sensitivity.get(chosen.trial.id)) || [...sensitivity.values()][0] || []
+  const excluded = new Set(
+    chosen?.trial.steps.flatMap((s) => (s.params.exclude as readonly string[] | undefined) ?? []),
+  )
+  return rows
+    .map((r) => ({ ...r, keptFloat: excluded.has(r.node) }))
+    .toSorted((a, b) => b.drop - a.drop || b.relativeError - a.relativeError)
+}

@@ -1,0 +1,133 @@
+/** Files written whole or not at all: to a temporary file beside the target, flushed to disk, then renamed. Node only. */
+
+import { randomBytes } from 'node:crypto'
+import { type FileHandle, open, realpath, rename, rm, stat } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import { messageOf, PareError } from './errors.js'
+
+/** What a file is made of: bytes or text, in one piece or several that are asked for one after the other. */
+export type Chunks = Uint8Array | string | Iterable<Uint8Array | string> | AsyncIterable<Uint8Array | string>
+
+/** A file that is complete on disk under a temporary name. */
+export interface StagedFile {
+  /** Gives the file its name, in place of any older one. */
+  commit(): Promise<void>
+  /** Removes it. Does nothing after `commit`. */
+  discard(): Promise<void>
+}
+
+/**
+ * Writes a file so that readers see the old one or the whole new one, never a part. Links are followed, the mode of an
+ * older file is kept; a device or pipe is written directly. On failure nothing is left behind.
+ * Throws `FILE_UNWRITABLE`, `DISK_FULL`, and what making the chunks throws.
+ */
+export async function writeFileAtomic(path: string, chunks: Chunks): Promise<void> {
+  const staged = await stageFile(path, chunks)
+  try {
+    await staged.commit()
+  } catch (error) {
+    await staged.discard()
+    throw error
+  }
+}
+
+/** The first half of `writeFileAtomic`, for files that must change together. Throws the same. */
+export async function stageFile(path: string, chunks: Chunks): Promise<StagedFile> {
+  const target = await realpath(path).catch(() => path)
+  const old = await stat(target).catch(() => null)
+  if (old?.isDirectory()) {
+    throw new PareError('FILE_UNWRITABLE', 'there is a folder of this name', {
+      where: path,
+      remedy: 'Give the name of a file, or remove the folder.',
+    })
+  }
+  if (old !== null && !old.isFile()) {
+    await guarded(path, () => fill(target, 'w', chunks))
+    return { commit: async () => {}, discard: async () => {} }
+  }
+  const temporary = join(dirname(target), `.${basename(target).slice(0, 200)}.${randomBytes(6).toString('hex')}.tmp`)
+  const discard = () => rm(temporary, { force: true })
+  try {
+    await guarded(path, () => fill(temporary, 'wx', chunks, old?.mode))
+  } catch (error) {
+    await discard()
+    throw error
+  }
+  return {
+    discard,
+    commit: () =>
+      guarded(path, async () => {
+        await rename(temporary, target)
+        await flushFolder(dirname(target))
+      }),
+  }
+}
+
+/** Pieces that reach the disk at once, in bytes; one call to the system takes less than 2 GiB. */
+const PIECE = 2 ** 28
+
+async function fill(path: string, flags: string, chunks: Chunks, mode?: number): Promise<void> {
+  const file = await open(path, flags, mode)
+  try {
+    if (mode !== undefined) await file.chmod(mode & 0o7777)
+    for await (const chunk of typeof chunks === 'string' || chunks instanceof Uint8Array ? [chunks] : chunks) {
+      await writeAll(file, typeof chunk === 'string' ? new TextEncoder().encode(chunk) : chunk)
+    }
+    await file.sync().catch((error: unknown) => {
+      if (codeOf(error) !== 'EINVAL') throw error
+    })
+  } finally {
+    await file.close()
+  }
+}
+
+async function writeAll(file: FileHandle, bytes: Uint8Array): Promise<void> {
+  for (let at = 0; at < bytes.byteLength; ) {
+    const { bytesWritten } = await file.write(bytes, at, Math.min(PIECE, bytes.byteLength - at))
+    at += bytesWritten
+  }
+}
+
+/** Makes the rename itself durable, where the system can. */
+async function flushFolder(folder: string): Promise<void> {
+  const handle = await open(folder, 'r').catch(() => null)
+  await handle?.sync().catch(() => {})
+  await handle?.close()
+}
+
+const codeOf = (error: unknown): string | undefined => (error as { readonly code?: string } | null)?.code
+
+async function guarded<T>(path: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    throw explained(path, error)
+  }
+}
+
+/** Errors of the system as ours; any other as it is. */
+function explained(where: string, cause: unknown): unknown {
+  const code = codeOf(cause)
+  if (cause instanceof PareError || code === undefined || !/^E[A-Z0-9]+$/.test(code)) return cause
+  if (code === 'ENOSPC' || code === 'EDQUOT' || code === 'EFBIG') {
+    return new PareError('DISK_FULL', 'there is no room left for this file', {
+      where,
+      remedy: 'Free some space or write to another disk; what was there before is unchanged.',
+      cause,
+    })
+  }
+  return new PareError('FILE_UNWRITABLE', `the file cannot be written: ${messageOf(cause)}`, {
+    where,
+    remedy: REMEDIES[code] ?? 'Choose another place.',
+    cause,
+  })
+}
+
+const REMEDIES: Readonly<Record<string, string>> = {
+  ENOENT: 'Create its folder first.',
+  ENOTDIR: 'A part of the path is a file; choose another place.',
+  EACCES: 'Get the right to write into its folder, or choose another place.',
+  EPERM: 'Get the right to write into its folder, or choose another place.',
+  EROFS: 'The disk is read-only; choose another place.',
+  EMFILE: 'Too many files are open; close some.',
+}
