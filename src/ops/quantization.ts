@@ -6,7 +6,7 @@ import type { Dim, DType } from '../ir/types.js'
 import { type Call, dtypeOf, type Fact, type OpDef, shapeOf } from './def.js'
 import { commonDType, def, fact, like } from './make.js'
 import { addDim, broadcast, hasInput, normalizeAxis, unify, whereOf } from './shapes.js'
-import { slideShape, WINDOW_ATTRS } from './windows.js'
+import { slideShape } from './windows.js'
 
 /** The zero point's type, else the one that `output_dtype` names (0: none), else `fallback`. */
 function gridType(call: Call, zeroPoint: number, fallback: DType): DType {
@@ -87,6 +87,8 @@ function concatShape(call: Call): Dim[] | null {
   )
 }
 
+const AVERAGE_ATTRS = { auto_pad: 'string', kernel_shape: 'ints', pads: 'ints', strides: 'ints' } as const
+
 export const quantization: readonly OpDef[] = [
   def('QuantizeLinear', 10, {
     inputs: quantizeInputs,
@@ -109,14 +111,14 @@ export const quantization: readonly OpDef[] = [
     domain: 'com.microsoft',
     inputs: quantizeInputs,
     outputs: ['y'],
-    attrs: { axis: 'int', block_size: 'int' },
+    attrs: { axis: 'int' },
     infer: inferQuantize,
   }),
   def('DequantizeLinear', 1, {
     domain: 'com.microsoft',
     inputs: dequantizeInputs,
     outputs: ['y'],
-    attrs: { axis: 'int', block_size: 'int' },
+    attrs: { axis: 'int' },
     infer: inferDequantize,
   }),
   qlinearBinary('QLinearAdd'),
@@ -142,7 +144,7 @@ export const quantization: readonly OpDef[] = [
   }),
   qlinear('QLinearAveragePool', {
     inputs: ['X', 'x_scale', 'x_zero_point?', 'y_scale', 'y_zero_point?'],
-    attrs: { ...WINDOW_ATTRS, ceil_mode: 'int', channels_last: 'int', count_include_pad: 'int' },
+    attrs: { ...AVERAGE_ATTRS, ceil_mode: 'int', channels_last: 'int', count_include_pad: 'int' },
     shape: (call) => pooled(call, (x) => slideShape(call, x)),
   }),
 ]

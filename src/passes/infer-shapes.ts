@@ -209,16 +209,11 @@ function visit(node: Node, scope: Scope, ctx: Context): Evaluated {
   const func = ctx.functions.get(functionKey(node.domain, node.op, node.overload))
   if (func !== undefined) return expand(call, func, ctx)
   const def = findOp(node.domain, node.op)
-  const nothing = { outputs: node.outputs.map(() => null), macs: null }
-  const outputs = (def && attempt(() => def.infer(call), ctx)) ?? nothing.outputs
-  for (const { graph } of subgraphs(node))
-    if (!inner.has(graph))
-      call.subgraph(
-        graph,
-        graph.inputs.map(() => null),
-      )
-  if (def === undefined) return nothing
-  return { outputs, macs: attempt(() => macsOf(def, call, outputs, inner, ctx), ctx) ?? null }
+  const outputs = (def && attempt(() => def.infer(call), ctx)) ?? node.outputs.map(() => null)
+  const macs = def && attempt(() => macsOf(def, call, outputs, inner, ctx), ctx)
+  // Graphs that were not looked at (a branch never taken, an op without a record) have facts all the same.
+  for (const { graph } of subgraphs(node)) if (!inner.has(graph)) call.subgraph(graph, [])
+  return { outputs, macs: macs ?? null }
 }
 
 /** A node's own products and those of its subgraphs, as often as they run. */

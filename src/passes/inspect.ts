@@ -195,8 +195,10 @@ function visitGraph(graph: Graph, path: readonly string[], times: number | null,
     const parts = inner.map(({ attr, graph: g }) =>
       visitGraph(g, [...path, `${describeName(node)}.${attr}`], timesOf(times, runs), held, walk),
     )
-    total += runs === 'one' ? Math.max(0, ...parts) : parts.reduce((a, b) => a + b, 0)
+    const whole = walk.counted.macs.get(node)
     if (inner.length === 0) total += (times ?? 0) * costOf(node, path, walk)
+    else if (typeof whole === 'number' && times !== null) total += times * whole
+    else total += runs === 'one' ? Math.max(0, ...parts) : parts.reduce((a, b) => a + b, 0)
   }
   return total
 }

@@ -1,0 +1,57 @@
+import { expect, test } from 'vitest'
+import { builder, modelOf } from '../ir/builder.js'
+import type { Dim, Model, Value } from '../ir/types.js'
+import { parseShapes, symbolsOf, withShapes } from './with-shapes.js'
+
+const value = (shape: readonly Dim[] | null): Value => ({ kind: 'tensor', dtype: 'float32', shape })
+
+function model(): Model {
+  const b = builder()
+  b.input('x', value(['batch', 3, null]))
+  b.input('y', value(['batch', 'seq']))
+  b.output(b.ops('Relu', ['x'], { outputs: ['z'] })[0]!, value(['batch', 3, 'other']))
+  return modelOf(b.graph())
+}
+
+const shapes = (m: Model): Record<string, unknown> =>
+  Object.fromEntries([...m.graph.values].map(([name, v]) => [name, v.kind === 'tensor' && v.shape]))
+
+test('symbols are bound wherever they occur, and other dimensions stay', () => {
+  const fixed = withShapes(model(), { batch: 2 })
+  expect(shapes(fixed)).toEqual({ x: [2, 3, null], y: [2, 'seq'], z: [2, 3, 'other'] })
+  expect(symbolsOf(fixed)).toEqual(['seq'])
+  const same = model()
+  expect(withShapes(same, {})).toBe(same)
+})
+
+test('a shape fixes an input, and the symbols in it everywhere', () => {
+  expect(shapes(withShapes(model(), { x: [4, 3, 9], seq: 5 }))).toEqual({ x: [4, 3, 9], y: [4, 5], z: [4, 3, 'other'] })
+})
+
+test('shapes are read from text', () => {
+  expect(parseShapes('batch=1, seq=128,image:0=1x3x224x224')).toEqual({
+    batch: 1,
+    seq: 128,
+    'image:0': [1, 3, 224, 224],
+  })
+  for (const wrong of ['batch', 'batch=', 'x=1x', 'x=-1', '']) {
+    expect(() => parseShapes(wrong)).toThrow(expect.objectContaining({ code: 'SHAPE_SYNTAX' }))
+  }
+})
+
+test.each([
+  [{ bach: 1 }, 'SHAPE_NAME'],
+  [{ other: 1 }, 'SHAPE_NAME'],
+  [{ x: [2, 4, 9] }, 'SHAPE_FIXED'],
+  [{ x: [2, 3, 9], batch: 3 }, 'SHAPE_FIXED'],
+  [{ x: [2, 3, 9], y: [3, 1] }, 'SHAPE_FIXED'],
+  [{ x: [2, 3] }, 'SHAPE_RANK'],
+  [{ batch: -1 }, 'SHAPE_SIZE'],
+  [{ batch: 1.5 }, 'SHAPE_SIZE'],
+])('%o is refused with %s', (given: Record<string, number | number[]>, code) => {
+  expect(() => withShapes(model(), given)).toThrow(expect.objectContaining({ code }))
+})
+
+test('an unknown name is answered with the names that there are', () => {
+  expect(() => withShapes(model(), { bach: 1 })).toThrow('Symbolic dimensions: batch, seq. Inputs: x, y.')
+})
