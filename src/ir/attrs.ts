@@ -51,6 +51,9 @@ export function intAttr(node: Node, name: string, fallback?: number): number | u
   return value === undefined ? fallback : Number(value)
 }
 
+/** As `intAttr`, to the last bit. */
+export const bigintAttr = (node: Node, name: string): bigint | undefined => read(node, name, 'int')
+
 export function floatAttr(node: Node, name: string): number | undefined
 export function floatAttr(node: Node, name: string, fallback: number): number
 export function floatAttr(node: Node, name: string, fallback?: number): number | undefined {
@@ -65,6 +68,8 @@ export function stringAttr(node: Node, name: string, fallback?: string): string 
 }
 
 export const intsAttr = (node: Node, name: string): number[] | undefined => read(node, name, 'ints')?.map(Number)
+/** As `intsAttr`, to the last bit: Slice's ends are often 2^63 - 1. */
+export const bigintsAttr = (node: Node, name: string): readonly bigint[] | undefined => read(node, name, 'ints')
 export const floatsAttr = (node: Node, name: string): readonly number[] | undefined => read(node, name, 'floats')
 export const stringsAttr = (node: Node, name: string): string[] | undefined =>
   read(node, name, 'strings')?.map((v) => decoder.decode(v))

@@ -2,6 +2,7 @@
 
 import type { Model } from '../ir/types.js'
 import { encodeModel } from '../onnx/codec.js'
+import { PareError } from '../util/errors.js'
 import { CLEANING } from './index.js'
 import type { Env, Pass } from './pass.js'
 
@@ -40,8 +41,13 @@ export async function cleanModel(
 
 const isLarger = (a: Model, b: Model): boolean => totalBytes(a) > totalBytes(b)
 
-/** Bytes of the model and its weights; they are measured apart, as a file cannot hold more than 2 GB. */
+/** Bytes of the model and its weights; a model beyond 2 GB, which no file can hold, is measured with its weights apart. */
 function totalBytes(model: Model): number {
-  const { byteLength, external } = encodeModel(model, { external: { location: 'weights' } })
-  return external.reduce((n, file) => n + file.byteLength, byteLength)
+  try {
+    return encodeModel(model).byteLength
+  } catch (error) {
+    if (!(error instanceof PareError && error.code === 'MODEL_SIZE')) throw error
+    const { byteLength, external } = encodeModel(model, { external: { location: 'weights' } })
+    return external.reduce((n, file) => n + file.byteLength, byteLength)
+  }
 }

@@ -5,9 +5,9 @@
  * are stored narrow and expanded by the graph stay narrow.
  */
 
-import { floatAttr, floatsAttr, intAttr, intsAttr, subgraphs, tensorOf } from '../ir/attrs.js'
+import { bigintAttr, bigintsAttr, floatAttr, floatsAttr, subgraphs, tensorOf } from '../ir/attrs.js'
 import { dropValues } from '../ir/edits.js'
-import { f32, i64, scalar } from '../ir/tensor.js'
+import { f32, scalar, tensor } from '../ir/tensor.js'
 import type { Graph, Model, Node, Tensor } from '../ir/types.js'
 import { evaluate } from './evaluate.js'
 import { factFinder } from './facts.js'
@@ -44,11 +44,11 @@ function takeConstants(graph: Graph): Graph {
   const nodes = graph.nodes.filter((node) => {
     const [name] = node.outputs
     if (node.op !== 'Constant' || node.domain !== '' || !name || outputs.has(name)) return true
-    const tensor = valueOfConstant(node)
-    const growth = tensor === null ? Number.POSITIVE_INFINITY : tensorBytes(name, tensor) - nodeBytes(node)
-    if (tensor === null || budget + growth > 0) return true
+    const value = valueOfConstant(node)
+    const growth = value === null ? Number.POSITIVE_INFINITY : tensorBytes(name, value) - nodeBytes(node)
+    if (value === null || budget + growth > 0) return true
     budget += growth
-    taken.set(name, tensor)
+    taken.set(name, value)
     return false
   })
   if (taken.size === 0) return graph
@@ -64,10 +64,10 @@ function valueOfConstant(node: Node): Tensor | null {
   if (float !== undefined) return scalar(float)
   const floats = floatsAttr(node, 'value_floats')
   if (floats !== undefined) return f32([floats.length], floats)
-  const int = intAttr(node, 'value_int')
-  if (int !== undefined) return scalar(int, 'int64')
-  const ints = intsAttr(node, 'value_ints')
-  if (ints !== undefined) return i64([ints.length], ints)
+  const int = bigintAttr(node, 'value_int')
+  if (int !== undefined) return tensor('int64', [], BigInt64Array.of(int))
+  const ints = bigintsAttr(node, 'value_ints')
+  if (ints !== undefined) return tensor('int64', [ints.length], BigInt64Array.from(ints))
   return null
 }
 

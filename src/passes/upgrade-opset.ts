@@ -16,7 +16,7 @@ import { constantNode } from './fold-plan.js'
 import type { FloatType } from './opset/converter.js'
 import { irVersionOf, NEWEST, OLDEST, STEPS } from './opset/steps.js'
 import type { Pass } from './pass.js'
-import { mapScopes, type Scope, scopeOf, unlistConstants } from './scope.js'
+import { mapScopes, type Scope, unlistConstants } from './scope.js'
 import { sweep } from './sweep.js'
 
 /** A node that cannot be converted. */

@@ -17,8 +17,8 @@ import { type FeedOptions, randomFeeds } from '../random-feeds.js'
 
 /** Passes that make the file larger on purpose: the format or their task demands it. */
 const MAY_GROW = new Set(['infer-shapes', 'upgrade-opset'])
-/** Passes that change the order of arithmetic; all others must agree to the last bit. */
-const REASSOCIATES: Readonly<Record<string, number>> = { 'fold-batch-norm': 1e-5 }
+/** Passes that change the order of arithmetic; a weight that became constant is packed, and multiplied another way. */
+const TOLERANCE: Readonly<Record<string, number>> = { 'fold-batch-norm': 1e-5, 'fold-constants': 1e-6 }
 
 const MODELS: Readonly<Record<string, FeedOptions>> = {
   'dnsmos-sig-bak-ovr': {},
@@ -73,9 +73,7 @@ describe.each(Object.entries(MODELS))('%s', (name, options) => {
     const after = await run(next, feeds)
     expect(Object.keys(after)).toEqual(Object.keys(before))
     const worst = Math.max(...Object.keys(before).map((out) => difference(before[out]!, after[out]!)))
-    expect(worst).toBeLessThanOrEqual(REASSOCIATES[pass.name] ?? 0)
+    expect(worst).toBeLessThanOrEqual(TOLERANCE[pass.name] ?? 0)
     expect(await pass.run(next, env)).toBe(next)
-    if (process.env.PARE_SHOW)
-      console.log(name, pass.name, bytes, '->', size, model.graph.nodes.length, next.graph.nodes.length, worst)
   })
 })

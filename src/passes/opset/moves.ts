@@ -1,25 +1,27 @@
 /** Attributes that became inputs. */
 
-import { floatAttr, floatsAttr, intAttr, intsAttr, stringAttr } from '../../ir/attrs.js'
+import { bigintsAttr, floatAttr, floatsAttr, intAttr, stringAttr } from '../../ir/attrs.js'
 import { f32, floatToHalf, i64, tensor } from '../../ir/tensor.js'
 import type { Tensor } from '../../ir/types.js'
 import { type Converter, type FloatType, omit, withInput } from './converter.js'
+
+const int64s = (value: readonly bigint[]): Tensor => tensor('int64', [value.length], BigInt64Array.from(value))
 
 /** An attribute `name` of integers becomes the 1-D int64 input at `index`; absent stays absent. */
 export const intsToInput =
   (name: string, index: number): Converter =>
   ({ node, constant }) => {
-    const value = intsAttr(node, name)
+    const value = bigintsAttr(node, name)
     if (value === undefined || value.length === 0) return [{ ...node, attrs: omit(node, name) }]
-    const input = constant(i64([value.length], value), `${node.outputs[0]}_${name}`)
+    const input = constant(int64s(value), `${node.outputs[0]}_${name}`)
     return [{ ...node, inputs: withInput(node, index, input), attrs: omit(node, name) }]
   }
 
 /** Opset 10: starts, ends and axes became inputs. */
 export const slice: Converter = ({ node, constant }) => {
-  const lists = ['starts', 'ends', 'axes'].map((name) => [name, intsAttr(node, name)] as const)
+  const lists = ['starts', 'ends', 'axes'].map((name) => [name, bigintsAttr(node, name)] as const)
   const inputs = lists.flatMap(([name, value]) =>
-    value === undefined ? [] : [constant(i64([value.length], value), `${node.outputs[0]}_${name}`)],
+    value === undefined ? [] : [constant(int64s(value), `${node.outputs[0]}_${name}`)],
   )
   if (inputs.length < 2) return 'starts or ends are missing'
   return [{ ...node, inputs: [node.inputs[0]!, ...inputs], attrs: omit(node, 'starts', 'ends', 'axes') }]
@@ -53,10 +55,10 @@ export const clip: Converter = ({ node, constant, floatType }) => {
 
 /** Opset 11: pads and value became inputs. */
 export const pad: Converter = ({ node, constant, floatType }) => {
-  const pads = intsAttr(node, 'pads')
+  const pads = bigintsAttr(node, 'pads')
   if (pads === undefined) return 'pads are missing'
   const value = floatAttr(node, 'value', 0)
-  const inputs = [node.inputs[0]!, constant(i64([pads.length], pads), `${node.outputs[0]}_pads`)]
+  const inputs = [node.inputs[0]!, constant(int64s(pads), `${node.outputs[0]}_pads`)]
   if (value !== 0 && stringAttr(node, 'mode', 'constant') === 'constant') {
     const dtype = floatType(node.inputs[0]!)
     if (dtype === null) return 'the type of its padding value cannot be told: its input may be of several types'
