@@ -1,69 +1,15 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { bias, graphOf, type Q, qdq, weight } from '../../test/quantized-graphs.js'
 import { bytesOf, value } from '../../test/small-models.js'
 import { float, int, ints, str } from '../ir/attrs.js'
 import { type Builder, builder, modelOf, type NodeOptions } from '../ir/builder.js'
-import { f32, i64, tensor } from '../ir/tensor.js'
+import { f32, i64 } from '../ir/tensor.js'
 import type { Attr, Graph } from '../ir/types.js'
 import { encodeModel } from '../onnx/codec.js'
 import type { Engine } from './engine.js'
 import { INTEGER_KERNELS, missedKernels } from './kernels.js'
 import { openEngine } from './node/open.js'
 import { optimizedGraph } from './node/optimized.js'
-
-type Kind = 'uint8' | 'int8' | 'uint16'
-interface Q {
-  readonly scale?: number
-  readonly zero?: number
-  readonly kind?: Kind
-}
-
-const arrays = { uint8: Uint8Array, int8: Int8Array, uint16: Uint16Array }
-const point = (kind: Kind, zero: number) => tensor(kind, [], arrays[kind].of(zero))
-
-function qdq(
-  b: Builder,
-  x: string,
-  { scale = 0.05, kind = 'uint8', zero = kind === 'int8' ? 0 : 128 }: Q = {},
-): string {
-  const s = b.constant(f32([], [scale]), 'scale')
-  const z = b.constant(point(kind, zero), 'zero')
-  return b.op('DequantizeLinear', [b.op('QuantizeLinear', [x, s, z]), s, z])
-}
-
-/** Int8 weights, per tensor or along an axis. */
-function weight(b: Builder, shape: readonly number[], axis?: number): string {
-  const count = shape.reduce((n, d) => n * d, 1)
-  const w = b.constant(
-    tensor(
-      'int8',
-      shape,
-      Int8Array.from({ length: count }, (_, i) => ((i * 53) % 255) - 127),
-    ),
-    'w',
-  )
-  const channels = axis === undefined ? 1 : shape[axis]!
-  const form = axis === undefined ? [] : [channels]
-  const s = b.constant(f32(form, new Float32Array(channels).fill(0.01)), 'w_scale')
-  const z = b.constant(tensor('int8', form, new Int8Array(channels)), 'w_zero')
-  return b.op('DequantizeLinear', [w, s, z], axis === undefined ? {} : { attrs: { axis: int(axis) } })
-}
-
-function bias(b: Builder, channels: number): string {
-  const c = b.constant(tensor('int32', [channels], new Int32Array(channels).fill(3)), 'b')
-  const s = b.constant(f32([], [0.0005]), 'b_scale')
-  return b.op('DequantizeLinear', [c, s, b.constant(tensor('int32', [], Int32Array.of(0)), 'b_zero')])
-}
-
-/** `body` gets the input's name and returns the values that end in outputs y0, y1, … behind a Neg. */
-function graphOf(shape: readonly number[], body: (b: Builder, x: string) => readonly string[]): Graph {
-  const b = builder()
-  b.input('x', value('float32', shape))
-  for (const [i, y] of body(b, 'x').entries()) {
-    b.ops('Neg', [y], { outputs: [`y${i}`] })
-    b.output(`y${i}`, value('float32', null))
-  }
-  return b.graph()
-}
 
 const named = (attrs: Record<string, Attr> = {}): NodeOptions => ({ name: 'it', attrs })
 const IMAGE = [1, 16, 8, 8]
@@ -245,12 +191,6 @@ describe('these stay in float, and the reason is named', () => {
       (b, x) => [qdq(b, b.op('Conv', [x, weight(b, [16, 16, 3, 3], 0)], named()))],
     ],
     ['Conv on 16 bits', /16 bits/, IMAGE, (b, x) => [qdq(b, conv(b, x, { kind: 'uint16' }), { kind: 'uint16' })]],
-    [
-      'MatMul with Q, scales along the rows',
-      /along axis 0, the kernel takes axis 1/,
-      ROWS,
-      (b, x) => [qdq(b, b.op('MatMul', [qdq(b, x), weight(b, [32, 24], 0)], named()))],
-    ],
     [
       'Gemm, scales along the wrong axis',
       /along axis 1, the kernel takes axis 0/,

@@ -6,7 +6,7 @@
 
 import { floatAttr, intAttr, stringAttr } from '../ir/attrs.js'
 import { consumers, producers } from '../ir/graphs.js'
-import { floats, numbers } from '../ir/tensor.js'
+import { elementCount, floats, numbers } from '../ir/tensor.js'
 import type { Graph, Model, Node, Tensor } from '../ir/types.js'
 
 export interface IntegerKernel {
@@ -75,16 +75,20 @@ interface Context {
   readonly readers: ReadonlyMap<string, readonly Node[]>
 }
 
+/** Where the time goes: these count as meant for integers as soon as one input is dequantized. */
+const HEAVY = new Set(['Conv', 'MatMul', 'Gemm'])
+
 /**
- * The nodes of `quantized` that read dequantized values and yet run in float in `optimized`, the graph that the engine
- * made of it at level `extended`. Nodes in subgraphs are not looked at.
+ * The nodes of `quantized` that were meant for integers (Q/DQ pairs around them, or before a Conv, MatMul or Gemm) and
+ * yet run in float in `optimized`, the graph that the engine made of it at level `extended`. Nodes in subgraphs are
+ * not looked at.
  */
 export function missedKernels(quantized: Model, optimized: Model): readonly MissedKernel[] {
   const { graph } = quantized
   const context = { graph, makers: producers(graph), readers: consumers(graph) }
   const left = producers(optimized.graph)
   return graph.nodes
-    .filter((node) => !isQ(node) && !isDQ(node) && node.inputs.some((name) => isDQ(context.makers.get(name))))
+    .filter((node) => isMeant(node, context))
     .filter((node) => floatNames(node, context).some((name) => isFloatKernel(left.get(name), node)))
     .map((node) => ({
       node: node.name === '' ? (node.outputs[0] ?? '?') : node.name,
@@ -93,8 +97,23 @@ export function missedKernels(quantized: Model, optimized: Model): readonly Miss
     }))
 }
 
-const isQ = (node: Node | undefined): boolean => node?.op === 'QuantizeLinear'
-const isDQ = (node: Node | undefined): boolean => node?.op === 'DequantizeLinear'
+export const isQ = (node: Node | undefined): boolean => node?.op === 'QuantizeLinear'
+export const isDQ = (node: Node | undefined): boolean => node?.op === 'DequantizeLinear'
+
+/** The axis of a DequantizeLinear's scales, counted from the front; null for one scale or an unknown weight. */
+export function channelAxis(dq: Node | undefined, { constants }: Graph): number | null {
+  if (dq === undefined || !isDQ(dq)) return null
+  const rank = constants.get(dq.inputs[0] ?? '')?.shape.length
+  const scales = constants.get(dq.inputs[1] ?? '')
+  if (rank === undefined || scales === undefined || elementCount(scales.shape) === 1) return null
+  const axis = intAttr(dq, 'axis', 1)
+  return axis < 0 ? axis + rank : axis
+}
+
+function isMeant(node: Node, context: Context): boolean {
+  if (isQ(node) || isDQ(node) || !node.inputs.some((name) => isDQ(context.makers.get(name)))) return false
+  return HEAVY.has(node.op) || floatNames(node, context).some((name) => context.readers.get(name)?.some(isQ))
+}
 
 /** Names under which the node's float result is found: its outputs and those of what the engine may fuse behind it. */
 function floatNames(node: Node, { graph, readers }: Context): readonly string[] {
@@ -129,17 +148,12 @@ function why(node: Node, context: Context): string {
 function ofOperator(node: Node, context: Context): string | null {
   if (node.op === 'Resize' && stringAttr(node, 'mode', 'nearest') !== 'nearest')
     return 'only mode nearest moves integers'
-  if (node.op !== 'Gemm' && node.op !== 'MatMul') return null
-  const alpha = node.op === 'Gemm' ? floatAttr(node, 'alpha', 1) : 1
-  const beta = node.op === 'Gemm' ? floatAttr(node, 'beta', 1) : 1
+  if (node.op !== 'Gemm') return null
+  const [alpha, beta] = [floatAttr(node, 'alpha', 1), floatAttr(node, 'beta', 1)]
   if (alpha !== 1 || (beta !== 1 && node.inputs.length > 2)) return 'alpha and beta of Gemm must be 1'
-  const weight = context.makers.get(node.inputs[1]!)
-  const scales = weight && isDQ(weight) ? context.graph.constants.get(weight.inputs[1]!) : undefined
-  const rank = weight ? context.graph.constants.get(weight.inputs[0]!)?.shape.length : undefined
-  if (!weight || !scales || scales.shape.length === 0 || scales.byteLength <= 4 || rank === undefined) return null
-  const axis = intAttr(weight, 'axis', 1)
-  const wanted = node.op === 'Gemm' && intAttr(node, 'transB', 0) === 1 ? 0 : rank - 1
-  return (axis + rank) % rank === wanted
+  const axis = channelAxis(context.makers.get(node.inputs[1]!), context.graph)
+  const wanted = intAttr(node, 'transB', 0) === 1 ? 0 : 1
+  return axis === null || axis === wanted
     ? null
     : `weights are quantized along axis ${axis}, the kernel takes axis ${wanted}`
 }

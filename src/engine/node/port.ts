@@ -21,7 +21,7 @@ export function builtScript(name: string): URL {
 }
 
 export function startWorker(data: PlatformSpec): Port {
-  const worker = new Worker(builtScript('worker.js'), { workerData: data, name: 'pare engine' })
+  const worker = new Worker(builtScript('worker.js'), { workerData: data, name: 'pare engine', execArgv: [] })
   let ending = false
   return {
     post: (message, transfer) => worker.postMessage(message, transfer as ArrayBuffer[]),
