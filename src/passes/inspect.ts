@@ -71,6 +71,7 @@ export interface Inspection {
   readonly ops: Readonly<Record<string, number>>
   /** Ops that pare has no record of: they are carried along untouched. */
   readonly unknownOps: readonly string[]
+  /** Every node that has weights of its own or costs products, or may: in the order of the file. */
   readonly layers: readonly LayerRow[]
   /** Indices into `layers`, the dearest first, each with the part of the whole that it and those before it make up. */
   readonly heavy: { readonly macs: readonly Heavy[]; readonly bytes: readonly Heavy[] }
