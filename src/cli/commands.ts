@@ -1,0 +1,37 @@
+/** All commands, by name, each loaded when it is asked for. A new one is a file in `commands/` and a line here. */
+
+import type { Command } from './command.js'
+
+export interface CommandEntry {
+  readonly name: string
+  readonly summary: string
+  load(): Promise<Command>
+}
+
+export const COMMANDS: readonly CommandEntry[] = [
+  {
+    name: 'inspect',
+    summary: 'Show what is in a model and what is heavy',
+    load: async () => (await import('./commands/inspect.js')).inspect,
+  },
+  {
+    name: 'quantize',
+    summary: 'Make one quantized model',
+    load: async () => (await import('./commands/quantize.js')).quantize,
+  },
+  {
+    name: 'verify',
+    summary: 'Tell whether two models give the same outputs',
+    load: async () => (await import('./commands/verify.js')).verify,
+  },
+  {
+    name: 'bench',
+    summary: 'Measure models side by side',
+    load: async () => (await import('./commands/bench.js')).bench,
+  },
+  {
+    name: 'doctor',
+    summary: 'Show engines, devices and what is missing here',
+    load: async () => (await import('./commands/doctor.js')).doctor,
+  },
+]

@@ -1,0 +1,172 @@
+/** `pare bench a b …`: latency, load time, memory and size of models, measured side by side. */
+
+import type { Engine, Feeds } from '../../engine/engine.js'
+import { bytes, milliseconds, significant } from '../../report/format.js'
+import { PareError } from '../../util/errors.js'
+import { type Context, defineCommand } from '../command.js'
+import { feedsFor } from '../feeds.js'
+import { DATA_OPTIONS, DEVICE_NOTE, ENGINE_OPTIONS, engineOptions, SHAPE_OPTION } from '../inputs.js'
+import { table } from '../table.js'
+
+interface BenchRow {
+  readonly model: string
+  /** Of the file and its external data. */
+  readonly bytes: number
+  readonly loadMs: number
+  readonly p50: number
+  readonly p95: number
+  /** Median of this model's time over the first one's, with its 95 % interval; null for the first. */
+  readonly ratio: { readonly ratio: number; readonly low: number; readonly high: number } | null
+  /** Above an idle runtime. */
+  readonly peakMemoryBytes: number
+}
+
+/** Inputs that rounds take turns with. */
+const INPUTS = 16
+
+export const bench = defineCommand({
+  name: 'bench',
+  summary: 'Measure models side by side',
+  positionals: { names: ['model'], min: 1, max: 50 },
+  options: {
+    ...DATA_OPTIONS,
+    rounds: {
+      kind: 'number',
+      value: 'n',
+      min: 5,
+      max: 100_000,
+      whole: true,
+      default: 100,
+      doc: 'runs of each model, interleaved',
+    },
+    seconds: {
+      kind: 'number',
+      value: 's',
+      min: 0.1,
+      max: 3600,
+      default: 20,
+      doc: 'stop measuring latency after this time',
+    },
+    ...SHAPE_OPTION,
+    ...ENGINE_OPTIONS,
+  },
+  examples: ['pare bench model.onnx small.onnx --threads 1', 'pare bench a.onnx b.onnx --data samples.npz --json'],
+  notes: [
+    'Rounds run every model once, in an order that rotates, so that what slows the machine down hits all alike. Without --data the inputs are random. Memory is measured in a process of its own, above an idle runtime.',
+    DEVICE_NOTE,
+  ],
+  async run(paths, options, context) {
+    const [{ openEngine }, { checkModelFiles }] = await Promise.all([
+      import('../../engine/node/open.js'),
+      import('../models.js'),
+    ])
+    const sizes = await checkModelFiles(paths)
+    const engine = await openEngine(engineOptions(options, context.warn))
+    try {
+      const { feeds, name } = await readFeeds(engine, paths[0]!, options, context)
+      const rows = await measure(engine, paths, sizes, feeds, options, context)
+      const { name: engineName, version, device, threads } = engine
+      const facts = { engine: engineName, version, device, threads, inputs: name, count: feeds.length }
+      return { text: shown(rows, facts, context), json: { ...facts, models: rows } }
+    } finally {
+      await engine.close()
+    }
+  },
+})
+
+type Options = Parameters<typeof feedsFor>[1] extends infer F ? Omit<F & object, 'random' | 'limit'> : never
+
+async function readFeeds(engine: Engine, path: string, options: Options, context: Context) {
+  const session = await engine.load({ path }, { signal: context.signal })
+  const stream = await feedsFor(
+    session,
+    { ...options, random: true, limit: INPUTS } as Parameters<typeof feedsFor>[1],
+    context,
+  )
+  const feeds: Feeds[] = []
+  for await (const { feed } of stream.read()) feeds.push(feed)
+  await session.close()
+  if (feeds.length === 0)
+    throw new PareError('SAMPLES_EMPTY', 'there are no samples', { where: stream.name, remedy: 'Give at least one.' })
+  return { feeds, name: stream.name }
+}
+
+async function measure(
+  engine: Engine,
+  paths: readonly string[],
+  sizes: readonly number[],
+  feeds: readonly Feeds[],
+  { rounds, seconds }: { readonly rounds: number; readonly seconds: number },
+  context: Context,
+): Promise<readonly BenchRow[]> {
+  const [{ ratio, summary }, { modelMemory }] = await Promise.all([
+    import('../../engine/timing.js'),
+    import('../../engine/node/memory.js'),
+  ])
+  const { signal } = context
+  const steps = paths.length + 1
+  context.onProgress({ task: 'measuring latency', done: 0, total: steps })
+  const timings = await engine.measure(
+    paths.map((path) => ({ path })),
+    feeds,
+    { rounds, budgetMs: seconds * 1000, signal },
+  )
+  const rows: BenchRow[] = []
+  for (const [i, model] of paths.entries()) {
+    context.onProgress({ task: 'measuring memory', done: i + 1, total: steps })
+    const { peakGrowth } = await modelMemory({ path: model }, feeds[0]!, {
+      device: engine.device,
+      threads: engine.threads,
+      signal,
+    })
+    const { runs, loadMs } = timings[i]!
+    const { p50, p95 } = summary(runs)
+    const against = i === 0 ? null : ratio(timings[0]!.runs, runs)
+    rows.push({
+      model,
+      bytes: sizes[i]!,
+      loadMs,
+      p50,
+      p95,
+      ratio: against && { ratio: against.ratio, low: against.low, high: against.high },
+      peakMemoryBytes: peakGrowth,
+    })
+  }
+  return rows
+}
+
+interface Facts {
+  readonly engine: string
+  readonly version: string
+  readonly device: string
+  readonly threads: number
+  readonly inputs: string
+  readonly count: number
+}
+
+function shown(rows: readonly BenchRow[], facts: Facts, { terminal }: Context): string {
+  const columns = [
+    { title: 'model', shrinkTo: 14 },
+    { title: 'size', align: 'right' },
+    { title: 'load', align: 'right' },
+    { title: 'p50', align: 'right' },
+    { title: 'p95', align: 'right' },
+    { title: '÷ first', align: 'right' },
+    { title: '95 %', align: 'right' },
+    { title: 'memory', align: 'right' },
+  ] as const
+  const cells = rows.map((r) => [
+    r.model,
+    bytes(r.bytes),
+    milliseconds(r.loadMs),
+    milliseconds(r.p50),
+    milliseconds(r.p95),
+    r.ratio === null ? '1' : significant(r.ratio.ratio),
+    r.ratio === null ? '' : `${significant(r.ratio.low)}–${significant(r.ratio.high)}`,
+    bytes(r.peakMemoryBytes),
+  ])
+  const threads = facts.threads === 1 ? '1 thread' : `${facts.threads} threads`
+  const inputs =
+    facts.inputs === 'random inputs' ? `${facts.count} random inputs` : `${facts.count} samples of ${facts.inputs}`
+  return `${table(columns, cells, terminal)}\n\n${facts.engine} ${facts.version}, ${facts.device}, ${threads}; ${inputs}.`
+}

@@ -1,0 +1,82 @@
+/** `pare quantize`: one model, one kind. */
+
+import type { QuantizeKind } from '../../compress/recipes.js'
+import type { RangeMethod } from '../../grids/ranges.js'
+import { bytes, significant } from '../../report/format.js'
+import { defineCommand } from '../command.js'
+import { shapesOf } from '../feeds.js'
+import { DATA_OPTIONS, ENGINE_OPTIONS, engineOptions, openData, SHAPE_OPTION } from '../inputs.js'
+import { safe } from '../terminal.js'
+
+const KINDS = ['int8', 'int4', 'f16', 'store-int8', 'store-int4'] as const satisfies QuantizeKind[]
+const RANGES = ['min-max', 'percentile', 'entropy', 'mse'] as const satisfies RangeMethod[]
+
+export const quantize = defineCommand({
+  name: 'quantize',
+  summary: 'Make one quantized model',
+  positionals: { names: ['model'], min: 1, max: 1 },
+  options: {
+    to: { kind: 'choice', choices: KINDS, required: true, doc: 'what to quantize to' },
+    output: { kind: 'text', short: 'o', value: 'file', required: true, doc: 'the file to write' },
+    force: { kind: 'flag', doc: 'let --output replace the model itself' },
+    ...DATA_OPTIONS,
+    range: { kind: 'choice', choices: RANGES, doc: 'how the ranges of activations are found' },
+    portable: { kind: 'flag', doc: 'keep to standard ONNX operators' },
+    ...SHAPE_OPTION,
+    ...ENGINE_OPTIONS,
+    seed: {
+      kind: 'number',
+      value: 'n',
+      min: 0,
+      max: 2 ** 53 - 1,
+      whole: true,
+      default: 0,
+      doc: 'seed of everything random',
+    },
+  },
+  examples: [
+    'pare quantize model.onnx --to int8 --data samples.npz -o small.onnx',
+    'pare quantize model.onnx --to store-int8 -o small.onnx',
+  ],
+  notes: [
+    'int8 computes in integers: with --data the ranges of activations are fixed beforehand (static), without it they are found at each run (dynamic, products only; other weights are stored). int4 packs weights of products in blocks. f16 and store-… make the file smaller and compute in float. Whether it became faster or worse, pare bench and pare verify tell; pare compress finds the best kind by itself.',
+  ],
+  async run([path], options, context) {
+    const { to, output, force, range, portable, seed } = options
+    const [{ readModel, writeModel }, models, { withShapes }, { openEnv }, library, shapes] = await Promise.all([
+      import('../../onnx/files.js'),
+      import('../models.js'),
+      import('../../passes/with-shapes.js'),
+      import('../../passes/node-env.js'),
+      import('../../compress/quantize/index.js'),
+      shapesOf(options.shape),
+    ])
+    await models.protectInput(path!, output, force)
+    const read = await readModel(path!)
+    const model = withShapes(read, shapes)
+    const data = await openData(options, models.interfaceOf(model))
+    const { signal, onProgress, warn } = context
+    const env = openEnv({ ...engineOptions(options, warn), signal, onProgress, seed })
+    try {
+      const request = {
+        to,
+        portable,
+        ...(data && { samples: data.samples }),
+        ...(range === undefined ? {} : { range }),
+      }
+      const result = await library.quantize(model, request, env)
+      signal.throwIfAborted()
+      const before = await models.modelBytes(path!, read)
+      await writeModel(result, output)
+      const after = await models.modelBytes(output, result)
+      if (after >= before) warn(`The result is not smaller than the model: ${bytes(after)} against ${bytes(before)}.`)
+      const json = { output, to, bytes: after, originalBytes: before }
+      return {
+        text: `${safe(output)}: ${bytes(after)}, from ${bytes(before)} (${significant(before / after)}× smaller).`,
+        json,
+      }
+    } finally {
+      await env.close()
+    }
+  },
+})

@@ -1,0 +1,93 @@
+/** Progress for people: one line that rewrites itself in a terminal, a few plain lines elsewhere. */
+
+import type { Progress } from '../util/env.js'
+import { fitWidth, safeLine } from './terminal.js'
+
+export interface ProgressView {
+  show(progress: Progress): void
+  /** Takes the line away, so that other text can be written. */
+  clear(): void
+}
+
+export interface ProgressSink {
+  readonly isTTY?: boolean
+  readonly columns?: number
+  write(text: string): unknown
+}
+
+const REDRAW_MS = 80
+const PLAIN_MS = 10_000
+/** Nothing is shown of work that is over before anyone wonders. */
+const PATIENCE_MS = 400
+const BAR = 16
+
+export const SILENT: ProgressView = { show() {}, clear() {} }
+
+/** `now` in milliseconds; tests give their own clock. */
+export function progressView(sink: ProgressSink, now: () => number = () => performance.now()): ProgressView {
+  const begin = now()
+  let task = ''
+  let since = begin
+  let from = 0
+  let last = Number.NEGATIVE_INFINITY
+  let drawn = false
+
+  const clear = (): void => {
+    if (drawn) sink.write('\r\u001b[2K')
+    drawn = false
+  }
+  return {
+    clear,
+    show(progress) {
+      const time = now()
+      const fresh = progress.task !== task || progress.done < from
+      if (fresh) {
+        task = progress.task
+        since = time
+        from = progress.done
+      }
+      if (time - begin < PATIENCE_MS) return
+      const left = timeLeft(progress, from, time - since)
+      if (sink.isTTY) {
+        if (time - last < REDRAW_MS && !isDone(progress)) return
+        sink.write(`\r\u001b[2K${fitWidth(lineOf(progress, left), (sink.columns ?? 80) - 1)}`)
+        drawn = true
+      } else {
+        if (!fresh && time - last < PLAIN_MS) return
+        sink.write(`${plainLine(progress, left)}\n`)
+      }
+      last = time
+    },
+  }
+}
+
+const isDone = ({ done, total }: Progress): boolean => total !== undefined && done >= total
+
+/** Milliseconds, from the rate since the task began; null while that says little. */
+function timeLeft({ done, total }: Progress, from: number, elapsed: number): number | null {
+  if (total === undefined || done <= from || elapsed < 500) return null
+  return (elapsed / (done - from)) * Math.max(0, total - done)
+}
+
+function lineOf(progress: Progress, left: number | null): string {
+  const { task, done, total } = progress
+  if (total === undefined) return `${safeLine(task)}${done > 0 ? ` ${done}` : ''}`
+  const share = total > 0 ? Math.min(1, done / total) : 1
+  const full = Math.round(share * BAR)
+  const bar = '━'.repeat(full) + '─'.repeat(BAR - full)
+  return `${bar} ${String(Math.floor(share * 100)).padStart(3)}%  ${safeLine(task)}${left === null ? '' : `  ${clock(left)} left`}`
+}
+
+function plainLine(progress: Progress, left: number | null): string {
+  const { task, done, total } = progress
+  const share = total === undefined || total === 0 ? '' : ` ${Math.floor((100 * Math.min(done, total)) / total)}%`
+  return `${safeLine(task)}${share}${left === null ? '' : `, ${clock(left)} left`}`
+}
+
+/** 75,000 ms -> 1:15 */
+function clock(ms: number): string {
+  const seconds = Math.ceil(ms / 1000)
+  const two = (n: number): string => String(n).padStart(2, '0')
+  const [h, m, s] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60]
+  return h > 0 ? `${h}:${two(m)}:${two(s)}` : `${m}:${two(s)}`
+}
