@@ -5,13 +5,13 @@
  */
 
 import type { Feeds } from '../engine/engine.js'
-import { describeNode, subgraphs, tensorOf } from '../ir/attrs.js'
+import { describeNode, subgraphs } from '../ir/attrs.js'
 import { mapSubgraphs } from '../ir/graphs.js'
 import { elementCount } from '../ir/tensor.js'
 import type { Attr, Func, Graph, Model, Node, Tensor, Value } from '../ir/types.js'
 import { type Call, type Fact, type OpDef, tensorFact } from '../ops/def.js'
 import { findOp } from '../ops/index.js'
-import { contentOfTensor } from '../ops/shapes.js'
+import { contentOfTensor, malformed } from '../ops/shapes.js'
 import { PareError } from '../util/errors.js'
 import { type Bindings, bindValue, fillGaps, refine } from './declared.js'
 import type { Pass } from './pass.js'
@@ -183,8 +183,8 @@ function evaluate(
     node.outputs.forEach((name, i) => {
       learn(name, outputs[i] ?? null, describeNode(node))
     })
-    const held = node.op === 'Constant' && node.domain === '' ? tensorOf(node, 'value') : undefined
-    if (held !== undefined && node.outputs[0]) tensors.set(node.outputs[0], held)
+    const held = node.op === 'Constant' && node.domain === '' ? node.attrs.value : undefined
+    if (held?.type === 'tensor' && node.outputs[0]) tensors.set(node.outputs[0], held.value)
     ctx.record.macs(node, macs)
     total = total === null || macs === null ? null : total + macs
   }
@@ -209,11 +209,19 @@ function visit(node: Node, scope: Scope, ctx: Context): Evaluated {
   const func = ctx.functions.get(functionKey(node.domain, node.op, node.overload))
   if (func !== undefined) return expand(call, func, ctx)
   const def = findOp(node.domain, node.op)
-  const outputs = (def && attempt(() => def.infer(call), ctx)) ?? node.outputs.map(() => null)
+  const outputs = (def && attempt(() => inferNode(def, call), ctx)) ?? node.outputs.map(() => null)
   const macs = def && attempt(() => macsOf(def, call, outputs, inner, ctx), ctx)
   // Graphs that were not looked at (a branch never taken, an op without a record) have facts all the same.
   for (const { graph } of subgraphs(node)) if (!inner.has(graph)) call.subgraph(graph, [])
   return { outputs, macs: macs ?? null }
+}
+
+/** An op whose first parameter takes any number of inputs takes at least one. */
+function inferNode(def: OpDef, call: Call): readonly (Fact | null)[] {
+  if (def.schema.inputs[0]?.kind === 'variadic' && call.node.inputs.length === 0) {
+    throw malformed(describeNode(call.node), 'the node has no inputs')
+  }
+  return def.infer(call)
 }
 
 /** A node's own products and those of its subgraphs, as often as they run. */
