@@ -10,7 +10,7 @@ import { def } from './make.js'
 import { malformed, normalizeAxis, scalarOf, unify, whereOf } from './shapes.js'
 
 /** What two facts agree on; null where that is nothing. */
-export function joinFacts(a: Fact | null, b: Fact | null): Fact | null {
+function joinFacts(a: Fact | null, b: Fact | null): Fact | null {
   if (a === null || b === null) return null
   const value = joinValues(a.value, b.value)
   if (value === null) return null

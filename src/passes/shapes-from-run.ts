@@ -15,7 +15,7 @@ import { type Facts, factsOf } from './infer-shapes.js'
 
 export type Measured = ReadonlyMap<Graph, ReadonlyMap<string, TensorValue>>
 
-export interface RunOptions {
+export interface ShapeRunOptions {
   /** `missing` (the default): values whose type or shape inference does not fully know for these feeds. */
   readonly values?: 'missing' | 'all'
   readonly signal?: AbortSignal
@@ -30,7 +30,7 @@ export async function shapesFromRun(
   model: Model,
   feeds: Feeds,
   engine: Engine,
-  { values = 'missing', signal }: RunOptions = {},
+  { values = 'missing', signal }: ShapeRunOptions = {},
 ): Promise<Measured> {
   const facts = factsOf(model, { feeds, useDefaults: true })
   const taken = new Set(allNames(model.graph))
