@@ -52,11 +52,18 @@ export function weight(b: Builder, shape: readonly number[], axis?: number): str
   return b.op('DequantizeLinear', [w, s, z], axis === undefined ? {} : { attrs: { axis: int(axis) } })
 }
 
-/** Int32 bias behind a DequantizeLinear. */
-export function bias(b: Builder, channels: number): string {
-  const c = b.constant(tensor('int32', [channels], new Int32Array(channels).fill(3)), 'b')
-  const s = b.constant(f32([], [0.0005]), 'b_scale')
-  return b.op('DequantizeLinear', [c, s, b.constant(tensor('int32', [], Int32Array.of(0)), 'b_zero')])
+/**
+ * Int32 bias behind a DequantizeLinear, its scale that of an input of `qdq`'s default scale times that of `weight`
+ * along its outputs, or, to be wrong, `factor` times that.
+ */
+export function bias(b: Builder, channels: number, factor = 1): string {
+  const c = b.constant(tensor('int32', [channels], new Int32Array(channels).fill(3000)), 'b')
+  const scales = Float32Array.from(
+    { length: channels },
+    (_, i) => Math.fround(0.05) * Math.fround(0.002 * (i + 1)) * factor,
+  )
+  const z = b.constant(tensor('int32', [channels], new Int32Array(channels)), 'b_zero')
+  return b.op('DequantizeLinear', [c, b.constant(f32([channels], scales), 'b_scale'), z], { attrs: { axis: int(0) } })
 }
 
 /** `body` gets the input's name and returns the values that end in outputs y0, y1, … behind a Neg. */

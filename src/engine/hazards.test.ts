@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { graphOf, qdq, weight } from '../../test/quantized-graphs.js'
+import { bias, graphOf, qdq, weight } from '../../test/quantized-graphs.js'
 import { bytesOf } from '../../test/small-models.js'
 import { int } from '../ir/attrs.js'
 import { type Builder, modelOf } from '../ir/builder.js'
@@ -65,6 +65,18 @@ describe('the engine errs, and the node is named', () => {
       IMAGE,
       (b, x) => [qdq(b, b.op('Conv', [qdq(b, x), weight(b, [16, 16, 3, 3], 1)]), { scale: 3 })],
     ],
+    [
+      'Gemm, bias of another scale',
+      ROWS,
+      (b, x) => [b.op('Gemm', [qdq(b, x), weight(b, [24, 32], 0), bias(b, 24, 3)], { attrs: { transB: int(1) } })],
+    ],
+    [
+      'MatMul and Add of a bias of another scale',
+      ROWS,
+      (b, x) => [
+        qdq(b, b.op('Add', [b.op('MatMul', [qdq(b, x), weight(b, [32, 24], 1)]), bias(b, 24, 3)]), { scale: 3 }),
+      ],
+    ],
     ['MatMul scales along the rows', ROWS, (b, x) => [b.op('MatMul', [qdq(b, x), weight(b, [32, 32], 0)])]],
   ]
   test.each(cases)('%s', async (_, shape, body) => {
@@ -85,6 +97,16 @@ describe('the engine keeps its word, and nothing is named', () => {
       (b, x) => [qdq(b, b.op('Conv', [qdq(b, x), weight(b, [16, 16, 3, 3], 0)]), { scale: 3 })],
     ],
     ['MatMul scales along the columns', ROWS, (b, x) => [b.op('MatMul', [qdq(b, x), weight(b, [32, 24], 1)])]],
+    [
+      'Gemm, bias of the right scale',
+      ROWS,
+      (b, x) => [b.op('Gemm', [qdq(b, x), weight(b, [24, 32], 0), bias(b, 24)], { attrs: { transB: int(1) } })],
+    ],
+    [
+      'Conv, bias of another scale',
+      IMAGE,
+      (b, x) => [qdq(b, b.op('Conv', [qdq(b, x), weight(b, [16, 16, 3, 3], 0), bias(b, 16, 3)]), { scale: 3 })],
+    ],
     [
       'Gemm, transposed, scales along the rows',
       ROWS,

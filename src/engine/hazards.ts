@@ -6,7 +6,7 @@
 import { describeNode } from '../ir/attrs.js'
 import { consumers, producers } from '../ir/graphs.js'
 import type { Graph, Model, Node } from '../ir/types.js'
-import { channelAxis, isDQ, isQ } from './kernels.js'
+import { channelAxis, isBiasScaled, isDQ, isQ } from './kernels.js'
 
 export interface Hazard {
   readonly node: string
@@ -20,14 +20,16 @@ const OWN_WEIGHTS = new Set(['Conv', 'ConvTranspose', 'Gemm'])
 /**
  * Nodes on which the engine errs: float weights of a Conv, ConvTranspose or Gemm between a DequantizeLinear and a
  * QuantizeLinear, which it quantizes per tensor by itself (a layer that was left in float for its accuracy loses it);
- * scales of a Conv or MatMul weight along another axis than the output channels, which it takes for the channels'.
+ * scales of a Conv or MatMul weight along another axis than the output channels, which it takes for the channels'; a
+ * Gemm bias (or one added to a MatMul) whose scale is not that of input and weight multiplied, which it takes it for.
  */
 export function hazards({ graph }: Model): readonly Hazard[] {
   const makers = producers(graph)
   const readers = consumers(graph)
   return graph.nodes.flatMap((node) => {
     if (node.domain !== '') return []
-    const reason = ownWeights(node, graph, makers, readers) ?? wrongAxis(node, graph, makers)
+    const reason =
+      ownWeights(node, graph, makers, readers) ?? wrongAxis(node, graph, makers) ?? wrongBias(node, graph, makers)
     return reason === null ? [] : [{ node: describeNode(node), op: node.op, reason }]
   })
 }
@@ -80,4 +82,16 @@ function wrongAxis(node: Node, graph: Graph, makers: Makers): string | null {
   return axis === wanted
     ? null
     : `weights are quantized along axis ${axis}, and the engine takes the scales for those of axis ${wanted}`
+}
+
+function wrongBias(node: Node, graph: Graph, makers: Makers): string | null {
+  const add = node.op === 'Add' ? node.inputs.map((name) => makers.get(name)) : []
+  const product = node.op === 'Gemm' ? node : add.find((maker) => maker?.op === 'MatMul')
+  if (product === undefined) return null
+  const [x, w, third] = product.inputs.map((name) => makers.get(name))
+  const bias =
+    node.op === 'Gemm' ? third : add.find((maker) => isDQ(maker) && graph.constants.has(maker?.inputs[0] ?? ''))
+  return isBiasScaled(x, w, bias, graph)
+    ? null
+    : "the bias's scale is not that of input and weight multiplied, and the engine takes it to be"
 }

@@ -190,6 +190,12 @@ describe('these stay in float, and the reason is named', () => {
       IMAGE,
       (b, x) => [qdq(b, b.op('Conv', [x, weight(b, [16, 16, 3, 3], 0)], named()))],
     ],
+    [
+      'Conv with a bias of another scale',
+      /bias's scale/,
+      IMAGE,
+      (b, x) => [qdq(b, b.op('Conv', [qdq(b, x), weight(b, [16, 16, 3, 3], 0), bias(b, 16, 3)], named()))],
+    ],
     ['Conv on 16 bits', /16 bits/, IMAGE, (b, x) => [qdq(b, conv(b, x, { kind: 'uint16' }), { kind: 'uint16' })]],
     [
       'Gemm, scales along the wrong axis',

@@ -110,6 +110,23 @@ export function channelAxis(dq: Node | undefined, { constants }: Graph): number 
   return axis < 0 ? axis + rank : axis
 }
 
+/**
+ * Whether the scale of a quantized bias is that of input and weight multiplied, as integer kernels take it to be; true
+ * where the scales are not constants, or the bias is not quantized.
+ */
+export function isBiasScaled(x?: Node, w?: Node, bias?: Node, graph?: Graph): boolean {
+  const scales = [x, w, bias].map((dq) => (isDQ(dq) ? graph?.constants.get(dq?.inputs[1] ?? '') : undefined))
+  const [sx, sw, sb] = scales.map((t) => (t === undefined ? undefined : numbers(t)))
+  if (sx === undefined || sw === undefined || sb === undefined) return true
+  const at = (values: ArrayLike<number>, i: number) => values[values.length === 1 ? 0 : i] ?? Number.NaN
+  const channels = Math.max(sw.length, sb.length)
+  for (let i = 0; i < channels; i++) {
+    const expected = at(sx, 0) * at(sw, i)
+    if (!(Math.abs(at(sb, i) - expected) <= 1e-5 * expected)) return false
+  }
+  return true
+}
+
 function isMeant(node: Node, context: Context): boolean {
   if (isQ(node) || isDQ(node) || !node.inputs.some((name) => isDQ(context.makers.get(name)))) return false
   return HEAVY.has(node.op) || floatNames(node, context).some((name) => context.readers.get(name)?.some(isQ))
@@ -146,6 +163,12 @@ function why(node: Node, context: Context): string {
 }
 
 function ofOperator(node: Node, context: Context): string | null {
+  if (node.op === 'Conv') {
+    const [x, w, bias] = node.inputs.map((name) => context.makers.get(name))
+    return isBiasScaled(x, w, bias, context.graph)
+      ? null
+      : "the bias's scale is not that of input and weight multiplied"
+  }
   if (node.op === 'Resize' && stringAttr(node, 'mode', 'nearest') !== 'nearest')
     return 'only mode nearest moves integers'
   if (node.op !== 'Gemm') return null

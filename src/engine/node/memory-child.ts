@@ -1,6 +1,6 @@
 /** The process whose memory is measured: loads one model, runs it, and tells what that took. Started by `memory.ts`. */
 
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { loadModel } from '../host.js'
 import { errorToWire, type WireError, type WireFeeds } from '../wire.js'
 import { openPlatform, type PlatformSpec } from './platform.js'
@@ -32,8 +32,22 @@ function forgetPeak(): void {
   }
 }
 
-/** `maxRSS` is in kilobytes on every platform. */
-const peak = () => process.resourceUsage().maxRSS * 1024
+/**
+ * The highest resident set size in bytes. `maxRSS` (in kilobytes on every platform) is not enough on Linux: there it
+ * starts from the size of the process that this one was forked from, and the kernel's own mark can be reset.
+ */
+function peak(): number {
+  const mark = /^VmHWM:\s*(\d+) kB/m.exec(statusOfProcess())?.[1]
+  return 1024 * (mark === undefined ? process.resourceUsage().maxRSS : Number(mark))
+}
+
+function statusOfProcess(): string {
+  try {
+    return readFileSync('/proc/self/status', 'utf8')
+  } catch {
+    return ''
+  }
+}
 
 async function measure({ platform: spec, path, feeds, runs }: MemoryRequest): Promise<MemoryFacts> {
   const { platform } = await openPlatform(spec)

@@ -1,0 +1,133 @@
+import { readdirSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { linearModel, loopFeeds, loopModel, sequenceModel } from '../../../test/small-models.js'
+import { f32 } from '../../ir/tensor.js'
+import type { Engine } from '../engine.js'
+import { ratio, summary } from '../timing.js'
+import { modelMemory } from './memory.js'
+import { openEngine } from './open.js'
+
+const feedsOf = (width: number) => [1, 2].map((k) => ({ x: f32([1, width], new Float32Array(width).fill(k)) }))
+const leftovers = () => readdirSync(tmpdir()).filter((name) => /^pare-(profile|graph|memory)-/.test(name))
+
+describe.each(['cpu', 'wasm'])('measuring on %s', (device) => {
+  let engine: Engine
+  beforeAll(async () => {
+    engine = await openEngine({ device, threads: 1 })
+  })
+  afterAll(() => engine.close())
+
+  test('tells a model from one with a hundred times the work, in every round', async () => {
+    const timings = await engine.measure([linearModel(256, 8), linearModel(256, 2048)], feedsOf(256), { rounds: 12 })
+    const [small, large] = timings as [(typeof timings)[0], (typeof timings)[0]]
+    expect(small.runs).toHaveLength(12)
+    expect(large.runs).toHaveLength(12)
+    expect(small.loadMs).toBeGreaterThan(0)
+    expect(ratio(small.runs, large.runs)).toMatchObject({ verdict: 'slower' })
+    expect(summary(large.runs).p50).toBeGreaterThan(1.5 * summary(small.runs).p50)
+  })
+
+  test('times short calls to a fraction of the clock that a single one shows', async () => {
+    const model = linearModel(2, 2)
+    const [timing] = await engine.measure([model], feedsOf(2), { rounds: 40 })
+    const { p50, min } = summary(timing!.runs)
+    expect(min).toBeGreaterThan(0.0005)
+    expect(p50).toBeLessThan(1)
+  })
+
+  test('keeps to the budget, but measures five rounds', async () => {
+    const start = performance.now()
+    const [timing] = await engine.measure([loopModel()], [loopFeeds(2000)], { rounds: 1e6, budgetMs: 200 })
+    expect(performance.now() - start).toBeLessThan(3000)
+    expect(timing!.runs.length).toBeGreaterThanOrEqual(5)
+    const [short] = await engine.measure([loopModel()], [loopFeeds(1)], { rounds: 1e6, budgetMs: 0 })
+    expect(short!.runs).toHaveLength(5)
+  })
+
+  test('a model that lacks an unused input is measured on the same feeds; one that lacks a feed says so', async () => {
+    const both = { x: f32([1, 4], [1, 2, 3, 4]), unused: f32([1], [1]) }
+    expect(await engine.measure([linearModel(4, 2)], [both], { rounds: 5 })).toHaveLength(1)
+    await expect(engine.measure([loopModel()], [both])).rejects.toMatchObject({ code: 'ENGINE_FEEDS' })
+    await expect(engine.measure([linearModel(4, 2)], [])).rejects.toMatchObject({ code: 'ENGINE_FEEDS' })
+    expect(await engine.measure([], [both])).toEqual([])
+  })
+
+  test('outputs that cannot be fetched are left out', async () => {
+    expect(await engine.measure([sequenceModel()], [{ x: f32([2], [1, 2]) }], { rounds: 5 })).toHaveLength(1)
+  })
+
+  test('stops when cancelled, and measures again', async () => {
+    const controller = new AbortController()
+    const long = engine.measure([loopModel()], [loopFeeds(2000)], {
+      rounds: 1e6,
+      budgetMs: 60_000,
+      signal: controller.signal,
+    })
+    setTimeout(() => controller.abort(), 100)
+    await expect(long).rejects.toMatchObject({ code: 'ABORTED' })
+    const start = performance.now()
+    expect(await engine.measure([linearModel(2, 2)], feedsOf(2), { rounds: 5 })).toHaveLength(1)
+    expect(performance.now() - start).toBeLessThan(2000)
+  })
+
+  test('measuring does not stand in the way of running', async () => {
+    const session = await engine.load(linearModel(2, 2))
+    const measuring = engine.measure([loopModel()], [loopFeeds(20_000)], { rounds: 20, budgetMs: 1000 })
+    const start = performance.now()
+    await session.run(feedsOf(2)[0]!)
+    expect(performance.now() - start).toBeLessThan(800)
+    await measuring
+  })
+})
+
+describe('profiling', () => {
+  test('gives the time of each node, and leaves no files behind', async () => {
+    const before = leftovers()
+    const engine = await openEngine({ threads: 1 })
+    const nodes = await engine.profile(linearModel(64, 4096), feedsOf(64)[0]!, { runs: 5 })
+    expect(nodes).toEqual([{ name: 'linear', op: 'Gemm', ms: expect.any(Number) }])
+    const [timing] = await engine.measure([linearModel(64, 4096)], feedsOf(64), { rounds: 20 })
+    expect(nodes[0]!.ms).toBeGreaterThan(0)
+    expect(nodes[0]!.ms).toBeLessThan(5 * summary(timing!.runs).p50 + 0.1)
+    await expect(engine.profile(linearModel(64, 8), {})).rejects.toMatchObject({ code: 'ENGINE_FEEDS' })
+    await engine.close()
+    expect(leftovers()).toEqual(before)
+  })
+
+  test('nodes inside a Loop add up over its rounds', async () => {
+    const engine = await openEngine({ threads: 1 })
+    const sine = async (count: number) =>
+      (await engine.profile(loopModel(4096), loopFeeds(count, 4096), { runs: 3 })).find(({ op }) => op === 'Sin')!.ms
+    expect(await sine(200)).toBeGreaterThan(5 * (await sine(10)))
+    await engine.close()
+  })
+
+  test('is empty where the runtime cannot tell', async () => {
+    const engine = await openEngine({ device: 'wasm' })
+    expect(await engine.profile(linearModel(2, 2), feedsOf(2)[0]!)).toEqual([])
+    await engine.close()
+  })
+})
+
+describe('memory', () => {
+  test('grows with the weights of the model', async () => {
+    const before = leftovers()
+    const x = { x: f32([1, 1024], new Float32Array(1024)) }
+    const megabytes = 1024 * 4096 * 4
+    const small = await modelMemory(linearModel(1024, 1), x, { runs: 2 })
+    const large = await modelMemory(linearModel(1024, 4096), x, { runs: 2 })
+    expect(large.peakGrowth - small.peakGrowth).toBeGreaterThan(0.9 * megabytes)
+    expect(large.peakGrowth).toBeLessThan(8 * megabytes)
+    expect(large.peak).toBeGreaterThanOrEqual(large.loaded)
+    expect(large.loadMs).toBeGreaterThan(0)
+    expect(leftovers()).toEqual(before)
+  })
+
+  test('errors of the engine come through, and it can be cancelled', async () => {
+    await expect(modelMemory(linearModel(4, 2), {})).rejects.toMatchObject({ code: 'ENGINE_FEEDS' })
+    await expect(modelMemory({ path: '/nowhere.onnx' }, {})).rejects.toMatchObject({ code: 'ENGINE_LOAD' })
+    const signal = AbortSignal.timeout(20)
+    await expect(modelMemory(linearModel(4, 2), {}, { signal })).rejects.toMatchObject({ code: 'ABORTED' })
+  })
+})
