@@ -92,12 +92,14 @@ export function bypass(graph: Graph, same: ReadonlyMap<string, string>): Graph {
       if (nodes.at(-1) !== node) changed = true
       continue
     }
-    for (const key of keys) {
-      if (!kept.has(key)) continue
+    for (const key of keys.filter((k) => kept.has(k))) {
       const source = root(key)
       const input = newName.get(source) ?? source
       if (isIdentity(node) && node.inputs[0] === input) nodes.push(node)
-      else nodes.push({ name: node.name, domain: '', op: 'Identity', inputs: [input], outputs: [key], attrs: {} })
+      else {
+        const name = nodes.at(-1)?.name === node.name ? '' : node.name
+        nodes.push({ name, domain: '', op: 'Identity', inputs: [input], outputs: [key], attrs: {} })
+      }
     }
     if (nodes.at(-1) !== node) changed = true
   }

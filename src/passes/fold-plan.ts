@@ -53,7 +53,7 @@ export async function planFolds(
     const frontier = frontierOf(scope, foldable)
     const blind = [...frontier.keys()].filter((name) => sizeOf(name, factOf, values) === null)
     await compute(blind)
-    const candidates = weigh(scope, foldable, frontier, known, (name) => sizeOf(name, factOf, values))
+    const candidates = weigh(scope, foldable, frontier, (name) => sizeOf(name, factOf, values))
     const rejected = [...candidates.filter(isRejected), ...overBudget(candidates.filter((c) => !isRejected(c)))]
     for (const { maker } of rejected) foldable.delete(maker)
     if (rejected.length > 0) continue
@@ -139,7 +139,6 @@ function weigh(
   scope: Scope,
   foldable: ReadonlySet<Node>,
   frontier: ReadonlyMap<string, Node>,
-  known: ReadonlyMap<string, Tensor>,
   size: (name: string) => number | null,
 ): Candidate[] {
   const { graph } = scope
@@ -148,7 +147,7 @@ function weigh(
   const outputs = new Set([...graph.outputs, ...graph.inputs])
   const goes = (name: string) => !outputs.has(name) && readers.get(name)!.every((reader) => foldable.has(reader))
 
-  const cones = new Map([...frontier].map(([name, maker]) => [name, coneOf(maker, makers, foldable, known)]))
+  const cones = new Map([...frontier].map(([name, maker]) => [name, coneOf(maker, makers, foldable)]))
   const sharers = new Map<Node | string, number>()
   for (const { nodes, constants } of cones.values()) {
     for (const item of [...nodes, ...constants]) sharers.set(item, (sharers.get(item) ?? 0) + 1)
@@ -189,16 +188,10 @@ interface Cone {
 }
 
 /** What a value is computed from: foldable nodes and the names they read that no foldable node makes. */
-function coneOf(
-  top: Node,
-  makers: ReadonlyMap<string, Node>,
-  foldable: ReadonlySet<Node>,
-  known: ReadonlyMap<string, Tensor>,
-): Cone {
+function coneOf(top: Node, makers: ReadonlyMap<string, Node>, foldable: ReadonlySet<Node>): Cone {
   const nodes = new Set([top])
   const constants = new Set<string>()
   for (const node of nodes) {
-    if (node.outputs.every((out) => out === '' || known.has(out))) continue
     for (const name of reads(node)) {
       const maker = makers.get(name)
       if (maker !== undefined && foldable.has(maker)) nodes.add(maker)

@@ -1,5 +1,6 @@
 /** All passes, and the lists of them that commands run. */
 
+import { compact } from './compact.js'
 import { foldBatchNorm } from './fold-batch-norm.js'
 import { foldConstants } from './fold-constants.js'
 import { freezeDefaults } from './freeze-defaults.js'
@@ -9,6 +10,7 @@ import { mergeNodes } from './merge-nodes.js'
 import type { Pass } from './pass.js'
 import { removeDead } from './remove-dead.js'
 import { removeNoOps } from './remove-no-ops.js'
+import { unfuseConv } from './unfuse-conv.js'
 import { upgradeOpset } from './upgrade-opset.js'
 
 /** What `cleanModel` runs, in order. */
@@ -24,5 +26,5 @@ export const CLEANING: readonly Pass[] = [
 
 /** Every pass, by name. */
 export const PASSES: ReadonlyMap<string, Pass> = new Map(
-  [...CLEANING, inferShapesPass, upgradeOpset()].map((pass) => [pass.name, pass]),
+  [...CLEANING, compact, inferShapesPass, unfuseConv, upgradeOpset()].map((pass) => [pass.name, pass]),
 )

@@ -1,6 +1,6 @@
 /** An If whose condition is a constant becomes the nodes of the branch it takes. */
 
-import { graphOf } from '../ir/attrs.js'
+import { graphOf, subgraphs } from '../ir/attrs.js'
 import { definitionCounts, definitions, renameReads } from '../ir/edits.js'
 import { numbers } from '../ir/tensor.js'
 import type { Graph, Model, Node, Tensor, Value } from '../ir/types.js'
@@ -8,10 +8,18 @@ import { freshNames } from './names.js'
 import { mapScopes } from './scope.js'
 import { sweep } from './sweep.js'
 
-/** Values of the branch keep their names where no other graph has them, and get fresh ones elsewhere. */
+/**
+ * Values of the branch keep their names where no other graph has them, and get fresh ones elsewhere; nodes lose names
+ * that others have, as the engine wants them to be unique in a graph.
+ */
 export function inlineIfs(model: Model): Model {
   const counts = definitionCounts(model.graph)
+  const nodeNames = nodeNameCounts(model.graph)
   const fresh = freshNames(model)
+  const names: Names = {
+    value: (name) => ((counts.get(name) ?? 0) > 1 ? fresh(name) : name),
+    node: (name) => ((nodeNames.get(name) ?? 0) > 1 ? '' : name),
+  }
   return mapScopes(model, (graph, scope) => {
     const nodes: Node[] = []
     const constants = new Map(graph.constants)
@@ -25,7 +33,7 @@ export function inlineIfs(model: Model): Model {
         continue
       }
       changed = true
-      const inlined = adopt(branch, node, (name) => ((counts.get(name) ?? 0) > 1 ? fresh(name) : name))
+      const inlined = adopt(branch, node, names)
       nodes.push(...inlined.nodes)
       for (const [name, tensor] of inlined.constants) constants.set(name, tensor)
       for (const [name, value] of inlined.values) values.set(name, value)
@@ -41,6 +49,20 @@ function branchOf(node: Node, condition: Tensor | null): Graph | null {
   return graphOf(node, numbers(condition)[0] ? 'then_branch' : 'else_branch') ?? null
 }
 
+/** New names for what an inlined branch brings along. */
+interface Names {
+  value(name: string): string
+  node(name: string): string
+}
+
+function nodeNameCounts(graph: Graph, counts = new Map<string, number>()): Map<string, number> {
+  for (const node of graph.nodes) {
+    counts.set(node.name, (counts.get(node.name) ?? 0) + 1)
+    for (const { graph: inner } of subgraphs(node)) nodeNameCounts(inner, counts)
+  }
+  return counts
+}
+
 interface Inlined {
   readonly nodes: readonly Node[]
   readonly constants: ReadonlyMap<string, Tensor>
@@ -49,7 +71,7 @@ interface Inlined {
 }
 
 /** The branch's content under names that fit into the graph around it, its outputs under the If's names. */
-function adopt(branch: Graph, node: Node, nameFor: (name: string) => string): Inlined {
+function adopt(branch: Graph, node: Node, names: Names): Inlined {
   const made = new Set(branch.nodes.flatMap((n) => n.outputs))
   const to = new Map<string, string>()
   const identities: Node[] = []
@@ -57,7 +79,7 @@ function adopt(branch: Graph, node: Node, nameFor: (name: string) => string): In
     const outer = node.outputs[i]
     if (outer && made.has(inner) && !to.has(inner)) to.set(inner, outer)
   })
-  for (const name of definitions(branch)) if (!to.has(name)) to.set(name, nameFor(name))
+  for (const name of definitions(branch)) if (!to.has(name)) to.set(name, names.value(name))
   branch.outputs.forEach((inner, i) => {
     const outer = node.outputs[i]
     const source = to.get(inner) ?? inner
@@ -68,7 +90,14 @@ function adopt(branch: Graph, node: Node, nameFor: (name: string) => string): In
   const rename = <T>(map: ReadonlyMap<string, T>) => new Map([...map].map(([name, item]) => [renamed(name), item]))
   const outputs = new Set(node.outputs)
   return {
-    nodes: [...branch.nodes.map((n) => ({ ...renameReads(n, to), outputs: n.outputs.map(renamed) })), ...identities],
+    nodes: [
+      ...branch.nodes.map((n) => ({
+        ...renameReads(n, to),
+        name: names.node(n.name),
+        outputs: n.outputs.map(renamed),
+      })),
+      ...identities,
+    ],
     constants: rename(branch.constants),
     sparse: rename(branch.sparseConstants ?? new Map()),
     // The If's outputs keep the types that the graph around it has for them.

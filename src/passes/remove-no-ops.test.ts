@@ -13,7 +13,8 @@ const between = (shape: readonly Dim[], build: (b: Builder, h: string) => string
   small(opset, { x: ['float32', shape] }, (b) => [b.op('Exp', [build(b, b.op('Neg', ['x']))])])
 
 describe('remove-no-ops', () => {
-  const gone: readonly (readonly [string, readonly Dim[], (b: Builder, h: string) => string, number?])[] = [
+  type Case = [name: string, shape: readonly Dim[], build: (b: Builder, h: string) => string, opset?: number]
+  const gone: Case[] = [
     ['Identity', [2, 3], (b, h) => b.op('Identity', [h])],
     ['Dropout', [2, 3], (b, h) => b.op('Dropout', [h])],
     ['Cast to the same type', [2, 3], (b, h) => b.op('Cast', [h], { attrs: { to: int(1) } })],
@@ -56,11 +57,11 @@ describe('remove-no-ops', () => {
       9,
     ],
   ]
-  it.each(gone)('removes %s', async (_, shape, build, opset) => {
+  it.each(gone)('removes %s', async (...[, shape, build, opset]: Case) => {
     expect(opsOf(await check(removeNoOps, between(shape, build, opset)))).toEqual(['Neg', 'Exp'])
   })
 
-  const kept: readonly (readonly [string, readonly Dim[], (b: Builder, h: string) => string])[] = [
+  const kept: Case[] = [
     ['Add 0 that widens', [3], (b, h) => b.op('Add', [h, b.constant(f32([2, 1], [0, 0]))])],
     ['Add 0 that adds an axis', [3], (b, h) => b.op('Add', [h, b.constant(f32([1, 1], [0]))])],
     ['Mul by more than 1', [3], (b, h) => b.op('Mul', [h, b.constant(f32([3], [1, 1, 1.0001]))])],
@@ -77,7 +78,7 @@ describe('remove-no-ops', () => {
     ['Pad', [3], (b, h) => b.op('Pad', [h, b.constant(i64([2], [1, -1]))])],
     ['Cast', [3], (b, h) => b.op('Cast', [b.op('Cast', [h], { attrs: { to: int(7) } })], { attrs: { to: int(1) } })],
   ]
-  it.each(kept)('keeps %s', async (_, shape, build) => {
+  it.each(kept)('keeps %s', async (...[, shape, build]: Case) => {
     const model = between(shape, build)
     expect(await check(removeNoOps, model, { dims: { n: 1 } })).toBe(model)
   })

@@ -1,0 +1,193 @@
+import { describe, expect, it } from 'vitest'
+import { opsOf, passTester, small } from '../../test/check-pass.js'
+import { float, graphAttr, int, ints, tensorAttr } from '../ir/attrs.js'
+import { builder } from '../ir/builder.js'
+import { f32, i64, tensor } from '../ir/tensor.js'
+import type { Graph } from '../ir/types.js'
+import { foldConstants } from './fold-constants.js'
+
+const { check, env } = passTester()
+
+const random = (count: number) => Float32Array.from({ length: count }, (_, i) => Math.sin(i * 12.9898) * 3)
+const bytes = (count: number) => Int8Array.from({ length: count }, (_, i) => (i * 37) % 256)
+
+describe('fold-constants', () => {
+  it('computes what depends on constants alone', async () => {
+    const model = small(17, { x: ['float32', [4, 4]] }, (b) => {
+      const w = b.constant(f32([4, 4], random(16)))
+      const t = b.op('Transpose', [b.op('Exp', [w])])
+      return [b.op('MatMul', ['x', t]), b.op('Sub', ['x', b.op('Neg', [t])])]
+    })
+    const next = await check(foldConstants, model, { tolerance: 1e-6 })
+    expect(opsOf(next)).toEqual(['MatMul', 'Sub'])
+    expect(next.graph.constants.size).toBe(2)
+  })
+
+  it('makes constants of Constant nodes, all spellings', async () => {
+    const model = small(17, { x: ['float32', [2]] }, (b) => {
+      const a = b.op('Constant', [], { attrs: { value: tensorAttr(f32([2], [1, 2])) } })
+      const c = b.op('Constant', [], { attrs: { value_float: float(0.5) } })
+      const d = b.op('Constant', [], { attrs: { value_floats: { type: 'floats', value: [3, 4] } } })
+      const e = b.op('Constant', [], { attrs: { value_ints: ints([1, 2]) } })
+      const sum = b.op('Add', [b.op('Add', [b.op('Add', ['x', a]), c]), d])
+      return [b.op('Reshape', [sum, e])]
+    })
+    expect(opsOf(await check(foldConstants, model))).toEqual(['Add', 'Add', 'Add', 'Reshape'])
+  })
+
+  it('keeps 2^63 - 1', async () => {
+    const model = small(17, { x: ['float32', ['n']] }, (b) => {
+      const list = (v: bigint) => b.op('Constant', [], { attrs: { value_ints: { type: 'ints', value: [v] } } })
+      return [b.op('Slice', ['x', list(1n), list(2n ** 63n - 1n)])]
+    })
+    const next = await check(foldConstants, model, { dims: { n: 5 } })
+    expect(next.graph.constants.size).toBe(2)
+  })
+
+  it('folds sizes that are known, and only those', async () => {
+    const flat = (n: number | string) =>
+      small(17, { x: ['float32', [n, 3, 4]] }, (b) => {
+        const shape = b.op('Shape', ['x'])
+        const pick = (i: number) => b.op('Gather', [shape, b.constant(i64([1], [i]))])
+        return [
+          b.op('Reshape', [
+            'x',
+            b.op('Concat', [pick(0), pick(1), b.constant(i64([1], [-1]))], { attrs: { axis: int(0) } }),
+          ]),
+        ]
+      })
+    expect(opsOf(await check(foldConstants, flat(2)))).toEqual(['Reshape'])
+    const open = await check(foldConstants, flat('n'), { dims: { n: 2 } })
+    expect(opsOf(open)).toEqual(['Shape', 'Gather', 'Concat', 'Reshape'])
+  })
+
+  it('does not believe sizes that the file states for values between nodes', async () => {
+    const model = small(
+      17,
+      { x: ['float32', ['n']] },
+      (b) => [b.op('Shape', [b.op('Foo', ['x'], { domain: 'own', outputs: ['h'] })])],
+      {
+        own: 1,
+      },
+    )
+    const values = new Map(model.graph.values).set('h', { kind: 'tensor', dtype: 'float32', shape: [7] } as const)
+    const stale = { ...model, graph: { ...model.graph, values } }
+    expect(await foldConstants.run(stale, env)).toBe(stale)
+  })
+
+  const expanded: Readonly<Record<string, Parameters<typeof small>[2]>> = {
+    'DequantizeLinear of int8': (b) => {
+      const w = b.constant(tensor('int8', [64, 64], bytes(4096)))
+      return [b.op('MatMul', ['x', b.op('DequantizeLinear', [w, b.constant(f32([], [0.1]))])])]
+    },
+    'Cast, Sub, Mul of int8': (b) => {
+      const w = b.op('Cast', [b.constant(tensor('int8', [64, 64], bytes(4096)))], { attrs: { to: int(1) } })
+      const shifted = b.op('Sub', [w, b.op('Exp', [b.constant(f32([], [1]))])])
+      return [b.op('MatMul', ['x', b.op('Mul', [shifted, b.constant(f32([64], random(64)))])])]
+    },
+    'Cast of float16': (b) => {
+      const halves = Uint16Array.from({ length: 4096 }, (_, i) => 0x3c00 + i)
+      const w = b.constant(tensor('float16', [64, 64], halves))
+      return [b.op('MatMul', ['x', b.op('Cast', [w], { attrs: { to: int(1) } })])]
+    },
+    'a small bias of int8': (b) => {
+      const c = b.constant(tensor('int8', [64], bytes(64)))
+      return [b.op('Add', ['x', b.op('Cast', [c], { attrs: { to: int(1) } })])]
+    },
+    'an int32 bias': (b) => {
+      const c = b.constant(tensor('int32', [64], Int32Array.from(bytes(64))))
+      return [b.op('Add', ['x', b.op('DequantizeLinear', [c, b.constant(f32([], [0.1]))])])]
+    },
+  }
+  it.each(Object.entries(expanded))('leaves compressed weights alone: %s', async (_, build) => {
+    const model = small(17, { x: ['float32', [2, 64]] }, build)
+    const narrow = [...model.graph.constants.values()][0]!
+    const next = await check(foldConstants, model, { tolerance: 1e-6 })
+    expect([...next.graph.constants.values()]).toContain(narrow)
+  })
+
+  it('does not expand what is written short, but computes around it', async () => {
+    const model = small(17, { x: ['float32', [64, 64]] }, (b) => {
+      const zeros = b.op('ConstantOfShape', [
+        b.op('Add', [b.constant(i64([2], [60, 60])), b.constant(i64([2], [4, 4]))]),
+      ])
+      return [b.op('Add', ['x', b.op('Exp', [zeros])])]
+    })
+    expect(opsOf(await check(foldConstants, model))).toEqual(['ConstantOfShape', 'Exp', 'Add'])
+  })
+
+  it('never folds random ops, and keeps outputs that are constants', async () => {
+    const model = small(17, { x: ['float32', [2]] }, (b) => {
+      const noise = b.op('RandomNormal', [], { attrs: { shape: ints([2]), seed: float(1) } })
+      const k = b.op('Neg', [b.constant(f32([2], [1, 2]))], { outputs: ['k'] })
+      return [b.op('Shape', [b.op('Mul', ['x', noise])]), k]
+    })
+    const next = await foldConstants.run(model, env)
+    expect(next.graph.outputs[1]).toBe('k')
+    const two = await check(
+      foldConstants,
+      small(17, { x: ['float32', [2]] }, (b) => {
+        const k = b.op('Transpose', [b.op('Neg', [b.op('Neg', [b.constant(f32([1, 2], [1, 2]))])])], { outputs: ['k'] })
+        return [b.op('Relu', ['x']), k]
+      }),
+    )
+    expect(opsOf(two)).toEqual(['Relu', 'Constant'])
+    const noisy = small(17, {}, (b) => [b.op('Neg', [b.op('RandomNormal', [], { attrs: { shape: ints([2]) } })])])
+    expect(await foldConstants.run(noisy, env)).toBe(noisy)
+  })
+
+  const branch = (name: string, op: string, weight: number): Graph => {
+    const inner = builder(['h'])
+    const y = inner.op(op, ['h'], { outputs: ['shared_name'] })
+    inner.output(
+      inner.op('Add', [y, inner.constant(f32([1], [weight]), 'shared_constant')], { outputs: [`${name}_y`] }),
+    )
+    return inner.graph(name)
+  }
+  const attrs = { then_branch: graphAttr(branch('yes', 'Relu', 1)), else_branch: graphAttr(branch('no', 'Tanh', 2)) }
+
+  it('inlines the branch that a constant condition takes, under names of its own', async () => {
+    const model = small(17, { x: ['float32', [2]], c: ['bool', []] }, (b) => {
+      b.op('Neg', ['x'], { outputs: ['h'] })
+      const size = b.op('Size', ['x'])
+      const always = b.op('Equal', [size, b.constant(i64([], [2]))])
+      return [
+        b.op('If', [always], { attrs }),
+        b.op('If', [b.op('Not', [always])], { attrs }),
+        b.op('If', ['c'], { attrs }),
+      ]
+    })
+    const next = await check(foldConstants, model)
+    expect(opsOf(next)).toEqual(['Relu', 'Add', 'Tanh', 'Add', 'Neg', 'Relu', 'Add', 'Tanh', 'Add', 'If'])
+  })
+
+  it('folds inside subgraphs, from constants around them', async () => {
+    const inner = builder(['h', 'w'])
+    inner.output(inner.op('Add', ['h', inner.op('Neg', [inner.op('Exp', ['w'])])], { outputs: ['t'] }))
+    const other = builder(['h', 'w'])
+    other.output(other.op('Neg', ['h'], { outputs: ['e'] }))
+    const model = small(17, { x: ['float32', [2]], c: ['bool', []] }, (b) => {
+      b.constant(f32([2], [1, 2]), 'w')
+      b.op('Neg', ['x'], { outputs: ['h'] })
+      const both = { then_branch: graphAttr(inner.graph('t')), else_branch: graphAttr(other.graph('e')) }
+      return [b.op('If', ['c'], { attrs: both })]
+    })
+    expect(opsOf(await check(foldConstants, model))).toEqual(['Add', 'Neg', 'Neg', 'If'])
+  })
+
+  it('leaves what the engine cannot run and folds the rest', async () => {
+    const model = small(
+      17,
+      { x: ['float32', [4]] },
+      (b) => {
+        const c = b.constant(f32([4], [1, 2, 3, 4]))
+        const bad = b.op('NoSuchOp', [c], { domain: 'com.microsoft' })
+        return [
+          b.op('Add', [b.op('Add', ['x', bad]), b.op('Neg', [b.op('Exp', [b.constant(f32([4], [4, 3, 2, 1]))])])]),
+        ]
+      },
+      { 'com.microsoft': 1 },
+    )
+    expect(opsOf(await foldConstants.run(model, env))).toEqual(['NoSuchOp', 'Add', 'Add'])
+  })
+})
