@@ -20,6 +20,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./commands/quantize.js')).quantize,
   },
   {
+    name: 'compress',
+    summary: 'Find the smallest or fastest model that keeps the quality',
+    load: async () => (await import('./commands/compress.js')).compress,
+  },
+  {
     name: 'verify',
     summary: 'Tell whether two models give the same outputs',
     load: async () => (await import('./commands/verify.js')).verify,

@@ -18,7 +18,7 @@ export const DATA_OPTIONS = {
     doc: 'real inputs: a file or folder (npz, npy, idx, csv, parquet, images, wav, module)',
   },
   dataKind: { kind: 'choice', choices: KINDS, doc: 'what --data is, where the file does not tell' },
-  dataOption: { kind: 'texts', value: 'name=value', doc: 'how to read it: see docs/data.md' },
+  dataOption: { kind: 'texts', value: 'name=value', doc: 'how to read it: see docs/samples.md' },
 } as const satisfies OptionSpecs
 
 export const SHAPE_OPTION = {
@@ -60,7 +60,15 @@ const size = (value: string): readonly number[] => value.split(/x/i).map((v) => 
 const list = (value: string): readonly string[] => value.split(',')
 const flag = (value: string): boolean => value !== 'false' && value !== '0'
 
-/** What `--data-option` understands. docs/data.md explains each. */
+/** `name:value`, gathered over several options. */
+const pair =
+  <T>(read: (value: string) => T) =>
+  (value: string): Readonly<Record<string, T>> => {
+    const at = value.lastIndexOf(':')
+    return { [value.slice(0, at)]: read(value.slice(at + 1)) }
+  }
+
+/** What `--data-option` understands. docs/samples.md explains them. */
 export const DATA_OPTION_NAMES: Readonly<Record<string, DataOption>> = {
   size: { reader: 'image', field: 'size', read: size },
   resize: { reader: 'image', field: 'resize', read: text },
@@ -73,12 +81,17 @@ export const DATA_OPTION_NAMES: Readonly<Record<string, DataOption>> = {
   hop: { reader: 'wav', field: 'hop', read: number },
   rate: { reader: 'wav', field: 'rate', read: number },
   resample: { reader: 'wav', field: 'resample', read: flag },
+  padFrame: { reader: 'wav', field: 'pad', read: flag },
   length: { reader: 'raw', field: 'length', read: number },
   take: { reader: 'raw', field: 'take', read: text },
   pad: { reader: 'raw', field: 'pad', read: number },
   strip: { reader: 'raw', field: 'strip', read: number },
   label: { reader: 'table', field: 'label', read: text },
   delimiter: { reader: 'table', field: 'delimiter', read: text },
+  columns: { reader: 'table', field: 'columns', read: list },
+  classes: { reader: 'table', field: 'classes', read: list },
+  constant: { reader: 'fit', field: 'constants', read: pair(numbers) },
+  rename: { reader: 'fit', field: 'rename', read: pair(text) },
   reshape: { reader: 'fit', field: 'reshape', read: flag },
   zero: { reader: 'fit', field: 'zeroInputs', read: list },
 }
@@ -107,13 +120,15 @@ export function parseDataOptions(entries: readonly string[]): Omit<OpenOptions, 
         remedy: `${didYouMean(nearest(name, known))}There are: ${known.join(', ')}.`,
       })
     }
-    readers[option.reader] = {
-      ...readers[option.reader],
-      [option.field]: option.read(at < 0 ? 'true' : entry.slice(at + 1)),
-    }
+    const value = option.read(at < 0 ? 'true' : entry.slice(at + 1))
+    const before = readers[option.reader]?.[option.field]
+    const merged = isMap(before) && isMap(value) ? { ...before, ...value } : value
+    readers[option.reader] = { ...readers[option.reader], [option.field]: merged }
   }
   return readers as Omit<OpenOptions, 'inputs'>
 }
+
+const isMap = (value: unknown): value is object => typeof value === 'object' && value !== null && !Array.isArray(value)
 
 export interface Interface {
   readonly inputs: readonly ValueInfo[]

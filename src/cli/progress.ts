@@ -16,7 +16,9 @@ export interface ProgressSink {
 }
 
 const REDRAW_MS = 80
+/** Between plain lines: of one task, and where a new one begins. */
 const PLAIN_MS = 10_000
+const PLAIN_FRESH_MS = 2000
 /** Nothing is shown of work that is over before anyone wonders. */
 const PATIENCE_MS = 400
 const BAR = 16
@@ -53,7 +55,7 @@ export function progressView(sink: ProgressSink, now: () => number = () => perfo
         sink.write(`\r\u001b[2K${fitWidth(lineOf(progress, left), (sink.columns ?? 80) - 1)}`)
         drawn = true
       } else {
-        if (!fresh && time - last < PLAIN_MS) return
+        if (time - Math.max(last, begin) < (fresh ? PLAIN_FRESH_MS : PLAIN_MS)) return
         sink.write(`${plainLine(progress, left)}\n`)
       }
       last = time

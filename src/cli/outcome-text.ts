@@ -1,0 +1,77 @@
+/** What a compression found, for terminals. */
+
+import { bytes, duration, milliseconds, significant } from '../report/format.js'
+import { type Candidate, measureDrop, measureValue, viewOf } from '../report/view.js'
+import type { Outcome } from '../search/outcome.js'
+import { table } from './table.js'
+import { safe, styled, type Terminal, wrap } from './terminal.js'
+
+const SHOWN = 15
+
+export interface Written {
+  readonly output: string | null
+  readonly report: string | null
+}
+
+export function outcomeText(outcome: Outcome, { output, report }: Written, terminal: Terminal): string {
+  const view = viewOf(outcome)
+  const { measure, baseline, engine, data } = outcome
+  const judged = measure.kind !== 'none'
+  const columns = [
+    { title: '' },
+    { title: 'candidate', shrinkTo: 20 },
+    { title: 'size', align: 'right' },
+    { title: 'p50', align: 'right' },
+    { title: '÷ original', align: 'right' },
+    ...(judged
+      ? ([
+          { title: measure.kind, align: 'right', shrinkTo: 12 },
+          { title: 'drop', align: 'right' },
+        ] as const)
+      : []),
+  ] as const
+  const original = ['', 'original', bytes(baseline.bytes), milliseconds(baseline.latency.p50), '1']
+  const value = measure.baseline === null ? '' : measureValue(measure, measure.baseline)
+  const row = (c: Candidate): readonly string[] => [
+    c.state === 'chosen' ? '→' : c.state === 'over' ? '×' : '',
+    c.result.trial.name,
+    bytes(c.bytes),
+    milliseconds(c.latency.p50),
+    significant(c.latency.ratio),
+    c.result.quality ? measureValue(measure, c.result.quality.value) : '',
+    c.result.quality ? measureDrop(measure, c.result.quality.drop) : '',
+  ]
+  const shown = view.candidates.filter((c, i) => i < SHOWN || c.state === 'chosen')
+  const more = view.candidates.length - shown.length
+  const threads = engine.threads === 1 ? '1 thread' : `${engine.threads} threads`
+  const width = Math.min(100, terminal.columns)
+  return [
+    table(columns, [[...original, ...(judged ? [value, ''] : [])], ...shown.map(row)], terminal),
+    ...(more > 0 ? [`and ${more} more`] : []),
+    ...(judged && view.candidates.some((c) => c.state === 'over')
+      ? ['× costs more quality than the budget allows']
+      : []),
+    ...view.failed.map(({ trial, error }) => safe(`failed: ${trial.name}: ${error ?? ''}`)),
+    '',
+    styled(terminal, view.chosen ? 'good' : 'bold', wrap(safe(outcome.verdict), width)),
+    wrap(safe(measure.explanation), width),
+    ...(data ? [`${data.calibration} samples to calibrate, ${data.heldOut} held out to judge.`] : []),
+    `${engine.name} ${engine.version}, ${engine.device}, ${threads}; ${duration(outcome.seconds)}.`,
+    ...(output === null ? [] : [`Model: ${safe(output)}`]),
+    ...(report === null ? [] : [`Report: ${safe(report)}`]),
+  ].join('\n')
+}
+
+interface Plan {
+  readonly recipes: readonly { readonly name: string }[]
+  readonly seconds: number
+}
+
+export function planText({ recipes, seconds }: Plan): string {
+  const list = recipes.map(({ name }, i) => `${String(i + 1).padStart(3)}  ${safe(name)}`)
+  return [
+    ...list,
+    '',
+    `${recipes.length} candidates, about ${duration(seconds)}; layers that fall back to float take longer.`,
+  ].join('\n')
+}

@@ -1,0 +1,30 @@
+/**
+ * The public library, for types and for bundlers that know neither Node nor browsers: what works anywhere. Node and
+ * browsers get more from `node.ts` and `browser.ts`, which package.json's exports choose by themselves.
+ */
+
+export { type QuantizeOptions, quantize } from './compress/quantize/index.js'
+export type { Sample, Samples } from './data/samples.js'
+export type {
+  Device,
+  Engine,
+  EngineOptions,
+  Feeds,
+  MeasureOptions,
+  ModelSource,
+  Session,
+  SessionOptions,
+  Timing,
+  ValueInfo,
+} from './engine/engine.js'
+export type { Attr, DType, Graph, Model, Node, Tensor, Value } from './ir/types.js'
+export { type DecodeOptions, decodeModel, type EncodeOptions, encodeModel } from './onnx/codec.js'
+export { type CleanOptions, cleanModel } from './passes/clean.js'
+export { type Inspection, type InspectOptions, inspectModel } from './passes/inspect.js'
+export type { Env, Pass } from './passes/pass.js'
+export { type InputShapes, withShapes } from './passes/with-shapes.js'
+export { renderReport } from './report/render.js'
+export type { Outcome } from './search/outcome.js'
+export type { Progress, RunOptions } from './util/env.js'
+export { PareError } from './util/errors.js'
+export { VERSION } from './util/version.js'

@@ -1,0 +1,8 @@
+/** The public library in Node: everything of `index.ts`, and what needs files and the native engine. */
+
+export { type OpenOptions, openSamples } from './data/open.js'
+export { type LabelOptions, openLabels } from './data/open-labels.js'
+export { openEngine } from './engine/node/open.js'
+export * from './index.js'
+export { readModel, type WriteModelOptions, writeModel } from './onnx/files.js'
+export { type EnvOptions, type NodeEnv, openEnv } from './passes/node-env.js'
