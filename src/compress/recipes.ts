@@ -104,7 +104,10 @@ export function planRecipes(
     { name: 'stored int8', steps: [store] },
   ]
   if (judged && objective === 'size') recipes.push({ name: 'stored int4', steps: [step('store/int4')] })
-  if (dynamic) recipes.push({ name: 'dynamic int8', steps: tail })
+  if (dynamic) {
+    recipes.push({ name: 'dynamic int8', steps: tail })
+    recipes.push({ name: 'dynamic int8, per tensor', steps: [step('quantize/dynamic', { perChannel: false }), store] })
+  }
   if (applies('quantize/nbits'))
     recipes.push({ name: 'int4 blocks', steps: [step('quantize/nbits', { block: '32' }), ...tail] })
   if (calibrated && applies('quantize/static')) recipes.push(...staticRecipes(model, activations, tail))

@@ -122,21 +122,5 @@ export function sortNodes(nodes: readonly Node[]): readonly Node[] | null {
   return order
 }
 
-/** The node reading other values: its inputs renamed, and what its subgraphs capture from outside. */
-export function renameReads(node: Node, renames: ReadonlyMap<string, string>): Node {
-  const renamed = mapSubgraphs(node, (inner) => {
-    const own = new Set([...inner.inputs, ...inner.constants.keys(), ...inner.nodes.flatMap((n) => n.outputs)])
-    const visible = new Map([...renames].filter(([from]) => !own.has(from)))
-    if (visible.size === 0 || !captures(inner).some((name) => visible.has(name))) return inner
-    return {
-      ...inner,
-      nodes: inner.nodes.map((n) => renameReads(n, visible)),
-      outputs: inner.outputs.map((name) => visible.get(name) ?? name),
-    }
-  })
-  if (!node.inputs.some((name) => renames.has(name))) return renamed
-  return { ...renamed, inputs: node.inputs.map((name) => renames.get(name) ?? name) }
-}
-
 /** What a node is called where it must be told from others: its name, or its first output where it has none. */
 export const nodeKey = (node: Node): string => (node.name !== '' ? node.name : (node.outputs[0] ?? ''))

@@ -4,30 +4,25 @@
  */
 
 import { float, floatsAttr, stringAttr } from '../ir/attrs.js'
-import { allNames, mapGraphs, withGraph } from '../ir/graphs.js'
+import { mapGraphs, withGraph } from '../ir/graphs.js'
 import { f32 } from '../ir/tensor.js'
 import type { Attr, Graph, Node, Tensor } from '../ir/types.js'
+import { freshNames } from './names.js'
 import type { Pass } from './pass.js'
 
 export const unfuseConv: Pass = {
   name: 'unfuse-conv',
   run: async (model) => {
-    const names = allNames(model.graph)
+    const fresh = freshNames(model)
     return withGraph(
       model,
-      mapGraphs(model.graph, (graph) => unfuseGraph(graph, names)),
+      mapGraphs(model.graph, (graph) => unfuseGraph(graph, fresh)),
     )
   },
 }
 
-function unfuseGraph(graph: Graph, names: Set<string>): Graph {
+function unfuseGraph(graph: Graph, fresh: (hint: string) => string): Graph {
   const constants = new Map(graph.constants)
-  const fresh = (hint: string): string => {
-    let name = hint
-    for (let i = 1; names.has(name); i++) name = `${hint}_${i}`
-    names.add(name)
-    return name
-  }
   let changed = false
   const nodes = graph.nodes.flatMap((node) => {
     const parts = node.domain === 'com.microsoft' && node.op === 'FusedConv' ? unfuse(node, fresh, constants) : null

@@ -27,6 +27,8 @@ import type { Latency, MissedKernel, TrialResult } from './trial.js'
 export type Target = 'node' | 'web' | 'webgpu'
 
 export interface CompressOptions extends RunOptions {
+  /** The model's file, where the model was read from one: what candidates are measured against. */
+  readonly original?: Uint8Array
   /** Real inputs, fitted to the model. Without them only recipes that need none are tried, and quality stays open. */
   readonly samples?: Samples
   /** Largest loss of quality, in the measure's unit. Default 0.01. */

@@ -8,6 +8,7 @@ import type { Engine, Feeds } from '../engine/engine.js'
 import { ratio, summary } from '../engine/timing.js'
 import type { Model } from '../ir/types.js'
 import { encodeModel } from '../onnx/codec.js'
+import { compact } from '../passes/compact.js'
 import { messageOf, PareError } from '../util/errors.js'
 import { sha256 } from '../util/hash.js'
 import type { Judge } from './quality.js'
@@ -42,7 +43,8 @@ export async function makeTrial(
 
 /** The candidate's file. Several trials may come to the same one. */
 export async function buildCandidate(bench: Bench, steps: readonly Step[]): Promise<Uint8Array> {
-  return encodeModel(await applySteps(bench.prepared, steps, bench.env)).bytes
+  const model = await applySteps(bench.prepared, steps, bench.env)
+  return encodeModel(await compact.run(model, bench.env)).bytes
 }
 
 /** Where a candidate's file lies while the search runs. */

@@ -66,7 +66,7 @@ export async function openSetup(model: Model, options: CompressOptions): Promise
       ...(onProgress && { onProgress }),
       ...(options.portable !== undefined && { portable: options.portable }),
     }
-    const original = encodeModel(model).bytes
+    const original = options.original ?? encodeModel(model).bytes
     const prepared = await prepareModel(model, env)
     const session = await device.load(original, signal ? { signal } : {})
     const data = samples === undefined ? null : await openData(samples, session, seed)

@@ -5,12 +5,13 @@
  */
 
 import { int, intAttr, stringAttr } from '../../ir/attrs.js'
-import { allNames, consumers, mapGraphs, nodeKey, withGraph } from '../../ir/graphs.js'
+import { consumers, mapGraphs, nodeKey, withGraph } from '../../ir/graphs.js'
 import { floats, tensor } from '../../ir/tensor.js'
 import type { Graph, Node, Tensor } from '../../ir/types.js'
+import { freshNames } from '../../passes/names.js'
 import { removeDead } from '../../passes/remove-dead.js'
 import type { Params, Transform, TransformEnv } from '../transform.js'
-import { freshNames, type Rewriter, rewriter, withOpset } from './rewrite.js'
+import { type Rewriter, rewriter, withOpset } from './rewrite.js'
 import { transposed } from './transpose.js'
 import { quantizeWeight } from './weights.js'
 
@@ -37,7 +38,7 @@ export const quantizeDynamic: Transform<typeof params> = {
     return found ? null : 'no MatMul, Gemm or LSTM with constant weights'
   },
   async apply(model, p, env) {
-    const fresh = freshNames(allNames(model.graph))
+    const fresh = freshNames(model)
     const graph = mapGraphs(model.graph, (g) => quantizeGraph(g, p, env, fresh))
     if (graph === model.graph) return model
     const next = withOpset(withGraph(model, graph), 'com.microsoft', 1)

@@ -3,6 +3,7 @@
 import type { Samples } from '../../data/samples.js'
 import type { Feeds } from '../../engine/engine.js'
 import type { Model } from '../../ir/types.js'
+import { compact } from '../../passes/compact.js'
 import type { Env } from '../../passes/pass.js'
 import { PareError } from '../../util/errors.js'
 import { prepareModel } from '../prepare.js'
@@ -46,7 +47,7 @@ export async function quantize(
       remedy: 'The model has no large float32 weights; see `pare inspect`.',
     })
   }
-  return result
+  return compact.run(result, env)
 }
 
 /** Ranges of everything that a static recipe may put on a grid; undefined where the model has no such unit. */

@@ -4,13 +4,14 @@
  */
 
 import { int, intAttr } from '../../ir/attrs.js'
-import { allNames, consumers, mapGraphs, nodeKey, withGraph } from '../../ir/graphs.js'
+import { consumers, mapGraphs, nodeKey, withGraph } from '../../ir/graphs.js'
 import { floats, tensor } from '../../ir/tensor.js'
 import type { Graph, Model, Node } from '../../ir/types.js'
+import { freshNames } from '../../passes/names.js'
 import { removeDead } from '../../passes/remove-dead.js'
 import type { Params, Transform } from '../transform.js'
 import { packNibbles, quantizeBlocks } from './blocks.js'
-import { freshNames, rewriter, withOpset } from './rewrite.js'
+import { rewriter, withOpset } from './rewrite.js'
 import { transposed } from './transpose.js'
 
 const params = {
@@ -37,7 +38,7 @@ export const quantizeNBits: Transform<typeof params> = {
     return found ? null : 'no MatMul or Gemm with constant weights'
   },
   async apply(model: Model, p: NBitsParams, env) {
-    const fresh = freshNames(allNames(model.graph))
+    const fresh = freshNames(model)
     const graph = mapGraphs(model.graph, (g) => quantizeGraph(g, p, fresh))
     return graph === model.graph ? model : removeDead.run(withOpset(withGraph(model, graph), 'com.microsoft', 1), env)
   },

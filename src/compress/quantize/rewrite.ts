@@ -2,7 +2,8 @@
 
 import type { Grid } from '../../grids/affine.js'
 import { int } from '../../ir/attrs.js'
-import { allNames, mapGraphs, renameReads, sortNodes } from '../../ir/graphs.js'
+import { renameReads } from '../../ir/edits.js'
+import { mapGraphs, sortNodes } from '../../ir/graphs.js'
 import { elements, f32, tensor } from '../../ir/tensor.js'
 import type { Attr, Graph, Model, Node, Tensor } from '../../ir/types.js'
 import { PareError } from '../../util/errors.js'
@@ -27,18 +28,7 @@ export interface Rewriter {
   finish(): Graph
 }
 
-/** A source of names that nothing in `taken` has. One source serves all graphs of a model, so that no name shadows another. */
-export function freshNames(taken: Set<string>): (hint: string) => string {
-  const names = new Set(taken)
-  return (hint) => {
-    let name = hint
-    for (let i = 1; names.has(name); i++) name = `${hint}_${i}`
-    names.add(name)
-    return name
-  }
-}
-
-export function rewriter(graph: Graph, fresh: (hint: string) => string = freshNames(allNames(graph))): Rewriter {
+export function rewriter(graph: Graph, fresh: (hint: string) => string): Rewriter {
   const constants = new Map(graph.constants)
   const shared = new Map<string, string>()
   const added: Node[] = []

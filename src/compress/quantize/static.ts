@@ -11,7 +11,8 @@ import { affineGrid, type Grid } from '../../grids/affine.js'
 import { RANGE_METHODS, type RangeMethod, rangeOf } from '../../grids/ranges.js'
 import { consumers, nodeKey, producers, withGraph } from '../../ir/graphs.js'
 import { elements, floats, tensor } from '../../ir/tensor.js'
-import type { Graph, Node } from '../../ir/types.js'
+import type { Graph, Model, Node } from '../../ir/types.js'
+import { freshNames } from '../../passes/names.js'
 import { removeDead } from '../../passes/remove-dead.js'
 import { PareError } from '../../util/errors.js'
 import type { Calibration, Params, Transform } from '../transform.js'
@@ -68,7 +69,7 @@ export const quantizeStatic: Transform<typeof params> = {
       p.activations === 'uint8'
         ? await saturatingUnits(model, units, grids, p.perChannel, calibration, env)
         : new Set<string>()
-    return removeDead.run(withGraph(model, emit(model.graph, units, grids, p, reduced)), env)
+    return removeDead.run(withGraph(model, emit(model, units, grids, p, reduced, env.portable === true)), env)
   },
 }
 
@@ -171,13 +172,15 @@ function fitGrid(name: string, p: StaticParams, calibration: Calibration): Grid 
 }
 
 function emit(
-  graph: Graph,
+  model: Model,
   units: readonly Unit[],
   grids: Grids,
   p: StaticParams,
   reduced: ReadonlySet<string>,
+  portable: boolean,
 ): Graph {
-  const r = rewriter(graph)
+  const graph = model.graph
+  const r = rewriter(graph, freshNames(model))
   const made = producers(graph)
   const byInteger = new Set(units.filter((u) => u.kind !== 'matmul' && u.kind !== 'gemm').map((u) => u.output))
   const rename = new Map<string, string>()
@@ -200,7 +203,7 @@ function emit(
     }
   }
 
-  const weights = weightWriter(r, graph, p, reduced, grids)
+  const weights = weightWriter(r, graph, p, reduced, grids, portable)
   const unitOf = new Map(units.map((u) => [u.node, u]))
   for (const node of graph.nodes) {
     const unit = unitOf.get(node)
@@ -234,9 +237,27 @@ function mapConstants(r: Rewriter, graph: Graph, inputs: readonly string[], p: S
   })
 }
 
+interface WrittenWeight {
+  /** The dequantized value. */
+  readonly name: string
+  /** Its scales, by name. */
+  readonly scale: string
+  readonly q: QuantizedWeight
+}
+
+/** From so many scales on, the op that computes them is smaller than they are. */
+const LONG = 16
+
 /** Writes weight and bias of units; equal ones (tied weights) once. */
-function weightWriter(r: Rewriter, graph: Graph, p: StaticParams, reduced: ReadonlySet<string>, grids: Grids) {
-  const written = new Map<string, { readonly name: string; readonly q: QuantizedWeight }>()
+function weightWriter(
+  r: Rewriter,
+  graph: Graph,
+  p: StaticParams,
+  reduced: ReadonlySet<string>,
+  grids: Grids,
+  portable: boolean,
+) {
+  const written = new Map<string, WrittenWeight>()
   const biases = new Map<string, string>()
 
   return (unit: Unit, inputs: readonly string[]): readonly string[] => {
@@ -260,18 +281,23 @@ function weightWriter(r: Rewriter, graph: Graph, p: StaticParams, reduced: Reado
       { ...q.values, ...(original.doc !== undefined && { doc: original.doc }) },
       `${unit.weight}_q`,
     )
-    r.node('DequantizeLinear', [values, r.constant(q.scale, `${unit.weight}_s`)], name, axisAttr(q.axis))
-    return { name, q }
+    const scale = r.constant(q.scale, `${unit.weight}_s`)
+    r.node('DequantizeLinear', [values, scale], name, axisAttr(q.axis))
+    return { name, scale, q }
   }
 
   /** int32 with zero point 0 and scale s_x · s_w: the scale of the integer sums it is added to. */
-  function writeBias(name: string, grid: Grid, weight: { readonly q: QuantizedWeight }): string {
+  function writeBias(name: string, grid: Grid, weight: WrittenWeight): string {
     const values = floats(graph.constants.get(name)!)
     const ws = elements(weight.q.scale) as Float32Array
     const scales = Float32Array.from(ws, (s) => s * grid.scale)
     const q = Int32Array.from(values, (v, c) => Math.round(v / scales[ws.length === 1 ? 0 : c]!))
     const perChannel = ws.length > 1 || weight.q.axis !== null
-    const scale = r.constant(tensor('float32', perChannel ? [scales.length] : [], scales), `${name}_s`)
+    // A product of constants is folded at load, and its ops are shorter than a long list of scales.
+    const scale =
+      scales.length >= LONG && !portable
+        ? r.node('Mul', [weight.scale, gridInputs(r, grid)[0]!], r.fresh(`${name}_s`))
+        : r.constant(tensor('float32', perChannel ? [scales.length] : [], scales), `${name}_s`)
     return r.node(
       'DequantizeLinear',
       [r.constant(tensor('int32', [q.length], q), `${name}_q`), scale],

@@ -5,7 +5,7 @@
  */
 
 import { int } from '../../ir/attrs.js'
-import { allNames, consumers, mapGraphs, nodeKey, withGraph } from '../../ir/graphs.js'
+import { consumers, mapGraphs, nodeKey, withGraph } from '../../ir/graphs.js'
 import {
   elementCount,
   elements,
@@ -17,9 +17,10 @@ import {
   tensorOfBytes,
 } from '../../ir/tensor.js'
 import type { Graph, Model, Tensor } from '../../ir/types.js'
+import { freshNames } from '../../passes/names.js'
 import { removeDead } from '../../passes/remove-dead.js'
 import { packNibbles, quantizeBlocks } from '../quantize/blocks.js'
-import { freshNames, type Rewriter, rewriter } from '../quantize/rewrite.js'
+import { type Rewriter, rewriter } from '../quantize/rewrite.js'
 import { type QuantizedWeight, quantizeWeight, weightError } from '../quantize/weights.js'
 import type { Params, Transform } from '../transform.js'
 
@@ -66,7 +67,7 @@ function storeTransform(id: string, summary: string, expand: Expand): Transform<
       return found ? null : 'no float32 constants large enough'
     },
     async apply(model: Model, p: StoreParams, env) {
-      const fresh = freshNames(allNames(model.graph))
+      const fresh = freshNames(model)
       const graph = mapGraphs(model.graph, (g) => storeGraph(g, p, fresh, expand))
       return graph === model.graph ? model : removeDead.run(withGraph(model, graph), env)
     },
