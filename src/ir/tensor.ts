@@ -23,6 +23,31 @@ export function tensor(dtype: DType, shape: readonly number[], data: TypedArray)
   return tensorOfBytes(dtype, shape, new Uint8Array(data.buffer as ArrayBuffer, data.byteOffset, data.byteLength))
 }
 
+/** A string tensor; each element is the bytes of its text, UTF-8 by custom. Throws `TENSOR_SIZE`. */
+export function stringTensor(shape: readonly number[], elements: readonly Uint8Array[]): Tensor {
+  if (elements.length !== elementCount(shape)) {
+    throw new PareError(
+      'TENSOR_SIZE',
+      `a string tensor of shape [${shape.join(',')}] needs ${elementCount(shape)} strings`,
+      {
+        value: elements.length,
+        remedy: 'Give data that fits the shape.',
+      },
+    )
+  }
+  const byteLength = elements.reduce((n, s) => n + s.byteLength, 0)
+  const bytes = (): Uint8Array => {
+    const all = new Uint8Array(byteLength)
+    let at = 0
+    for (const s of elements) {
+      all.set(s, at)
+      at += s.byteLength
+    }
+    return all
+  }
+  return { dtype: 'string', shape, byteLength, bytes, strings: () => elements }
+}
+
 export const f32 = (shape: readonly number[], data: ArrayLike<number>): Tensor =>
   tensor('float32', shape, data instanceof Float32Array ? data : Float32Array.from(data))
 
