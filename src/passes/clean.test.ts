@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest'
 import { opsOf, passTester, small } from '../../test/check-pass.js'
-import { float } from '../ir/attrs.js'
-import { f32, i64 } from '../ir/tensor.js'
+import { float, graphAttr } from '../ir/attrs.js'
+import { builder } from '../ir/builder.js'
+import { f32, i64, tensor } from '../ir/tensor.js'
 import type { Model } from '../ir/types.js'
 import { cleanModel } from './clean.js'
+import { freezeDefaults } from './freeze-defaults.js'
 import type { Pass } from './pass.js'
 
 const { check, env } = passTester()
@@ -28,11 +30,45 @@ function exported(): Model {
   })
 }
 
+describe('freeze-defaults', () => {
+  it('makes constants of inputs with a default, and keeps the others', async () => {
+    const model = small(17, { x: ['float32', [2]] }, (b) => [b.op('Add', ['x', b.constant(f32([2], [1, 2]), 'w')])])
+    const values = new Map(model.graph.values).set('w', { kind: 'tensor', dtype: 'float32', shape: [2] } as const)
+    const open = { ...model, graph: { ...model.graph, inputs: ['x', 'w'], values } }
+    const next = await check(freezeDefaults, open)
+    expect(next.graph.inputs).toEqual(['x'])
+    const old = await check(freezeDefaults, { ...open, irVersion: 3, opsets: new Map([['', 8]]) })
+    expect([old.irVersion, old.graph.inputs]).toEqual([4, ['x']])
+  })
+})
+
 describe('cleanModel', () => {
   it('lets passes make room for one another', async () => {
     const next = await check(clean, exported(), { tolerance: 1e-5 })
     expect(opsOf(next)).toEqual(['Conv', 'Reshape'])
     expect(next.graph.constants.size).toBe(3)
+  })
+
+  it('cleans the body of a Loop, which captures values and hands some on', async () => {
+    const model = small(17, { x: ['float32', [2]] }, (b) => {
+      const h = b.op('Identity', [b.op('Neg', ['x'])], { outputs: ['h'] })
+      const body = builder(['h'])
+      body.input('i', { kind: 'tensor', dtype: 'int64', shape: [] })
+      body.input('cond', { kind: 'tensor', dtype: 'bool', shape: [] })
+      body.input('state', { kind: 'tensor', dtype: 'float32', shape: null })
+      body.output(body.op('Identity', ['cond'], { outputs: ['goes_on'] }))
+      const two = body.op('Add', [body.constant(f32([1], [1]), 'one'), body.constant(f32([1], [1]), 'same')])
+      const next = body.op('Mul', [body.op('Add', ['state', 'h']), two])
+      body.output(body.op('Identity', [next], { outputs: ['next'] }))
+      body.output(body.op('Identity', ['state'], { outputs: ['seen'] }))
+      const ends = b.ops('Loop', [b.constant(i64([], [3])), b.constant(tensor('bool', [], Uint8Array.of(1))), h], {
+        outputs: 2,
+        attrs: { body: graphAttr(body.graph('body')) },
+      })
+      return [...ends]
+    })
+    // A body runs under a true condition only, so that the condition it hands on is a constant.
+    expect(opsOf(await check(clean, model))).toEqual(['Add', 'Mul', 'Identity', 'Constant', 'Neg', 'Loop'])
   })
 
   it('keeps inputs with a default as inputs where asked', async () => {

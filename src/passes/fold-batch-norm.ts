@@ -17,13 +17,14 @@ import type { Pass } from './pass.js'
 import { type Product, productOf } from './products.js'
 import { mapScopes, type Scope, unlistConstants } from './scope.js'
 import { growth } from './size.js'
+import { standardOpset } from './standard-domain.js'
 import { sweep } from './sweep.js'
 
 export const foldBatchNorm: Pass = {
   name: 'fold-batch-norm',
   run: async (model) => {
     const open = unlistConstants(model)
-    const context = { opset: model.opsets.get('') ?? 0, factOf: factFinder(model), fresh: freshNames(model) }
+    const context = { opset: standardOpset(model.opsets), factOf: factFinder(model), fresh: freshNames(model) }
     const folded = mapScopes(open, (graph, scope) => settle(graph, scope, context))
     return folded === open ? model : folded
   },

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { opsOf, passTester, small } from '../../test/check-pass.js'
 import { float, graphAttr, int, ints, tensorAttr } from '../ir/attrs.js'
-import { builder } from '../ir/builder.js'
+import { type Builder, builder } from '../ir/builder.js'
 import { f32, i64, tensor } from '../ir/tensor.js'
 import type { Graph } from '../ir/types.js'
 import { foldConstants } from './fold-constants.js'
@@ -62,17 +62,27 @@ describe('fold-constants', () => {
   })
 
   it('does not believe sizes that the file states for values between nodes', async () => {
-    const model = small(
-      17,
-      { x: ['float32', ['n']] },
-      (b) => [b.op('Shape', [b.op('Foo', ['x'], { domain: 'own', outputs: ['h'] })])],
-      {
-        own: 1,
-      },
-    )
-    const values = new Map(model.graph.values).set('h', { kind: 'tensor', dtype: 'float32', shape: [7] } as const)
-    const stale = { ...model, graph: { ...model.graph, values } }
-    expect(await foldConstants.run(stale, env)).toBe(stale)
+    const build = (op: string) =>
+      small(
+        17,
+        { x: ['float32', [7, 2]] },
+        (b) => {
+          const h = b.op(op, ['x'], { domain: op === 'Foo' ? 'own' : '', outputs: ['h'] })
+          const size = b.op('Gather', [b.op('Shape', [h]), b.constant(i64([1], [0]))])
+          return [
+            b.op('Reshape', ['x', b.op('Concat', [size, b.constant(i64([1], [-1]))], { attrs: { axis: int(0) } })]),
+          ]
+        },
+        { own: 1 },
+      )
+    const stated = (op: string) => {
+      const model = build(op)
+      const values = new Map(model.graph.values).set('h', { kind: 'tensor', dtype: 'float32', shape: [7, 2] } as const)
+      return { ...model, graph: { ...model.graph, values } }
+    }
+    expect(opsOf(await foldConstants.run(stated('Relu'), env))).toEqual(['Reshape'])
+    const unknown = stated('Foo')
+    expect(await foldConstants.run(unknown, env)).toBe(unknown)
   })
 
   const expanded: Readonly<Record<string, Parameters<typeof small>[2]>> = {
@@ -114,6 +124,27 @@ describe('fold-constants', () => {
       return [b.op('Add', ['x', b.op('Exp', [zeros])])]
     })
     expect(opsOf(await check(foldConstants, model))).toEqual(['ConstantOfShape', 'Exp', 'Add'])
+  })
+
+  /** With `saving`, another piece frees about 2 kB. */
+  const withShort = (short: (b: Builder) => string, saving: boolean) =>
+    small(17, { x: ['float32', [40]] }, (b) => {
+      const y = b.op('Add', ['x', short(b)])
+      if (!saving) return [y]
+      const sum = b.op('ReduceSum', [b.constant(f32([512], random(512)))], { attrs: { keepdims: int(1) } })
+      return [b.op('Mul', [y, sum])]
+    })
+
+  it('lets a small result grow where others save more', async () => {
+    const zeros = (b: Builder) => b.op('ConstantOfShape', [b.constant(i64([1], [40]))])
+    const alone = withShort(zeros, false)
+    expect(await check(foldConstants, alone)).toBe(alone)
+    expect(opsOf(await check(foldConstants, withShort(zeros, true)))).toEqual(['Add', 'Mul'])
+  })
+
+  it('lets no saving pay for a compressed weight', async () => {
+    const bias = (b: Builder) => b.op('Cast', [b.constant(tensor('int8', [40], bytes(40)))], { attrs: { to: int(1) } })
+    expect(opsOf(await check(foldConstants, withShort(bias, true)))).toEqual(['Cast', 'Add', 'Mul'])
   })
 
   it('never folds random ops, and keeps outputs that are constants', async () => {

@@ -48,7 +48,7 @@ function dropFunctions(model: Model): Model {
 }
 
 function dropImports(model: Model): Model {
-  const used = new Set([''])
+  const used = new Set(['', 'ai.onnx'])
   const visit = (nodes: readonly Node[]): void => {
     for (const node of nodes) {
       used.add(node.domain)

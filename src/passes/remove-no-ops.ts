@@ -11,15 +11,16 @@ import { type FactOf, factFinder, noFacts } from './facts.js'
 import { simplify } from './no-op-rules.js'
 import type { Pass } from './pass.js'
 import { mapScopes, type Scope, scopeOf } from './scope.js'
+import { standardOpset } from './standard-domain.js'
 import { sweep } from './sweep.js'
 
 export const removeNoOps: Pass = {
   name: 'remove-no-ops',
   run: async (model) => {
     const facts = factFinder(model)
-    const opset = model.opsets.get('') ?? 0
+    const opset = standardOpset(model.opsets)
     const main = mapScopes(model, (graph, scope) => settle(graph, scope, facts, opset))
-    return mapFunctions(main, (body, func) => settle(body, scopeOf(body, null), noFacts, func.opsets.get('') ?? opset))
+    return mapFunctions(main, (body, func) => settle(body, scopeOf(body, null), noFacts, standardOpset(func.opsets)))
   },
 }
 

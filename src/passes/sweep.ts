@@ -33,6 +33,8 @@ const hasSideEffect = (node: Node): boolean =>
 
 function trimOutputs(node: Node, needed: ReadonlySet<string>): readonly string[] {
   if (node.outputs.length < 2 || node.outputs.every((out) => out === '' || needed.has(out))) return node.outputs
+  // Before opset 14, more outputs than one put it into training mode.
+  if (node.op === 'BatchNormalization') return node.outputs
   const declared = findOp(node.domain, node.op)?.schema.outputs
   if (declared === undefined) return node.outputs
   return mapSame(node.outputs, (out, i) => (declared[i]?.kind === 'optional' && !needed.has(out) ? '' : out))

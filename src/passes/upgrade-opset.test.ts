@@ -325,6 +325,15 @@ describe('upgrade-opset', () => {
     expect(pass.plan({ ...model, functions: [open] }).to).toBe(12)
   })
 
+  it('knows the other spelling of the standard domain', async () => {
+    const model = small(12, { x: ['float32', [1, 3]] }, (b) => [
+      b.op('Squeeze', ['x'], { domain: 'ai.onnx', attrs: { axes: ints([0]) } }),
+    ])
+    const next = await check(pass, { ...model, opsets: new Map([['ai.onnx', 12]]) }, { mayGrow: true })
+    expect([...next.opsets]).toEqual([['', 21]])
+    expect(next.graph.nodes[0]!.inputs).toHaveLength(2)
+  })
+
   it('takes constants off the inputs of a file of IR version 3', async () => {
     const model = small(8, { x: ['float32', [2]] }, (b) => [b.op('Add', ['x', b.constant(f32([2], [1, 2]), 'w')])])
     const values = new Map(model.graph.values).set('w', { kind: 'tensor', dtype: 'float32', shape: [2] } as const)

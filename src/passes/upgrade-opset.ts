@@ -17,6 +17,7 @@ import type { FloatType } from './opset/converter.js'
 import { irVersionOf, NEWEST, OLDEST, STEPS } from './opset/steps.js'
 import type { Pass } from './pass.js'
 import { mapScopes, type Scope, unlistConstants } from './scope.js'
+import { spellStandardDomain } from './standard-domain.js'
 import { sweep } from './sweep.js'
 
 /** A node that cannot be converted. */
@@ -48,7 +49,12 @@ export function upgradeOpset(target = NEWEST): UpgradePass {
   }
 }
 
-function upgrade(model: Model, target: number): { readonly model: Model; readonly plan: UpgradePlan } {
+function upgrade(given: Model, target: number): { readonly model: Model; readonly plan: UpgradePlan } {
+  const upgraded = climb(spellStandardDomain(given), target)
+  return upgraded.plan.to === upgraded.plan.from ? { ...upgraded, model: given } : upgraded
+}
+
+function climb(model: Model, target: number): { readonly model: Model; readonly plan: UpgradePlan } {
   const from = lowest(model)
   if (from === null) return { model, plan: { from: target, to: target, blockers: [] } }
   if (from < OLDEST) {
