@@ -15,7 +15,7 @@ export interface Hazard {
 }
 
 /** Operators whose float weights the engine quantizes by itself. */
-const OWN_WEIGHTS = new Set(['Conv', 'ConvTranspose', 'Gemm'])
+export const OWN_WEIGHTS: ReadonlySet<string> = new Set(['Conv', 'ConvTranspose', 'Gemm'])
 
 /**
  * Nodes on which the engine errs: float weights of a Conv, ConvTranspose or Gemm between a DequantizeLinear and a

@@ -15,7 +15,15 @@ import { decodeModel } from '../onnx/codec.js'
 import type { RunOptions } from '../util/env.js'
 import { chooseBest, isMeasured, type Objective } from './choose.js'
 import { candidatePath, isSlower, makeTrial, runTrial, timed } from './evaluate.js'
-import { excluding, fallbackOrder, fewestExcluded, layerSensitivity, type Sensitivity } from './fallback.js'
+import {
+  type FallbackMemo,
+  fallbackModes,
+  fallbackOrder,
+  fallenBack,
+  fewestExcluded,
+  layerSensitivity,
+  type Sensitivity,
+} from './fallback.js'
 import { type Journal, openJournal } from './journal.js'
 import { layersOf } from './layers.js'
 import type { Outcome } from './outcome.js'
@@ -226,16 +234,21 @@ async function fallBack(setup: Setup, journal: Journal, from: TrialResult, optio
     if (measured !== null) sensitivity.push(measured)
   }
   const order = fallbackOrder(sensitivity, layers, objectiveOf(options))
-  const count = await fewestExcluded(setup, trial.steps, order, {
-    recall: (n) => journal.recall<number>(`fallback ${trial.id} ${n}`),
-    record: (n, drop) => journal.record(`fallback ${trial.id} ${n}`, drop),
-  })
-  if (count === null || count === order.length) return { sensitivity, result: null }
-  const name = `${trial.name}, ${count} ${count === 1 ? 'layer' : 'layers'} in float`
-  return {
-    sensitivity,
-    result: await tried(setup, journal, { name, steps: excluding(trial.steps, order.slice(0, count)) }),
+  const memo: FallbackMemo = {
+    recall: (key) => journal.recall<number>(`fallback ${trial.id} ${key}`),
+    record: (key, drop) => journal.record(`fallback ${trial.id} ${key}`, drop),
   }
+  for (const mode of fallbackModes(trial.steps)) {
+    options.onProgress?.({ task: `falling back in ${trial.name}`, done: 0 })
+    const count = await fewestExcluded(setup, trial.steps, order, mode, memo)
+    if (count === null || (count === order.length && mode === 'float')) continue
+    const name = `${trial.name}; ${count} ${count === 1 ? 'layer' : 'layers'} ${mode === 'stored' ? 'only stored' : 'in float'}`
+    return {
+      sensitivity,
+      result: await tried(setup, journal, { name, steps: fallenBack(trial.steps, order.slice(0, count), mode) }),
+    }
+  }
+  return { sensitivity, result: null }
 }
 
 async function missedIn(setup: Setup, bytes: Uint8Array): Promise<readonly MissedKernel[]> {

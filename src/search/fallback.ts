@@ -11,15 +11,36 @@ import type { Layer } from './layers.js'
 import type { LayerSensitivity } from './outcome.js'
 import type { Quality, Step } from './trial.js'
 
+/**
+ * What a layer falls back to.
+ * - `stored`: it computes in float, its weights stay stored in 8 bits: mostly as good as float, and as small as before.
+ * - `float`: its weights too return to float, kept in 16 bits in the file.
+ */
+export type FallbackMode = 'stored' | 'float'
+
+const isStore = (s: Step): boolean => s.transform.startsWith('store/')
+
 /** The same steps with these layers left in float. */
 export const excluding = (steps: readonly Step[], keys: readonly string[]): readonly Step[] =>
-  steps.map((s) => ({
-    ...s,
-    params: {
-      ...s.params,
-      exclude: [...new Set([...((s.params.exclude as readonly string[] | undefined) ?? []), ...keys])],
-    },
-  }))
+  steps.map((s) => ({ ...s, params: { ...s.params, exclude: [...excludedBy(s), ...keys] } }))
+
+export const excludedBy = (s: Step): readonly string[] => (s.params.exclude as readonly string[] | undefined) ?? []
+
+/** The same steps with these layers fallen back. */
+export const fallenBack = (steps: readonly Step[], keys: readonly string[], mode: FallbackMode): readonly Step[] =>
+  mode === 'stored'
+    ? [
+        ...excluding(
+          steps.filter((s) => !isStore(s)),
+          keys,
+        ),
+        ...steps.filter(isStore),
+      ]
+    : [...excluding(steps, keys), { transform: 'store/f16', params: {} }]
+
+/** The ways of falling back that make sense for these steps, mildest first. */
+export const fallbackModes = (steps: readonly Step[]): readonly FallbackMode[] =>
+  steps.some((s) => !isStore(s)) && steps.some(isStore) ? ['stored', 'float'] : ['float']
 
 export type Sensitivity = Omit<LayerSensitivity, 'keptFloat'>
 
@@ -85,23 +106,30 @@ export function fallbackOrder(
   return sensitivity.toSorted((a, b) => worth(b) - worth(a)).map((s) => s.node)
 }
 
+/** What was found of earlier runs, so that a killed search goes on. */
+export interface FallbackMemo {
+  recall(key: string): number | undefined
+  record(key: string, drop: number): Promise<void>
+}
+
 /**
- * The fewest layers from the front of `order` whose return to float keeps the budget, found by bisection on full
- * quality; null where even all of them do not help. `known` and `record` let a killed search go on.
+ * The fewest layers from the front of `order` whose return keeps the budget, found by bisection on full quality; null
+ * where even all of them do not help.
  */
 export async function fewestExcluded(
   bench: Bench,
   steps: readonly Step[],
   order: readonly string[],
-  memo: { recall(count: number): number | undefined; record(count: number, drop: number): Promise<void> },
+  mode: FallbackMode,
+  memo: FallbackMemo,
 ): Promise<number | null> {
   const dropAt = async (count: number): Promise<number> => {
-    const known = memo.recall(count)
+    const known = memo.recall(`${mode} ${count}`)
     if (known !== undefined) return known
-    const model = await applySteps(bench.prepared, excluding(steps, order.slice(0, count)), bench.env)
+    const model = await applySteps(bench.prepared, fallenBack(steps, order.slice(0, count), mode), bench.env)
     const quality = await qualityOf(bench, encodeModel(model).bytes)
-    const drop = quality?.drop ?? 1e9
-    await memo.record(count, drop)
+    const drop = quality?.drop ?? BROKEN
+    await memo.record(`${mode} ${count}`, drop)
     return drop
   }
   let low = 0
@@ -114,3 +142,6 @@ export async function fewestExcluded(
   }
   return high
 }
+
+/** Stands for the drop of a candidate that does not run; JSON has no infinity. */
+const BROKEN = 1e9

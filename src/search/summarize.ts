@@ -7,6 +7,7 @@ import { inspectModel } from '../passes/inspect.js'
 import { VERSION } from '../util/version.js'
 import { frontOf } from './choose.js'
 import type { CompressOptions, Found } from './compress.js'
+import { excludedBy } from './fallback.js'
 import type { LayerSensitivity, Measure, Outcome } from './outcome.js'
 import type { Setup } from './setup.js'
 import type { TrialResult } from './trial.js'
@@ -99,9 +100,7 @@ const formatDrop = (drop: number): string => (Math.abs(drop) < 1e-4 ? '0' : drop
 /** Of the chosen trial where its layers were asked about, else of the first that were. Worst first. */
 function sensitivityOf({ sensitivity, chosen }: SummaryInput): readonly LayerSensitivity[] {
   const rows = (chosen !== null && sensitivity.get(chosen.trial.id)) || [...sensitivity.values()][0] || []
-  const excluded = new Set(
-    chosen?.trial.steps.flatMap((s) => (s.params.exclude as readonly string[] | undefined) ?? []),
-  )
+  const excluded = new Set(chosen?.trial.steps.flatMap(excludedBy))
   return rows
     .map((r) => ({ ...r, keptFloat: excluded.has(r.node) }))
     .toSorted((a, b) => b.drop - a.drop || b.relativeError - a.relativeError)

@@ -7,6 +7,7 @@
  * its QuantizeLinear. A value made in float is quantized beside: float readers keep the exact one.
  */
 
+import { OWN_WEIGHTS } from '../../engine/hazards.js'
 import { affineGrid, type Grid } from '../../grids/affine.js'
 import { RANGE_METHODS, type RangeMethod, rangeOf } from '../../grids/ranges.js'
 import { consumers, nodeKey, producers, withGraph } from '../../ir/graphs.js'
@@ -182,6 +183,7 @@ function emit(
   const graph = model.graph
   const r = rewriter(graph, freshNames(model))
   const made = producers(graph)
+  const users = consumers(graph)
   const byInteger = new Set(units.filter((u) => u.kind !== 'matmul' && u.kind !== 'gemm').map((u) => u.output))
   const rename = new Map<string, string>()
   const dequantized = new Map<string, string>()
@@ -214,11 +216,35 @@ function emit(
     } else if (isMove(node) && grids.has(node.inputs[0]!) && grids.has(node.outputs[0]!)) {
       next = withInput(node, 0, dequantized.get(node.inputs[0]!)!)
     }
+    if (unit === undefined && wouldBeQuantized(node, graph, users, dequantized, grids)) {
+      const guard = r.node('Sum', [next.inputs[0]!], r.fresh(`${node.outputs[0]}_g`))
+      next = withInput(next, 0, guard)
+    }
     if (next.outputs.some((o) => rename.has(o)))
       next = { ...next, outputs: next.outputs.map((o) => rename.get(o) ?? o) }
     if (next !== node) r.replace(node, next)
   }
   return r.finish()
+}
+
+/**
+ * A layer that was left in float for its accuracy, between a DequantizeLinear and a QuantizeLinear: the engine would
+ * quantize its weights by itself, per tensor. A Sum of one input in between keeps it from seeing the pattern.
+ */
+function wouldBeQuantized(
+  node: Node,
+  graph: Graph,
+  users: ReadonlyMap<string, readonly Node[]>,
+  dequantized: ReadonlyMap<string, string>,
+  grids: Grids,
+): boolean {
+  const [x, w] = node.inputs
+  if (node.domain !== '' || !OWN_WEIGHTS.has(node.op) || dequantized.get(x!) !== x) return false
+  if (w === undefined || !graph.constants.has(w)) return false
+  const out = node.outputs[0]!
+  const behind = users.get(out) ?? []
+  const activated = behind.length === 1 && (behind[0]!.op === 'Relu' || behind[0]!.op === 'Clip')
+  return grids.has(out) || (activated && grids.has(behind[0]!.outputs[0]!))
 }
 
 /** Constants that enter an integer map get a grid of their own. */
