@@ -98,7 +98,7 @@ function transpose(node: Node, { factOf, maker }: RuleContext): Simplification {
     intsAttr(node, 'perm')?.length ??
     shapeOf(factOf(x!))?.length ??
     (first === null ? undefined : intsAttr(first, 'perm')?.length)
-  if (first !== null && rank === undefined && first.attrs['perm'] === undefined) return first.inputs[0]!
+  if (first !== null && rank === undefined && first.attrs.perm === undefined) return first.inputs[0]!
   const perm = permOf(node, rank)
   if (perm === null) return null
   if (perm.every((axis, i) => axis === i)) return x!

@@ -12,8 +12,6 @@ export interface Scope {
    * on a constant that is also an input of the model is only a default, and this gives null.
    */
   constant(name: string): Tensor | null
-  /** True where the name is visible in this graph. */
-  sees(name: string): boolean
   /** The scope of this graph after an edit. */
   edited(graph: Graph): Scope
 }
@@ -34,7 +32,6 @@ export function scopeOf(graph: Graph, outer: Scope | null, defaults: ReadonlySet
       if (tensor !== undefined) return defaults.has(name) ? null : tensor
       return defines(name) ? null : (outer?.constant(name) ?? null)
     },
-    sees: (name) => defines(name) || (outer?.sees(name) ?? false),
     edited: (next) => scopeOf(next, outer, defaults),
   }
 }

@@ -36,7 +36,7 @@ export function withInput(node: Node, index: number, name: string): readonly str
   )
 }
 
-/** Converters that leave a node as it is, or refuse it. */
+/** A converter that refuses every node. */
 export const refuse =
   (reason: string): Converter =>
   () =>

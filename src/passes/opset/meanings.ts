@@ -74,7 +74,7 @@ export const softmax: Converter = ({ node, factOf, fresh, constant }) => {
   if (shape !== null) {
     const at = axis < 0 ? axis + shape.length : axis
     const last = at === shape.length - 1
-    if (last && (node.attrs['axis'] !== undefined || at === 1)) return [node]
+    if (last && (node.attrs.axis !== undefined || at === 1)) return [node]
     if (last || shape.slice(at + 1).every((d) => d === 1)) return [{ ...node, attrs: { ...node.attrs, axis: int(at) } }]
   } else if (axis === -1) {
     return [node]
