@@ -15,6 +15,7 @@ export interface Port {
   onFailure(handler: (error: unknown) => void): void
   /** Whether the process must stay alive for the thread's sake. */
   hold(alive: boolean): void
+  /** Ends the thread, as soon as that is safe. */
   terminate(): Promise<void>
 }
 
@@ -49,7 +50,7 @@ export function connect(port: Port, graceMs = GRACE_MS): Promise<Link> {
   /** The thread works on the first call. If nobody waits for that one, the clock runs. */
   const watch = () => {
     const [head] = calls
-    port.hold([...calls.values()].some((call) => call !== null))
+    port.hold(calls.size > 0)
     if (grace !== null && grace.id === head?.[0]) return
     clearTimeout(grace?.timer)
     grace = null

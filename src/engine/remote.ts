@@ -20,12 +20,12 @@ function lane(start: () => Promise<Link>, first?: Link) {
   let current: Promise<Link> | null = first === undefined ? null : Promise.resolve(first)
   return {
     async get(): Promise<Link> {
-      const link = await current?.catch(() => null)
+      const seen = current
+      const link = await seen?.catch(() => null)
       if (link?.isAlive()) return link
-      // Two callers may find the same dead thread: the first one that gets here replaces it for both.
-      const now = current
-      if (link === undefined || link === null || now === null || (await now) === link) current = start()
-      return (await current)!
+      // Of callers that find the same dead thread, the first one replaces it for all.
+      if (current === seen) current = start()
+      return current!
     },
     async close(): Promise<void> {
       const link = await current?.catch(() => null)

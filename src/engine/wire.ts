@@ -59,6 +59,9 @@ export interface WireReply {
   readonly profile: readonly NodeProfile[]
 }
 
+/** Asks a worker thread to end itself between two requests. */
+export const END = 'end'
+
 /** To the computing thread: a request under an id, or word that nobody waits for it any more. */
 export type ToHost = { readonly id: number; readonly request: WireRequest } | { readonly cancel: number }
 

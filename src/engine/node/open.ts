@@ -16,8 +16,10 @@ const INSTALL = 'npm install pare --onnxruntime-node-install=skip'
  * native runtime lists. An engine that is not closed does not keep the process alive.
  *
  * Cancelling: a call whose signal fires rejects at once with `ABORTED`. A run that has begun cannot be stopped inside
- * the runtime; if the thread is not back after ten seconds it is ended, its sessions reject with `ENGINE_LOST`, and
- * the engine starts a new thread for the next `load`.
+ * the runtime; if the thread is not back after ten seconds it is given up, its sessions reject with `ENGINE_LOST`, and
+ * the engine starts a new thread for the next `load`. A process does not end, and `close` does not return, before a
+ * native run that has begun is over: ending the thread inside it would abort the process (and `process.exit` does; the
+ * default action of a signal is safe).
  *
  * Throws `ENGINE_MISSING` (no runtime), `ENGINE_DEVICE` (unknown device, or one that does not work here).
  */

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { Worker } from 'node:worker_threads'
 import { PareError } from '../../util/errors.js'
 import type { Port } from '../link.js'
+import { END } from '../wire.js'
 import type { PlatformSpec } from './platform.js'
 
 /** A script of this folder as built: beside this file in the package, in `dist` when this runs from sources. */
@@ -22,6 +23,7 @@ export function builtScript(name: string): URL {
 
 export function startWorker(data: PlatformSpec): Port {
   const worker = new Worker(builtScript('worker.js'), { workerData: data, name: 'pare engine', execArgv: [] })
+  const exited = new Promise<void>((resolve) => worker.once('exit', () => resolve()))
   let ending = false
   return {
     post: (message, transfer) => worker.postMessage(message, transfer as ArrayBuffer[]),
@@ -33,10 +35,20 @@ export function startWorker(data: PlatformSpec): Port {
         if (!ending) handler(new Error(`the worker ended with code ${code}`))
       })
     },
-    hold: (alive) => (alive ? worker.ref() : worker.unref()),
+    hold(alive) {
+      if (alive) worker.ref()
+      else if (!ending) worker.unref()
+    },
     async terminate() {
       ending = true
-      await worker.terminate()
+      if (data.runtime === 'wasm') {
+        await worker.terminate()
+        return
+      }
+      // A thread that is ended inside the native runtime takes the whole process with it: let it come back first.
+      worker.ref()
+      worker.postMessage(END)
+      await exited
     },
   }
 }

@@ -2,14 +2,15 @@
 
 import { parentPort, workerData } from 'node:worker_threads'
 import { host } from '../host.js'
-import { errorToWire, type FromHost } from '../wire.js'
+import { END, errorToWire, type FromHost, type ToHost } from '../wire.js'
 import { openPlatform, type PlatformSpec } from './platform.js'
 
 const port = parentPort!
 const send = (message: FromHost, transfer: readonly ArrayBuffer[] = []) => port.postMessage(message, transfer)
 try {
   const { platform, facts } = await openPlatform(workerData as PlatformSpec)
-  port.on('message', host(platform, send))
+  const handle = host(platform, send)
+  port.on('message', (message: ToHost | typeof END) => (message === END ? process.exit() : handle(message)))
   send({ ready: facts })
 } catch (error) {
   send({ refused: errorToWire(error, 'ENGINE_MISSING') })
