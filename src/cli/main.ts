@@ -7,12 +7,16 @@ import { run } from './run.js'
 const controller = new AbortController()
 let received: number | null = null
 
+/** How long work may take to stop after a signal; an operator that runs cannot be stopped inside the engine. */
+const PATIENCE_MS = 15_000
+
 /** The first signal asks the work to stop, the second ends the process. */
 function stop(exit: typeof EXIT.interrupted | typeof EXIT.terminated): void {
   if (received !== null) process.exit(exit)
   received = exit
   if (process.stderr.isTTY) process.stderr.write('\nstopping; press Ctrl-C again to end at once\n')
   controller.abort()
+  setTimeout(() => process.exit(exit), PATIENCE_MS).unref()
 }
 
 process.on('SIGINT', () => stop(EXIT.interrupted))
@@ -26,6 +30,9 @@ for (const stream of [process.stdout, process.stderr]) {
   })
 }
 
+// The engine's threads do not keep the process alive; the work in hand must.
+const alive = setInterval(() => {}, 2 ** 30)
 const { stdout, stderr, env } = process
 const code = await run(process.argv.slice(2), { stdout, stderr, env, signal: controller.signal })
+clearInterval(alive)
 process.exitCode = received ?? code

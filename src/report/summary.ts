@@ -1,6 +1,6 @@
 /** The top of the report: headline, verdict, big numbers, warnings. */
 
-import { bytes, milliseconds, percent, shorten, times } from './format.js'
+import { bytes, milliseconds, percent, shorten, significant, times } from './format.js'
 import { html, type Markup } from './html.js'
 import { measureDrop, measureValue, speed, type View } from './view.js'
 
@@ -38,10 +38,10 @@ function cards(view: View): readonly Markup[] {
       : card('Size of the file', bytes(baseline.bytes), 'unchanged'),
     chosen
       ? card(
-          'Latency, median',
-          milliseconds(chosen.latency.p50),
-          `from ${milliseconds(baseline.latency.p50)}`,
-          `${percent(chosen.latency.ratio, 0)} of the original's time; 95 % interval ${interval(chosen.latency.interval)}`,
+          'Latency',
+          capitalized(speed(chosen.latency)),
+          `median ${milliseconds(chosen.latency.p50)}`,
+          `${significant(chosen.latency.ratio)} of the original’s time, measured side by side; 95 % interval ${interval(chosen.latency.interval)}`,
         )
       : card('Latency, median', milliseconds(baseline.latency.p50), 'unchanged'),
     qualityCard(view),
@@ -89,7 +89,9 @@ function change(now: number, before: number): string {
   return `${fraction > 0 ? '+' : ''}${percent(fraction, 0)}`
 }
 
-const interval = ([low, high]: readonly [number, number]): string => `${percent(low, 0)} to ${percent(high, 0)}`
+const capitalized = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1)
+
+const interval = ([low, high]: readonly [number, number]): string => `${significant(low)} to ${significant(high)}`
 
 function warnings(list: readonly string[]): Markup | false {
   if (list.length === 0) return false
