@@ -308,7 +308,12 @@ function weightWriter(
       `${unit.weight}_q`,
     )
     const scale = r.constant(q.scale, `${unit.weight}_s`)
-    r.node('DequantizeLinear', [values, scale], name, axisAttr(q.axis))
+    // The zero point is 0 and may be left out, but for Gemm: without one the engine stays in float.
+    const zero =
+      unit.kind === 'gemm'
+        ? [r.constant(tensor('int8', q.scale.shape, new Int8Array(q.scale.byteLength / 4)), 'z')]
+        : []
+    r.node('DequantizeLinear', [values, scale, ...zero], name, axisAttr(q.axis))
     return { name, scale, q }
   }
 
