@@ -63,7 +63,7 @@ export async function shapesOf(text: string | undefined): Promise<Shapes> {
 }
 
 /** Inputs whose open dimensions have the sizes that `--shape` gives. Throws `SHAPE_NAME` for a name that is none. */
-export function fixInputs(inputs: readonly ValueInfo[], shapes: Shapes): readonly ValueInfo[] {
+function fixInputs(inputs: readonly ValueInfo[], shapes: Shapes): readonly ValueInfo[] {
   const symbols = new Set(inputs.flatMap(({ shape }) => (shape ?? []).filter((d) => typeof d === 'string')))
   for (const name of Object.keys(shapes)) {
     if (symbols.has(name) || inputs.some((i) => i.name === name)) continue

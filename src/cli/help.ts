@@ -6,7 +6,7 @@ import { styled, type Terminal, wrap } from './terminal.js'
 
 const HELP_COLUMNS = 80
 
-export function usageLine({ name, positionals, options }: Command): string {
+function usageLine({ name, positionals, options }: Command): string {
   const { names, min, max } = positionals
   const args = names.map((n, i) => (i < min ? `<${n}>` : `[${n}]`))
   const needed = Object.entries(options).filter(([, spec]) => 'required' in spec && spec.required)
@@ -74,7 +74,7 @@ function optionLabel(name: string, spec: OptionSpec): string {
   return `${short}--${kebab(name)}${hint === '' ? '' : ` ${hint}`}`
 }
 
-export function valueHint(spec: OptionSpec): string {
+function valueHint(spec: OptionSpec): string {
   if (spec.kind === 'flag') return ''
   return spec.kind === 'choice' ? spec.choices.join('|') : `<${spec.value}>`
 }

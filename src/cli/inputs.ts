@@ -53,7 +53,7 @@ interface DataOption {
 }
 
 const text = (value: string): string => value
-const number = (value: string): number => checked(Number(value), value)
+const number = (value: string): number => checked(value === '' ? Number.NaN : Number(value), value)
 const numbers = (value: string): number | readonly number[] =>
   value.includes(',') ? value.split(',').map((v) => checked(Number(v), v)) : number(value)
 const size = (value: string): readonly number[] => value.split(/x/i).map((v) => checked(Number(v), v))
@@ -65,11 +65,18 @@ const pair =
   <T>(read: (value: string) => T) =>
   (value: string): Readonly<Record<string, T>> => {
     const at = value.lastIndexOf(':')
+    if (at < 1) {
+      throw new PareError('OPTION_VALUE', 'name:value is needed', {
+        where: '--data-option',
+        value,
+        remedy: 'Write for example constant=sr:16000 or rename=image:input.',
+      })
+    }
     return { [value.slice(0, at)]: read(value.slice(at + 1)) }
   }
 
 /** What `--data-option` understands. docs/samples.md explains them. */
-export const DATA_OPTION_NAMES: Readonly<Record<string, DataOption>> = {
+const DATA_OPTION_NAMES: Readonly<Record<string, DataOption>> = {
   size: { reader: 'image', field: 'size', read: size },
   resize: { reader: 'image', field: 'resize', read: text },
   layout: { reader: 'image', field: 'layout', read: text },

@@ -101,7 +101,7 @@ function causes(error: Error): string {
 }
 
 /** JSON that never fails and keeps what JSON has no words for: bigints and non-finite numbers become strings. */
-export function asJson(value: unknown): string {
+function asJson(value: unknown): string {
   return JSON.stringify(value, (_, v: unknown) => plain(v), 2)
 }
 

@@ -1,24 +1,18 @@
 /** `pare bench a b …`: latency, load time, memory and size of models, measured side by side. */
 
 import type { Engine, Feeds } from '../../engine/engine.js'
+import type { BenchResult } from '../../engine/node/bench.js'
 import { bytes, milliseconds, significant } from '../../report/format.js'
 import { PareError } from '../../util/errors.js'
 import { type Context, defineCommand } from '../command.js'
-import { feedsFor } from '../feeds.js'
+import { type FeedChoice, feedsFor } from '../feeds.js'
 import { DATA_OPTIONS, DEVICE_NOTE, ENGINE_OPTIONS, engineOptions, SHAPE_OPTION } from '../inputs.js'
 import { table } from '../table.js'
 
-interface BenchRow {
+interface BenchRow extends BenchResult {
   readonly model: string
   /** Of the file and its external data. */
   readonly bytes: number
-  readonly loadMs: number
-  readonly p50: number
-  readonly p95: number
-  /** Median of this model's time over the first one's, with its 95 % interval; null for the first. */
-  readonly ratio: { readonly ratio: number; readonly low: number; readonly high: number } | null
-  /** Above an idle runtime. */
-  readonly peakMemoryBytes: number
 }
 
 /** Inputs that rounds take turns with. */
@@ -56,15 +50,20 @@ export const bench = defineCommand({
     DEVICE_NOTE,
   ],
   async run(paths, options, context) {
-    const [{ openEngine }, { checkModelFiles }] = await Promise.all([
+    const [{ openEngine }, { bench: measure }, { checkModelFiles }] = await Promise.all([
       import('../../engine/node/open.js'),
+      import('../../engine/node/bench.js'),
       import('../models.js'),
     ])
     const sizes = await checkModelFiles(paths)
     const engine = await openEngine(engineOptions(options, context.warn))
     try {
       const { feeds, name } = await readFeeds(engine, paths[0]!, options, context)
-      const rows = await measure(engine, paths, sizes, feeds, options, context)
+      const { rounds, seconds } = options
+      const { signal, onProgress } = context
+      const models = paths.map((path) => ({ path }))
+      const results = await measure(engine, models, feeds, { rounds, budgetMs: seconds * 1000, signal, onProgress })
+      const rows = results.map((r, i): BenchRow => ({ model: paths[i]!, bytes: sizes[i]!, ...r }))
       const { name: engineName, version, device, threads } = engine
       const facts = { engine: engineName, version, device, threads, inputs: name, count: feeds.length }
       return { text: shown(rows, facts, context), json: { ...facts, models: rows } }
@@ -74,65 +73,20 @@ export const bench = defineCommand({
   },
 })
 
-type Options = Parameters<typeof feedsFor>[1] extends infer F ? Omit<F & object, 'random' | 'limit'> : never
-
-async function readFeeds(engine: Engine, path: string, options: Options, context: Context) {
+async function readFeeds(
+  engine: Engine,
+  path: string,
+  options: Omit<FeedChoice, 'random' | 'limit'>,
+  context: Context,
+) {
   const session = await engine.load({ path }, { signal: context.signal })
-  const stream = await feedsFor(
-    session,
-    { ...options, random: true, limit: INPUTS } as Parameters<typeof feedsFor>[1],
-    context,
-  )
+  const stream = await feedsFor(session, { ...options, random: true, limit: INPUTS }, context)
   const feeds: Feeds[] = []
   for await (const { feed } of stream.read()) feeds.push(feed)
   await session.close()
   if (feeds.length === 0)
     throw new PareError('SAMPLES_EMPTY', 'there are no samples', { where: stream.name, remedy: 'Give at least one.' })
   return { feeds, name: stream.name }
-}
-
-async function measure(
-  engine: Engine,
-  paths: readonly string[],
-  sizes: readonly number[],
-  feeds: readonly Feeds[],
-  { rounds, seconds }: { readonly rounds: number; readonly seconds: number },
-  context: Context,
-): Promise<readonly BenchRow[]> {
-  const [{ ratio, summary }, { modelMemory }] = await Promise.all([
-    import('../../engine/timing.js'),
-    import('../../engine/node/memory.js'),
-  ])
-  const { signal } = context
-  const steps = paths.length + 1
-  context.onProgress({ task: 'measuring latency', done: 0, total: steps })
-  const timings = await engine.measure(
-    paths.map((path) => ({ path })),
-    feeds,
-    { rounds, budgetMs: seconds * 1000, signal },
-  )
-  const rows: BenchRow[] = []
-  for (const [i, model] of paths.entries()) {
-    context.onProgress({ task: 'measuring memory', done: i + 1, total: steps })
-    const { peakGrowth } = await modelMemory({ path: model }, feeds[0]!, {
-      device: engine.device,
-      threads: engine.threads,
-      signal,
-    })
-    const { runs, loadMs } = timings[i]!
-    const { p50, p95 } = summary(runs)
-    const against = i === 0 ? null : ratio(timings[0]!.runs, runs)
-    rows.push({
-      model,
-      bytes: sizes[i]!,
-      loadMs,
-      p50,
-      p95,
-      ratio: against && { ratio: against.ratio, low: against.low, high: against.high },
-      peakMemoryBytes: peakGrowth,
-    })
-  }
-  return rows
 }
 
 interface Facts {
