@@ -23,7 +23,7 @@ function tensorsOf(graph: Graph): readonly Tensor[] {
 const KEY = 'location'
 
 /** Names of the files that a model's weights lie in, as the model gives them; none where the engine must judge it. */
-export async function externalLocations(bytes: Uint8Array): Promise<readonly string[]> {
+async function externalLocations(bytes: Uint8Array): Promise<readonly string[]> {
   if (!Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).includes(KEY)) return []
   const { decodeModel } = await import('../../onnx/codec.js')
   try {
