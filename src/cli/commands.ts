@@ -39,4 +39,9 @@ export const COMMANDS: readonly CommandEntry[] = [
     summary: 'Show engines, devices and what is missing here',
     load: async () => (await import('./commands/doctor.js')).doctor,
   },
+  {
+    name: 'demo',
+    summary: 'Compress a bundled face detector, in under a minute',
+    load: async () => (await import('./commands/demo.js')).demo,
+  },
 ]
