@@ -3,7 +3,7 @@
 import { create } from '@bufbuild/protobuf'
 import type { Attr, Func, Graph, Model, Node } from '../ir/types.js'
 import { PareError } from '../util/errors.js'
-import { protoEntries, protoNotes, withUnknown } from './notes.js'
+import { protoEntries, protoNotes, protoOpsets, withUnknown } from './notes.js'
 import {
   type AttributeProto,
   AttributeProtoSchema,
@@ -15,7 +15,6 @@ import {
   ModelProtoSchema,
   type NodeProto,
   NodeProtoSchema,
-  OpsetIdProtoSchema,
   TensorAnnotationProtoSchema,
 } from './schema_pb.js'
 import { type EncodeContext, writeSparse, writeTensor } from './tensors.js'
@@ -29,9 +28,9 @@ export const protoOfModel = (model: Model, context: EncodeContext): ModelProto =
       ...text('producerVersion', model.producer.version),
       ...text('domain', model.domain),
       ...(model.version !== 0n && { modelVersion: model.version }),
-      ...protoNotes(model),
+      ...protoNotes(ModelProtoSchema, model),
       graph: protoOfGraph(model.graph, context),
-      opsetImport: opsets(model.opsets),
+      opsetImport: protoOpsets(model.opsets, ModelProtoSchema.field.opsetImport.number, model.unknown),
       functions: model.functions.map((f) => protoOfFunction(f, context)),
     }),
     model.unknown,
@@ -40,9 +39,6 @@ export const protoOfModel = (model: Model, context: EncodeContext): ModelProto =
 /** A text field; readers take an empty one as absent. */
 const text = <K extends string>(field: K, value: string | undefined): { [P in K]?: string } =>
   (value === undefined || value === '' ? {} : { [field]: value }) as { [P in K]?: string }
-
-const opsets = (map: ReadonlyMap<string, number>) =>
-  [...map].map(([domain, version]) => create(OpsetIdProtoSchema, { domain, version: BigInt(version) }))
 
 function protoOfGraph(graph: Graph, context: EncodeContext): GraphProto {
   const listed = new Set([...graph.inputs, ...graph.outputs])
@@ -60,12 +56,16 @@ function protoOfGraph(graph: Graph, context: EncodeContext): GraphProto {
         withUnknown(
           create(TensorAnnotationProtoSchema, {
             tensorName: a.tensor,
-            quantParameterTensorNames: protoEntries(a.parameters),
+            quantParameterTensorNames: protoEntries(
+              a.parameters,
+              TensorAnnotationProtoSchema.field.quantParameterTensorNames.number,
+              a.unknown,
+            ),
           }),
           a.unknown,
         ),
       ),
-      ...protoNotes(graph),
+      ...protoNotes(GraphProtoSchema, graph),
     }),
     graph.unknown,
   )
@@ -82,9 +82,9 @@ const protoOfFunction = (f: Func, context: EncodeContext): FunctionProto =>
       attribute: [...f.attributes],
       attributeProto: protoOfAttrs(f.defaults, context),
       node: f.nodes.map((n) => protoOfNode(n, context)),
-      opsetImport: opsets(f.opsets),
+      opsetImport: protoOpsets(f.opsets, FunctionProtoSchema.field.opsetImport.number, f.unknown),
       valueInfo: [...f.values].map(([name, value]) => protoOfValue(name, value)),
-      ...protoNotes(f),
+      ...protoNotes(FunctionProtoSchema, f),
     }),
     f.unknown,
   )
@@ -99,18 +99,17 @@ const protoOfNode = (n: Node, context: EncodeContext): NodeProto =>
       input: [...n.inputs],
       output: [...n.outputs],
       attribute: protoOfAttrs(n.attrs, context),
-      ...protoNotes(n),
+      ...protoNotes(NodeProtoSchema, n),
     }),
     n.unknown,
   )
 
 const protoOfAttrs = (attrs: Readonly<Record<string, Attr>>, context: EncodeContext): AttributeProto[] =>
   Object.entries(attrs).map(([name, a]) => {
-    const { docString } = protoNotes(a)
     const proto = create(AttributeProtoSchema, {
       name,
       type: codeOf(a),
-      ...(docString !== undefined && { docString }),
+      ...protoNotes(AttributeProtoSchema, a),
       ...(a.ref !== undefined && { refAttrName: a.ref }),
       ...(a.ref === undefined && payload(name, a, context)),
     })

@@ -3,11 +3,13 @@
  * of ir has no place for (a key given twice, text that is not UTF-8) is kept as an unknown field, so it is written back.
  */
 
-import { create, type DescMessage, type Message } from '@bufbuild/protobuf'
+import { create, type DescMessage, fromBinary, type Message } from '@bufbuild/protobuf'
+import type { GenMessage } from '@bufbuild/protobuf/codegenv2'
+import { WireType } from '@bufbuild/protobuf/wire'
 import type { Annotated, ExternalRef, UnknownField } from '../ir/types.js'
 import { PareError } from '../util/errors.js'
 import { type EntryProto, EntryProtoSchema, type OpsetIdProto, OpsetIdProtoSchema } from './schema_pb.js'
-import { lengthDelimited } from './wire.js'
+import { contentOf, lengthDelimited } from './wire.js'
 import { concat, writeMessage } from './write.js'
 
 /** An external reference and the tensor that it belongs to, for messages. */
@@ -71,7 +73,7 @@ export function entriesOf(
   const map = new Map<string, string>()
   for (const e of entries) {
     if (map.has(e.key) || hasUnknown(e)) spill.push(keep(EntryProtoSchema, e, no))
-    else map.set(e.key, e.value)
+    if (!map.has(e.key)) map.set(e.key, e.value)
   }
   return map
 }
@@ -111,13 +113,45 @@ export const keep = (schema: DescMessage, message: Message, no: number): Unknown
 
 export const entry = (key: string, value: string): EntryProto => create(EntryProtoSchema, { key, value })
 
-export const protoEntries = (map: ReadonlyMap<string, string> | undefined): EntryProto[] =>
-  [...(map ?? [])].map(([key, value]) => entry(key, value))
+/** Entries of a map, but for those that the unknown fields hold with fields of their own. */
+export function protoEntries(
+  map: ReadonlyMap<string, string> | undefined,
+  no: number,
+  unknown: readonly UnknownField[] | undefined,
+): EntryProto[] {
+  const kept = keptIn(EntryProtoSchema, no, unknown)
+  return [...(map ?? [])]
+    .filter(([key, value]) => !kept.some((e) => e.key === key && e.value === value))
+    .map(([key, value]) => entry(key, value))
+}
+
+/** As `protoEntries`, for operator sets. */
+export function protoOpsets(
+  map: ReadonlyMap<string, number>,
+  no: number,
+  unknown: readonly UnknownField[] | undefined,
+): OpsetIdProto[] {
+  const kept = keptIn(OpsetIdProtoSchema, no, unknown)
+  return [...map]
+    .filter(([domain, version]) => !kept.some((o) => o.domain === domain && o.version === BigInt(version)))
+    .map(([domain, version]) => create(OpsetIdProtoSchema, { domain, version: BigInt(version) }))
+}
+
+/** Messages that `keep` has put among the unknown fields because of unknown fields of their own. */
+const keptIn = <T extends Message>(
+  schema: GenMessage<T>,
+  no: number,
+  unknown: readonly UnknownField[] | undefined,
+): readonly T[] =>
+  (unknown ?? [])
+    .filter((field) => field.no === no && field.wireType === WireType.LengthDelimited)
+    .map((field) => fromBinary(schema, contentOf(field)))
+    .filter(hasUnknown)
 
 /** The fields of a message that `notesOf` reads. */
-export const protoNotes = ({ doc, metadata }: Annotated) => ({
+export const protoNotes = (schema: DescMessage, { doc, metadata, unknown }: Annotated) => ({
   ...(doc !== undefined && { docString: encoder.encode(doc) }),
-  metadataProps: protoEntries(metadata),
+  ...(metadata !== undefined && { metadataProps: protoEntries(metadata, numberOf(schema, 'metadataProps'), unknown) }),
 })
 
 export function withUnknown<T extends Message>(message: T, unknown: readonly UnknownField[] | undefined): T {

@@ -258,7 +258,7 @@ export function writeTensor(t: Tensor, context: EncodeContext, name?: string): T
     dims: t.shape.map(BigInt),
     dataType: codeOfDType(t.dtype),
     ...(key !== undefined && { name: key }),
-    ...protoNotes(t),
+    ...protoNotes(TensorProtoSchema, t),
   })
   const placed = name === undefined || t.dtype === 'string' ? null : context.place(t)
   if (t.dtype === 'string') proto.stringData = [...(t.strings?.() ?? [])]

@@ -100,7 +100,7 @@ export const protoOfValue = (name: string, value: Value): ValueInfoProto =>
     create(ValueInfoProtoSchema, {
       name,
       ...(hasType(value) && { type: protoOfType(value) }),
-      ...protoNotes(value),
+      ...protoNotes(ValueInfoProtoSchema, value),
     }),
     value.unknown,
   )
