@@ -7,11 +7,13 @@ import type { TransformEnv } from '../compress/transform.js'
 import type { Samples } from '../data/samples.js'
 import { split, take } from '../data/split.js'
 import { randomFeeds } from '../data/synthesize.js'
-import type { Engine, Feeds, Session } from '../engine/engine.js'
+import type { Engine, Feeds } from '../engine/engine.js'
 import { openEngine } from '../engine/node/open.js'
 import { checkParity } from '../engine/parity.js'
+import { clamp } from '../grids/affine.js'
 import type { Model } from '../ir/types.js'
 import { encodeModel } from '../onnx/codec.js'
+import { inspectModel } from '../passes/inspect.js'
 import { sha256 } from '../util/hash.js'
 import type { CompressOptions, Target } from './compress.js'
 import type { Bench } from './evaluate.js'
@@ -31,9 +33,14 @@ export interface Setup extends Bench {
 
 /** Most samples used for ranges: more change them little. */
 const CALIBRATION = 256
-/** Fewest held-out samples, and the time one pass of the original over them may take. */
-const HELD_OUT_MIN = 8
-const HELD_OUT_MS = 4000
+/**
+ * Held-out samples: as many as multiply-accumulates allow, within bounds. Decided by what the model computes and not
+ * by a clock, so that the same search sees the same samples every time.
+ */
+const HELD_OUT_MACS = 1e11
+const HELD_OUT_MIN = 16
+const HELD_OUT_MAX = 5000
+const HELD_OUT_UNKNOWN = 200
 /** Fewer held-out samples than this are worth a warning. */
 const FEW = 20
 
@@ -69,7 +76,7 @@ export async function openSetup(model: Model, options: CompressOptions): Promise
     const original = options.original ?? encodeModel(model).bytes
     const prepared = await prepareModel(model, env)
     const session = await device.load(original, signal ? { signal } : {})
-    const data = samples === undefined ? null : await openData(samples, session, seed)
+    const data = samples === undefined ? null : await openData(samples, prepared, seed)
     const feeds = data === null ? [randomFeeds(session.inputs, { seed })] : await firstFeeds(data.heldOut, 8)
     if (target !== 'node') await checkParity(device, cpu, original, feeds[0]!, signal ? { signal } : {})
     const judge = data === null ? null : await openJudge(session, data.heldOut, judgeOptions(options))
@@ -112,24 +119,15 @@ const judgeOptions = ({ metric, scores, signal }: CompressOptions) => ({
   ...(signal && { signal }),
 })
 
-/** Half for ranges and half held out, both bounded: the held-out part by the time that the model takes. */
-async function openData(samples: Samples, session: Session, seed: number) {
+/** Half for ranges and half held out, both bounded. */
+async function openData(samples: Samples, prepared: Model, seed: number) {
   const parts = split(samples, { seed })
-  const [first] = await firstFeeds(parts.heldOut, 1)
+  const { macs } = inspectModel(prepared)
   const limit =
-    first === undefined
-      ? HELD_OUT_MIN
-      : Math.max(HELD_OUT_MIN, Math.floor(HELD_OUT_MS / (await msPerRun(session, first))))
+    macs === null ? HELD_OUT_UNKNOWN : clamp(Math.floor(HELD_OUT_MACS / Math.max(1, macs)), HELD_OUT_MIN, HELD_OUT_MAX)
   const calibration = take(parts.calibration, CALIBRATION)
   const heldOut = take(parts.heldOut, limit)
   return { calibration, heldOut, counts: { calibration: await count(calibration), heldOut: await count(heldOut) } }
-}
-
-async function msPerRun(session: Session, feeds: Feeds): Promise<number> {
-  await session.run(feeds)
-  const start = performance.now()
-  for (let i = 0; i < 3; i++) await session.run(feeds)
-  return (performance.now() - start) / 3
 }
 
 async function count(samples: Samples): Promise<number> {
