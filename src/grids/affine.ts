@@ -36,7 +36,7 @@ export interface GridOptions {
   readonly limits?: Limits
 }
 
-/** The grid that covers [lo, hi] and zero. An empty or zero range gives scale 1: every value maps to zero. */
+/** The grid that covers [lo, hi] and zero. A range too small for a normal float32 scale gives scale 1: all maps to zero. */
 export function affineGrid(lo: number, hi: number, { dtype, symmetric = false, limits }: GridOptions): Grid {
   const { qmin, qmax } = limits ?? LIMITS[dtype]
   const low = Math.min(0, lo)
@@ -52,10 +52,13 @@ export function affineGrid(lo: number, hi: number, { dtype, symmetric = false, l
   return { dtype, qmin, qmax, scale, zeroPoint }
 }
 
+/** Below it float32 loses digits, and engines may take it for zero. */
+const SMALLEST_NORMAL = 2 ** -126
+
 /** Scales are stored as float32: round first, so that every later computation sees what the engine sees. */
-function safeScale(scale: number): number {
+export function safeScale(scale: number): number {
   const rounded = Math.fround(scale)
-  return rounded > 0 && Number.isFinite(rounded) ? rounded : 1
+  return rounded >= SMALLEST_NORMAL && Number.isFinite(rounded) ? rounded : 1
 }
 
 export const clamp = (x: number, lo: number, hi: number): number => Math.min(Math.max(x, lo), hi)
@@ -66,7 +69,9 @@ export function roundEven(x: number): number {
   return r - x === 0.5 && r % 2 !== 0 ? r - 1 : r
 }
 
-export const quantizeValue = (x: number, g: Grid): number => clamp(roundEven(x / g.scale) + g.zeroPoint, g.qmin, g.qmax)
+/** As QuantizeLinear does it: the quotient is a float32, which decides ties. */
+export const quantizeValue = (x: number, g: Grid): number =>
+  clamp(roundEven(Math.fround(x / g.scale)) + g.zeroPoint, g.qmin, g.qmax)
 
 export const dequantizeValue = (q: number, g: Grid): number => (q - g.zeroPoint) * g.scale
 

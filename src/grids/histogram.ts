@@ -1,8 +1,7 @@
 /**
  * A histogram of a stream: fixed memory, exact minimum and maximum, bins on both sides of zero.
  * When a value lies outside, the bin width doubles and neighbouring bins merge: one pass is enough. Widths are
- * powers of two, so the result does not depend on the order of the stream nor on how it was cut into batches,
- * unless its first batch is far larger than a later one (the width never shrinks, and need not).
+ * powers of two, so the result does not depend on the order of the stream nor on how it was cut into batches.
  */
 
 const BINS = 2048
@@ -14,7 +13,7 @@ export interface Histogram {
   readonly negative: Float64Array
   readonly min: number
   readonly max: number
-  /** Finite values seen. */
+  /** Finite values counted. */
   readonly count: number
   /** NaN and infinite values seen. */
   readonly nonFinite: number
@@ -22,7 +21,8 @@ export interface Histogram {
 
 /** Mutable while it collects; `snapshot()` gives the plain data. */
 export interface HistogramCollector {
-  add(values: Float32Array): void
+  /** Counts every `stride`-th value; minimum and maximum are those of all. */
+  add(values: Float32Array, stride?: number): void
   snapshot(): Histogram
 }
 
@@ -48,7 +48,7 @@ export function histogramCollector(): HistogramCollector {
   }
 
   return {
-    add(values) {
+    add(values, stride = 1) {
       let lo = min
       let hi = max
       let finite = 0
@@ -62,7 +62,6 @@ export function histogramCollector(): HistogramCollector {
       }
       nonFinite += values.length - finite
       if (finite === 0) return
-      count += finite
       min = lo
       max = hi
       const reach = Math.max(-lo, hi)
@@ -70,9 +69,10 @@ export function histogramCollector(): HistogramCollector {
       const inverse = width === 0 ? 0 : 1 / width
       const last = BINS - 1
       const allFinite = finite === values.length
-      for (let i = 0; i < values.length; i++) {
+      for (let i = 0; i < values.length; i += stride) {
         const v = values[i]!
         if (!allFinite && v - v !== 0) continue
+        count++
         if (v >= 0) positive[Math.min(last, (v * inverse) | 0)]!++
         else negative[Math.min(last, (-v * inverse) | 0)]!++
       }

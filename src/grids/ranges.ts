@@ -50,7 +50,7 @@ function quantileFromTop(bins: Float64Array, width: number, cut: number): number
   return 0
 }
 
-/** Shares of the seen range that the searches try: from all of it down to 2 %. */
+/** Shares of the seen range that the searches try: from all of it down to 3 %. */
 const SHARES: readonly number[] = Array.from({ length: 80 }, (_, i) => 1 - i * 0.01225)
 
 function search(h: Histogram, loss: (lo: number, hi: number) => number): Range {
