@@ -101,6 +101,7 @@ describe('countSaturations', () => {
   test('the sums at the very edge of 16 bits do not count', () => {
     const sums = [
       [127, 255, 2, 191, 32767],
+      [127, 254, 2, 255, 32768],
       [127, 255, 2, 192, 32769],
       [-128, 255, -1, 128, -32768],
       [-128, 255, -1, 129, -32769],
