@@ -21,8 +21,9 @@ export interface Histogram {
 
 /** Mutable while it collects; `snapshot()` gives the plain data. */
 export interface HistogramCollector {
-  /** Counts every `stride`-th value; minimum and maximum are those of all. */
-  add(values: Float32Array, stride?: number): void
+  add(values: Float32Array): void
+  /** Tells the ends of values of which only some are counted. */
+  span(min: number, max: number): void
   snapshot(): Histogram
 }
 
@@ -47,29 +48,24 @@ export function histogramCollector(): HistogramCollector {
     }
   }
 
+  const span = (low: number, high: number): void => {
+    min = Math.min(min, low)
+    max = Math.max(max, high)
+    const reach = Math.max(-min, max)
+    if (reach > 0) widen(reach)
+  }
+
   return {
-    add(values, stride = 1) {
-      let lo = min
-      let hi = max
-      let finite = 0
-      for (let i = 0; i < values.length; i++) {
-        const v = values[i]!
-        // NaN and the infinities are the only values whose difference with themselves is not zero.
-        if (v - v !== 0) continue
-        finite++
-        if (v < lo) lo = v
-        if (v > hi) hi = v
-      }
-      nonFinite += values.length - finite
-      if (finite === 0) return
-      min = lo
-      max = hi
-      const reach = Math.max(-lo, hi)
-      if (reach > 0) widen(reach)
+    span,
+    add(values) {
+      const seen = extremes(values)
+      nonFinite += values.length - seen.finite
+      if (seen.finite === 0) return
+      span(seen.min, seen.max)
       const inverse = width === 0 ? 0 : 1 / width
       const last = BINS - 1
-      const allFinite = finite === values.length
-      for (let i = 0; i < values.length; i += stride) {
+      const allFinite = seen.finite === values.length
+      for (let i = 0; i < values.length; i++) {
         const v = values[i]!
         if (!allFinite && v - v !== 0) continue
         count++
@@ -81,12 +77,39 @@ export function histogramCollector(): HistogramCollector {
       width: width === 0 ? 1 : width,
       positive: positive.slice(),
       negative: negative.slice(),
-      min: count === 0 ? 0 : min,
-      max: count === 0 ? 0 : max,
+      min: min > max ? 0 : min,
+      max: min > max ? 0 : max,
       count,
       nonFinite,
     }),
   }
+}
+
+interface Extremes {
+  readonly min: number
+  readonly max: number
+  readonly finite: number
+}
+
+/** Of the finite values. The first loop serves data without NaN and infinities, whose differences with themselves are 0. */
+function extremes(values: Float32Array): Extremes {
+  let min = Number.POSITIVE_INFINITY
+  let max = Number.NEGATIVE_INFINITY
+  let doubt = 0
+  for (let i = 0; i < values.length; i++) {
+    const v = values[i]!
+    if (v < min) min = v
+    if (v > max) max = v
+    doubt += v - v
+  }
+  if (doubt === 0) return { min, max, finite: values.length }
+  const finite = values.filter(Number.isFinite)
+  return finite.length === 0 ? { min, max, finite: 0 } : extremes(finite)
+}
+
+/** A histogram of which only the range is known: enough for min-max grids, and far cheaper. */
+export function rangeOnly(min: number, max: number, count: number): Histogram {
+  return { width: 1, positive: new Float64Array(0), negative: new Float64Array(0), min, max, count, nonFinite: 0 }
 }
 
 /** The smallest power of two above x: widths that are powers of two make the result independent of batch order. */

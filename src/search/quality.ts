@@ -35,6 +35,8 @@ export interface JudgeOptions {
 
 export interface Judge {
   readonly measure: Measure
+  /** Held-out samples. */
+  readonly samples: number
   /** Runs a candidate over the held-out samples (the first `limit` of them). */
   evaluate(candidate: Session, limit?: number): Promise<Quality>
 }
@@ -52,6 +54,7 @@ export async function openJudge(original: Session, samples: Samples, options: Ju
 
   return {
     measure: settled,
+    samples: reference.count,
     async evaluate(candidate, limit = Number.POSITIVE_INFINITY) {
       const sums = comparison()
       const outputs = (): readonly OutputAgreement[] => agreements(sums, measure)
@@ -92,6 +95,7 @@ function dropOf({ kind, baseline, higherIsBetter }: Measure, value: number): num
 interface Reference {
   records(): AsyncIterable<MetricRecord>
   readonly labelled: boolean
+  readonly count: number
 }
 
 async function referenceRun(original: Session, samples: Samples, { signal }: JudgeOptions): Promise<Reference> {
@@ -117,6 +121,7 @@ async function referenceRun(original: Session, samples: Samples, { signal }: Jud
   const whole = cached.length === count
   return {
     labelled,
+    count,
     records: whole
       ? async function* () {
           yield* cached

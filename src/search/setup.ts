@@ -76,17 +76,19 @@ export async function openSetup(model: Model, options: CompressOptions): Promise
     const original = options.original ?? encodeModel(model).bytes
     const prepared = await prepareModel(model, env)
     const session = await device.load(original, signal ? { signal } : {})
-    const data = samples === undefined ? null : await openData(samples, prepared, seed)
+    const data = samples === undefined ? null : partsOf(samples, prepared, seed)
     const feeds = data === null ? [randomFeeds(session.inputs, { seed })] : await firstFeeds(data.heldOut, 8)
     if (target !== 'node') await checkParity(device, cpu, original, feeds[0]!, signal ? { signal } : {})
     const judge = data === null ? null : await openJudge(session, data.heldOut, judgeOptions(options))
     const calibration = data === null ? undefined : await calibrateUnits(prepared, data.calibration, env)
-    if (data === null)
+    const heldOut = judge?.samples ?? 0
+    if (judge === null) {
       warn(
         'No samples were given: nothing is promised about quality, and only recipes that need no calibration are tried.',
       )
-    else if (data.counts.heldOut < FEW)
-      warn(`Quality rests on ${data.counts.heldOut} held-out samples: give more to trust its last digits.`)
+    } else if (heldOut < FEW) {
+      warn(`Quality rests on ${heldOut} held-out samples: give more to trust its last digits.`)
+    }
     return {
       original,
       prepared,
@@ -98,10 +100,11 @@ export async function openSetup(model: Model, options: CompressOptions): Promise
       runFolder: options.runFolder,
       env: { ...env, ...(calibration && { calibration }) },
       measure: { rounds: options.rounds ?? 60, budgetMs: options.budgetMs ?? 3000 },
-      data: data && {
-        ...data.counts,
+      data: judge && {
         name: samples!.name,
-        labels: judge!.measure.kind === 'accuracy' || judge!.measure.kind === 'rmse',
+        calibration: calibration?.samples ?? 0,
+        heldOut,
+        labels: judge.measure.kind === 'accuracy' || judge.measure.kind === 'rmse',
       },
       activations: arch() === 'arm64' || arch() === 'arm' ? 'int8' : 'uint8',
       warnings,
@@ -120,20 +123,12 @@ const judgeOptions = ({ metric, scores, signal }: CompressOptions) => ({
 })
 
 /** Half for ranges and half held out, both bounded. */
-async function openData(samples: Samples, prepared: Model, seed: number) {
+function partsOf(samples: Samples, prepared: Model, seed: number) {
   const parts = split(samples, { seed })
   const { macs } = inspectModel(prepared)
   const limit =
     macs === null ? HELD_OUT_UNKNOWN : clamp(Math.floor(HELD_OUT_MACS / Math.max(1, macs)), HELD_OUT_MIN, HELD_OUT_MAX)
-  const calibration = take(parts.calibration, CALIBRATION)
-  const heldOut = take(parts.heldOut, limit)
-  return { calibration, heldOut, counts: { calibration: await count(calibration), heldOut: await count(heldOut) } }
-}
-
-async function count(samples: Samples): Promise<number> {
-  let n = 0
-  for await (const _ of samples.read()) n++
-  return n
+  return { calibration: take(parts.calibration, CALIBRATION), heldOut: take(parts.heldOut, limit) }
 }
 
 async function firstFeeds(samples: Samples, n: number): Promise<readonly Feeds[]> {

@@ -4,10 +4,14 @@
  */
 
 import type { Engine, Feeds } from '../../engine/engine.js'
-import { histogramCollector } from '../../grids/histogram.js'
-import { floats } from '../../ir/tensor.js'
-import type { Model, Tensor } from '../../ir/types.js'
+import { type Histogram, histogramCollector, rangeOnly } from '../../grids/histogram.js'
+import { int } from '../../ir/attrs.js'
+import { floats, i64 } from '../../ir/tensor.js'
+import type { Model, Node, Tensor } from '../../ir/types.js'
 import { encodeModel } from '../../onnx/codec.js'
+import { dtypeOf, shapeOf } from '../../ops/def.js'
+import { factFinder } from '../../passes/facts.js'
+import { freshNames } from '../../passes/names.js'
 import type { RunOptions } from '../../util/env.js'
 import { PareError } from '../../util/errors.js'
 import type { Calibration } from '../transform.js'
@@ -15,9 +19,14 @@ import type { Calibration } from '../transform.js'
 /** Samples kept whole, for checks that need real values side by side. */
 const KEPT_FEEDS = 4
 
+/** Elements of one value that one sample adds to its histogram, about: more of the same picture tell little. */
+const COUNTED = 16384
+
 export interface CalibrateOptions extends RunOptions {
   /** Known number of samples, for the progress. */
   readonly total?: number
+  /** `range` keeps minimum and maximum only: enough for min-max grids, and several times faster. Default `histogram`. */
+  readonly detail?: 'histogram' | 'range'
 }
 
 /** `names`: values of the main graph; those that are not float32 when run are left out of the result. */
@@ -26,38 +35,23 @@ export async function calibrate(
   names: readonly string[],
   feeds: AsyncIterable<Feeds>,
   engine: Engine,
-  options: CalibrateOptions = {},
+  { detail = 'histogram', signal, onProgress, total }: CalibrateOptions = {},
 ): Promise<Calibration> {
-  const inner = names.filter((name) => !model.graph.inputs.includes(name))
-  const session = await engine.load(encodeModel(withOutputs(model, inner)).bytes, { signal: options.signal })
-  const collectors = new Map(names.map((name) => [name, histogramCollector()]))
-  const seen = new Set<string>()
+  const probe = detail === 'range' ? rangeProbe(model, names) : histogramProbe(model, names)
+  const session = await engine.load(encodeModel(probe.model).bytes, signal ? { signal } : {})
   const kept: Feeds[] = []
   let samples = 0
-
-  const count = (values: Readonly<Record<string, Tensor>>): void => {
-    for (const [name, collector] of collectors) {
-      const value = values[name]
-      if (value?.dtype !== 'float32') continue
-      seen.add(name)
-      collector.add(floats(value))
-    }
+  const count = (values: Values): void => {
+    probe.count(values)
     samples++
-    options.onProgress?.({
-      task: 'calibrating',
-      done: samples,
-      ...(options.total !== undefined && { total: options.total }),
-    })
+    onProgress?.({ task: 'calibrating', done: samples, ...(total !== undefined && { total }) })
   }
-
   try {
-    let pending: Readonly<Record<string, Tensor>> | undefined
+    let pending: Values | undefined
     for await (const sample of feeds) {
-      options.signal?.throwIfAborted()
+      signal?.throwIfAborted()
       if (kept.length < KEPT_FEEDS) kept.push(sample)
-      const run = session
-        .run(sample, { outputs: inner, signal: options.signal })
-        .then((result) => ({ ...sample, ...result }))
+      const run = session.run(sample, signal ? { signal } : {}).then((result) => ({ ...sample, ...result }))
       if (pending) count(pending)
       pending = await run
     }
@@ -70,10 +64,136 @@ export async function calibrate(
       remedy: 'Check the path given as --data.',
     })
   }
-  const histograms = new Map(
-    [...collectors].filter(([name]) => seen.has(name)).map(([name, c]) => [name, c.snapshot()]),
+  return { samples, histograms: probe.histograms(), feeds: kept }
+}
+
+type Values = Readonly<Record<string, Tensor>>
+
+/** A model that shows what is asked for, and the counting of what it shows. */
+interface Probe {
+  readonly model: Model
+  count(values: Values): void
+  histograms(): ReadonlyMap<string, Histogram>
+}
+
+/** The nodes that find the least and the greatest element of a value: two numbers leave the engine, not the value. */
+function endsOf(name: string, fresh: (hint: string) => string) {
+  const [min, max] = [fresh(`${name}_min`), fresh(`${name}_max`)] as const
+  const plain = { name: '', domain: '', inputs: [name], attrs: { keepdims: int(0) } }
+  const nodes: Node[] = [
+    { ...plain, op: 'ReduceMin', outputs: [min] },
+    { ...plain, op: 'ReduceMax', outputs: [max] },
+  ]
+  const read = (values: Values) => [floats(values[min]!)[0]!, floats(values[max]!)[0]!] as const
+  return { name, nodes, outputs: [min, max], read }
+}
+
+const withProbes = (
+  model: Model,
+  nodes: readonly Node[],
+  constants: ReadonlyMap<string, Tensor>,
+  outputs: readonly string[],
+): Model => {
+  const { graph } = model
+  return withOutputs(
+    {
+      ...model,
+      graph: { ...graph, nodes: [...graph.nodes, ...nodes], constants: new Map([...graph.constants, ...constants]) },
+    },
+    outputs,
   )
-  return { samples, histograms, feeds: kept }
+}
+
+/** float32 values whose range is asked for, with the number of elements where it is known. */
+function usable(
+  model: Model,
+  names: readonly string[],
+): readonly { readonly name: string; readonly size: number | null }[] {
+  const found = factFinder(model)
+  return names.flatMap((name) => {
+    const fact = found(name)
+    if (fact !== null && dtypeOf(fact) !== 'float32') return []
+    const size = shapeOf(fact)?.reduce<number | null>((n, d) => (n === null || typeof d !== 'number' ? null : n * d), 1)
+    return [{ name, size: size ?? null }]
+  })
+}
+
+/**
+ * Histograms. Of a large value of known size every k-th element leaves the engine, and its exact ends; others leave
+ * whole. An odd k does not fall into step with rows of an even length.
+ */
+function histogramProbe(model: Model, names: readonly string[]): Probe {
+  const fresh = freshNames(model)
+  const inputs = new Set(model.graph.inputs)
+  const constants = new Map<string, Tensor>()
+  const constant = (value: readonly number[]): string => {
+    const name = fresh('probe')
+    constants.set(name, i64([value.length], value))
+    return name
+  }
+  const flat = constant([-1])
+  const zero = constant([0])
+  const probes = usable(model, names).map(({ name, size }) => {
+    const stride = Math.floor((size ?? 0) / COUNTED) | 1
+    if (stride === 1) return { name, nodes: [], outputs: inputs.has(name) ? [] : [name], shown: name, ends: null }
+    const [line, some] = [fresh(`${name}_line`), fresh(`${name}_some`)] as const
+    const ends = endsOf(name, fresh)
+    const plain = { name: '', domain: '', attrs: {} }
+    const nodes: Node[] = [
+      ...ends.nodes,
+      { ...plain, op: 'Reshape', inputs: [name, flat], outputs: [line] },
+      { ...plain, op: 'Slice', inputs: [line, zero, constant([size!]), zero, constant([stride])], outputs: [some] },
+    ]
+    return { name, nodes, outputs: [...ends.outputs, some], shown: some, ends }
+  })
+  const collectors = new Map(probes.map(({ name }) => [name, histogramCollector()]))
+  const seen = new Set<string>()
+  const outputs = probes.flatMap((p) => p.outputs)
+  return {
+    model: withProbes(
+      model,
+      probes.flatMap((p) => p.nodes),
+      constants,
+      outputs.length > 0 ? outputs : model.graph.outputs,
+    ),
+    count(values) {
+      for (const { name, shown, ends } of probes) {
+        const value = values[shown]
+        if (value?.dtype !== 'float32') continue
+        seen.add(name)
+        const collector = collectors.get(name)!
+        const [low, high] = ends?.read(values) ?? [Number.NaN, Number.NaN]
+        if (Number.isFinite(low) && Number.isFinite(high)) collector.span(low, high)
+        collector.add(floats(value))
+      }
+    },
+    histograms: () =>
+      new Map([...collectors].filter(([name]) => seen.has(name)).map(([name, c]) => [name, c.snapshot()])),
+  }
+}
+
+/** Ranges alone: nothing but two numbers a value leaves the engine. */
+function rangeProbe(model: Model, names: readonly string[]): Probe {
+  const fresh = freshNames(model)
+  const probes = usable(model, names).map(({ name }) => endsOf(name, fresh))
+  const ranges = new Map<string, { readonly min: number; readonly max: number; readonly count: number }>()
+  return {
+    model: withProbes(
+      model,
+      probes.flatMap((p) => p.nodes),
+      new Map(),
+      probes.flatMap((p) => p.outputs),
+    ),
+    count(values) {
+      for (const { name, read } of probes) {
+        const [low, high] = read(values)
+        if (!Number.isFinite(low) || !Number.isFinite(high)) continue
+        const { min, max, count } = ranges.get(name) ?? { min: low, max: high, count: 0 }
+        ranges.set(name, { min: Math.min(low, min), max: Math.max(high, max), count: count + 1 })
+      }
+    },
+    histograms: () => new Map([...ranges].map(([name, { min, max, count }]) => [name, rangeOnly(min, max, count)])),
+  }
 }
 
 /** The model with these values as its outputs. */

@@ -38,7 +38,10 @@ export async function quantize(
     })
   }
   const prepared = await prepareModel(model, env)
-  const calibration = to === 'int8' && samples !== undefined ? await calibrateUnits(prepared, samples, env) : undefined
+  const calibration =
+    to === 'int8' && samples !== undefined
+      ? await calibrateUnits(prepared, samples, env, (options.range ?? 'min-max') === 'min-max' ? 'range' : 'histogram')
+      : undefined
   const recipe = recipeFor(to, calibration !== undefined, options)
   const result = await applySteps(prepared, recipe.steps, { ...env, portable, ...(calibration && { calibration }) })
   if (result === prepared) {
@@ -51,7 +54,12 @@ export async function quantize(
 }
 
 /** Ranges of everything that a static recipe may put on a grid; undefined where the model has no such unit. */
-export async function calibrateUnits(prepared: Model, samples: Samples, env: Env): Promise<Calibration | undefined> {
+export async function calibrateUnits(
+  prepared: Model,
+  samples: Samples,
+  env: Env,
+  detail: 'histogram' | 'range' = 'histogram',
+): Promise<Calibration | undefined> {
   const units = findUnits(prepared.graph)
   if (!units.some((u) => u.weight !== undefined)) return undefined
   return calibrate(
@@ -60,6 +68,7 @@ export async function calibrateUnits(prepared: Model, samples: Samples, env: Env
     feedsOf(samples, env.signal),
     await env.engine(),
     {
+      detail,
       ...(env.signal && { signal: env.signal }),
       ...(env.onProgress && { onProgress: env.onProgress }),
       ...(samples.count !== null && { total: samples.count }),
