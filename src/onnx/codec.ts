@@ -72,6 +72,11 @@ export interface EncodeOptions {
     /** Constants of at least this many bytes go out. Default 1024. */
     readonly threshold?: number
   }
+  /**
+   * Tensors whose data lies in another file go on referring to it there, and nothing of it is loaded: for a model that
+   * stays in its folder. Default false.
+   */
+  readonly keepReferences?: boolean
 }
 
 /** Data that belongs into a file beside the model, in order; chunks are loaded as they are asked for. */
@@ -100,10 +105,14 @@ const PAGE = 4096
  * Writes a model, its data inside unless told otherwise. Throws `MODEL_SIZE` beyond 2 GB, `ATTRIBUTE_VALUE` for a float
  * attribute beyond 32 bits, and what loading external data throws.
  */
-export function encodeModel(model: Model, { external }: EncodeOptions = {}): Encoded {
+export function encodeModel(model: Model, { external, keepReferences = false }: EncodeOptions = {}): Encoded {
   const data = externalData(external?.location ?? '')
   const threshold = external === undefined ? Number.POSITIVE_INFINITY : (external.threshold ?? 1024)
-  const proto = protoOfModel(model, { place: (t) => (t.byteLength >= threshold ? data.add(t) : null) })
+  const place = (t: Tensor, isConstant: boolean): ExternalRef | null => {
+    if (keepReferences && t.external !== undefined) return t.external
+    return isConstant && t.byteLength >= threshold ? data.add(t) : null
+  }
+  const proto = protoOfModel(model, { place })
   const written = writeMessage(ModelProtoSchema, proto)
   if (written.byteLength > MAX_MESSAGE) {
     throw new PareError('MODEL_SIZE', 'the model is larger than one file can hold', {

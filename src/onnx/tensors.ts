@@ -247,8 +247,8 @@ export function readSparse(proto: SparseTensorProto, context: DecodeContext, key
 }
 
 export interface EncodeContext {
-  /** Where a constant's bytes go when not into the model file; null keeps them inside. */
-  readonly place: (tensor: Tensor) => ExternalRef | null
+  /** Where a tensor's bytes go when not into the model file; null keeps them inside. */
+  readonly place: (tensor: Tensor, isConstant: boolean) => ExternalRef | null
 }
 
 /** Writes numbers as raw_data or as a reference, strings as string_data. `name`: the key of a constant. */
@@ -260,7 +260,7 @@ export function writeTensor(t: Tensor, context: EncodeContext, name?: string): T
     ...(key !== undefined && { name: key }),
     ...protoNotes(TensorProtoSchema, t),
   })
-  const placed = name === undefined || t.dtype === 'string' ? null : context.place(t)
+  const placed = t.dtype === 'string' ? null : context.place(t, name !== undefined)
   if (t.dtype === 'string') proto.stringData = [...(t.strings?.() ?? [])]
   else if (placed !== null) {
     proto.dataLocation = EXTERNAL

@@ -46,7 +46,8 @@ export async function stageFile(path: string, chunks: Chunks): Promise<StagedFil
     return { commit: async () => {}, discard: async () => {} }
   }
   const temporary = join(dirname(target), `.${basename(target).slice(0, 200)}.${randomBytes(6).toString('hex')}.tmp`)
-  const discard = () => rm(temporary, { force: true })
+  // What went wrong before is worth more to the reader than that it cannot be cleaned up.
+  const discard = () => rm(temporary, { force: true }).catch(() => {})
   try {
     await guarded(path, () => fill(temporary, 'wx', chunks, old?.mode))
   } catch (error) {
