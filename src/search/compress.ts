@@ -29,6 +29,7 @@ import { layersOf } from './layers.js'
 import type { Outcome } from './outcome.js'
 import type { Metric } from './quality.js'
 import { openSetup, type Setup } from './setup.js'
+import { type SlowLayers, slowLayers } from './slow-layers.js'
 import { summarize } from './summarize.js'
 import type { Latency, MissedKernel, TrialResult } from './trial.js'
 
@@ -172,6 +173,7 @@ async function search(setup: Setup, journal: Journal, options: CompressOptions):
     options.onProgress?.({ task: `trying ${recipe.name}`, done: i, total: recipes.length })
     results.push(await tried(setup, journal, recipe))
   }
+  results.push(...(await withoutSlowLayers(setup, journal, results, options)))
   const sensitivity = new Map<string, readonly Sensitivity[]>()
   if (setup.judge !== null) {
     for (const failing of worthFallingBack(results, objective, setup).slice(0, FALLBACKS)) {
@@ -184,6 +186,32 @@ async function search(setup: Setup, journal: Journal, options: CompressOptions):
     }
   }
   return { results, baseline, sensitivity }
+}
+
+/** The fastest static candidate again, with those layers in float that integers make slower. */
+async function withoutSlowLayers(
+  setup: Setup,
+  journal: Journal,
+  results: readonly TrialResult[],
+  options: CompressOptions,
+): Promise<readonly TrialResult[]> {
+  const fixed = results.filter(isMeasured).filter((r) => r.trial.steps.some((s) => s.transform === 'quantize/static'))
+  if (fixed.length === 0) return []
+  const { trial } = fixed.reduce((a, b) => (b.latency.ratio < a.latency.ratio ? b : a))
+  options.onProgress?.({ task: `looking for slow layers of ${trial.name}`, done: 0 })
+  const key = `slow layers ${trial.id}`
+  const ways = journal.recall<readonly SlowLayers[]>(key) ?? (await slowLayers(setup, trial.steps))
+  await journal.record(key, ways)
+  const found: TrialResult[] = []
+  for (const { what, keys } of ways) {
+    found.push(
+      await tried(setup, journal, {
+        name: `${trial.name}; ${what} in float`,
+        steps: fallenBack(trial.steps, keys, 'stored'),
+      }),
+    )
+  }
+  return found
 }
 
 async function tried(setup: Setup, journal: Journal, { name, steps }: Recipe): Promise<TrialResult> {
