@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process'
+import { rmdirSync } from 'node:fs'
 import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -114,11 +115,14 @@ const disk = (() => {
     execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', at], { stdio: 'ignore' })
     return at
   } catch {
+    rmdirSync(at)
     return null
   }
 })()
 afterAll(() => {
-  if (disk !== null) execFileSync('umount', [disk])
+  if (disk === null) return
+  execFileSync('umount', [disk])
+  execFileSync('rmdir', [disk])
 })
 
 test.skipIf(disk === null)('a full disk keeps the old file whole (needs the right to mount)', async () => {
