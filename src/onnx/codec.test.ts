@@ -283,3 +283,16 @@ test('tensors of types to come keep their bytes', () => {
 test('an empty message is no model', () => {
   expect(decodeError(toBinary(ModelProtoSchema, create(ModelProtoSchema, { domain: 'd' })))).toBe('MODEL_GRAPH')
 })
+
+test('a model of 100 MB is decoded without a copy of its weights', () => {
+  const constants = new Map(
+    Array.from({ length: 100 }, (_, i) => [`w${i}`, f32([500, 500], new Float32Array(250_000).fill(i))] as const),
+  )
+  const { bytes } = encodeModel(withGraph({ constants, nodes: [node(['x'], ['y'])] }))
+  const before = process.memoryUsage().arrayBuffers
+  const start = performance.now()
+  const model = decodeModel(bytes)
+  console.log(`decoding ${(bytes.byteLength / 1e6).toFixed(0)} MB took ${(performance.now() - start).toFixed(1)} ms`)
+  expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(1e6)
+  expect(elements(model.graph.constants.get('w7')!)[249_999]).toBe(7)
+})

@@ -143,8 +143,9 @@ export const tensorOfHex = (dtype: DType, shape: readonly number[], hex: string)
 /** Two multiplicative hashes in the manner of FNV-1a side by side: 64 bits to tell data apart, not against forgery. */
 function hash(bytes: Uint8Array): string {
   let a = 0x811c9dc5
-  let b = 0x9e3779b9 ^ bytes.byteLength
-  for (let i = 0; i < bytes.byteLength; i++) {
+  const { length } = bytes
+  let b = 0x9e3779b9 ^ length
+  for (let i = 0; i < length; i++) {
     const v = bytes[i]!
     a = Math.imul(a ^ v, 0x01000193)
     b = Math.imul(b ^ v, 0x01000197) ^ (b >>> 15)
