@@ -108,7 +108,7 @@ export function opsetsOf(
 const hasUnknown = (message: Message): boolean => (message.$unknown?.length ?? 0) > 0
 
 /** A whole message as an unknown field of its parent. */
-export const keep = (schema: DescMessage, message: Message, no: number): UnknownField =>
+const keep = (schema: DescMessage, message: Message, no: number): UnknownField =>
   lengthDelimited(no, concat(writeMessage(schema, message)))
 
 export const entry = (key: string, value: string): EntryProto => create(EntryProtoSchema, { key, value })

@@ -10,7 +10,7 @@ import type { UnknownField } from '../ir/types.js'
 import { PareError } from '../util/errors.js'
 
 /** Messages inside messages: the limit of protobuf's own readers, about 30 graphs deep. */
-export const MAX_DEPTH = 100
+const MAX_DEPTH = 100
 
 interface Cursor {
   readonly bytes: Uint8Array

@@ -107,12 +107,14 @@ test.skipIf(process.platform !== 'linux')('a device is written directly; a full 
   expect(await codeOf(writeFileAtomic('/dev/full', 'x'))).toBe('DISK_FULL')
 })
 
+const system = (command: string, ...args: readonly string[]) => execFileSync(command, args, { stdio: 'ignore' })
+
 /** A disk of 1 MiB, where this system lets us make one. */
 const disk = (() => {
   const at = join(tmpdir(), `pare-disk-${process.pid}`)
   try {
-    execFileSync('mkdir', ['-p', at], { stdio: 'ignore' })
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', at], { stdio: 'ignore' })
+    system('mkdir', '-p', at)
+    system('mount', '-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', at)
     return at
   } catch {
     rmdirSync(at)
@@ -121,8 +123,8 @@ const disk = (() => {
 })()
 afterAll(() => {
   if (disk === null) return
-  execFileSync('umount', [disk])
-  execFileSync('rmdir', [disk])
+  system('umount', disk)
+  rmdirSync(disk)
 })
 
 test.skipIf(disk === null)('a full disk keeps the old file whole (needs the right to mount)', async () => {
@@ -132,6 +134,6 @@ test.skipIf(disk === null)('a full disk keeps the old file whole (needs the righ
   expect(await codeOf(writeFileAtomic(path, pieces))).toBe('DISK_FULL')
   expect(await readFile(path, 'utf8')).toBe('old')
   expect(await readdir(disk!)).toEqual(['file'])
-  execFileSync('mount', ['-o', 'remount,ro', disk!])
+  system('mount', '-o', 'remount,ro', disk!)
   expect(await codeOf(writeFileAtomic(path, 'x'))).toBe('FILE_UNWRITABLE')
 })
