@@ -47,3 +47,9 @@ export async function protectInput(input: string, output: string, force: boolean
     remedy: 'Give another name with -o, or --force if you mean it.',
   })
 }
+
+/** Some of the model's weights lie in other files. */
+export function hasExternalData(model: Model): boolean {
+  for (const t of tensorsOf(model)) if (t.external !== undefined) return true
+  return false
+}

@@ -1,7 +1,7 @@
 /** The lower part of the report: layers, missed kernels, what the numbers mean, where and how they were measured. */
 
 import type { LayerSensitivity } from '../search/outcome.js'
-import type { MissedKernel } from '../search/trial.js'
+import type { MissedKernel, TrialResult } from '../search/trial.js'
 import { bytes, count, duration, percent, shorten, significant } from './format.js'
 import { html, type Markup } from './html.js'
 import { measureDrop, type View } from './view.js'
@@ -39,11 +39,16 @@ const worst = (value: number): number => (Number.isFinite(value) ? value : BROKE
 
 function missedKernels({ outcome, chosen }: View): Markup | false {
   const missed = chosen?.result.missed ?? []
-  if (missed.length === 0) return false
+  if (missed.length === 0) return chosen !== null && noneMissed(chosen.result)
   const reasons = byReason(missed).sort((a, b) => b.length - a.length)
   return html`<section aria-labelledby="missed"><h2 id="missed">Ops that missed a fast kernel</h2>
 <div class="scroll" tabindex="0" role="region" aria-labelledby="missed"><table><caption>In the chosen model, computed in float by ${outcome.engine.name} although integers lie around them.</caption><thead><tr><th scope="col">Op</th><th class="number" scope="col">Nodes</th><th scope="col">Reason</th><th scope="col">Which</th></tr></thead><tbody>${reasons.slice(0, SHOWN_KERNELS).map(kernelRow)}</tbody></table></div>${reasons.length > SHOWN_KERNELS && html`<p class="note">${reasons.length - SHOWN_KERNELS} more reasons are in the JSON result.</p>`}</section>`
 }
+
+/** Said only where integers were meant: a stored or cleaned model has no integer kernels to miss. */
+const noneMissed = ({ trial }: TrialResult): Markup | false =>
+  trial.steps.some((s) => s.transform === 'quantize/static') &&
+  html`<section aria-labelledby="missed"><h2 id="missed">Ops that missed a fast kernel</h2><p>None: whatever was meant to run in integers does.</p></section>`
 
 function byReason(missed: readonly MissedKernel[]): (readonly MissedKernel[])[] {
   const groups = new Map<string, MissedKernel[]>()

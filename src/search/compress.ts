@@ -3,35 +3,25 @@
  * candidate that keeps the budget, with everything measured on the way.
  */
 
-import { access, mkdir, readdir, readFile, rm } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { planRecipes, type Recipe } from '../compress/recipes.js'
+import { applySteps, planRecipes, type Recipe } from '../compress/recipes.js'
 import type { Samples } from '../data/samples.js'
 import { missedKernels } from '../engine/kernels.js'
 import { modelMemory } from '../engine/node/memory.js'
 import { optimizedGraph } from '../engine/node/optimized.js'
 import type { Model } from '../ir/types.js'
-import { decodeModel } from '../onnx/codec.js'
+import { encodeModel } from '../onnx/codec.js'
 import type { RunOptions } from '../util/env.js'
-import { chooseBest, isMeasured, type Objective } from './choose.js'
-import { candidatePath, isSlower, makeTrial, runTrial, timed } from './evaluate.js'
-import {
-  type FallbackMemo,
-  fallbackModes,
-  fallbackOrder,
-  fallenBack,
-  fewestExcluded,
-  layerSensitivity,
-  type Sensitivity,
-} from './fallback.js'
-import { type Journal, openJournal } from './journal.js'
-import { layersOf } from './layers.js'
+import { chooseBest, type Objective } from './choose.js'
+import { candidatePath, timed } from './evaluate.js'
+import { explore } from './explore.js'
+import { openJournal } from './journal.js'
 import type { Outcome } from './outcome.js'
 import type { Metric } from './quality.js'
 import { openSetup, type Setup } from './setup.js'
-import { type SlowLayers, slowLayers } from './slow-layers.js'
 import { summarize } from './summarize.js'
-import type { Latency, MissedKernel, TrialResult } from './trial.js'
+import type { MissedKernel, Step } from './trial.js'
 
 export type Target = 'node' | 'web' | 'webgpu'
 
@@ -88,11 +78,12 @@ export async function compress(model: Model, options: CompressOptions): Promise<
       identityOf(setup, options),
       options.resume === true,
     )
-    const found = await search(setup, journal, options)
-    const chosen = chooseBest(found.results, objectiveOf(options), setup.original.byteLength)
+    const objective = objectiveOf(options)
+    const found = await explore({ setup, journal, objective, recipes: recipesFor(setup, options) })
+    const chosen = chooseBest(found.results, objective, setup.original.byteLength)
     const bytes =
       chosen === null ? null : new Uint8Array(await readFile(candidatePath(options.runFolder, chosen.sha256)))
-    const missed = bytes === null ? [] : await missedIn(setup, bytes)
+    const missed = chosen === null ? [] : await missedIn(setup, chosen.trial.steps)
     const outcome = await summarize({
       setup,
       model,
@@ -153,136 +144,12 @@ const identityOf = (setup: Setup, options: CompressOptions) => ({
   engine: [setup.target.name, setup.target.version, setup.target.device, setup.target.threads],
 })
 
-export interface Found {
-  readonly results: readonly TrialResult[]
-  readonly baseline: Latency
-  /** By id of the trial whose layers were asked about. */
-  readonly sensitivity: ReadonlyMap<string, readonly Sensitivity[]>
-}
-
-/** Failing recipes that are taken through fall-back: those that promise most. */
-const FALLBACKS = 2
-
-async function search(setup: Setup, journal: Journal, options: CompressOptions): Promise<Found> {
-  const objective = objectiveOf(options)
-  const baseline = journal.recall<Latency>('baseline') ?? (await timed(setup, setup.original))
-  await journal.record('baseline', baseline)
-  const recipes = recipesFor(setup, options)
-  const results: TrialResult[] = []
-  for (const [i, recipe] of recipes.entries()) {
-    options.onProgress?.({ task: `trying ${recipe.name}`, done: i, total: recipes.length })
-    results.push(await tried(setup, journal, recipe))
-  }
-  results.push(...(await withoutSlowLayers(setup, journal, results, options)))
-  const sensitivity = new Map<string, readonly Sensitivity[]>()
-  if (setup.judge !== null) {
-    for (const failing of worthFallingBack(results, objective, setup).slice(0, FALLBACKS)) {
-      const fallen = await fallBack(setup, journal, failing, options)
-      sensitivity.set(failing.trial.id, fallen.sensitivity)
-      if (fallen.result !== null) {
-        results.push(fallen.result)
-        sensitivity.set(fallen.result.trial.id, fallen.sensitivity)
-      }
-    }
-  }
-  return { results, baseline, sensitivity }
-}
-
-/** The fastest static candidate again, with those layers in float that integers make slower. */
-async function withoutSlowLayers(
-  setup: Setup,
-  journal: Journal,
-  results: readonly TrialResult[],
-  options: CompressOptions,
-): Promise<readonly TrialResult[]> {
-  const fixed = results.filter(isMeasured).filter((r) => r.trial.steps.some((s) => s.transform === 'quantize/static'))
-  if (fixed.length === 0) return []
-  const { trial } = fixed.reduce((a, b) => (b.latency.ratio < a.latency.ratio ? b : a))
-  options.onProgress?.({ task: `looking for slow layers of ${trial.name}`, done: 0 })
-  const key = `slow layers ${trial.id}`
-  const ways = journal.recall<readonly SlowLayers[]>(key) ?? (await slowLayers(setup, trial.steps))
-  await journal.record(key, ways)
-  const found: TrialResult[] = []
-  for (const { what, keys } of ways) {
-    found.push(
-      await tried(setup, journal, {
-        name: `${trial.name}; ${what} in float`,
-        steps: fallenBack(trial.steps, keys, 'stored'),
-      }),
-    )
-  }
-  return found
-}
-
-async function tried(setup: Setup, journal: Journal, { name, steps }: Recipe): Promise<TrialResult> {
-  const trial = await makeTrial(setup, name, steps)
-  const known = journal.recall<TrialResult>(`trial ${trial.id}`)
-  if (known !== undefined && (known.sha256 === undefined || (await candidateIsThere(setup, known.sha256)))) return known
-  const result = await runTrial(setup, trial)
-  await journal.record(`trial ${trial.id}`, result)
-  return result
-}
-
-const candidateIsThere = (setup: Setup, hash: string): Promise<boolean> =>
-  access(candidatePath(setup.runFolder, hash)).then(
-    () => true,
-    () => false,
-  )
-
-/** Results that only quality keeps from being the best so far, most promising first; one of each kind of recipe. */
-function worthFallingBack(results: readonly TrialResult[], objective: Objective, setup: Setup): readonly TrialResult[] {
-  const best = chooseBest(results, objective, setup.original.byteLength)
-  const gain = (r: TrialResult): number =>
-    objective === 'size' ? r.bytes! / setup.original.byteLength : r.latency!.ratio
-  const failing = results
-    .filter(isMeasured)
-    .filter((r) => r.quality !== undefined && r.quality.drop > setup.maxDrop)
-    .filter((r) => r.bytes <= setup.original.byteLength && !isSlower(r.latency))
-    .filter((r) => best === null || gain(r) < gain(best) * 0.98)
-  const kinds = new Map<string, TrialResult>()
-  // Of recipes of one kind the one that is nearest to the budget has least to give back.
-  for (const r of failing.toSorted((a, b) => a.quality!.drop - b.quality!.drop)) {
-    const kind = r.trial.steps.map((s) => s.transform).join()
-    if (!kinds.has(kind)) kinds.set(kind, r)
-  }
-  return [...kinds.values()].toSorted((a, b) => gain(a) - gain(b))
-}
-
-async function fallBack(setup: Setup, journal: Journal, from: TrialResult, options: CompressOptions) {
-  const { trial } = from
-  const layers = layersOf(setup.prepared)
-  const sensitivity: Sensitivity[] = []
-  for (const [i, layer] of layers.entries()) {
-    options.signal?.throwIfAborted()
-    options.onProgress?.({ task: `asking layers of ${trial.name}`, done: i, total: layers.length })
-    const key = `sensitivity ${trial.id} ${layer.key}`
-    const known = journal.recall<Sensitivity | null>(key)
-    const measured = known === undefined ? await layerSensitivity(setup, trial.steps, layer, layers) : known
-    if (known === undefined) await journal.record(key, measured)
-    if (measured !== null) sensitivity.push(measured)
-  }
-  const order = fallbackOrder(sensitivity, layers, objectiveOf(options))
-  const memo: FallbackMemo = {
-    recall: (key) => journal.recall<number>(`fallback ${trial.id} ${key}`),
-    record: (key, drop) => journal.record(`fallback ${trial.id} ${key}`, drop),
-  }
-  for (const mode of fallbackModes(trial.steps)) {
-    options.onProgress?.({ task: `falling back in ${trial.name}`, done: 0 })
-    const count = await fewestExcluded(setup, trial.steps, order, mode, memo)
-    if (count === null || (count === order.length && mode === 'float')) continue
-    const name = `${trial.name}; ${count} ${count === 1 ? 'layer' : 'layers'} ${mode === 'stored' ? 'only stored' : 'in float'}`
-    return {
-      sensitivity,
-      result: await tried(setup, journal, { name, steps: fallenBack(trial.steps, order.slice(0, count), mode) }),
-    }
-  }
-  return { sensitivity, result: null }
-}
-
-async function missedIn(setup: Setup, bytes: Uint8Array): Promise<readonly MissedKernel[]> {
+/** Of the chosen steps, on a model whose names are still the user's. Native engine only. */
+async function missedIn(setup: Setup, steps: readonly Step[]): Promise<readonly MissedKernel[]> {
   const engine = await setup.env.engine()
   if (engine.name !== 'onnxruntime-node') return []
-  return missedKernels(decodeModel(bytes), await optimizedGraph(engine, bytes))
+  const model = await applySteps(setup.prepared, steps, setup.env)
+  return missedKernels(model, await optimizedGraph(engine, encodeModel(model).bytes))
 }
 
 /** Null where the target's memory cannot be seen from here. */

@@ -13,6 +13,15 @@ export interface Journal {
   record(key: string, value: unknown): Promise<void>
 }
 
+/** The recorded value, or a new one that is made and recorded. */
+export async function remember<T>(journal: Journal, key: string, make: () => Promise<T>): Promise<T> {
+  const known = journal.recall<T>(key)
+  if (known !== undefined) return known
+  const value = await make()
+  await journal.record(key, value)
+  return value
+}
+
 interface Line {
   readonly key: string
   readonly value: unknown

@@ -6,7 +6,8 @@ import type { Model } from '../ir/types.js'
 import { inspectModel } from '../passes/inspect.js'
 import { VERSION } from '../util/version.js'
 import { frontOf } from './choose.js'
-import type { CompressOptions, Found } from './compress.js'
+import type { CompressOptions } from './compress.js'
+import { type Found, layersAside } from './explore.js'
 import { excludedBy } from './fallback.js'
 import type { LayerSensitivity, Measure, Outcome } from './outcome.js'
 import type { Setup } from './setup.js'
@@ -99,7 +100,8 @@ const formatDrop = (drop: number): string => (Math.abs(drop) < 1e-4 ? '0' : drop
 
 /** Of the chosen trial where its layers were asked about, else of the first that were. Worst first. */
 function sensitivityOf({ sensitivity, chosen }: SummaryInput): readonly LayerSensitivity[] {
-  const rows = (chosen !== null && sensitivity.get(chosen.trial.id)) || [...sensitivity.values()][0] || []
+  const rows =
+    (chosen !== null && sensitivity.get(layersAside(chosen.trial.steps))) || [...sensitivity.values()][0] || []
   const excluded = new Set(chosen?.trial.steps.flatMap(excludedBy))
   return rows
     .map((r) => ({ ...r, keptFloat: excluded.has(r.node) }))

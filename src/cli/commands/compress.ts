@@ -1,5 +1,6 @@
 /** `pare compress`: the main job. Searches, writes the best model that keeps the budget, and the report with the proof. */
 
+import { readFile } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { Samples } from '../../data/samples.js'
@@ -103,6 +104,8 @@ export const compress = defineCommand({
       signal: context.signal,
       onProgress: context.onProgress,
       onWarning: context.warn,
+      ...(options.shape === undefined &&
+        !models.hasExternalData(model) && { original: new Uint8Array(await readFile(path!)) }),
       ...(samples && { samples }),
       ...(options.scores !== undefined && { scores: options.scores }),
       ...(options.threads !== undefined && { threads: options.threads }),

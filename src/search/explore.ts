@@ -1,0 +1,164 @@
+/** Exploring: every recipe, then the fastest without its slow layers, then falling back where quality breaks. */
+
+import { access } from 'node:fs/promises'
+import type { Recipe } from '../compress/recipes.js'
+import { chooseBest, isMeasured, type Objective } from './choose.js'
+import { candidatePath, isSlower, makeTrial, runTrial, timed } from './evaluate.js'
+import {
+  type FallbackMemo,
+  fallbackModes,
+  fallbackOrder,
+  fallenBack,
+  fewestExcluded,
+  layerSensitivity,
+  type Sensitivity,
+} from './fallback.js'
+import { type Journal, remember } from './journal.js'
+import { layersOf } from './layers.js'
+import type { Setup } from './setup.js'
+import { slowLayers } from './slow-layers.js'
+import type { Latency, Step, TrialResult } from './trial.js'
+
+/** What every step of an exploration works with. */
+export interface Exploration {
+  readonly setup: Setup
+  readonly journal: Journal
+  readonly objective: Objective
+  readonly recipes: readonly Recipe[]
+}
+
+export interface Found {
+  readonly results: readonly TrialResult[]
+  readonly baseline: Latency
+  /** By the steps, layers left out of account, that layers were asked about. */
+  readonly sensitivity: ReadonlyMap<string, readonly Sensitivity[]>
+}
+
+/** Failing recipes that are taken through fall-back, at most: those that promise most. */
+const FALLBACKS = 2
+
+/** Tries everything; what the journal knows is not measured again. Without samples there is no falling back. */
+export async function explore(exploration: Exploration): Promise<Found> {
+  const { setup, journal, objective, recipes } = exploration
+  const baseline = await remember<Latency>(journal, 'baseline', () => timed(setup, setup.original))
+  const results: TrialResult[] = []
+  for (const [i, recipe] of recipes.entries()) {
+    setup.env.onProgress?.({ task: `trying ${recipe.name}`, done: i, total: recipes.length })
+    results.push(await tried(exploration, recipe))
+  }
+  results.push(...(await withoutSlowLayers(exploration, results)))
+  const sensitivity = new Map<string, readonly Sensitivity[]>()
+  if (setup.judge === null) return { results, baseline, sensitivity }
+  for (const failing of worthFallingBack(exploration, results).slice(0, FALLBACKS)) {
+    const asked = await askLayers(exploration, failing.trial.steps)
+    sensitivity.set(layersAside(failing.trial.steps), asked)
+    const fallen = await fallBack(exploration, failing, asked)
+    if (fallen !== null) results.push(fallen)
+  }
+  const best = chooseBest(results, objective, setup.original.byteLength)
+  const key = best === null ? '' : layersAside(best.trial.steps)
+  if (best !== null && !sensitivity.has(key)) sensitivity.set(key, await askLayers(exploration, best.trial.steps))
+  return { results, baseline, sensitivity }
+}
+
+/** Steps without the layers that they leave out: trials that differ only there share what is known of their layers. */
+export const layersAside = (steps: readonly Step[]): string => JSON.stringify(withoutExcluded(steps))
+
+const withoutExcluded = (steps: readonly Step[]): readonly Step[] =>
+  steps.map(({ transform, params: { exclude: _, ...params } }) => ({ transform, params }))
+
+/** The fastest static candidate again, with those layers in float that integers make slower. */
+async function withoutSlowLayers(
+  exploration: Exploration,
+  results: readonly TrialResult[],
+): Promise<readonly TrialResult[]> {
+  const { setup, journal } = exploration
+  const fixed = results.filter(isMeasured).filter((r) => r.trial.steps.some((s) => s.transform === 'quantize/static'))
+  if (fixed.length === 0) return []
+  const { trial } = fixed.reduce((a, b) => (b.latency.ratio < a.latency.ratio ? b : a))
+  setup.env.onProgress?.({ task: `looking for slow layers of ${trial.name}`, done: 0 })
+  const ways = await remember(journal, `slow layers ${trial.id}`, () => slowLayers(setup, trial.steps))
+  const found: TrialResult[] = []
+  for (const { what, keys } of ways) {
+    found.push(
+      await tried(exploration, {
+        name: `${trial.name}; ${what} in float`,
+        steps: fallenBack(trial.steps, keys, 'stored'),
+      }),
+    )
+  }
+  return found
+}
+
+async function tried({ setup, journal }: Exploration, { name, steps }: Recipe): Promise<TrialResult> {
+  const trial = await makeTrial(setup, name, steps)
+  const key = `trial ${trial.id}`
+  const known = journal.recall<TrialResult>(key)
+  if (known !== undefined && (known.sha256 === undefined || (await candidateIsThere(setup, known.sha256)))) return known
+  const result = await runTrial(setup, trial)
+  await journal.record(key, result)
+  return result
+}
+
+const candidateIsThere = (setup: Setup, hash: string): Promise<boolean> =>
+  access(candidatePath(setup.runFolder, hash)).then(
+    () => true,
+    () => false,
+  )
+
+/** Results that only quality keeps from being the best so far, most promising first; one of each kind of recipe. */
+function worthFallingBack({ setup, objective }: Exploration, results: readonly TrialResult[]): readonly TrialResult[] {
+  const best = chooseBest(results, objective, setup.original.byteLength)
+  const gain = (r: TrialResult): number =>
+    objective === 'size' ? r.bytes! / setup.original.byteLength : r.latency!.ratio
+  const failing = results
+    .filter(isMeasured)
+    .filter((r) => r.quality !== undefined && r.quality.drop > setup.maxDrop)
+    .filter((r) => r.bytes <= setup.original.byteLength && !isSlower(r.latency))
+    .filter((r) => best === null || gain(r) < gain(best) * 0.98)
+  const kinds = new Map<string, TrialResult>()
+  // Of recipes of one kind the one that is nearest to the budget has least to give back.
+  for (const r of failing.toSorted((a, b) => a.quality!.drop - b.quality!.drop)) {
+    const kind = r.trial.steps.map((s) => s.transform).join()
+    if (!kinds.has(kind)) kinds.set(kind, r)
+  }
+  return [...kinds.values()].toSorted((a, b) => gain(a) - gain(b))
+}
+
+/** What each layer alone costs, layers that the steps do not touch left out. */
+async function askLayers({ setup, journal }: Exploration, steps: readonly Step[]): Promise<readonly Sensitivity[]> {
+  const plain = withoutExcluded(steps)
+  const layers = layersOf(setup.prepared)
+  const id = (await makeTrial(setup, '', plain)).id
+  const asked: (Sensitivity | null)[] = []
+  for (const [i, layer] of layers.entries()) {
+    setup.env.signal?.throwIfAborted()
+    setup.env.onProgress?.({ task: 'asking layer by layer', done: i, total: layers.length })
+    asked.push(
+      await remember(journal, `sensitivity ${id} ${layer.key}`, () => layerSensitivity(setup, plain, layer, layers)),
+    )
+  }
+  return asked.filter((s) => s !== null)
+}
+
+async function fallBack(
+  { setup, journal, objective, recipes }: Exploration,
+  { trial }: TrialResult,
+  asked: readonly Sensitivity[],
+): Promise<TrialResult | null> {
+  const order = fallbackOrder(asked, layersOf(setup.prepared), objective)
+  const memo: FallbackMemo = {
+    recall: (key) => journal.recall<number>(`fallback ${trial.id} ${key}`),
+    record: (key, drop) => journal.record(`fallback ${trial.id} ${key}`, drop),
+  }
+  for (const mode of fallbackModes(trial.steps)) {
+    setup.env.onProgress?.({ task: `falling back in ${trial.name}`, done: 0 })
+    const count = await fewestExcluded(setup, trial.steps, order, mode, memo)
+    if (count === null || (count === order.length && mode === 'float')) continue
+    const layers = count === 1 ? 'layer' : 'layers'
+    const name = `${trial.name}; ${count} ${layers} ${mode === 'stored' ? 'only stored' : 'in float'}`
+    const steps = fallenBack(trial.steps, order.slice(0, count), mode)
+    return tried({ setup, journal, objective, recipes }, { name, steps })
+  }
+  return null
+}
