@@ -25,8 +25,11 @@ export function frontOf(results: readonly TrialResult[], originalBytes: number):
   return paretoFront(points, (p) => p.at).map((p) => p.id)
 }
 
+/** Latencies within this factor are the same to a user, and the smaller file wins. */
+const TIE = 1.03
+
 /**
- * The best result that keeps the budget. For latency: the fastest, and among those that cannot be told from it the
+ * The best result that keeps the budget. For latency: the fastest, and among those as fast the
  * smallest; for size: the smallest, then the fastest. Null where nothing is better than the original.
  */
 export function chooseBest(
@@ -39,8 +42,6 @@ export function chooseBest(
   if (better.length === 0) return null
   if (objective === 'size') return better.toSorted((a, b) => a.bytes - b.bytes || a.latency.ratio - b.latency.ratio)[0]!
   const fastest = better.reduce((a, b) => (b.latency.ratio < a.latency.ratio ? b : a))
-  const tied = better.filter(
-    (r) => r.latency.ratio <= Math.max(fastest.latency.interval[1], fastest.latency.ratio * 1.02),
-  )
+  const tied = better.filter((r) => r.latency.ratio <= fastest.latency.ratio * TIE)
   return tied.toSorted((a, b) => a.bytes - b.bytes || a.latency.ratio - b.latency.ratio)[0]!
 }

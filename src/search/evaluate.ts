@@ -96,13 +96,26 @@ async function judged(bench: Bench, bytes: Uint8Array) {
 
 /** Median, tail and the paired ratio to the original, interleaved in one thread. */
 export async function timed(bench: Bench, bytes: Uint8Array): Promise<Latency> {
-  const [a, b] = await bench.target.measure([bench.original, bytes], bench.feeds, {
-    ...bench.measure,
+  return (await timedTogether(bench, [bytes]))[0]!
+}
+
+/** The same of several candidates at once, for `longer` times the usual rounds and time. */
+export async function timedTogether(
+  bench: Bench,
+  candidates: readonly Uint8Array[],
+  longer = 1,
+): Promise<readonly Latency[]> {
+  const { rounds, budgetMs } = bench.measure
+  const [original, ...timings] = await bench.target.measure([bench.original, ...candidates], bench.feeds, {
+    rounds: rounds * longer,
+    budgetMs: budgetMs * longer,
     ...(bench.env.signal && { signal: bench.env.signal }),
   })
-  const { p50, p95 } = summary(b!.runs)
-  const r = ratio(a!.runs, b!.runs, { seed: bench.env.seed ?? 0 })
-  return { p50, p95, ratio: r.ratio, interval: [r.low, r.high] }
+  return timings.map(({ runs }) => {
+    const { p50, p95 } = summary(runs)
+    const r = ratio(original!.runs, runs, { seed: bench.env.seed ?? 0 })
+    return { p50, p95, ratio: r.ratio, interval: [r.low, r.high] }
+  })
 }
 
 /** Slower beyond doubt, and by more than repeated measurements of one model differ. */

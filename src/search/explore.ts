@@ -1,9 +1,9 @@
 /** Exploring: every recipe, then the fastest without its slow layers, then falling back where quality breaks. */
 
-import { access } from 'node:fs/promises'
+import { access, readFile } from 'node:fs/promises'
 import type { Recipe } from '../compress/recipes.js'
 import { chooseBest, isMeasured, type Objective } from './choose.js'
-import { candidatePath, isSlower, makeTrial, runTrial, timed } from './evaluate.js'
+import { candidatePath, isSlower, makeTrial, runTrial, timed, timedTogether } from './evaluate.js'
 import {
   type FallbackMemo,
   fallbackModes,
@@ -48,17 +48,50 @@ export async function explore(exploration: Exploration): Promise<Found> {
   }
   results.push(...(await withoutSlowLayers(exploration, results)))
   const sensitivity = new Map<string, readonly Sensitivity[]>()
-  if (setup.judge === null) return { results, baseline, sensitivity }
+  if (setup.judge === null) return { results: await runOff(exploration, results), baseline, sensitivity }
   for (const failing of worthFallingBack(exploration, results).slice(0, FALLBACKS)) {
     const asked = await askLayers(exploration, failing.trial.steps)
     sensitivity.set(layersAside(failing.trial.steps), asked)
     const fallen = await fallBack(exploration, failing, asked)
     if (fallen !== null) results.push(fallen)
   }
-  const best = chooseBest(results, objective, setup.original.byteLength)
+  const settled = await runOff(exploration, results)
+  const best = chooseBest(settled, objective, setup.original.byteLength)
   const key = best === null ? '' : layersAside(best.trial.steps)
   if (best !== null && !sensitivity.has(key)) sensitivity.set(key, await askLayers(exploration, best.trial.steps))
-  return { results, baseline, sensitivity }
+  return { results: settled, baseline, sensitivity }
+}
+
+/** How many of the fastest are timed once more, and how much longer. */
+const FINALISTS = 4
+const LONGER = 3
+
+/** The fastest that may be handed back, timed again side by side and longer: single measurements hours apart compare badly. */
+async function runOff(
+  { setup, journal }: Exploration,
+  results: readonly TrialResult[],
+): Promise<readonly TrialResult[]> {
+  const finalists = results
+    .filter(isMeasured)
+    .filter((r) => r.keeps === true)
+    .toSorted((a, b) => a.latency.ratio - b.latency.ratio)
+    .slice(0, FINALISTS)
+  if (finalists.length < 2) return results
+  setup.env.onProgress?.({ task: 'timing the fastest once more', done: 0 })
+  const key = `run-off ${finalists.map((r) => r.trial.id).join(' ')}`
+  const latencies = await remember(journal, key, async () => {
+    const files = await Promise.all(finalists.map((r) => readFile(candidatePath(setup.runFolder, r.sha256))))
+    return timedTogether(
+      setup,
+      files.map((f) => new Uint8Array(f)),
+      LONGER,
+    )
+  })
+  const again = new Map(finalists.map((r, i) => [r.trial.id, latencies[i]!]))
+  return results.map((r) => {
+    const latency = again.get(r.trial.id)
+    return latency === undefined ? r : { ...r, latency, keeps: r.keeps === true && !isSlower(latency) }
+  })
 }
 
 /** Steps without the layers that they leave out: trials that differ only there share what is known of their layers. */
