@@ -13,7 +13,7 @@ export interface Blocks {
   readonly blocksPerRow: number
 }
 
-/** `data` is [rows, depth]; the last block of a row may be short. `halfScales` rounds scales to what float16 can hold. */
+/** `data` is [rows, depth]; the last block of a row may be short. `roundScale`: to what the scales will be stored as. */
 export function quantizeBlocks(
   data: Float32Array,
   rows: number,

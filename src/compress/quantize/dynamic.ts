@@ -13,12 +13,12 @@ import { removeDead } from '../../passes/remove-dead.js'
 import type { Params, Transform, TransformEnv } from '../transform.js'
 import { type Rewriter, rewriter, withOpset } from './rewrite.js'
 import { transposed } from './transpose.js'
-import { quantizeWeight } from './weights.js'
+import { allFinite, quantizeWeight } from './weights.js'
 
 const params = {
   perChannel: { kind: 'flag', default: true, doc: 'one weight scale for each output channel' },
   lstm: { kind: 'flag', default: true, doc: 'quantize LSTM too (a com.microsoft operator: not with portable)' },
-  minElements: { kind: 'number', default: 64, min: 0, max: 1e9, doc: 'leave smaller weights in float' },
+  minElements: { kind: 'number', default: 64, min: 1, max: 1e9, doc: 'leave smaller weights in float' },
   exclude: { kind: 'names', default: [], doc: 'nodes that stay in float' },
 } as const
 
@@ -86,7 +86,8 @@ function quantizeGraph(graph: Graph, p: DynamicParams, env: TransformEnv, fresh:
     const c = excluded.has(nodeKey(node)) ? null : candidate(node, graph, p.lstm && env.portable !== true)
     const weights = c === null ? [] : c.kind === 'lstm' ? [node.inputs[1]!, node.inputs[2]!] : [c.weight]
     const large = weights.every((w) => graph.constants.get(w)!.byteLength / 4 >= p.minElements)
-    return c !== null && large ? [{ node, c, weights }] : []
+    const fit = large && weights.every((w) => allFinite(graph.constants.get(w)!))
+    return c !== null && fit ? [{ node, c, weights }] : []
   })
   const chosen = withoutTiedInFloat(graph, found)
   if (chosen.length === 0) return graph
@@ -100,14 +101,15 @@ function quantizeGraph(graph: Graph, p: DynamicParams, env: TransformEnv, fresh:
   return r.finish()
 }
 
-/** A weight that somebody else reads in float would be stored twice: leave it. */
+/** A weight that somebody else reads in float would be stored twice, and one that is an input can change: leave them. */
 function withoutTiedInFloat<T extends { readonly node: Node; readonly weights: readonly string[] }>(
   graph: Graph,
   found: readonly T[],
 ): readonly T[] {
   const users = consumers(graph)
   const nodes = new Set(found.map((f) => f.node))
-  const shared = (w: string): boolean => graph.outputs.includes(w) || users.get(w)!.some((n) => !nodes.has(n))
+  const fixed = new Set([...graph.inputs, ...graph.outputs])
+  const shared = (w: string): boolean => fixed.has(w) || users.get(w)!.some((n) => !nodes.has(n))
   const kept = found.filter((f) => !f.weights.some(shared))
   return kept.length === found.length ? kept : withoutTiedInFloat(graph, kept)
 }

@@ -13,11 +13,12 @@ import type { Params, Transform } from '../transform.js'
 import { packNibbles, quantizeBlocks } from './blocks.js'
 import { rewriter, withOpset } from './rewrite.js'
 import { transposed } from './transpose.js'
+import { allFinite } from './weights.js'
 
 const params = {
   bits: { kind: 'choice', choices: ['4', '8'], default: '4', doc: 'bits a weight' },
   block: { kind: 'choice', choices: ['16', '32', '64', '128'], default: '32', doc: 'weights that share a scale' },
-  minElements: { kind: 'number', default: 1024, min: 0, max: 1e9, doc: 'leave smaller weights alone' },
+  minElements: { kind: 'number', default: 1024, min: 1, max: 1e9, doc: 'leave smaller weights alone' },
   exclude: { kind: 'names', default: [], doc: 'nodes that stay as they are' },
 } as const
 
@@ -66,19 +67,23 @@ function weightOf(node: Node, graph: Graph): BlockWeight | null {
 function quantizeGraph(graph: Graph, p: NBitsParams, fresh: (hint: string) => string): Graph {
   const excluded = new Set(p.exclude)
   const users = consumers(graph)
+  // A weight that is an output is needed as it is, one that is an input can change.
+  const fixed = new Set([...graph.inputs, ...graph.outputs])
+  const fits = (name: string): boolean => {
+    const t = graph.constants.get(name)!
+    return !fixed.has(name) && t.byteLength / 4 >= p.minElements && allFinite(t)
+  }
   const found = new Map(
     graph.nodes.flatMap((node) => {
       const w = excluded.has(nodeKey(node)) ? null : weightOf(node, graph)
-      return w !== null && graph.constants.get(w.name)!.byteLength / 4 >= p.minElements ? [[node, w] as const] : []
+      return w !== null && fits(w.name) ? [[node, w] as const] : []
     }),
   )
   const r = rewriter(graph, fresh)
   const written = new Map<string, readonly string[]>()
   let changed = false
   for (const [node, w] of found) {
-    const alone =
-      users.get(w.name)!.every((n) => found.get(n)?.transposed === w.transposed) && !graph.outputs.includes(w.name)
-    if (!alone) continue
+    if (!users.get(w.name)!.every((n) => found.get(n)?.transposed === w.transposed)) continue
     changed = true
     const original = graph.constants.get(w.name)!
     const [depth, columns] = w.transposed

@@ -14,7 +14,7 @@ import { encodeModel } from '../../onnx/codec.js'
 import type { Calibration, TransformEnv } from '../transform.js'
 import { withOutputs } from './calibrate.js'
 import type { Grids, Unit } from './units.js'
-import { FULL, unitWeight } from './weights.js'
+import { FULL, unitsByWeight, unitWeight } from './weights.js'
 
 /** Output positions tried for each sample and unit. */
 const POSITIONS = 48
@@ -29,12 +29,12 @@ export async function saturatingUnits(
   env: TransformEnv,
 ): Promise<ReadonlySet<string>> {
   const graph = model.graph
+  const sharing = unitsByWeight(units)
   const suspects = units.flatMap((unit) => {
     // Depthwise kernels widen to 32 bits before they add.
     if (unit.weight === undefined || unit.kind === 'depthwise') return []
-    const bias = unit.bias === undefined ? undefined : floats(graph.constants.get(unit.bias)!)
     const grid = grids.get(unit.data[0]!)!
-    const q = unitWeight(unit, graph, perChannel, FULL, bias, grid.scale)
+    const q = unitWeight(sharing.get(unit.weight)!, graph, grids, perChannel, FULL)
     const rows = weightRows(unit, q.values)
     const peak = new Uint8Array(rows.depth).fill(255)
     return maySaturate(rows.values, rows.count, rows.depth, peak) ? [{ unit, grid, rows }] : []

@@ -8,7 +8,7 @@
  */
 
 import { OWN_WEIGHTS } from '../../engine/hazards.js'
-import { affineGrid, type Grid } from '../../grids/affine.js'
+import { affineGrid, type Grid, quantizeValue } from '../../grids/affine.js'
 import { RANGE_METHODS, type RangeMethod, rangeOf } from '../../grids/ranges.js'
 import { consumers, nodeKey, producers, withGraph } from '../../ir/graphs.js'
 import { elements, floats, tensor } from '../../ir/tensor.js'
@@ -20,7 +20,7 @@ import type { Calibration, Params, Transform } from '../transform.js'
 import { axisAttr, gridInputs, type Rewriter, rewriter, withInput } from './rewrite.js'
 import { saturatingUnits } from './saturation.js'
 import { findUnits, type Grids, isMove, type Unit } from './units.js'
-import { FULL, type QuantizedWeight, REDUCED, unitWeight } from './weights.js'
+import { allFinite, FULL, type QuantizedWeight, REDUCED, unitsByWeight, unitWeight } from './weights.js'
 
 const params = {
   range: {
@@ -77,10 +77,19 @@ export const quantizeStatic: Transform<typeof params> = {
 /** The units that the parameters allow, in graph order. */
 export function selectUnits(graph: Graph, p: StaticParams, calibration: Calibration): readonly Unit[] {
   const excluded = new Set(p.exclude)
-  const known = (name: string): boolean => calibration.histograms.has(name)
+  // A value that was infinite or NaN, such as a mask, has no grid.
+  const known = (name: string): boolean => {
+    const h = calibration.histograms.get(name)
+    return h !== undefined && h.count > 0 && h.nonFinite === 0
+  }
+  const fits = (name: string | undefined): boolean => {
+    const constant = name === undefined ? undefined : graph.constants.get(name)
+    return constant === undefined || allFinite(constant)
+  }
   const allowed = findUnits(graph).filter((u) => {
     if (excluded.has(nodeKey(u.node)) || !u.data.every((n) => known(n) || graph.constants.has(n)) || !known(u.output))
       return false
+    if (![u.weight, u.bias, ...u.data].every(fits)) return false
     if (u.kind === 'depthwise') return p.depthwise
     if (u.kind === 'matmul' || u.kind === 'gemm') return p.matmul
     return u.kind === 'map' ? p.maps : true
@@ -205,7 +214,7 @@ function emit(
     }
   }
 
-  const weights = weightWriter(r, graph, p, reduced, grids, portable)
+  const weights = weightWriter(r, graph, units, p, reduced, grids, portable)
   const unitOf = new Map(units.map((u) => [u.node, u]))
   for (const node of graph.nodes) {
     const unit = unitOf.get(node)
@@ -253,8 +262,10 @@ function mapConstants(r: Rewriter, graph: Graph, inputs: readonly string[], p: S
     const constant = graph.constants.get(name)
     if (constant === undefined) return name
     const values = floats(constant)
-    const grid = affineGrid(Math.min(...values), Math.max(...values), { dtype: p.activations })
-    const q = values.map((v) => Math.min(grid.qmax, Math.max(grid.qmin, Math.round(v / grid.scale) + grid.zeroPoint)))
+    const low = values.reduce((a, b) => Math.min(a, b), 0)
+    const high = values.reduce((a, b) => Math.max(a, b), 0)
+    const grid = affineGrid(low, high, { dtype: p.activations })
+    const q = values.map((v) => quantizeValue(v, grid))
     const stored =
       p.activations === 'uint8'
         ? tensor('uint8', constant.shape, Uint8Array.from(q))
@@ -278,17 +289,19 @@ const LONG = 16
 function weightWriter(
   r: Rewriter,
   graph: Graph,
+  units: readonly Unit[],
   p: StaticParams,
   reduced: ReadonlySet<string>,
   grids: Grids,
   portable: boolean,
 ) {
+  const sharing = unitsByWeight(units)
   const written = new Map<string, WrittenWeight>()
   const biases = new Map<string, string>()
 
   return (unit: Unit, inputs: readonly string[]): readonly string[] => {
     const grid = grids.get(unit.data[0]!)!
-    const weight = written.get(unit.weight!) ?? writeWeight(unit, grid)
+    const weight = written.get(unit.weight!) ?? writeWeight(unit)
     written.set(unit.weight!, weight)
     const withWeight = inputs.map((name, i) => (i === 1 ? weight.name : name))
     if (unit.bias === undefined) return withWeight
@@ -298,10 +311,11 @@ function weightWriter(
     return withWeight.map((name, i) => (i === 2 ? bias : name))
   }
 
-  function writeWeight(unit: Unit, grid: Grid) {
+  function writeWeight(unit: Unit): WrittenWeight {
     const original = graph.constants.get(unit.weight!)!
-    const bias = unit.bias === undefined ? undefined : floats(graph.constants.get(unit.bias)!)
-    const q = unitWeight(unit, graph, p.perChannel, reduced.has(nodeKey(unit.node)) ? REDUCED : FULL, bias, grid.scale)
+    const together = sharing.get(unit.weight!)!
+    const limit = together.some((u) => reduced.has(nodeKey(u.node))) ? REDUCED : FULL
+    const q = unitWeight(together, graph, grids, p.perChannel, limit)
     const name = r.fresh(`${unit.weight}_d`)
     const values = r.constant(
       { ...q.values, ...(original.doc !== undefined && { doc: original.doc }) },

@@ -81,17 +81,24 @@ function weightedUnit(node: Node, graph: Graph, constant: Lookup): Core | null {
   const weight = constant(w)
   if (weight === undefined || x === undefined || graph.constants.has(x)) return null
   const hasBias = b !== undefined && b !== ''
-  if (hasBias && constant(b)?.shape.length !== 1) return null
   const base = { node, data: [x], weight: w!, ...(hasBias && { bias: b }) }
+  // One element for each output channel: a bias that Gemm broadcasts has no integer form.
+  const fits = (axis: number): boolean => {
+    const shape = hasBias ? constant(b)?.shape : [weight.shape[axis]]
+    return shape?.length === 1 && shape[0] === weight.shape[axis]
+  }
   switch (node.op) {
     case 'Conv':
-      return { ...base, kind: intAttr(node, 'group', 1) > 1 && weight.shape[1] === 1 ? 'depthwise' : 'conv', axis: 0 }
+      return fits(0)
+        ? { ...base, kind: intAttr(node, 'group', 1) > 1 && weight.shape[1] === 1 ? 'depthwise' : 'conv', axis: 0 }
+        : null
     case 'MatMul':
       return weight.shape.length === 2 ? { ...base, kind: 'matmul', axis: 1 } : null
     case 'Gemm': {
       const plain =
         intAttr(node, 'transA', 0) === 0 && floatAttr(node, 'alpha', 1) === 1 && floatAttr(node, 'beta', 1) === 1
-      return plain ? { ...base, kind: 'gemm', axis: intAttr(node, 'transB', 0) === 1 ? 0 : 1 } : null
+      const axis = intAttr(node, 'transB', 0) === 1 ? 0 : 1
+      return plain && fits(axis) ? { ...base, kind: 'gemm', axis } : null
     }
     default:
       return null

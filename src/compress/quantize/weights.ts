@@ -1,9 +1,9 @@
 /** Quantizing weights: symmetric integers with one scale for the tensor, or one for each index along an axis. */
 
-import { clamp, roundEven } from '../../grids/affine.js'
+import { clamp, roundEven, safeScale } from '../../grids/affine.js'
 import { elementCount, f32, floats, tensor } from '../../ir/tensor.js'
 import type { Graph, Tensor } from '../../ir/types.js'
-import type { Unit } from './units.js'
+import type { Grids, Unit } from './units.js'
 
 export interface QuantizedWeight {
   /** int8, the shape of the original. */
@@ -22,7 +22,7 @@ export function quantizeWeight(
   shape: readonly number[],
   axis: number | null,
   limit = 127,
-  floors?: readonly number[],
+  floors?: ArrayLike<number>,
 ): QuantizedWeight {
   const { channels, channelOf } = channelsAlong(shape, axis)
   const peak = new Float64Array(channels)
@@ -30,10 +30,7 @@ export function quantizeWeight(
     const a = Math.abs(v)
     if (a > peak[c]!) peak[c] = a
   })
-  const scale = Float32Array.from(peak, (p, c) => {
-    const s = Math.fround(Math.max(p / limit, floors?.[c] ?? 0))
-    return s > 0 && Number.isFinite(s) ? s : 1
-  })
+  const scale = Float32Array.from(peak, (p, c) => safeScale(Math.max(p / limit, floors?.[c] ?? 0)))
   const values = new Int8Array(data.length)
   let i = 0
   forEachChannel(data, channelOf, (v, c) => {
@@ -83,20 +80,42 @@ export function weightError(data: Float32Array, shape: readonly number[], q: Qua
 /** Largest weight integer: 127, or 64 where pairs of products must fit into 16 bits (255 · 64 · 2 < 2¹⁵). */
 export const FULL = 127
 export const REDUCED = 64
-const INT32_MAX = 2 ** 31 - 1
+/** Largest bias integer: half of what 32 bits hold, so that a sum of products fits in beside it. */
+const BIAS_LIMIT = 2 ** 30
 
-/** A unit's weight as integers. Scales are raised where the bias would overflow 32 bits. */
+/** Units by the weight that they read. */
+export function unitsByWeight(units: readonly Unit[]): ReadonlyMap<string, readonly Unit[]> {
+  const map = new Map<string, Unit[]>()
+  for (const unit of units) {
+    if (unit.weight === undefined) continue
+    const list = map.get(unit.weight)
+    if (list) list.push(unit)
+    else map.set(unit.weight, [unit])
+  }
+  return map
+}
+
+/** One weight as integers, for all `units` that read it. Scales are raised where the bias of one would overflow. */
 export function unitWeight(
-  unit: Unit,
+  units: readonly Unit[],
   graph: Graph,
+  grids: Grids,
   perChannel: boolean,
   limit: number,
-  bias: Float32Array | undefined,
-  inputScale: number,
 ): QuantizedWeight {
-  const w = graph.constants.get(unit.weight!)!
-  const axis = perChannel ? unit.axis! : null
-  const need = bias === undefined ? undefined : Array.from(bias, (b) => Math.abs(b) / inputScale / INT32_MAX)
-  const floors = need === undefined || axis !== null ? need : [Math.max(...need)]
-  return quantizeWeight(floats(w), w.shape, axis, limit, floors)
+  const { weight, axis } = units[0]!
+  const w = graph.constants.get(weight!)!
+  const floors = new Float64Array(w.shape[axis!]!)
+  for (const { bias, data } of units) {
+    if (bias === undefined) continue
+    const inputScale = grids.get(data[0]!)!.scale
+    floats(graph.constants.get(bias)!).forEach((b, c) => {
+      floors[c] = Math.max(floors[c]!, Math.abs(b) / inputScale / BIAS_LIMIT)
+    })
+  }
+  const most = floors.reduce((a, b) => Math.max(a, b), 0)
+  return quantizeWeight(floats(w), w.shape, perChannel ? axis! : null, limit, perChannel ? floors : [most])
 }
+
+/** Weights with NaN or infinities have no grid. */
+export const allFinite = (t: Tensor): boolean => floats(t).every(Number.isFinite)

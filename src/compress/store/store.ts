@@ -4,11 +4,13 @@
  * op profits: Conv, LSTM, GRU, Gather, ConvTranspose, weights in subgraphs. (A DequantizeLinear would not be folded.)
  */
 
-import { int } from '../../ir/attrs.js'
-import { consumers, mapGraphs, nodeKey, withGraph } from '../../ir/graphs.js'
+import { int, subgraphs } from '../../ir/attrs.js'
+import { definitions } from '../../ir/edits.js'
+import { mapGraphs, nodeKey, withGraph } from '../../ir/graphs.js'
 import {
   elementCount,
   elements,
+  f32,
   floats,
   floatToHalf,
   halfToFloat,
@@ -16,12 +18,12 @@ import {
   tensor,
   tensorOfBytes,
 } from '../../ir/tensor.js'
-import type { Graph, Model, Tensor } from '../../ir/types.js'
+import type { Graph, Model, Node, Tensor } from '../../ir/types.js'
 import { freshNames } from '../../passes/names.js'
 import { removeDead } from '../../passes/remove-dead.js'
 import { packNibbles, quantizeBlocks } from '../quantize/blocks.js'
 import { type Rewriter, rewriter } from '../quantize/rewrite.js'
-import { type QuantizedWeight, quantizeWeight, weightError } from '../quantize/weights.js'
+import { allFinite, type QuantizedWeight, quantizeWeight, weightError } from '../quantize/weights.js'
 import type { Params, Transform } from '../transform.js'
 
 const params = {
@@ -74,16 +76,55 @@ function storeTransform(id: string, summary: string, expand: Expand): Transform<
   }
 }
 
+/**
+ * Inputs that divide, or whose smallest values count as much as the largest: rounded to the grid of the largest, the
+ * smallest would become zero.
+ */
+const RATIOS: Readonly<Record<string, readonly number[]>> = {
+  BatchNormalization: [4],
+  Div: [1],
+  Log: [0],
+  Pow: [0, 1],
+  Reciprocal: [0],
+  Sqrt: [0],
+}
+
+const isRatio = (node: Node, name: string): boolean =>
+  node.domain === '' && (RATIOS[node.op]?.some((i) => node.inputs[i] === name) ?? false)
+
 /** Large float32 constants that nodes read and that no output or input of the graph names. */
 function storable(graph: Graph, p: StoreParams): readonly (readonly [string, Tensor])[] {
   const excluded = new Set(p.exclude)
-  const users = consumers(graph)
+  const users = readersWithin(graph)
   const fixed = new Set([...graph.outputs, ...graph.inputs])
   return [...graph.constants].filter(([name, t]) => {
     if (t.dtype !== 'float32' || elementCount(t.shape) < p.minElements || fixed.has(name)) return false
     const readers = users.get(name) ?? []
-    return readers.length > 0 && !readers.some((n) => excluded.has(nodeKey(n))) && floats(t).every(Number.isFinite)
+    if (readers.length === 0 || readers.some((n) => excluded.has(nodeKey(n)) || isRatio(n, name))) return false
+    return allFinite(t)
   })
+}
+
+/** The nodes that read each value of a graph, those in subgraphs among them. */
+function readersWithin(graph: Graph): ReadonlyMap<string, readonly Node[]> {
+  const readers = new Map<string, Node[]>()
+  const see = (name: string, node: Node): void => {
+    const list = readers.get(name)
+    if (list) list.push(node)
+    else readers.set(name, [node])
+  }
+  const visit = (nodes: readonly Node[], hidden: ReadonlySet<string>): void => {
+    for (const node of nodes) {
+      for (const name of node.inputs) if (!hidden.has(name)) see(name, node)
+      for (const { graph: inner } of subgraphs(node)) {
+        const own = new Set([...hidden, ...definitions(inner)])
+        for (const name of inner.outputs) if (!own.has(name)) see(name, node)
+        visit(inner.nodes, own)
+      }
+    }
+  }
+  visit(graph.nodes, new Set())
+  return readers
 }
 
 function storeGraph(graph: Graph, p: StoreParams, fresh: (hint: string) => string, expand: Expand): Graph {
@@ -100,10 +141,23 @@ function storeGraph(graph: Graph, p: StoreParams, fresh: (hint: string) => strin
 
 const toFloat = { to: int(1) }
 
+/** Error of a float16, relative to the whole tensor, from which on its values lie outside the type's range. */
+const OUTSIDE = 2 ** -10
+
+/** False where values beyond 65504 become infinite, or so many are so small that they lose their digits. */
+function holds(values: Float32Array, half: Uint16Array): boolean {
+  let error = 0
+  let norm = 0
+  for (let i = 0; i < values.length; i++) {
+    error += (values[i]! - halfToFloat(half[i]!)) ** 2
+    norm += values[i]! ** 2
+  }
+  return error <= OUTSIDE ** 2 * norm
+}
+
 function expandF16(r: Rewriter, name: string, t: Tensor): string | null {
   const half = Uint16Array.from(floats(t), floatToHalf)
-  // A weight beyond 65504 would become infinite: keep it.
-  if (half.some((h) => (h & 0x7c00) === 0x7c00)) return null
+  if (!holds(floats(t), half)) return null
   return r.node('Cast', [r.constant(tensor('float16', t.shape, half), `${name}_h`)], r.fresh(`${name}_f`), toFloat)
 }
 
@@ -132,23 +186,28 @@ function bestAxis(data: Float32Array, shape: readonly number[]): QuantizedWeight
 
 const BLOCK = 32
 
+/** Whether float16 has the digits for scales of which this is the largest. */
+const fitsHalf = (largest: number): boolean => largest >= 2 ** -11 && largest <= 65504
+
 /** int4 in blocks along the rows [first dimension, rest] with float16 scales, padded to whole blocks. */
 function expandInt4(r: Rewriter, name: string, t: Tensor): string | null {
   const rows = t.shape.length < 2 ? 1 : t.shape[0]!
   const depth = elementCount(t.shape) / rows
   const block = Math.min(BLOCK, depth)
   const data = floats(t)
-  const blocks = quantizeBlocks(data, rows, depth, block, 4, (s) => halfToFloat(floatToHalf(s)))
+  const isHalf = fitsHalf(data.reduce((peak, v) => Math.max(peak, Math.abs(v)), 0) / 8)
+  const blocks = quantizeBlocks(data, rows, depth, block, 4, isHalf ? (s) => halfToFloat(floatToHalf(s)) : Math.fround)
   const padded = blocks.blocksPerRow * block
   const values = new Int8Array(rows * padded)
   for (let i = 0; i < rows; i++) values.set(blocks.values.subarray(i * depth, (i + 1) * depth), i * padded)
   const q = r.constant(tensorOfBytes('int4', [rows, blocks.blocksPerRow, block], packNibbles(values)), `${name}_q`)
-  const scales = r.constant(
-    tensor('float16', [rows, blocks.blocksPerRow, 1], Uint16Array.from(blocks.scales, floatToHalf)),
-    `${name}_s`,
-  )
+  const scaleShape = [rows, blocks.blocksPerRow, 1]
+  const stored = isHalf
+    ? tensor('float16', scaleShape, Uint16Array.from(blocks.scales, floatToHalf))
+    : f32(scaleShape, blocks.scales)
+  const scales = r.constant(stored, `${name}_s`)
   const real = r.node('Cast', [q], r.fresh(`${name}_c`), toFloat)
-  const scale = r.node('Cast', [scales], r.fresh(`${name}_h`), toFloat)
+  const scale = isHalf ? r.node('Cast', [scales], r.fresh(`${name}_h`), toFloat) : scales
   const scaled = r.node('Mul', [real, scale], r.fresh(`${name}_m`))
   if (padded === depth)
     return r.node('Reshape', [scaled, r.constant(i64([t.shape.length], t.shape), 'shape')], r.fresh(`${name}_f`))
