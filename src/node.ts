@@ -1,5 +1,6 @@
 /** The public library in Node: everything of `index.ts`, and what needs files and the native engine. */
 
+export { quantize } from './compress/quantize/node.js'
 export { type OpenOptions, openSamples } from './data/open.js'
 export { type LabelOptions, openLabels } from './data/open-labels.js'
 export { type BenchOptions, type BenchResult, bench } from './engine/node/bench.js'

@@ -3,7 +3,8 @@
  * candidate that keeps the budget, with everything measured on the way.
  */
 
-import { mkdir, readdir, readFile, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { applySteps, planRecipes, type Recipe } from '../compress/recipes.js'
 import type { Samples } from '../data/samples.js'
@@ -43,8 +44,8 @@ export interface CompressOptions extends RunOptions {
   /** Output that holds class scores, where it cannot be seen from its values. */
   readonly scores?: string
   readonly threads?: number
-  /** Where the journal and the candidates go. */
-  readonly runFolder: string
+  /** Where the journal and the candidates go. Default: a temporary folder, removed at the end; then nothing can be resumed. */
+  readonly runFolder?: string
   /** Go on with the journal in the run folder. */
   readonly resume?: boolean
   /** Rounds and milliseconds of each latency measurement. Defaults 60 and 3000. */
@@ -68,21 +69,30 @@ export interface Compressed {
  *
  * Errors: what reading samples, the engine and the file system throw, and `JOURNAL_OTHER`.
  */
-export async function compress(model: Model, options: CompressOptions): Promise<Compressed> {
+export async function compress(model: Model, options: CompressOptions = {}): Promise<Compressed> {
+  if (options.runFolder !== undefined) return searchIn(options.runFolder, model, options)
+  const folder = await mkdtemp(join(tmpdir(), 'pare-'))
+  try {
+    return await searchIn(folder, model, { ...options, resume: false })
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+async function searchIn(runFolder: string, model: Model, options: CompressOptions): Promise<Compressed> {
   const started = performance.now()
-  await mkdir(options.runFolder, { recursive: true })
-  const setup = await openSetup(model, options)
+  await mkdir(runFolder, { recursive: true })
+  const setup = await openSetup(model, options, runFolder)
   try {
     const journal = await openJournal(
-      join(options.runFolder, 'journal.jsonl'),
+      join(runFolder, 'journal.jsonl'),
       identityOf(setup, options),
       options.resume === true,
     )
     const objective = objectiveOf(options)
     const found = await explore({ setup, journal, objective, recipes: recipesFor(setup, options) })
     const chosen = chooseBest(found.results, objective, setup.original.byteLength)
-    const bytes =
-      chosen === null ? null : new Uint8Array(await readFile(candidatePath(options.runFolder, chosen.sha256)))
+    const bytes = chosen === null ? null : new Uint8Array(await readFile(candidatePath(runFolder, chosen.sha256)))
     const missed = chosen === null ? [] : await missedIn(setup, chosen.trial.steps)
     const outcome = await summarize({
       setup,
@@ -97,7 +107,7 @@ export async function compress(model: Model, options: CompressOptions): Promise<
       },
       seconds: (performance.now() - started) / 1000,
     })
-    await removeCandidates(options.runFolder)
+    await removeCandidates(runFolder)
     return { outcome, bytes }
   } finally {
     await setup.close()
@@ -109,7 +119,7 @@ export async function planCompression(
   model: Model,
   options: CompressOptions,
 ): Promise<{ readonly recipes: readonly Recipe[]; readonly seconds: number }> {
-  const setup = await openSetup(model, options)
+  const setup = await openSetup(model, options, '')
   try {
     const recipes = recipesFor(setup, options)
     const baseline = await timed(setup, setup.original)

@@ -46,7 +46,7 @@ const FEW = 20
 
 const DEVICES: Readonly<Record<Target, string>> = { node: 'cpu', web: 'wasm', webgpu: 'webgpu' }
 
-export async function openSetup(model: Model, options: CompressOptions): Promise<Setup> {
+export async function openSetup(model: Model, options: CompressOptions, runFolder: string): Promise<Setup> {
   const { signal, seed = 0, samples, target = 'node', threads, onProgress } = options
   const warnings: string[] = []
   const warn = (message: string): void => {
@@ -97,7 +97,7 @@ export async function openSetup(model: Model, options: CompressOptions): Promise
       judge,
       feeds,
       maxDrop: options.maxDrop ?? 0.01,
-      runFolder: options.runFolder,
+      runFolder,
       env: { ...env, ...(calibration && { calibration }) },
       measure: { rounds: options.rounds ?? 60, budgetMs: options.budgetMs ?? 3000 },
       data: judge && {
