@@ -7,10 +7,11 @@
 import { int, intAttr, stringAttr } from '../../ir/attrs.js'
 import { consumers, mapGraphs, nodeKey, withGraph } from '../../ir/graphs.js'
 import { floats, tensor } from '../../ir/tensor.js'
-import type { Graph, Node, Tensor } from '../../ir/types.js'
+import type { Graph, Node } from '../../ir/types.js'
 import { freshNames } from '../../passes/names.js'
 import { removeDead } from '../../passes/remove-dead.js'
 import type { Params, Transform, TransformEnv } from '../transform.js'
+import { type ConstantProduct, constantProduct } from './products.js'
 import { type Rewriter, rewriter, withOpset } from './rewrite.js'
 import { transposed } from './transpose.js'
 import { allFinite, quantizeWeight } from './weights.js'
@@ -46,38 +47,15 @@ export const quantizeDynamic: Transform<typeof params> = {
   },
 }
 
-type Candidate =
-  | { readonly kind: 'matmul'; readonly weight: string; readonly transposeWeight: boolean; readonly bias?: string }
-  | { readonly kind: 'lstm' }
+type Candidate = ({ readonly kind: 'matmul' } & ConstantProduct) | { readonly kind: 'lstm' }
 
 function candidate(node: Node, graph: Graph, contrib: boolean): Candidate | null {
-  if (node.domain !== '') return null
-  const constant = (i: number): Tensor | undefined => {
-    const t = graph.constants.get(node.inputs[i] ?? '')
-    return t?.dtype === 'float32' ? t : undefined
-  }
-  if (node.op === 'MatMul' && constant(1)?.shape.length === 2 && !graph.constants.has(node.inputs[0]!)) {
-    return { kind: 'matmul', weight: node.inputs[1]!, transposeWeight: false }
-  }
-  if (node.op === 'Gemm' && constant(1) !== undefined && !graph.constants.has(node.inputs[0]!)) {
-    const plain = ['alpha', 'beta'].every((name) => {
-      const a = node.attrs[name]
-      return a === undefined || (a.type === 'float' && a.value === 1)
-    })
-    if (!plain || intAttr(node, 'transA', 0) !== 0) return null
-    const bias = node.inputs[2]
-    return {
-      kind: 'matmul',
-      weight: node.inputs[1]!,
-      transposeWeight: intAttr(node, 'transB', 0) === 1,
-      ...(bias && { bias }),
-    }
-  }
-  if (node.op === 'LSTM' && contrib && constant(1) !== undefined && constant(2) !== undefined) {
-    const gates = intAttr(node, 'layout', 0) === 0 && intAttr(node, 'input_forget', 0) === 0
-    return gates && stringAttr(node, 'direction', 'forward') !== 'reverse' ? { kind: 'lstm' } : null
-  }
-  return null
+  const product = constantProduct(node, graph)
+  if (product !== null) return { kind: 'matmul', ...product }
+  if (!contrib || node.domain !== '' || node.op !== 'LSTM') return null
+  const constants = [1, 2].every((i) => graph.constants.get(node.inputs[i] ?? '')?.dtype === 'float32')
+  const plain = intAttr(node, 'layout', 0) === 0 && intAttr(node, 'input_forget', 0) === 0
+  return constants && plain && stringAttr(node, 'direction', 'forward') !== 'reverse' ? { kind: 'lstm' } : null
 }
 
 function quantizeGraph(graph: Graph, p: DynamicParams, env: TransformEnv, fresh: (hint: string) => string): Graph {
@@ -124,7 +102,7 @@ function replaceMatMul(
 ): void {
   const x = node.inputs[0]!
   const out = node.outputs[0]!
-  const key = `${c.weight} ${c.transposeWeight}`
+  const key = `${c.weight} ${c.transposed}`
   const [wq, ws] = weights.get(key) ?? writeWeight(r, c, p)
   weights.set(key, [wq, ws])
   const known = grids.get(x)
@@ -153,8 +131,8 @@ function writeWeight(
   p: DynamicParams,
 ): readonly [string, string] {
   const w = r.graph.constants.get(c.weight)!
-  const data = c.transposeWeight ? transposed(floats(w), w.shape[0]!, w.shape[1]!) : floats(w)
-  const shape = c.transposeWeight ? [w.shape[1]!, w.shape[0]!] : w.shape
+  const data = c.transposed ? transposed(floats(w), w.shape[0]!, w.shape[1]!) : floats(w)
+  const shape = c.transposed ? [w.shape[1]!, w.shape[0]!] : w.shape
   const q = quantizeWeight(data, shape, p.perChannel ? 1 : null)
   return [r.constant(q.values, `${c.weight}_q`), r.constant(q.scale, `${c.weight}_s`)]
 }

@@ -3,14 +3,15 @@
  * accuracy_level 4 lets the engine use int8 products; without it 8 bits are unpacked on every run.
  */
 
-import { int, intAttr } from '../../ir/attrs.js'
+import { int } from '../../ir/attrs.js'
 import { consumers, mapGraphs, nodeKey, withGraph } from '../../ir/graphs.js'
 import { floats, tensor } from '../../ir/tensor.js'
-import type { Graph, Model, Node } from '../../ir/types.js'
+import type { Graph, Model } from '../../ir/types.js'
 import { freshNames } from '../../passes/names.js'
 import { removeDead } from '../../passes/remove-dead.js'
 import type { Params, Transform } from '../transform.js'
 import { packNibbles, quantizeBlocks } from './blocks.js'
+import { constantProduct } from './products.js'
 import { rewriter, withOpset } from './rewrite.js'
 import { transposed } from './transpose.js'
 import { allFinite } from './weights.js'
@@ -33,7 +34,7 @@ export const quantizeNBits: Transform<typeof params> = {
     if (env.portable === true) return 'MatMulNBits is not an operator of the ONNX standard'
     let found = false
     mapGraphs(model.graph, (graph) => {
-      if (graph.nodes.some((n) => weightOf(n, graph) !== null)) found = true
+      if (graph.nodes.some((n) => constantProduct(n, graph) !== null)) found = true
       return graph
     })
     return found ? null : 'no MatMul or Gemm with constant weights'
@@ -43,25 +44,6 @@ export const quantizeNBits: Transform<typeof params> = {
     const graph = mapGraphs(model.graph, (g) => quantizeGraph(g, p, fresh))
     return graph === model.graph ? model : removeDead.run(withOpset(withGraph(model, graph), 'com.microsoft', 1), env)
   },
-}
-
-interface BlockWeight {
-  readonly name: string
-  readonly transposed: boolean
-  readonly bias?: string
-}
-
-function weightOf(node: Node, graph: Graph): BlockWeight | null {
-  const [x, name, bias] = node.inputs
-  if (node.domain !== '' || (node.op !== 'MatMul' && node.op !== 'Gemm')) return null
-  const w = graph.constants.get(name!)
-  if (w?.dtype !== 'float32' || w.shape.length !== 2 || graph.constants.has(x!)) return null
-  if (node.op === 'MatMul') return { name: name!, transposed: false }
-  const plain = ['alpha', 'beta'].every(
-    (a) => node.attrs[a] === undefined || (node.attrs[a].type === 'float' && node.attrs[a].value === 1),
-  )
-  if (!plain || intAttr(node, 'transA', 0) !== 0) return null
-  return { name: name!, transposed: intAttr(node, 'transB', 0) === 1, ...(bias && { bias }) }
 }
 
 function quantizeGraph(graph: Graph, p: NBitsParams, fresh: (hint: string) => string): Graph {
@@ -75,24 +57,24 @@ function quantizeGraph(graph: Graph, p: NBitsParams, fresh: (hint: string) => st
   }
   const found = new Map(
     graph.nodes.flatMap((node) => {
-      const w = excluded.has(nodeKey(node)) ? null : weightOf(node, graph)
-      return w !== null && fits(w.name) ? [[node, w] as const] : []
+      const w = excluded.has(nodeKey(node)) ? null : constantProduct(node, graph)
+      return w !== null && fits(w.weight) ? [[node, w] as const] : []
     }),
   )
   const r = rewriter(graph, fresh)
   const written = new Map<string, readonly string[]>()
   let changed = false
   for (const [node, w] of found) {
-    if (!users.get(w.name)!.every((n) => found.get(n)?.transposed === w.transposed)) continue
+    if (!users.get(w.weight)!.every((n) => found.get(n)?.transposed === w.transposed)) continue
     changed = true
-    const original = graph.constants.get(w.name)!
+    const original = graph.constants.get(w.weight)!
     const [depth, columns] = w.transposed
       ? [original.shape[1]!, original.shape[0]!]
       : [original.shape[0]!, original.shape[1]!]
     const bits = Number(p.bits) as 4 | 8
     const block = Number(p.block)
-    const constants = written.get(w.name) ?? write()
-    written.set(w.name, constants)
+    const constants = written.get(w.weight) ?? write()
+    written.set(w.weight, constants)
     const out = node.outputs[0]!
     const product = w.bias === undefined ? out : fresh(`${out}_m`)
     const attrs = { K: int(depth), N: int(columns), bits: int(bits), block_size: int(block), accuracy_level: int(4) }
@@ -122,8 +104,8 @@ function quantizeGraph(graph: Graph, p: NBitsParams, fresh: (hint: string) => st
         for (let k = 0; k < depth; k++) unsigned[n * padded + k] = blocks.values[n * depth + k]! + half
       const bytes = bits === 4 ? packNibbles(unsigned) : unsigned
       return [
-        r.constant(tensor('uint8', [columns, blocks.blocksPerRow, (block * bits) / 8], bytes), `${w.name}_q`),
-        r.constant(tensor('float32', [columns * blocks.blocksPerRow], blocks.scales), `${w.name}_s`),
+        r.constant(tensor('uint8', [columns, blocks.blocksPerRow, (block * bits) / 8], bytes), `${w.weight}_q`),
+        r.constant(tensor('float32', [columns * blocks.blocksPerRow], blocks.scales), `${w.weight}_s`),
       ]
     }
   }

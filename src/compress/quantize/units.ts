@@ -6,12 +6,13 @@
 
 import { INTEGER_KERNELS } from '../../engine/kernels.js'
 import type { Grid } from '../../grids/affine.js'
-import { floatAttr, intAttr } from '../../ir/attrs.js'
+import { intAttr } from '../../ir/attrs.js'
 import { consumers } from '../../ir/graphs.js'
 import { numbers } from '../../ir/tensor.js'
 import type { Graph, Node, Tensor } from '../../ir/types.js'
 import { dataInputs, quantRule } from '../../ops/def.js'
 import { findOp } from '../../ops/index.js'
+import { isPlainGemm } from './products.js'
 
 export type UnitKind = 'conv' | 'depthwise' | 'matmul' | 'gemm' | 'map'
 
@@ -95,10 +96,8 @@ function weightedUnit(node: Node, graph: Graph, constant: Lookup): Core | null {
     case 'MatMul':
       return weight.shape.length === 2 ? { ...base, kind: 'matmul', axis: 1 } : null
     case 'Gemm': {
-      const plain =
-        intAttr(node, 'transA', 0) === 0 && floatAttr(node, 'alpha', 1) === 1 && floatAttr(node, 'beta', 1) === 1
       const axis = intAttr(node, 'transB', 0) === 1 ? 0 : 1
-      return plain && fits(axis) ? { ...base, kind: 'gemm', axis } : null
+      return isPlainGemm(node) && fits(axis) ? { ...base, kind: 'gemm', axis } : null
     }
     default:
       return null
