@@ -5,15 +5,17 @@ import { isFloat } from '../ir/dtypes.js'
 import type { Dim, DType } from '../ir/types.js'
 import { dtypeOf, type OpDef, shapeOf } from './def.js'
 import { binary, commonDType, def, exact, fact, map, unary, zipContent } from './make.js'
-import { addDim, broadcast, mulDim, whereOf } from './shapes.js'
+import { addDim, broadcast, fits, mulDim, whereOf } from './shapes.js'
 
 type Fold = (a: Dim, b: Dim, dtype: DType) => Dim
 
-/** Folds numbers with `f`; `symbolic` says what is known where an element is a symbol. */
+/** Folds numbers with `f`, but integers beyond 2^53, which stand for a neighbour; `symbolic`: what is known of symbols. */
 const numeric =
   (f: (a: number, b: number, dtype: DType) => number, symbolic: Fold = () => null): Fold =>
-  (a, b, dtype) =>
-    typeof a === 'number' && typeof b === 'number' ? exact(f(a, b, dtype), dtype) : symbolic(a, b, dtype)
+  (a, b, dtype) => {
+    if (typeof a !== 'number' || typeof b !== 'number') return symbolic(a, b, dtype)
+    return fits(a, dtype) && fits(b, dtype) ? exact(f(a, b, dtype), dtype) : null
+  }
 
 const add = numeric((a, b) => a + b, addDim)
 const subtract = numeric(

@@ -1,13 +1,16 @@
 /** Comparisons, logic and selection by a condition. On content a condition is 0 or 1, and a symbol is a size ≥ 0. */
 
-import type { Dim } from '../ir/types.js'
+import type { Dim, DType } from '../ir/types.js'
 import { type OpDef, shapeOf } from './def.js'
 import { binary, commonDType, def, fact, move, unary, zipContent } from './make.js'
-import { broadcast, sameDim, whereOf } from './shapes.js'
+import { broadcast, fits, sameDim, whereOf } from './shapes.js'
 
 /** What the order of two elements is: negative, 0 or positive; null where unknown. */
-function compare(a: Dim, b: Dim): number | null {
-  if (typeof a === 'number' && typeof b === 'number') return Number.isNaN(a - b) ? null : a - b
+function compare(a: Dim, b: Dim, dtype: DType): number | null {
+  if (typeof a === 'number' && typeof b === 'number') {
+    // Integers beyond 2^53 are rounded: two that look equal may differ.
+    return Number.isNaN(a - b) || (a === b && !fits(a, dtype)) ? null : a - b
+  }
   if (sameDim(a, b)) return 0
   if (typeof a === 'string' && typeof b === 'number' && b < 0) return 1
   if (typeof b === 'string' && typeof a === 'number' && a < 0) return -1
@@ -18,8 +21,8 @@ const comparison = (op: string, since: number, holds: (order: number) => boolean
   binary(op, since, {
     dtype: 'bool',
     quant: 'none',
-    fold: (a, b) => {
-      const order = compare(a, b)
+    fold: (a, b, dtype) => {
+      const order = compare(a, b, dtype)
       return order === null ? null : Number(holds(order))
     },
   })

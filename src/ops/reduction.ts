@@ -8,6 +8,7 @@ import {
   axesOf,
   contentOf,
   dimList,
+  fits,
   isStatic,
   normalizeAxis,
   product,
@@ -43,7 +44,8 @@ function reducedContent(call: Call, fold: Fold): readonly Dim[] | null {
   if (axes === null) return null
   const none = axes === undefined || axes.length === 0
   if (none && intAttr(call.node, 'noop_with_empty_axes', 0) === 1) return content
-  return isStatic(content) ? [exact(fold(content), dtypeOf(call.inputs[0]))] : null
+  const dtype = dtypeOf(call.inputs[0])
+  return isStatic(content) && content.every((c) => fits(c, dtype)) ? [exact(fold(content), dtype)] : null
 }
 
 /** Axes are an attribute at first and an input later: the readers take either. */

@@ -44,6 +44,20 @@ describe('fold-constants', () => {
     expect(next.graph.constants.size).toBe(2)
   })
 
+  it('computes with integers beyond 2^53 to the last bit', async () => {
+    const model = small(17, { x: ['float32', ['n']] }, (b) => {
+      const list = (...v: bigint[]) => b.constant(tensor('int64', [v.length], BigInt64Array.from(v)))
+      const axes = b.constant(i64([1], [0]))
+      const largest = b.op('Unsqueeze', [b.op('Squeeze', [list(2n ** 63n - 1n), axes]), axes])
+      const difference = b.op('Sub', [list(2n ** 60n + 3n), list(2n ** 60n)])
+      const equal = b.op('Equal', [list(2n ** 60n + 3n), list(2n ** 60n)])
+      const total = b.op('ReduceSum', [list(2n ** 60n + 3n, -(2n ** 60n))])
+      return [b.op('Slice', ['x', axes, largest]), difference, equal, total]
+    })
+    const next = await check(foldConstants, model, { dims: { n: 5 } })
+    expect(opsOf(next)).toEqual(['Slice', 'Constant', 'Constant', 'Constant'])
+  })
+
   it('folds sizes that are known, and only those', async () => {
     const flat = (n: number | string) =>
       small(17, { x: ['float32', [n, 3, 4]] }, (b) => {

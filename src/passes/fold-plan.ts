@@ -8,7 +8,7 @@ import { byteSize, DTYPES, isKnownDType } from '../ir/dtypes.js'
 import { consumers, producers, reads } from '../ir/graphs.js'
 import { elementCount, tensor } from '../ir/tensor.js'
 import type { Node, Tensor } from '../ir/types.js'
-import { isStatic } from '../ops/shapes.js'
+import { fits, isStatic } from '../ops/shapes.js'
 import type { FactOf } from './facts.js'
 import { isRandom } from './random.js'
 import type { Scope } from './scope.js'
@@ -201,7 +201,10 @@ function coneOf(top: Node, makers: ReadonlyMap<string, Node>, foldable: Readonly
   return { nodes, constants }
 }
 
-/** Tensors of the values whose content shape inference knows to the last element. */
+/**
+ * Tensors of the values whose content shape inference knows to the last element and bit: content is numbers, which
+ * hold integers up to 2^53 (the end of a Slice is often 2^63 - 1).
+ */
 export function knownContents(scope: Scope, factOf: FactOf): Map<string, Tensor> {
   const known = new Map<string, Tensor>()
   for (const node of scope.graph.nodes) {
@@ -211,6 +214,7 @@ export function knownContents(scope: Scope, factOf: FactOf): Map<string, Tensor>
       if (fact?.value.kind !== 'tensor' || fact.content === undefined || !isStatic(fact.content)) continue
       const { dtype, shape } = fact.value
       if (!isStatic(shape) || elementCount(shape) !== fact.content.length) continue
+      if (!fact.content.every((c) => fits(c, dtype))) continue
       if (dtype === 'int64') known.set(out, tensor(dtype, shape, BigInt64Array.from(fact.content, BigInt)))
       if (dtype === 'bool') known.set(out, tensor(dtype, shape, Uint8Array.from(fact.content)))
       if (dtype === 'int32') known.set(out, tensor(dtype, shape, Int32Array.from(fact.content)))
