@@ -36,7 +36,11 @@ function joinValues(a: Value, b: Value): Value | null {
   return null
 }
 
-const sameFact = (a: Fact | null, b: Fact | null): boolean => JSON.stringify(a) === JSON.stringify(b)
+/** Content is compared by itself: as JSON, NaN and infinities would be unknown elements. */
+const sameFact = (a: Fact | null, b: Fact | null): boolean =>
+  JSON.stringify(a?.value) === JSON.stringify(b?.value) &&
+  a?.content?.length === b?.content?.length &&
+  (a?.content ?? []).every((c, i) => Object.is(c, b?.content?.[i]))
 
 function bodyOf(call: Call, attr: string): Graph {
   const graph = graphOf(call.node, attr)

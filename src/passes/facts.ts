@@ -19,7 +19,7 @@ export function factFinder(model: Model): FactOf {
   const found = new Map<string, { readonly fact: Fact | null; readonly key: string }>()
   for (const facts of factsOf(withoutStatements(model)).graphs.values()) {
     for (const [name, fact] of facts) {
-      const key = JSON.stringify([fact.value, fact.content])
+      const key = JSON.stringify([fact.value, fact.content?.map((c) => (typeof c === 'number' ? [String(c)] : c))])
       const before = found.get(name)
       found.set(name, before === undefined || before.key === key ? { fact, key } : { fact: null, key: '' })
     }

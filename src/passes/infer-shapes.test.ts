@@ -308,3 +308,80 @@ test('products: the dearer branch of an If, the body of a Loop as often as it ru
   const taken = factsOf(model, { feeds: { cond: bool(true) } })
   expect(taken.macs.get(model.graph.nodes[0]!)).toBe(3 * 4 * 5)
 })
+
+/** A loop in a loop in a loop …, each with a state that changes. */
+function nestedLoop(depth: number): Graph {
+  return body(`d${depth}`, (b, name) => {
+    for (const n of ['i', 'go', 'state'])
+      b.input(name(n), value(n === 'state' ? [1] : [], n === 'go' ? 'bool' : 'int64'))
+    const inner = depth === 0 ? null : { body: graphAttr(nestedLoop(depth - 1)) }
+    const state = inner
+      ? b.op('Loop', [name('i'), name('go'), name('state')], { attrs: inner, outputs: [name('inner')] })
+      : name('state')
+    b.output(b.op('Identity', [name('go')], { outputs: [name('stays')] }))
+    b.output(b.op('Add', [state, b.constant(i64([1], [1]), name('one'))], { outputs: [name('next')] }))
+  })
+}
+
+test('gives up on loops and functions that unfold without end, and says so', () => {
+  const loops = build((b) => {
+    const counts = [b.constant(i64([], [3])), b.constant(bool(true)), b.constant(i64([1], [0]))]
+    b.output(b.op('Loop', counts, { attrs: { body: graphAttr(nestedLoop(28)) }, outputs: ['y'] }))
+  })
+  const doubling = Array.from({ length: 40 }, (_, i): Func => {
+    const call = (input: string, output: string) => ({
+      name: '',
+      domain: 'own',
+      op: `f${i + 1}`,
+      inputs: [input],
+      outputs: [output],
+      attrs: {},
+    })
+    const nodes = [call('x', 'm'), call('m', 'y')]
+    const inner = i === 39 ? nodes.map((n) => ({ ...n, domain: '', op: 'Neg' })) : nodes
+    const common = {
+      attributes: [],
+      defaults: {},
+      opsets: new Map([
+        ['', 21],
+        ['own', 1],
+      ]),
+      values: new Map(),
+    }
+    return { name: `f${i}`, domain: 'own', inputs: ['x'], outputs: ['y'], nodes: inner, ...common }
+  })
+  const calls = build((b) => {
+    b.input('x', value([2]))
+    b.output(b.op('f0', ['x'], { domain: 'own' }))
+  })
+  for (const model of [loops, { ...calls, functions: doubling }]) {
+    const { graphs, problems } = factsOf(model)
+    expect(problems.map((p) => p.code)).toEqual(['SHAPE_EFFORT'])
+    expect(graphs.size).toBe(0)
+  }
+}, 60_000)
+
+test('nodes of the domain ai.onnx are those of the standard one, in its version', () => {
+  const model = build((b) => {
+    b.input('x', value([4]))
+    const [, mask] = b.ops('Dropout', ['x'], { domain: 'ai.onnx', outputs: 2 })
+    b.output(mask!)
+  })
+  expect(known(model, model.graph.outputs[0]!)).toBe('bool[4]')
+})
+
+test('a state that is infinite at first is not so for ever', () => {
+  const inner = body('b', (b, name) => {
+    b.input(name('i'), value([], 'int64'))
+    b.input(name('go'), value([], 'bool'))
+    b.input(name('s'), value([2]))
+    b.output(b.op('Identity', [name('go')], { outputs: [name('stays')] }))
+    b.output(b.constant(f32([2], [1, 5]), name('next')))
+  })
+  const model = build((b) => {
+    const start = b.constant(f32([2], [Number.POSITIVE_INFINITY, 5]))
+    const counts = [b.constant(i64([], [3])), b.constant(bool(true)), start]
+    b.output(b.op('Loop', counts, { attrs: { body: graphAttr(inner) }, outputs: ['y'] }))
+  })
+  expect(factsOf(model).graphs.get(model.graph)?.get('y')?.content).toEqual([null, 5])
+})

@@ -15,6 +15,7 @@ import { contentOfTensor, malformed } from '../ops/shapes.js'
 import { PareError } from '../util/errors.js'
 import { type Bindings, bindValue, fillGaps, refine } from './declared.js'
 import type { Pass } from './pass.js'
+import { isStandard, standardOpset } from './standard-domain.js'
 import { type InputShapes, inputBindings } from './with-shapes.js'
 
 export interface FactOptions {
@@ -43,7 +44,7 @@ export interface Facts {
 
 /**
  * What is known of the values of a model. Pure; reads no weights beyond small ones. A malformed node is no error
- * here: its outputs stay as the file states them, and `problems` names it. Throws `SHAPE_NAME`, `SHAPE_FIXED`,
+ * here: its outputs stay as the file states them, and `problems` names it (`SHAPE_EFFORT`: nothing was found). Throws `SHAPE_NAME`, `SHAPE_FIXED`,
  * `SHAPE_RANK` or `SHAPE_SIZE` where `feedShapes` or `dims` do not fit the model.
  */
 export function factsOf(model: Model, options: FactOptions = {}): Facts {
@@ -63,14 +64,36 @@ export function factsOf(model: Model, options: FactOptions = {}): Facts {
     measured: (graph) => options.measured?.get(graph),
     record: { graph: (g, f) => graphs.set(g, f), macs: (n, m) => macs.set(n, m), runs: (n, r) => runs.set(n, r) },
     problem: (error) => problems.set(error.message, error),
+    visits: { left: MOST_VISITS + model.graph.nodes.length },
   }
   const inputs = model.graph.inputs.map((name) => {
     const fact = refine(null, values.get(name)).fact
     return Object.hasOwn(feeds, name) ? refine(constantFact(feeds[name]!), fact?.value).fact : fact
   })
-  evaluate(model.graph, inputs, null, root)
+  try {
+    evaluate(model.graph, inputs, null, root)
+  } catch (error) {
+    if (root.visits.left >= 0) throw error
+  }
+  // What was noted of a loop's body before its last evaluation need not be true.
+  if (root.visits.left < 0) return { graphs: new Map(), macs: new Map(), runs: new Map(), problems: [tooLong()] }
   return { graphs, macs, runs, problems: [...problems.values()] }
 }
+
+/**
+ * Loops in loops and functions that call functions multiply what there is to look at. Beyond this many nodes (a few
+ * seconds) inference gives up.
+ */
+const MOST_VISITS = 250_000
+
+const tooLong = (): PareError =>
+  new PareError(
+    'SHAPE_EFFORT',
+    `loops and functions unfold to more than ${MOST_VISITS} nodes; no shapes were inferred`,
+    {
+      remedy: 'Nest loops less deep, or write functions out.',
+    },
+  )
 
 /** Fills the types of values that the file leaves open. It makes the file larger, so it is no part of cleaning. */
 export const inferShapesPass: Pass = {
@@ -118,6 +141,8 @@ interface Context {
     runs(node: Node, runs: number | 'one' | null): void
   }
   readonly problem: (error: PareError) => void
+  /** Nodes that may still be looked at. */
+  readonly visits: { left: number }
 }
 
 /** Names visible in a graph: its own, then those around it. */
@@ -194,10 +219,11 @@ function evaluate(
 
 /** Facts about a node's outputs, and its products. */
 function visit(node: Node, scope: Scope, ctx: Context): Evaluated {
+  if (--ctx.visits.left < 0) throw tooLong()
   const inner = new Map<Graph, number | null>()
   const call: Call = {
     node,
-    opset: ctx.opsets.get(node.domain) ?? (node.domain === '' ? (ctx.opsets.get('ai.onnx') ?? 1) : 1),
+    opset: (isStandard(node.domain) ? standardOpset(ctx.opsets) : ctx.opsets.get(node.domain)) || 1,
     inputs: node.inputs.map((name) => (name === '' ? null : scope.fact(name))),
     constant: (i) => (node.inputs[i] ? scope.tensor(node.inputs[i]) : null),
     subgraph: (graph, inputs) => {

@@ -6,6 +6,8 @@ import type { Graph, Model, Node } from '../ir/types.js'
 
 const OTHER = 'ai.onnx'
 
+export const isStandard = (domain: string): boolean => domain === '' || domain === OTHER
+
 /** The version of the standard domain; 0 where it is not imported. */
 export const standardOpset = (opsets: ReadonlyMap<string, number>): number => opsets.get('') ?? opsets.get(OTHER) ?? 0
 
