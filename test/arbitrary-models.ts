@@ -28,6 +28,8 @@ const name = fc.oneof(
     'const',
     'graph',
     'nan',
+    'inf.x',
+    '//',
     '_',
     'a b',
     '"',

@@ -11,7 +11,7 @@ import { elementCount } from './tensor.js'
 import type { Func, Graph, Model, Node, Tensor } from './types.js'
 
 /** Graphs inside graphs; what protobuf's readers accept at most (100 messages, three a graph). */
-const MAX_GRAPH_DEPTH = 31
+export const MAX_GRAPH_DEPTH = 31
 
 /** The names of a graph that can be read at some point of it, and what encloses it. */
 interface Scope {
@@ -24,7 +24,8 @@ interface Scope {
 
 /**
  * Throws `MODEL_DUPLICATE` (a name defined twice), `MODEL_NAME` (a name that nothing defines), `MODEL_ORDER` (read
- * before it is defined; `sortModel` helps), `MODEL_CYCLE`, `MODEL_DEPTH`, `MODEL_OPSET`, `TENSOR_SHAPE`, `TENSOR_SIZE`.
+ * before it is defined; `sortModel` helps), `MODEL_CYCLE`, `MODEL_DEPTH`, `MODEL_OP`, `MODEL_OPSET`,
+ * `TENSOR_SHAPE`, `TENSOR_SIZE`.
  */
 export function checkModel(model: Model, where = 'model'): void {
   if (model.opsets.size === 0) {

@@ -151,7 +151,11 @@ export function halfToFloat(h: number): number {
 /** A number to IEEE 754 binary16 bits, rounded to nearest, ties to even; overflow gives infinity. */
 export function floatToHalf(value: number): number {
   f32Scratch[0] = value
-  const x = u32Scratch[0]!
+  const bits = u32Scratch[0]!
+  const single = f32Scratch[0]
+  // Rounding twice must not differ from rounding once: the first time to odd (Boldo and Melquiond 2008).
+  const isExact = single === value || Number.isNaN(value)
+  const x = isExact ? bits : (bits - Number(Math.abs(single) > Math.abs(value))) | 1
   const sign = (x >>> 16) & 0x8000
   const exponent = (x >>> 23) & 0xff
   const fraction = x & 0x7fffff

@@ -119,6 +119,13 @@ test('damaged text is refused or read, nothing else', () => {
   )
 })
 
+test('numbers that a type does not have are refused', () => {
+  const constant = (text: string) => failure(TEXT.replace('uint8[2] [0, 255]', text)).code
+  for (const text of ['uint8[2] [0, 256]', 'int8[1] [1.5]', 'int64[1] [1.5]', 'float16[1] [1]', 'bool[1] [nan]']) {
+    expect([text, constant(text)]).toEqual([text, 'TEXT_SYNTAX'])
+  }
+})
+
 test('deep nesting is refused', () => {
   const nested = (depth: number): string => (depth === 0 ? '' : `A<g = graph "" () -> () {${nested(depth - 1)}}>()`)
   const text = (depth: number) => `model ir 10 opset "" 21 graph "" () -> () {${nested(depth)}}`

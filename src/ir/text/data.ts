@@ -1,8 +1,8 @@
 /** How numbers, strings and tensor data are spelled in the text form, both ways. */
 
-import { DTYPES, isKnownDType } from '../dtypes.js'
+import { DTYPES } from '../dtypes.js'
 import { elementCount, tensor, tensorOfBytes } from '../tensor.js'
-import type { DType, Tensor } from '../types.js'
+import type { DType, KnownDType, Tensor } from '../types.js'
 
 /** Words with a meaning of their own; as names they are quoted. */
 const RESERVED = new Set(
@@ -10,7 +10,8 @@ const RESERVED = new Set(
     ' ',
   ),
 )
-const BARE = /^[A-Za-z_/][A-Za-z0-9_/.]*$/
+/** Two slashes would begin a comment. */
+const BARE = /^(?!\/\/)[A-Za-z_/][A-Za-z0-9_/.]*$/
 
 /** A name that stands where no reserved word can. */
 export const labelText = (name: string): string => (BARE.test(name) ? name : quote(name))
@@ -100,40 +101,31 @@ function numbersText(t: Tensor): readonly string[] | null {
   return back?.bytes().every((b, i) => b === bytes[i]) ? texts : null
 }
 
+type Plain = KnownDType & (`float${32 | 64}` | `${'' | 'u'}int${8 | 16 | 32 | 64}` | 'bool')
+
+/** Types whose elements are written as numbers; those of others are shown as bytes. */
+const isPlain = (dtype: DType): dtype is Plain => /^(?:float(?:32|64)|u?int(?:8|16|32|64)|bool)$/.test(dtype)
+
 function elementTexts(dtype: DType, bytes: Uint8Array): readonly string[] | null {
+  if (!isPlain(dtype)) return null
+  const { array } = DTYPES[dtype]
   const { buffer } = bytes.slice()
-  switch (dtype) {
-    case 'float32':
-      return Array.from(new Float32Array(buffer), floatText)
-    case 'float64':
-      return Array.from(new Float64Array(buffer), pointed)
-    case 'int8':
-    case 'int16':
-    case 'int32':
-    case 'int64':
-    case 'uint8':
-    case 'uint16':
-    case 'uint32':
-    case 'uint64':
-    case 'bool': {
-      const array = DTYPES[dtype].array as unknown as new (b: ArrayBufferLike) => Iterable<number | bigint>
-      return Array.from(new array(buffer), String)
-    }
-    default:
-      return null
-  }
+  const text = dtype === 'float32' ? floatText : dtype === 'float64' ? pointed : String
+  return Array.from(new array(buffer, 0, buffer.byteLength / array.BYTES_PER_ELEMENT) as Iterable<never>, text)
 }
 
-/** A tensor from numbers as they are written; null where the type is not written so. Its size may be wrong. */
+/**
+ * A tensor from numbers as they are written; null where the type is not written so, or an element is none of its
+ * whole numbers. Throws `TENSOR_SIZE`, and `SyntaxError` for 64-bit integers that are none.
+ */
 export function tensorOfNumbers(dtype: DType, shape: readonly number[], texts: readonly string[]): Tensor | null {
-  if (!isKnownDType(dtype)) return null
+  if (!isPlain(dtype)) return null
   const { array } = DTYPES[dtype]
-  const values =
-    array === (BigInt64Array as unknown) || array === (BigUint64Array as unknown)
-      ? texts.map(BigInt)
-      : texts.map(readNumber)
+  const values = dtype.endsWith('int64') ? texts.map(BigInt) : texts.map(readNumber)
   const from = array as unknown as { from(values: readonly (number | bigint)[]): Float32Array }
-  return tensor(dtype, shape, from.from(values))
+  const data = from.from(values)
+  if (!dtype.startsWith('float') && values.some((v, i) => v !== data[i])) return null
+  return tensor(dtype, shape, data)
 }
 
 /** A tensor of bytes; types whose width is not known take any number of them. */

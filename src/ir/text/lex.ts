@@ -16,7 +16,7 @@ const SPACE = /(?:\s+|\/\/[^\n]*)*/y
 const PATTERNS: readonly (readonly [TokenKind, RegExp])[] = [
   ['hex', /x"(?:[0-9a-f]{2})*"/y],
   ['string', /"(?:[^"\\\n]|\\.)*"/y],
-  ['number', /-?(?:\d+(?:\.\d+)?(?:e[+-]?\d+)?|inf)\b/y],
+  ['number', /-?(?:\d+(?:\.\d+)?(?:e[+-]?\d+)?\b|inf(?![\w/.]))/y],
   ['code', /#-?[0-9a-f]+/y],
   ['word', /[A-Za-z_/][A-Za-z0-9_/.]*/y],
   ['mark', /->|::|[()[\]{}<>,:=@!?]/y],
@@ -29,6 +29,10 @@ export interface Lexer {
   /** Whether this mark or word comes next; it is taken if so. */
   take(text: string): boolean
   expect(text: string): void
+  /** The content of the quoted string that comes next. */
+  string(): string
+  /** The whole number that comes next. */
+  integer(): number
   fail(expected: string): PareError
 }
 
@@ -75,15 +79,16 @@ export function lexer(source: string, where: string): Lexer {
     while (ahead.length <= n) ahead.push(scan())
     return ahead[n]!
   }
+  const next = (): Token => {
+    const token = peek()
+    ahead.shift()
+    return token
+  }
   const isPlain = (token: Token, text: string): boolean =>
     token.text === text && (token.kind === 'mark' || token.kind === 'word')
   return {
     peek,
-    next() {
-      const token = peek()
-      ahead.shift()
-      return token
-    },
+    next,
     take(text) {
       if (!isPlain(peek(), text)) return false
       ahead.shift()
@@ -92,6 +97,16 @@ export function lexer(source: string, where: string): Lexer {
     expect(text) {
       if (!isPlain(peek(), text)) throw failure(JSON.stringify(text), peek())
       ahead.shift()
+    },
+    string() {
+      if (peek().kind !== 'string') throw failure('a string', peek())
+      return next().text
+    },
+    integer() {
+      const n = Number(peek().text)
+      if (peek().kind !== 'number' || !Number.isSafeInteger(n)) throw failure('a whole number', peek())
+      next()
+      return n
     },
     fail: (expected) => failure(expected, peek()),
   }

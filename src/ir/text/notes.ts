@@ -25,16 +25,7 @@ export function notesParser(lex: Lexer): NotesParser {
     lex.expect('(')
     return word
   }
-  const string = (): string => {
-    if (lex.peek().kind !== 'string') throw lex.fail('a string')
-    return lex.next().text
-  }
-  const integer = (): number => {
-    const n = Number(lex.peek().text)
-    if (lex.peek().kind !== 'number' || !Number.isSafeInteger(n)) throw lex.fail('a whole number')
-    lex.next()
-    return n
-  }
+  const { string, integer } = lex
   const field = (): UnknownField => {
     const no = integer()
     lex.expect(',')

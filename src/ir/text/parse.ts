@@ -10,14 +10,13 @@
  */
 
 import { PareError } from '../../util/errors.js'
+import { MAX_GRAPH_DEPTH } from '../check.js'
 import { stringTensor } from '../tensor.js'
 import type { Attr, DType, Func, Graph, Model, Node, QuantAnnotation, SparseTensor, Tensor, Value } from '../types.js'
 import { readNumber, tensorOfHex, tensorOfNumbers } from './data.js'
 import { hexBytes, type Lexer, lexer } from './lex.js'
 import { notesParser } from './notes.js'
 import { typeParser } from './type.js'
-
-const MAX_DEPTH = 31
 
 /**
  * Reads what `printModel` wrote in full. Throws `TEXT_SYNTAX` with line and column, `TENSOR_SIZE`. Does not check the
@@ -41,7 +40,8 @@ export function parseGraph(text: string, where = 'text'): Graph {
 
 function parser(lex: Lexer) {
   const notes = notesParser(lex)
-  const { type, dtype, name, integer, string, listed } = typeParser(lex, notes)
+  const { string, integer } = lex
+  const { type, dtype, name, listed } = typeParser(lex, notes)
 
   /** The name of a value; `_` stands for none. */
   const valueName = (): string => (lex.take('_') ? '' : name())
@@ -87,7 +87,7 @@ function parser(lex: Lexer) {
   }
 
   const graph = (depth: number): Graph => {
-    if (depth > MAX_DEPTH) throw lex.fail(`graphs nested at most ${MAX_DEPTH} deep`)
+    if (depth > MAX_GRAPH_DEPTH) throw lex.fail(`graphs nested at most ${MAX_GRAPH_DEPTH} deep`)
     lex.expect('graph')
     const title = string()
     const values = new Map<string, Value>()

@@ -13,16 +13,7 @@ export function typeParser(lex: Lexer, notes: NotesParser) {
     if (token.kind !== 'word' && token.kind !== 'string') throw lex.fail('a name')
     return lex.next().text
   }
-  const string = (): string => {
-    if (lex.peek().kind !== 'string') throw lex.fail('a string')
-    return lex.next().text
-  }
-  const integer = (): number => {
-    const n = Number(lex.peek().text)
-    if (lex.peek().kind !== 'number' || !Number.isSafeInteger(n)) throw lex.fail('a whole number')
-    lex.next()
-    return n
-  }
+  const { string, integer } = lex
   /** Items separated by commas, up to a closing mark, which is taken. */
   const listed = <T>(close: string, item: () => T): T[] => {
     const items: T[] = []
@@ -75,5 +66,5 @@ export function typeParser(lex: Lexer, notes: NotesParser) {
 
   const type = (depth = 0): Value => ({ ...bare(depth), ...notes.type(), ...notes.common() })
 
-  return { type: () => type(), dtype, name, string, integer, listed }
+  return { type: () => type(), dtype, name, listed }
 }
