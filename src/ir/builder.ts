@@ -1,6 +1,7 @@
 /** Writing graphs by hand: a builder collects nodes and constants and gives every value a fresh name. */
 
 import { PareError } from '../util/errors.js'
+import { namer } from './names.js'
 import type { Attr, Graph, Model, Node, Tensor, Value } from './types.js'
 
 export interface NodeOptions {
@@ -34,12 +35,7 @@ export function builder(taken: Iterable<string> = []): Builder {
   const inputs: string[] = []
   const outputs: string[] = []
 
-  const fresh = (hint: string): string => {
-    let name = hint
-    for (let i = 1; name === '' || used.has(name); i++) name = `${hint}_${i}`
-    used.add(name)
-    return name
-  }
+  const fresh = namer(used)
 
   const ops: Builder['ops'] = (op, ins, { name, domain = '', attrs = {}, outputs: outs = 1 } = {}) => {
     const nodeName = name ?? fresh(op)

@@ -4,7 +4,7 @@
  */
 
 import { subgraphs } from './attrs.js'
-import { mapSubgraphs, producers } from './graphs.js'
+import { mapSame, mapSubgraphs, producers } from './graphs.js'
 import type { Func, Graph, Model, Node, Tensor } from './types.js'
 
 /** Names that a graph itself defines: inputs, constants, node outputs. Not those of graphs inside it. */
@@ -36,17 +36,6 @@ function renameCaptures(graph: Graph, to: ReadonlyMap<string, string>): Graph {
   return nodes === graph.nodes && outputs === graph.outputs ? graph : { ...graph, nodes, outputs }
 }
 
-/** `map` that returns the same array where no element changed. */
-export function mapSame<T>(list: readonly T[], edit: (item: T, index: number) => T): readonly T[] {
-  let changed = false
-  const next = list.map((item, i) => {
-    const out = edit(item, i)
-    if (out !== item) changed = true
-    return out
-  })
-  return changed ? next : list
-}
-
 /**
  * Makes readers of each key of `same` read its value instead, which must be equal and come earlier. The node that
  * makes a key goes where all its outputs are keys or unused by name; where the key is an output of the graph, the
@@ -55,8 +44,7 @@ export function mapSame<T>(list: readonly T[], edit: (item: T, index: number) =>
  */
 export function bypass(graph: Graph, same: ReadonlyMap<string, string>): Graph {
   const maker = producers(graph)
-  const inner = new Set<string>()
-  for (const node of graph.nodes) for (const g of subgraphs(node)) addDefinitions(g.graph, inner)
+  const inner = innerDefinitions(graph)
 
   const root = (name: string): string => {
     let at = name
@@ -109,9 +97,15 @@ export function bypass(graph: Graph, same: ReadonlyMap<string, string>): Graph {
 
 const isIdentity = (node: Node): boolean => node.op === 'Identity' && node.domain === ''
 
-function addDefinitions(graph: Graph, names: Set<string>): void {
-  for (const name of definitions(graph)) names.add(name)
-  for (const node of graph.nodes) for (const { graph: inner } of subgraphs(node)) addDefinitions(inner, names)
+/** Names that the graphs inside a graph define, at any depth. There, a name of the graph around may mean another value. */
+export function innerDefinitions(graph: Graph, names = new Set<string>()): Set<string> {
+  for (const node of graph.nodes) {
+    for (const { graph: inner } of subgraphs(node)) {
+      for (const name of definitions(inner)) names.add(name)
+      innerDefinitions(inner, names)
+    }
+  }
+  return names
 }
 
 /** Forgets the types of the named values. */

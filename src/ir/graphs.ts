@@ -59,15 +59,25 @@ export function allNames(graph: Graph): Set<string> {
   return names
 }
 
-/** Applies `edit` to every graph of a model, innermost first; the same object where nothing changed. Not functions. */
-export function mapGraphs(graph: Graph, edit: (graph: Graph) => Graph): Graph {
+/** `map` that returns the same array where no element changed. */
+export function mapSame<T>(list: readonly T[], edit: (item: T, index: number) => T): readonly T[] {
   let changed = false
-  const nodes = graph.nodes.map((node) => {
-    const next = mapSubgraphs(node, (inner) => mapGraphs(inner, edit))
-    if (next !== node) changed = true
-    return next
+  const next = list.map((item, i) => {
+    const out = edit(item, i)
+    if (out !== item) changed = true
+    return out
   })
-  return edit(changed ? { ...graph, nodes } : graph)
+  return changed ? next : list
+}
+
+/** Applies `edit` to every graph of a model, innermost first; the same object where nothing changed. Not functions. */
+export const mapGraphs = (graph: Graph, edit: (graph: Graph) => Graph): Graph =>
+  edit(mapInner(graph, (inner) => mapGraphs(inner, edit)))
+
+/** Applies `edit` to the graphs directly inside a graph's nodes; the same graph where none changed. */
+export function mapInner(graph: Graph, edit: (graph: Graph) => Graph): Graph {
+  const nodes = mapSame(graph.nodes, (node) => mapSubgraphs(node, edit))
+  return nodes === graph.nodes ? graph : { ...graph, nodes }
 }
 
 /** Applies `edit` to the graphs directly inside a node; the same node where none changed. */
@@ -79,11 +89,9 @@ export function mapSubgraphs(node: Node, edit: (graph: Graph) => Graph): Node {
     if (next !== graph) changed = true
     return next
   }
-  const attrs: Record<string, Attr> = {}
-  for (const [name, a] of Object.entries(node.attrs)) {
-    attrs[name] =
-      a.type === 'graph' ? { ...a, value: once(a.value) } : a.type === 'graphs' ? { ...a, value: a.value.map(once) } : a
-  }
+  const within = (a: Attr): Attr =>
+    a.type === 'graph' ? { ...a, value: once(a.value) } : a.type === 'graphs' ? { ...a, value: a.value.map(once) } : a
+  const attrs = Object.fromEntries(Object.entries(node.attrs).map(([name, a]) => [name, within(a)]))
   return changed ? { ...node, attrs } : node
 }
 

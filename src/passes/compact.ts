@@ -5,8 +5,8 @@
  */
 
 import { subgraphs } from '../ir/attrs.js'
-import { mapSame } from '../ir/edits.js'
-import type { Annotated, Attr, Graph, Model, Node, Tensor } from '../ir/types.js'
+import { mapSame, mapSubgraphs } from '../ir/graphs.js'
+import type { Annotated, Graph, Model, Node, Tensor } from '../ir/types.js'
 import type { Pass } from './pass.js'
 
 export const compact: Pass = {
@@ -88,27 +88,9 @@ function compactNode(node: Node, names: Names): Node {
   const short = (name: string): string => names.get(name) ?? name
   const inputs = mapSame(node.inputs, short)
   const outputs = mapSame(node.outputs, short)
-  const attrs = compactAttrs(node, names)
-  if (inputs === node.inputs && outputs === node.outputs && attrs === node.attrs && node.doc === undefined) return node
-  return { ...withoutDoc(node), inputs, outputs, attrs }
-}
-
-function compactAttrs(node: Node, names: Names): Node['attrs'] {
-  let changed = false
-  const compacted = (graph: Graph): Graph => {
-    const next = compactGraph(graph, names, false)
-    if (next !== graph) changed = true
-    return next
-  }
-  const entries = Object.entries(node.attrs).map(([name, a]): readonly [string, Attr] => [
-    name,
-    a.type === 'graph'
-      ? { ...a, value: compacted(a.value) }
-      : a.type === 'graphs'
-        ? { ...a, value: a.value.map(compacted) }
-        : a,
-  ])
-  return changed ? Object.fromEntries(entries) : node.attrs
+  const next = mapSubgraphs(node, (graph) => compactGraph(graph, names, false))
+  if (inputs === node.inputs && outputs === node.outputs && next === node && node.doc === undefined) return node
+  return { ...withoutDoc(next), inputs, outputs }
 }
 
 function withoutDoc<T extends Annotated>(item: T): T {

@@ -3,10 +3,11 @@
  * graph around it. Bytes are loaded only of constants that agree in type, shape and size.
  */
 
-import { renameReads } from '../ir/edits.js'
+import { innerDefinitions, renameReads } from '../ir/edits.js'
+import { mapInner } from '../ir/graphs.js'
 import type { Graph, Model, Tensor } from '../ir/types.js'
 import type { Pass } from './pass.js'
-import { defaultedInputs, mapInner } from './scope.js'
+import { defaultedInputs } from './scope.js'
 import { sweep } from './sweep.js'
 
 export const mergeConstants: Pass = {
@@ -26,6 +27,7 @@ type Known = ReadonlyMap<string, readonly (readonly [name: string, tensor: Tenso
 function merge(graph: Graph, outer: readonly Known[], fixed: ReadonlySet<string>): Graph {
   const own = new Map<string, (readonly [string, Tensor])[]>()
   const keep = new Set([...graph.outputs, ...fixed, ...(graph.quantAnnotations?.map((q) => q.tensor) ?? [])])
+  const shadowed = innerDefinitions(graph)
   const to = new Map<string, string>()
   for (const [name, tensor] of graph.constants) {
     const key = `${tensor.dtype} ${tensor.shape.join()} ${tensor.byteLength}`
@@ -36,7 +38,7 @@ function merge(graph: Graph, outer: readonly Known[], fixed: ReadonlySet<string>
         continue
       }
     }
-    if (!fixed.has(name)) own.set(key, [...(own.get(key) ?? []), [name, tensor]])
+    if (!fixed.has(name) && !shadowed.has(name)) own.set(key, [...(own.get(key) ?? []), [name, tensor]])
   }
   const merged = to.size === 0 ? graph : sweep({ ...graph, nodes: graph.nodes.map((node) => renameReads(node, to)) })
   return mapInner(merged, (inner) => merge(inner, [own, ...outer], new Set()))

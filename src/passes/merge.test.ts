@@ -43,6 +43,21 @@ describe('merge-constants', () => {
     ).toEqual([0, 1])
   })
 
+  it('reads no name that means another value in a subgraph', async () => {
+    const inner = builder(['x'])
+    const own = inner.constant(f32([2], [1, 1]), 'w')
+    const twin = inner.constant(f32([2], [3, 4]), 'v')
+    inner.output(inner.op('Add', [inner.op('Mul', ['x', own]), twin], { outputs: ['t'] }))
+    const other = builder(['x'])
+    other.output(other.op('Neg', ['x'], { outputs: ['e'] }))
+    const model = small(17, { x: ['float32', [2]], c: ['bool', []] }, (b) => {
+      const y = b.op('Add', ['x', b.constant(f32([2], [3, 4]), 'w')])
+      const attrs = { then_branch: graphAttr(inner.graph('t')), else_branch: graphAttr(other.graph('e')) }
+      return [y, b.op('If', ['c'], { attrs })]
+    })
+    expect(await mergeConstants.run(model, env)).toBe(model)
+  })
+
   it('leaves defaults of inputs alone', async () => {
     const model = small(17, { x: ['float32', [2]] }, (b) => [
       b.op('Add', ['x', b.constant(f32([2], [1, 2]), 'w')]),

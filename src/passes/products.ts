@@ -1,6 +1,6 @@
 /** Nodes that multiply by a constant weight and may add a constant bias, seen alike: what folding needs to know. */
 
-import { float, floatAttr, intAttr } from '../ir/attrs.js'
+import { floatAttr, intAttr } from '../ir/attrs.js'
 import { numbers } from '../ir/tensor.js'
 import type { Node, Tensor } from '../ir/types.js'
 import { shapeOf } from '../ops/def.js'
@@ -97,6 +97,7 @@ function gemmProduct(node: Node, look: Look): Product | null {
   const raw = biasName === null ? null : spread(look.constant(biasName), channels)
   if (biasName !== null && raw === null) return null
   const beta = floatAttr(node, 'beta', 1)
+  // The bias takes beta in; without the attribute it is 1.
   const { beta: _, ...attrs } = node.attrs
   return {
     nodes: [node],
@@ -113,7 +114,7 @@ function gemmProduct(node: Node, look: Look): Product | null {
         ...node,
         inputs: [node.inputs[0]!, weightName, ...(b === null ? [] : [b])],
         outputs: [output],
-        attrs: b === null || attrs === node.attrs ? attrs : { ...attrs, ...(beta !== 1 && { beta: float(1) }) },
+        attrs,
       },
     ],
   }

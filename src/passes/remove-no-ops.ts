@@ -4,8 +4,8 @@
  * Composes neighbouring Transposes, and lets a Reshape read past the Reshape before it. The rules: `no-op-rules.ts`.
  */
 
-import { bypass, mapFunctions, mapSame, renameReads } from '../ir/edits.js'
-import { reads } from '../ir/graphs.js'
+import { bypass, mapFunctions, renameReads } from '../ir/edits.js'
+import { mapSame, reads } from '../ir/graphs.js'
 import type { Graph, Node } from '../ir/types.js'
 import { type FactOf, factFinder, noFacts } from './facts.js'
 import { simplify } from './no-op-rules.js'

@@ -1,8 +1,8 @@
 /** A graph seen together with the graphs around it, and a walk over all graphs of a model from the outside in. */
 
 import { definitions } from '../ir/edits.js'
-import { mapSubgraphs } from '../ir/graphs.js'
-import type { Graph, Model, Node, Tensor } from '../ir/types.js'
+import { mapInner } from '../ir/graphs.js'
+import type { Graph, Model, Tensor } from '../ir/types.js'
 
 export interface Scope {
   readonly graph: Graph
@@ -54,17 +54,6 @@ export function mapScopes(model: Model, edit: (graph: Graph, scope: Scope) => Gr
   }
   const graph = walk(model.graph, rootScope(model))
   return graph === model.graph ? model : { ...model, graph }
-}
-
-/** Applies `edit` to the graphs directly inside a graph's nodes. */
-export function mapInner(graph: Graph, edit: (graph: Graph) => Graph): Graph {
-  let changed = false
-  const nodes = graph.nodes.map((node): Node => {
-    const next = mapSubgraphs(node, edit)
-    if (next !== node) changed = true
-    return next
-  })
-  return changed ? { ...graph, nodes } : graph
 }
 
 /**

@@ -4,14 +4,14 @@
  */
 
 import type { Engine, Feeds } from '../engine/engine.js'
-import { tensorAttr } from '../ir/attrs.js'
 import { isKnownDType } from '../ir/dtypes.js'
-import { allNames } from '../ir/graphs.js'
 import { elements, i64, tensorOfBytes } from '../ir/tensor.js'
 import type { Attr, Dim, DType, Graph, Model, Node, Tensor, TensorValue } from '../ir/types.js'
 import { encodeModel } from '../onnx/codec.js'
 import type { Fact } from '../ops/def.js'
+import { constantNode } from './fold-plan.js'
 import { type Facts, factsOf } from './infer-shapes.js'
+import { freshNames } from './names.js'
 
 export type Measured = ReadonlyMap<Graph, ReadonlyMap<string, TensorValue>>
 
@@ -33,8 +33,12 @@ export async function shapesFromRun(
   { values = 'missing', signal }: ShapeRunOptions = {},
 ): Promise<Measured> {
   const facts = factsOf(model, { feeds, useDefaults: true })
-  const taken = new Set(allNames(model.graph))
-  const { graph, probes } = expose(model.graph, { facts, all: values === 'all', fresh: (hint) => fresh(hint, taken) })
+  const fresh = freshNames(model)
+  const { graph, probes } = expose(model.graph, {
+    facts,
+    all: values === 'all',
+    fresh: (hint) => fresh(`${hint}_probe`),
+  })
   if (probes.length === 0) return new Map()
   const outputs = new Set(probes.flatMap((p) => (p.guard ? [p.output, p.guard.output] : [p.output])))
   const session = await engine.load(encodeModel({ ...model, graph }).bytes, {
@@ -42,7 +46,8 @@ export async function shapesFromRun(
     ...(signal && { signal }),
   })
   try {
-    const results = await session.run(feeds, { outputs: [...outputs], ...(signal && { signal }) })
+    const tensors = session.outputs.flatMap(({ name, shape }) => (outputs.has(name) && shape ? [name] : []))
+    const results = await session.run(feeds, { outputs: tensors, ...(signal && { signal }) })
     return read(probes, results)
   } finally {
     await session.close()
@@ -155,15 +160,6 @@ function exposeBranches(
   return { node: { ...node, outputs, attrs }, probes }
 }
 
-const constantNode = (name: string, value: Tensor): Node => ({
-  name,
-  domain: '',
-  op: 'Constant',
-  inputs: [],
-  outputs: [name],
-  attrs: { value: tensorAttr(value) },
-})
-
 const emptyTensor = (dtype: DType): Tensor => tensorOfBytes(dtype, [0], new Uint8Array(0))
 
 function read(probes: readonly Probe[], results: Readonly<Record<string, Tensor>>): Measured {
@@ -177,11 +173,4 @@ function read(probes: readonly Probe[], results: Readonly<Record<string, Tensor>
     measured.set(graph, values)
   }
   return measured
-}
-
-function fresh(hint: string, taken: Set<string>): string {
-  let name = `${hint}_probe`
-  for (let i = 1; taken.has(name); i++) name = `${hint}_probe_${i}`
-  taken.add(name)
-  return name
 }

@@ -1,7 +1,6 @@
 /** The standard domain has two spellings, '' and `ai.onnx`; files may use either, or both. */
 
-import { mapSame } from '../ir/edits.js'
-import { mapSubgraphs } from '../ir/graphs.js'
+import { mapSame, mapSubgraphs } from '../ir/graphs.js'
 import type { Graph, Model, Node } from '../ir/types.js'
 
 const OTHER = 'ai.onnx'

@@ -1,7 +1,7 @@
 /** Sweeping a graph: nodes, constants and types that no output needs go. Shared by passes that leave such things behind. */
 
-import { definitions, mapSame } from '../ir/edits.js'
-import { reads } from '../ir/graphs.js'
+import { definitions } from '../ir/edits.js'
+import { mapSame, reads } from '../ir/graphs.js'
 import type { Graph, Node } from '../ir/types.js'
 import { findOp } from '../ops/index.js'
 

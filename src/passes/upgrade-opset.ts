@@ -7,8 +7,9 @@
 
 import { describeNode, intAttr, tensorOf } from '../ir/attrs.js'
 import { dtypeOfCode, isFloat } from '../ir/dtypes.js'
-import { bodyOf, mapSame, withConstants } from '../ir/edits.js'
-import { allNames, mapGraphs, producers, reads } from '../ir/graphs.js'
+import { bodyOf, withConstants } from '../ir/edits.js'
+import { allNames, mapGraphs, mapSame, producers, reads } from '../ir/graphs.js'
+import { namer } from '../ir/names.js'
 import type { DType, Func, Graph, Model, Node, Tensor } from '../ir/types.js'
 import { dtypeOf } from '../ops/def.js'
 import { type FactOf, factFinder, noFacts } from './facts.js'
@@ -61,7 +62,7 @@ function climb(model: Model, target: number): { readonly model: Model; readonly 
     const reason = `opset ${from} is older than ${OLDEST}, the first whose meaning is known here`
     return { model, plan: { from, to: from, blockers: [{ version: from + 1, node: 'model', reason }] } }
   }
-  const context = { factOf: factFinder(model), floats: floatTypes(model), used: namesOf(model) }
+  const context = { factOf: factFinder(model), floats: floatTypes(model), fresh: namer(namesOf(model)) }
   let current = model
   let to = from
   for (let version = from + 1; version <= Math.min(target, NEWEST); version++) {
@@ -84,7 +85,8 @@ interface Context {
   readonly factOf: FactOf
   /** Floating-point types that occur anywhere in the model. */
   readonly floats: ReadonlySet<DType>
-  readonly used: Set<string>
+  /** Gives a name that nothing in the model has yet. */
+  readonly fresh: (hint: string) => string
 }
 
 function stepTo(version: number, model: Model, context: Context, blockers: Blocker[]): Model {
@@ -131,18 +133,12 @@ function convertGraph(
   graph: Graph,
   scope: Scope,
   version: number,
-  { factOf, floats, used }: Context,
+  { factOf, floats, fresh }: Context,
   blockers: Blocker[],
   assemble: Assemble,
 ): Graph {
   const step = STEPS[version]
   if (step === undefined) return graph
-  const fresh = (hint: string): string => {
-    let name = hint
-    for (let i = 1; used.has(name); i++) name = `${hint}_${i}`
-    used.add(name)
-    return name
-  }
   const makers = producers(graph)
   const read = new Set([...graph.outputs, ...graph.nodes.flatMap(reads)])
   const added = new Map<string, Tensor>()
