@@ -218,6 +218,21 @@ test('where no record knows better, a run tells', async () => {
   expect(sure.size).toBe(0)
 })
 
+test('a run leaves out what is no tensor', async () => {
+  const negated = body('b', (b, name) => {
+    b.input(name('x'), value(null))
+    b.output(b.op('Neg', [name('x')], { outputs: [name('y')] }), value(null))
+  })
+  const model = build((b) => {
+    b.input('x', value([2]))
+    const parts = b.op('SequenceConstruct', ['x'])
+    const mapped = b.op('SequenceMap', [parts], { attrs: { body: graphAttr(negated) }, outputs: ['mapped'] })
+    b.output(b.op('SequenceAt', [mapped, b.constant(i64([], [0]))], { outputs: ['y'] }), value(null))
+  })
+  const measured = await shapesFromRun(model, { x: zeros(2) }, engine)
+  expect([...measured.get(model.graph)!.keys()]).toEqual(['y'])
+})
+
 test('a statement of the file that cannot be true is a problem; the graph is believed', () => {
   const model = build((b) => {
     b.input('x', value([2, 3]))

@@ -143,20 +143,23 @@ test('layers of subgraphs carry their path, and the body of a loop counts as oft
   inner.output(inner.op('Identity', ['go']))
   const w = inner.ops('Constant', [], { outputs: ['w'], attrs: { value: tensorAttr(zeros(4, 2)) } })[0]!
   inner.output(inner.op('MatMul', ['x', w], { name: 'dense' }))
-  const model = build((b) => {
-    b.input('x', value([3, 4]))
-    const attrs = { body: graphAttr(inner.graph()) }
-    b.output(
-      b.ops('Loop', [b.constant(i64([], [5]), 'five'), ''], { name: 'loop', outputs: ['y'], attrs })[0]!,
-      value(null),
-    )
-  })
-  const { layers, macs, nodes } = inspectModel(model)
+  const model = (trips: (b: Builder) => string) =>
+    build((b) => {
+      b.input('x', value([3, 4]))
+      const attrs = { body: graphAttr(inner.graph()) }
+      b.output(b.op('Loop', [trips(b), ''], { name: 'loop', outputs: ['y'], attrs }), value(null))
+    })
+  const { layers, macs, nodes } = inspectModel(model((b) => b.constant(i64([], [5]), 'five')))
   expect(layers.map((r) => [r.path, r.name, r.parameters, r.macs])).toEqual([
     [['loop.body'], 'dense', 8, 5 * 3 * 4 * 2],
   ])
   expect(macs).toBe(120)
   expect(nodes).toBe(4)
+  const open = inspectModel(model((b) => b.input('trips', value([], 'int64'))))
+  expect(open.macs).toBe(0)
+  expect(open.unknownMacs.map((u) => [u.path, u.name, u.why])).toEqual([
+    [['loop.body'], 'dense', 'number of runs unknown'],
+  ])
 })
 
 test('what cannot be counted is named, with the reason', () => {

@@ -47,7 +47,7 @@ export interface UnknownCost {
   readonly path: readonly string[]
   readonly name: string
   readonly op: string
-  readonly why: 'no record of the op' | 'no convention counts it' | 'sizes unknown'
+  readonly why: 'no record of the op' | 'no convention counts it' | 'sizes unknown' | 'number of runs unknown'
 }
 
 export interface Inspection {
@@ -197,7 +197,7 @@ function visitGraph(graph: Graph, path: readonly string[], times: number | null,
       visitGraph(g, [...path, `${describeName(node)}.${attr}`], timesOf(times, runs), held, walk),
     )
     const whole = walk.counted.macs.get(node)
-    if (inner.length === 0) total += (times ?? 0) * costOf(node, path, walk)
+    if (inner.length === 0) total += costOf(node, path, times, walk)
     else if (typeof whole === 'number' && times !== null) total += times * whole
     else total += runs === 'one' ? Math.max(0, ...parts) : parts.reduce((a, b) => a + b, 0)
   }
@@ -209,18 +209,19 @@ const timesOf = (times: number | null, runs: number | 'one' | null | undefined):
 
 const describeName = (node: Node): string => (node.name === '' ? describeNode(node) : node.name)
 
-/** The products of one run of a node; 0 and a note where they are not known. */
-function costOf(node: Node, path: readonly string[], walk: Walk): number {
-  const macs = walk.counted.macs.get(node)
-  if (typeof macs === 'number') return macs
-  const def = findOp(node.domain, node.op)
-  const why = walk.unknownOps.has(opName(node))
-    ? 'no record of the op'
-    : def?.cost === 'none'
-      ? 'no convention counts it'
-      : 'sizes unknown'
-  walk.unknown.push({ path, name: describeName(node), op: opName(node), why })
+/** The products of a node that runs `times` times; 0 and a note where they are not known. */
+function costOf(node: Node, path: readonly string[], times: number | null, walk: Walk): number {
+  const macs = walk.counted.macs.get(node) ?? null
+  if (macs === 0) return 0
+  if (macs !== null && times !== null) return macs * times
+  walk.unknown.push({ path, name: describeName(node), op: opName(node), why: whyUnknown(node, macs, walk) })
   return 0
+}
+
+function whyUnknown(node: Node, macs: number | null, walk: Walk): UnknownCost['why'] {
+  if (macs !== null) return 'number of runs unknown'
+  if (walk.unknownOps.has(opName(node))) return 'no record of the op'
+  return findOp(node.domain, node.op)?.cost === 'none' ? 'no convention counts it' : 'sizes unknown'
 }
 
 function addRow(

@@ -26,7 +26,8 @@ type Known = ReadonlyMap<string, readonly (readonly [name: string, tensor: Tenso
 
 function merge(graph: Graph, outer: readonly Known[], fixed: ReadonlySet<string>): Graph {
   const own = new Map<string, (readonly [string, Tensor])[]>()
-  const keep = new Set([...graph.outputs, ...fixed, ...(graph.quantAnnotations?.map((q) => q.tensor) ?? [])])
+  const noted = graph.quantAnnotations?.flatMap((q) => [q.tensor, ...q.parameters.values()]) ?? []
+  const keep = new Set([...graph.outputs, ...fixed, ...noted])
   const shadowed = innerDefinitions(graph)
   const to = new Map<string, string>()
   for (const [name, tensor] of graph.constants) {

@@ -3,9 +3,10 @@ import { opsOf, passTester, small } from '../../test/check-pass.js'
 import { graphAttr } from '../ir/attrs.js'
 import { builder } from '../ir/builder.js'
 import { f32 } from '../ir/tensor.js'
+import { mergeConstants } from './merge-constants.js'
 import { removeDead } from './remove-dead.js'
 
-const { check } = passTester()
+const { check, env } = passTester()
 
 describe('remove-dead', () => {
   it('removes nodes, constants and types that no output needs, and keeps inputs', async () => {
@@ -19,6 +20,20 @@ describe('remove-dead', () => {
     expect([...next.graph.constants.keys()]).toEqual([])
     expect(next.graph.values.has('gone')).toBe(false)
     expect(next.graph.inputs).toEqual(['x', 'unused'])
+  })
+
+  it('keeps the scales and zero points that quantization notes name', async () => {
+    const model = small(17, { x: ['float32', [2]] }, (b) => {
+      for (const name of ['scale', 'scale2']) b.constant(f32([], [0.5]), name)
+      return [b.op('Relu', ['x'], { outputs: ['y'] })]
+    })
+    const quantAnnotations = ['x', 'y'].map((tensor, i) => ({
+      tensor,
+      parameters: new Map([['SCALE_TENSOR', ['scale', 'scale2'][i]!]]),
+    }))
+    const noted = { ...model, graph: { ...model.graph, quantAnnotations } }
+    expect(await removeDead.run(noted, env)).toBe(noted)
+    expect(await mergeConstants.run(noted, env)).toBe(noted)
   })
 
   it('keeps what a subgraph captures, and sweeps inside it', async () => {

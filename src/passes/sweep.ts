@@ -10,7 +10,7 @@ import { findOp } from '../ops/index.js'
  * are inputs' defaults. Optional outputs that nobody reads become '', so that the engine need not compute them.
  */
 export function sweep(graph: Graph): Graph {
-  const needed = new Set(graph.outputs)
+  const needed = new Set([...graph.outputs, ...noteReads(graph)])
   const alive: Node[] = []
   let changed = false
   for (const node of graph.nodes.toReversed()) {
@@ -26,6 +26,10 @@ export function sweep(graph: Graph): Graph {
   const nodes = changed ? alive.reverse() : graph.nodes
   return forgetUnknown(dropConstants(nodes === graph.nodes ? graph : { ...graph, nodes }, needed))
 }
+
+/** Scales and zero points that quantization notes name: nothing else reads them. */
+const noteReads = ({ quantAnnotations = [] }: Graph): readonly string[] =>
+  quantAnnotations.flatMap(({ parameters }) => [...parameters.values()])
 
 /** An op of a custom domain without outputs may exist for what it does. */
 const hasSideEffect = (node: Node): boolean =>
