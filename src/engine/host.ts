@@ -3,13 +3,13 @@
  * in a worker thread (Node), a Web Worker or, where there is none, the page itself; `Platform` is what differs.
  */
 
-import { DTYPES } from '../ir/dtypes.js'
+import { DTYPES, type TypedArray } from '../ir/dtypes.js'
 import { PareError } from '../util/errors.js'
 import type { NodeProfile, Timing, ValueInfo } from './engine.js'
 import { aborted, loadFailure, runFailure } from './failures.js'
 import { checkFeeds } from './feeds.js'
 import { timeCalls } from './measure.js'
-import type { Ort, OrtData, OrtSession, OrtSessionOptions, OrtTensor, OrtValueMetadata } from './ort.js'
+import type { Ort, OrtSession, OrtSessionOptions, OrtTensor, OrtValueMetadata } from './ort.js'
 import { parseProfile } from './profile.js'
 import {
   buffersOf,
@@ -165,7 +165,7 @@ function ortTensor(ort: Ort, name: string, { dtype, shape, data }: WireTensor): 
   try {
     if (!(data instanceof ArrayBuffer)) return ort.createTensor('string', data, shape)
     const { array } = DTYPES[dtype as keyof typeof DTYPES]
-    return ort.createTensor(dtype, new array(data, 0, data.byteLength / array.BYTES_PER_ELEMENT) as OrtData, shape)
+    return ort.createTensor(dtype, new array(data, 0, data.byteLength / array.BYTES_PER_ELEMENT), shape)
   } catch (cause) {
     throw new PareError('ENGINE_FEEDS', 'the engine does not take this tensor', {
       where: `input ${name}`,
@@ -182,7 +182,7 @@ const ortFeeds = (ort: Ort, feeds: WireFeeds): Record<string, OrtTensor> =>
 function tensorToWire(t: OrtTensor): WireTensor {
   const { data } = t
   if (Array.isArray(data)) return { dtype: 'string', shape: t.dims, data: data.map(String) }
-  const { buffer, byteOffset, byteLength } = data as OrtData
+  const { buffer, byteOffset, byteLength } = data as TypedArray
   const whole = buffer instanceof ArrayBuffer && byteOffset === 0 && byteLength === buffer.byteLength
   const own = whole ? buffer : new Uint8Array(buffer, byteOffset, byteLength).slice().buffer
   return { dtype: t.type, shape: t.dims, data: own as ArrayBuffer }

@@ -3,23 +3,13 @@
  * both fit it, so the code that drives sessions needs to import neither.
  */
 
-export type OrtData =
-  | Float32Array
-  | Float64Array
-  | Int8Array
-  | Int16Array
-  | Int32Array
-  | BigInt64Array
-  | Uint8Array
-  | Uint16Array
-  | Uint32Array
-  | BigUint64Array
+import type { TypedArray } from '../ir/dtypes.js'
 
 export interface OrtTensor {
   readonly type: string
   readonly dims: readonly number[]
   /** Throws where the tensor does not lie in the CPU's memory. */
-  readonly data: OrtData | readonly string[]
+  readonly data: TypedArray | readonly string[]
   dispose?(): void
 }
 
@@ -53,5 +43,5 @@ export interface OrtSessionOptions {
 
 export interface Ort {
   createSession(model: Uint8Array | string, options: OrtSessionOptions): Promise<OrtSession>
-  createTensor(type: string, data: OrtData | readonly string[], dims: readonly number[]): OrtTensor
+  createTensor(type: string, data: TypedArray | readonly string[], dims: readonly number[]): OrtTensor
 }

@@ -4,7 +4,7 @@
  */
 
 import { byteSize, isKnownDType } from '../ir/dtypes.js'
-import { elementCount, tensorOfBytes } from '../ir/tensor.js'
+import { elementCount, stringTensor, tensorOfBytes } from '../ir/tensor.js'
 import type { DType, Tensor } from '../ir/types.js'
 import { messageOf, PareError } from '../util/errors.js'
 import type { Feeds, NodeProfile, Timing, ValueInfo } from './engine.js'
@@ -108,14 +108,10 @@ export function toWire(name: string, t: Tensor): WireTensor {
 
 export function fromWire({ dtype, shape, data }: WireTensor): Tensor {
   if (data instanceof ArrayBuffer) return tensorOfBytes(dtype as DType, shape, new Uint8Array(data))
-  const strings = data.map((text) => utf8.encode(text))
-  return {
-    dtype: 'string',
+  return stringTensor(
     shape,
-    byteLength: strings.reduce((n, s) => n + s.byteLength, 0),
-    bytes: () => new Uint8Array(0),
-    strings: () => strings,
-  }
+    data.map((text) => utf8.encode(text)),
+  )
 }
 
 export const feedsToWire = (feeds: Feeds): WireFeeds =>

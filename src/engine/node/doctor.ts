@@ -10,6 +10,7 @@ import { messageOf, PareError } from '../../util/errors.js'
 import { connect } from '../link.js'
 import { coresIn, cpuinfo, physicalCores } from './cores.js'
 import { openEngine } from './open.js'
+import { INSTALL } from './ort-node.js'
 import { startWorker } from './port.js'
 
 export interface PackageFacts {
@@ -50,8 +51,6 @@ export interface DoctorFacts {
   readonly memory: { readonly total: number; readonly free: number }
   readonly packages: readonly PackageFacts[]
 }
-
-const INSTALL = 'npm install pare --onnxruntime-node-install=skip'
 
 const ENGINES = [
   { name: 'onnxruntime-node', use: 'the native engine', install: INSTALL },

@@ -1,11 +1,11 @@
 /** Memory that a model takes, measured in a process of its own: nothing else can have grown there. */
 
 import { fork } from 'node:child_process'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { PareError } from '../../util/errors.js'
+import { writeFileAtomic } from '../../util/files.js'
+import { inTempFolder } from '../../util/temp.js'
 import type { EngineOptions, Feeds, ModelSource } from '../engine.js'
 import { aborted } from '../failures.js'
 import { errorFromWire, feedsToWire } from '../wire.js'
@@ -41,14 +41,11 @@ export async function modelMemory(
 /** The child reads a file, so that a copy of the model on its way there is not measured with it. */
 async function withPath<T>(model: ModelSource, use: (path: string) => Promise<T>): Promise<T> {
   if (!(model instanceof Uint8Array)) return use(resolve(model.path))
-  const folder = await mkdtemp(join(tmpdir(), 'pare-memory-'))
-  try {
+  return inTempFolder('memory', async (folder) => {
     const path = join(folder, 'model.onnx')
-    await writeFile(path, model)
-    return await use(path)
-  } finally {
-    await rm(folder, { recursive: true, force: true })
-  }
+    await writeFileAtomic(path, model)
+    return use(path)
+  })
 }
 
 function inChild(request: MemoryRequest, signal: AbortSignal | undefined): Promise<MemoryFacts> {

@@ -5,10 +5,9 @@ import type { Engine, EngineOptions } from '../engine.js'
 import { connect } from '../link.js'
 import { remoteEngine } from '../remote.js'
 import { physicalCores } from './cores.js'
+import { INSTALL } from './ort-node.js'
 import type { PlatformSpec } from './platform.js'
 import { startWorker } from './port.js'
-
-const INSTALL = 'npm install pare --onnxruntime-node-install=skip'
 
 /**
  * Opens an engine whose work runs in a worker thread. `cpu` (the default) is the native runtime, or WebAssembly with a

@@ -1,11 +1,11 @@
 /** The graph as the engine rewrote it: which kernels really run. Native engine only. */
 
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Model } from '../../ir/types.js'
 import { decodeModel } from '../../onnx/codec.js'
 import { PareError } from '../../util/errors.js'
+import { inTempFolder } from '../../util/temp.js'
 import type { Engine, ModelSource, SessionOptions } from '../engine.js'
 
 /**
@@ -25,8 +25,7 @@ export async function optimizedGraph(
       remedy: "Open the engine with device 'cpu' and onnxruntime-node installed.",
     })
   }
-  const folder = await mkdtemp(join(tmpdir(), 'pare-graph-'))
-  try {
+  return inTempFolder('graph', async (folder) => {
     const path = join(folder, 'optimized.onnx')
     const session = await engine.load(model, {
       optimization,
@@ -36,7 +35,5 @@ export async function optimizedGraph(
     })
     await session.close()
     return decodeModel(await readFile(path), { where: 'the optimised graph' })
-  } finally {
-    await rm(folder, { recursive: true, force: true })
-  }
+  })
 }

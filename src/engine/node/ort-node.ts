@@ -2,6 +2,9 @@
 
 import type { Ort, OrtSession, OrtTensor } from '../ort.js'
 
+/** The line that installs pare and both runtimes. The flag keeps the native one's own script from fetching GPU libraries. */
+export const INSTALL = 'npm install pare --onnxruntime-node-install=skip'
+
 export interface Runtime {
   readonly ort: Ort
   readonly version: string

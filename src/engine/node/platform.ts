@@ -1,14 +1,14 @@
 /** What the engine's host runs on in Node: a runtime, files and temporary folders. */
 
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { PareError } from '../../util/errors.js'
+import { inTempFolder } from '../../util/temp.js'
 import type { Platform } from '../host.js'
 import { probe } from '../probe.js'
 import type { HostFacts, WireModel } from '../wire.js'
 import { externalFiles, refuseExternal } from './external.js'
-import { loadNative, type Runtime } from './ort-node.js'
+import { INSTALL, loadNative, type Runtime } from './ort-node.js'
 import { loadWebAssembly } from './ort-web.js'
 
 /** Which runtime on which device; plain data, for a worker or another process. */
@@ -21,16 +21,12 @@ export interface PlatformSpec {
 const tick = () => new Promise<void>((resolve) => setImmediate(resolve))
 
 /** A profile goes to a folder of its own, which is gone afterwards. */
-const profiled: Platform['profiled'] = async (use) => {
-  const folder = await mkdtemp(join(tmpdir(), 'pare-profile-'))
-  try {
+const profiled: Platform['profiled'] = (use) =>
+  inTempFolder('profile', async (folder) => {
     await use({ enableProfiling: true, profileFilePrefix: join(folder, 'p') })
     const file = (await readdir(folder))[0]
-    return file === undefined ? '[]' : await readFile(join(folder, file), 'utf8')
-  } finally {
-    await rm(folder, { recursive: true, force: true })
-  }
-}
+    return file === undefined ? '[]' : readFile(join(folder, file), 'utf8')
+  })
 
 /** The native runtime opens files itself, larger ones than fit an array; WebAssembly has no file system. */
 async function open(native: boolean, model: WireModel): ReturnType<Platform['open']> {
@@ -52,7 +48,7 @@ export async function openPlatform({ runtime, device, threads }: PlatformSpec) {
     loaded = native ? await loadNative() : await loadWebAssembly(threads)
   } catch (cause) {
     throw new PareError('ENGINE_MISSING', `${native ? 'onnxruntime-node' : 'onnxruntime-web'} cannot be loaded`, {
-      remedy: 'Install it: `npm install pare --onnxruntime-node-install=skip`.',
+      remedy: `Install it: \`${INSTALL}\`.`,
       cause,
     })
   }
