@@ -64,7 +64,7 @@ const bytes = fc.oneof(
 )
 
 /** Of all types; numbers are random bits, so infinities, NaN of every kind and subnormal numbers occur. */
-export const arbitraryTensor: fc.Arbitrary<Tensor> = fc
+const arbitraryTensor: fc.Arbitrary<Tensor> = fc
   .tuple(fc.constantFrom(...DTYPE_NAMES, '#77' as const), fc.array(fc.nat(3), { maxLength: 3 }), sometimes)
   .chain(([dtype, shape, notes]) => {
     const count = elementCount(shape)
@@ -105,7 +105,6 @@ const { type } = fc.letrec<{ type: Value }>((tie) => ({
     fc.record({ kind: fc.constant('opaque' as const), domain: word, name: word }),
   ) as fc.Arbitrary<Value>,
 }))
-export const arbitraryType = type
 const value: fc.Arbitrary<Value> = fc.tuple(type, sometimes).map(([t, notes]) => ({ ...t, ...notes }) as Value)
 
 const float = fc.float({ noNaN: false })
@@ -172,7 +171,7 @@ function wire(drafts: readonly Draft[], start: readonly string[], prefix: string
 }
 
 /** A graph whose names are its own, with graphs inside down to `depth`. */
-export const arbitraryGraph = (depth = 1): fc.Arbitrary<Graph> =>
+const arbitraryGraph = (depth = 1): fc.Arbitrary<Graph> =>
   fc
     .record({
       title: word,

@@ -1,11 +1,12 @@
 /** Arrays in files (npy, npz, idx) as streams of rows: the first axis counts the samples. */
 
-import { DTYPES, isKnownDType } from '../ir/dtypes.js'
+import { DTYPES } from '../ir/dtypes.js'
 import { elementCount, tensorOfBytes } from '../ir/tensor.js'
 import type { KnownDType, Tensor } from '../ir/types.js'
 import { PareError } from '../util/errors.js'
 import { stringTensor } from './convert.js'
-import { type ByteReader, truncated } from './source.js'
+import { type Samples, UNNAMED } from './samples.js'
+import { type ByteReader, truncated, viewOf } from './source.js'
 
 export interface ArrayHeader {
   readonly dtype: KnownDType
@@ -31,7 +32,7 @@ export interface ArrayStream {
 /** Column-major arrays have to be held whole; beyond this many bytes they are refused. */
 const FORTRAN_LIMIT = 1 << 28
 
-/** Streams the elements that follow a header. Throws `SAMPLES_TRUNCATED`, `NPY_FORTRAN`. */
+/** Streams the elements that follow a header. Throws `SAMPLES_TRUNCATED`, `SAMPLES_CORRUPT`, `NPY_FORTRAN`. */
 export function arrayStream(reader: ByteReader, header: ArrayHeader, where: string): ArrayStream {
   const { shape, width } = header
   const count = shape[0] ?? null
@@ -67,12 +68,12 @@ export function arrayStream(reader: ByteReader, header: ArrayHeader, where: stri
     async next() {
       if (count === null) {
         held ??= await readExactly(rowBytes)
-        return decode(held, rowShape, header)
+        return decode(held, rowShape, header, where)
       }
       if (row >= count) return null
       const data = await rowData()
       row++
-      return decode(data, rowShape, header)
+      return decode(data, rowShape, header, where)
     },
     close: () => reader.close(),
   }
@@ -98,8 +99,8 @@ function gatherRow(data: Uint8Array, shape: readonly number[], width: number, ro
   return out
 }
 
-function decode(data: Uint8Array, shape: readonly number[], header: ArrayHeader): Tensor {
-  if (header.text) return stringTensor(shape, decodeText(data, header, elementCount(shape)))
+function decode(data: Uint8Array, shape: readonly number[], header: ArrayHeader, where: string): Tensor {
+  if (header.text) return stringTensor(shape, decodeText(data, header, elementCount(shape), where))
   if (!header.bigEndian || header.width === 1) return tensorOfBytes(header.dtype, shape, data)
   const swapped = data.slice()
   const scalar = header.dtype.startsWith('complex') ? header.width / 2 : header.width
@@ -107,8 +108,20 @@ function decode(data: Uint8Array, shape: readonly number[], header: ArrayHeader)
   return tensorOfBytes(header.dtype, shape, swapped)
 }
 
-function decodeText(data: Uint8Array, { width, bigEndian, text }: ArrayHeader, count: number): (string | Uint8Array)[] {
-  const view = new DataView(data.buffer, data.byteOffset, data.byteLength)
+const noText = (where: string, value: number): PareError =>
+  new PareError('SAMPLES_CORRUPT', 'text in the array has a character that does not exist', {
+    where,
+    value,
+    remedy: 'Copy or download the file again, or save the array again with np.save.',
+  })
+
+function decodeText(
+  data: Uint8Array,
+  { width, bigEndian, text }: ArrayHeader,
+  count: number,
+  where: string,
+): (string | Uint8Array)[] {
+  const view = viewOf(data)
   return Array.from({ length: count }, (_, i) => {
     if (text === 'bytes') {
       let end = (i + 1) * width
@@ -118,10 +131,30 @@ function decodeText(data: Uint8Array, { width, bigEndian, text }: ArrayHeader, c
     let out = ''
     for (let at = i * width; at < (i + 1) * width; at += 4) {
       const code = view.getUint32(at, !bigEndian)
+      if (code > 0x10ffff) throw noText(where, code)
       if (code !== 0) out += String.fromCodePoint(code)
     }
     return out
   })
 }
 
-export const widthOf = (dtype: KnownDType): number => (isKnownDType(dtype) ? DTYPES[dtype].bits / 8 : 0)
+export const widthOf = (dtype: KnownDType): number => DTYPES[dtype].bits / 8
+
+/** The rows of an array as unnamed samples; `open` starts it from the first row, for each reading. */
+export const arraySamples = (name: string, count: number | null, open: () => Promise<ArrayStream>): Samples => ({
+  name,
+  count,
+  async *read({ signal } = {}) {
+    const array = await open()
+    try {
+      for (let i = 0; ; i++) {
+        signal?.throwIfAborted()
+        const row = await array.next()
+        if (row === null) return
+        yield { feeds: { [UNNAMED]: row }, name: `${name}[${i}]` }
+      }
+    } finally {
+      await array.close()
+    }
+  },
+})

@@ -15,7 +15,7 @@ export interface Batch {
 }
 
 /** Whether every input has a free first dimension, so that samples can share a run. */
-export const isBatchable = (inputs: readonly ValueInfo[]): boolean =>
+const isBatchable = (inputs: readonly ValueInfo[]): boolean =>
   inputs.length > 0 && inputs.every(({ shape }) => typeof shape?.[0] === 'string')
 
 /**

@@ -1,7 +1,7 @@
 /** Tensors from plain numbers, and conversions of element types that lose nothing that matters. */
 
 import { DTYPES, isKnownDType, type TypedArray } from '../ir/dtypes.js'
-import { elementCount, elements, floatToHalf, numbers, tensor } from '../ir/tensor.js'
+import { elementCount, elements, floatToHalf, numbers, stringTensor as stringTensorOf, tensor } from '../ir/tensor.js'
 import type { DType, Tensor } from '../ir/types.js'
 import { PareError } from '../util/errors.js'
 
@@ -16,7 +16,6 @@ const RANGES: Readonly<Record<string, readonly [bigint, bigint]>> = Object.fromE
 /** Integers of larger magnitude are not all represented. */
 const EXACT: Readonly<Record<string, number>> = {
   float16: 2 ** 11,
-  bfloat16: 2 ** 8,
   float32: 2 ** 24,
   float64: 2 ** 53,
 }
@@ -33,25 +32,12 @@ const isPlainFloat = (dtype: DType): boolean => Object.hasOwn(LARGEST, dtype)
 
 const encoder = new TextEncoder()
 
-export function stringTensor(shape: readonly number[], values: readonly (string | Uint8Array)[]): Tensor {
-  const strings = values.map((v) => (typeof v === 'string' ? encoder.encode(v) : v))
-  const byteLength = strings.reduce((n, s) => n + s.byteLength, 0)
-  return {
-    dtype: 'string',
+/** A string tensor from text, or from bytes as they are. Throws `TENSOR_SIZE`. */
+export const stringTensor = (shape: readonly number[], values: readonly (string | Uint8Array)[]): Tensor =>
+  stringTensorOf(
     shape,
-    byteLength,
-    bytes() {
-      const out = new Uint8Array(byteLength)
-      let at = 0
-      for (const s of strings) {
-        out.set(s, at)
-        at += s.byteLength
-      }
-      return out
-    },
-    strings: () => strings,
-  }
-}
+    values.map((v) => (typeof v === 'string' ? encoder.encode(v) : v)),
+  )
 
 export type Scalar = number | bigint | boolean | string
 

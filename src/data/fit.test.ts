@@ -70,6 +70,12 @@ test('shapes: known lengths are checked, symbols agree within a sample and with 
   expect(unnamed(sample({ x: zeros(1, 4), y: zeros(1, 5) })).feeds.y!.shape).toEqual([1, 5])
 })
 
+test('an input of any rank, which the engine reports as rank 0, takes what comes; one number becomes a scalar', () => {
+  const shapeOf = (...shape: number[]) =>
+    fitter([input('x', [])])({ feeds: { x: zeros(...shape) }, name: 's' }).feeds.x!.shape
+  expect([shapeOf(2, 3), shapeOf(1), shapeOf()]).toEqual([[2, 3], [], []])
+})
+
 test('reshaping only where it is allowed', () => {
   const inputs = [input('x', ['N', 784])]
   expect(codeOf(() => fitter(inputs)(sample({ x: zeros(28, 28) }))).code).toBe('SAMPLE_SHAPE')

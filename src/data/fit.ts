@@ -120,7 +120,9 @@ function fitTensor(t: Tensor, input: ValueInfo, { bound, dims, reshape, sample }
   const converted = convert(t, input.dtype as DType, where)
   if (!input.shape) return converted
   const want = input.shape.map((d) => (typeof d === 'string' ? (dims[d] ?? d) : d))
-  const shape = alignShape(t.shape, want) ?? (reshape ? reshaped(t.shape, want) : null)
+  // The engine reports an unknown rank as rank 0.
+  const anyRank = want.length === 0 ? t.shape : null
+  const shape = alignShape(t.shape, want) ?? anyRank ?? (reshape ? reshaped(t.shape, want) : null)
   if (!shape) throw shapeError(input, t.shape, where)
   input.shape.forEach((d, axis) => {
     if (typeof d !== 'string' || d === '') return

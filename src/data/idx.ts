@@ -2,10 +2,10 @@
 
 import type { KnownDType } from '../ir/types.js'
 import { PareError } from '../util/errors.js'
-import { type ArrayStream, arrayStream, widthOf } from './array.js'
+import { type ArrayStream, arraySamples, arrayStream, widthOf } from './array.js'
 import { gunzip, isGzip } from './inflate.js'
-import { type Samples, UNNAMED } from './samples.js'
-import { type ByteReader, byteReader, type Source, truncated } from './source.js'
+import type { Samples } from './samples.js'
+import { type ByteReader, byteReader, type Source, truncated, viewOf } from './source.js'
 
 /** The third byte of the magic number. */
 const TYPES: Readonly<Record<number, KnownDType>> = {
@@ -33,7 +33,7 @@ async function openIdx(reader: ByteReader, where: string): Promise<ArrayStream> 
   const rank = magic[3]!
   const dims = await reader.read(4 * rank)
   if (dims.byteLength < 4 * rank) throw truncated(where, 'the header')
-  const view = new DataView(dims.buffer, dims.byteOffset, dims.byteLength)
+  const view = viewOf(dims)
   const shape = Array.from({ length: rank }, (_, i) => view.getUint32(4 * i))
   const dtype = TYPES[magic[2]!]!
   return arrayStream(reader, { dtype, shape, width: widthOf(dtype), bigEndian: true, fortran: false }, where)
@@ -50,21 +50,5 @@ export async function idxArray(source: Source): Promise<ArrayStream> {
 export async function idxSamples(source: Source): Promise<Samples> {
   const { count, close } = await idxArray(source)
   await close()
-  return {
-    name: source.name,
-    count,
-    async *read({ signal } = {}) {
-      const array = await idxArray(source)
-      try {
-        for (let i = 0; ; i++) {
-          signal?.throwIfAborted()
-          const row = await array.next()
-          if (row === null) return
-          yield { feeds: { [UNNAMED]: row }, name: `${source.name}[${i}]` }
-        }
-      } finally {
-        await array.close()
-      }
-    },
-  }
+  return arraySamples(source.name, count, () => idxArray(source))
 }

@@ -2,7 +2,7 @@
 
 import { Gunzip, Inflate } from 'fflate'
 import { messageOf, PareError } from '../util/errors.js'
-import type { Chunks } from './source.js'
+import { byteReader, type Chunks, type Source } from './source.js'
 
 /** Deflate expands at most about 1,000-fold, so a piece of input this long gives at most 16 MB of output. */
 const STEP = 1 << 14
@@ -49,3 +49,15 @@ async function* inflateWith(
 }
 
 export const isGzip = (head: Uint8Array): boolean => head[0] === 0x1f && head[1] === 0x8b
+
+/** The first 16 bytes of a file, where it is gzipped those of its content. Throws `SAMPLES_CORRUPT`. */
+export async function contentHead(source: Source): Promise<Uint8Array> {
+  const head = await source.slice(0, 16)
+  if (!isGzip(head)) return head
+  const reader = byteReader(gunzip(source.stream(), source.name))
+  try {
+    return await reader.read(16)
+  } finally {
+    await reader.close()
+  }
+}

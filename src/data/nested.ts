@@ -14,6 +14,7 @@ const TYPED: Readonly<Record<string, KnownDType>> = {
   Int32Array: 'int32',
   BigInt64Array: 'int64',
   Uint8Array: 'uint8',
+  Buffer: 'uint8',
   Uint8ClampedArray: 'uint8',
   Uint16Array: 'uint16',
   Uint32Array: 'uint32',
@@ -28,7 +29,7 @@ const TYPED: Readonly<Record<string, KnownDType>> = {
 export function nested(value: unknown, dtype: DType, where: string, shape?: readonly (number | string)[]): Tensor {
   if (isTensor(value)) return value
   if (isForeign(value)) return foreign(value, where)
-  const own = value === null || typeof value !== 'object' ? undefined : TYPED[value.constructor.name]
+  const own = value === null || typeof value !== 'object' ? undefined : TYPED[value.constructor?.name ?? '']
   if (own) {
     const array = plain(value as TypedArray)
     const bits = ['bool', 'float16', 'bfloat16'].includes(dtype)
@@ -62,11 +63,9 @@ function foreign({ data, dims, type: named }: ForeignTensor, where: string): Ten
     : tensor(type, dims, plain(data as TypedArray))
 }
 
-/** Node's `Buffer` and clamped bytes as plain bytes. */
+/** Clamped bytes as plain bytes. */
 const plain = (data: TypedArray): TypedArray =>
-  data.BYTES_PER_ELEMENT === 1 && data.constructor.name === 'Uint8ClampedArray'
-    ? new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
-    : data
+  data.constructor.name === 'Uint8ClampedArray' ? new Uint8Array(data.buffer, data.byteOffset, data.byteLength) : data
 
 /** The declared shape with its open lengths filled in so that `count` elements fit: a leading one is 1 if it can be. */
 function shapeFor(count: number, shape: readonly (number | string)[], where: string): readonly number[] {

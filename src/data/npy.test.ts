@@ -54,6 +54,13 @@ test('text in UTF-32 and in bytes', async () => {
   expect((await rows(await fileSource(golden('bytes.npy')))).map(text)).toEqual([['ab'], ['c']])
 })
 
+test('text with a character that does not exist is refused', async () => {
+  const bytes = encodeNpy(stringTensor([2], ['a', 'b']))
+  bytes.set([0xff, 0xff, 0xff, 0xff], bytes.length - 4)
+  const samples = await npySamples(bytesSource('t.npy', bytes))
+  await expect(collect(samples)).rejects.toMatchObject({ code: 'SAMPLES_CORRUPT' })
+})
+
 test('scalars and objects are refused with a remedy', async () => {
   await expect(npySamples(await fileSource(golden('scalar.npy')))).rejects.toMatchObject({ code: 'NPY_SCALAR' })
   await expect(npySamples(await fileSource(golden('objects.npy')))).rejects.toMatchObject({ code: 'NPY_DTYPE' })

@@ -5,8 +5,8 @@
 
 import type { KnownDType, Tensor } from '../ir/types.js'
 import { PareError } from '../util/errors.js'
-import { type ArrayHeader, type ArrayStream, arrayStream, widthOf } from './array.js'
-import { type Samples, UNNAMED } from './samples.js'
+import { type ArrayHeader, type ArrayStream, arraySamples, arrayStream, widthOf } from './array.js'
+import type { Samples } from './samples.js'
 import { type ByteReader, byteReader, concatBytes, type Source, truncated } from './source.js'
 
 const MAGIC = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59]
@@ -116,23 +116,7 @@ export async function npySamples(source: Source): Promise<Samples> {
       remedy: 'Save an array of shape [samples, …].',
     })
   }
-  return {
-    name: source.name,
-    count,
-    async *read({ signal } = {}) {
-      const array = await open()
-      try {
-        for (let i = 0; ; i++) {
-          signal?.throwIfAborted()
-          const row = await array.next()
-          if (row === null) return
-          yield { feeds: { [UNNAMED]: row }, name: `${source.name}[${i}]` }
-        }
-      } finally {
-        await array.close()
-      }
-    },
-  }
+  return arraySamples(source.name, count, open)
 }
 
 /** The bytes of a `.npy` file (version 1.0, little-endian, row-major). Text is written as fixed-width UTF-32. */

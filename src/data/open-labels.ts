@@ -7,10 +7,10 @@ import { csvRecords, firstRecord } from './csv.js'
 import { fileSource, missing } from './files.js'
 import { folderFiles } from './folder.js'
 import { idxArray, isIdx } from './idx.js'
-import { gunzip, isGzip } from './inflate.js'
+import { contentHead } from './inflate.js'
 import { isLabelName, type Label, type Labels, labelOf } from './labels.js'
 import { isNpy, npySamples } from './npy.js'
-import { byteReader, type Source } from './source.js'
+import type { Source } from './source.js'
 import { parseNumber, textLabel } from './table.js'
 
 export interface LabelOptions {
@@ -35,7 +35,7 @@ export async function openLabels(path: string, options: LabelOptions = {}): Prom
   })
   if (info.isDirectory()) return folderLabels(path, options)
   const source = await fileSource(path)
-  const head = await headOf(source)
+  const head = await contentHead(source)
   if (isNpy(head)) {
     const samples = await npySamples(source)
     return labelsOf(source.name, samples.count, npyRead(samples), options)
@@ -49,16 +49,6 @@ export async function openLabels(path: string, options: LabelOptions = {}): Prom
     value: kind || 'no extension',
     remedy: 'Give a .csv, .txt (a label a line), .npy or idx file, or a folder with a folder for each class.',
   })
-}
-
-/** The first bytes, those of the content where it is gzipped. */
-async function headOf(source: Source): Promise<Uint8Array> {
-  const head = await source.slice(0, 16)
-  if (!isGzip(head)) return head
-  const reader = byteReader(gunzip(source.stream(), source.name))
-  const inner = await reader.read(16)
-  await reader.close()
-  return inner
 }
 
 async function folderLabels(path: string, options: LabelOptions): Promise<Labels> {

@@ -10,14 +10,14 @@ import { type FitOptions, fitSamples } from './fit.js'
 import { folderFiles } from './folder.js'
 import { idxSamples, isIdx } from './idx.js'
 import { IMAGE_EXTENSIONS, type ImageOptions, imageSamples } from './images.js'
-import { gunzip, isGzip } from './inflate.js'
+import { contentHead, isGzip } from './inflate.js'
 import { moduleSamples } from './module.js'
 import { isNpy, npySamples } from './npy.js'
 import { npzSamples } from './npz.js'
 import { isParquet, parquetSamples } from './parquet.js'
 import { type RawOptions, rawSamples } from './raw.js'
 import type { Samples } from './samples.js'
-import { byteReader, type Source } from './source.js'
+import type { Source } from './source.js'
 import { isWav, type WavOptions, wavSamples } from './wav.js'
 import { isZip } from './zip.js'
 
@@ -131,7 +131,7 @@ async function kindOf(path: string, source: Source): Promise<SampleKind> {
   if (isIdx(head)) return 'idx'
   if (isParquet(head)) return 'parquet'
   if (isWav(head)) return 'wav'
-  if (isGzip(head) && isIdx(await inflatedHead(source))) return 'idx'
+  if (isGzip(head) && isIdx(await contentHead(source))) return 'idx'
   const extension = extname(path).slice(1).toLowerCase()
   if (extension === 'csv' || extension === 'tsv') return 'csv'
   if (extension === 'mjs' || extension === 'js') return 'module'
@@ -145,13 +145,4 @@ async function kindOf(path: string, source: Source): Promise<SampleKind> {
       'Give .npz, .npy, idx (also .gz), .csv, .tsv, .parquet, .wav, a picture or a folder of pictures or .wav files, ' +
       'or a module (.mjs) that yields samples; with kind raw, any file is taken as bytes.',
   })
-}
-
-async function inflatedHead(source: Source): Promise<Uint8Array> {
-  const reader = byteReader(gunzip(source.stream(), source.name))
-  try {
-    return await reader.read(4)
-  } finally {
-    await reader.close()
-  }
 }

@@ -1,5 +1,5 @@
 /**
- * Where bytes come from: a file, a blob or memory, read by range or as a stream. The readers of this folder
+ * Where bytes come from: a file or memory, read by range or as a stream. The readers of this folder
  * work on any source; `files.ts` has the one for files on disk.
  */
 
@@ -26,19 +26,6 @@ export function bytesSource(name: string, bytes: Uint8Array): Source {
     slice: async (start, end) => bytes.subarray(start, end),
     async *stream(start = 0, end = bytes.byteLength) {
       for (let at = start; at < end; at += CHUNK) yield bytes.subarray(at, Math.min(end, at + CHUNK))
-    },
-  }
-}
-
-/** A `Blob` or `File` of a browser. */
-export function blobSource(name: string, blob: Blob): Source {
-  const slice: Source['slice'] = async (start, end) => new Uint8Array(await blob.slice(start, end).arrayBuffer())
-  return {
-    name,
-    size: blob.size,
-    slice,
-    async *stream(start = 0, end = blob.size) {
-      for (let at = start; at < end; at += 16 * CHUNK) yield slice(at, Math.min(end, at + 16 * CHUNK))
     },
   }
 }
@@ -89,6 +76,8 @@ export function concatBytes(parts: readonly Uint8Array[]): Uint8Array {
   }
   return out
 }
+
+export const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 
 /** The error of a file that ends too early. */
 export const truncated = (where: string, what: string, value?: unknown): PareError =>

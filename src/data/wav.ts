@@ -7,7 +7,7 @@ import type { ValueInfo } from '../engine/engine.js'
 import { f32 } from '../ir/tensor.js'
 import { PareError } from '../util/errors.js'
 import { type Sample, type Samples, UNNAMED } from './samples.js'
-import { byteReader, type Source, truncated } from './source.js'
+import { byteReader, type Source, truncated, viewOf } from './source.js'
 
 export interface WavOptions {
   readonly inputs?: readonly ValueInfo[]
@@ -269,5 +269,3 @@ function join(parts: readonly Float32Array[], length: number): Float32Array {
   }
   return out
 }
-
-const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)

@@ -5,7 +5,7 @@
 
 import { PareError } from '../util/errors.js'
 import { inflateRaw } from './inflate.js'
-import { type Chunks, type Source, truncated } from './source.js'
+import { type Chunks, type Source, truncated, viewOf } from './source.js'
 
 export interface ZipEntry {
   readonly name: string
@@ -139,8 +139,6 @@ function updateCrc(crc: number, bytes: Uint8Array): number {
   for (let i = 0; i < bytes.length; i++) c = (c >>> 8) ^ CRC_TABLE[(c ^ bytes[i]!) & 255]!
   return c
 }
-
-const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 
 const corrupt = (where: string, what: string): PareError =>
   new PareError('ZIP_CORRUPT', `the archive is damaged: ${what} cannot be read`, {

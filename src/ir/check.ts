@@ -156,7 +156,7 @@ const sources = (node: Node, maker: ReadonlyMap<string, Node>): readonly Node[] 
   reads(node).flatMap((name) => maker.get(name) ?? [])
 
 /** Whether dimensions are possible and the data fits them. Throws `TENSOR_SHAPE`, `TENSOR_SIZE`; loads nothing. */
-export function checkTensor({ dtype, shape, byteLength }: Tensor, where: string): void {
+function checkTensor({ dtype, shape, byteLength }: Tensor, where: string): void {
   const count = elementCount(shape)
   if (!shape.every((d) => Number.isSafeInteger(d) && d >= 0) || !Number.isSafeInteger(count)) {
     throw new PareError('TENSOR_SHAPE', 'the shape is not possible', {

@@ -10,7 +10,7 @@ export function reads(node: Node): readonly string[] {
 }
 
 /** Names that a graph takes from the graphs around it. */
-export function captures(graph: Graph): readonly string[] {
+function captures(graph: Graph): readonly string[] {
   const own = new Set<string>([...graph.inputs, ...graph.constants.keys(), ...(graph.sparseConstants?.keys() ?? [])])
   for (const node of graph.nodes) for (const out of node.outputs) own.add(out)
   const outside = new Set<string>()

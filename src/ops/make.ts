@@ -6,7 +6,7 @@ import { type Call, dtypeOf, type Fact, type OpDef, type Parameter, type Schema,
 import { broadcast, contentOf, elementsOf, fits, keepContent, whereOf } from './shapes.js'
 
 /** Parameters by name: `X` is required, `X?` optional, `X*` variadic. */
-export const params = (...names: readonly string[]): readonly Parameter[] =>
+const params = (...names: readonly string[]): readonly Parameter[] =>
   names.map((name) =>
     name.endsWith('?')
       ? { name: name.slice(0, -1), kind: 'optional' }

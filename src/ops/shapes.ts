@@ -37,7 +37,7 @@ export const isStatic = (shape: readonly Dim[] | null): shape is readonly number
   shape?.every((d) => typeof d === 'number') ?? false
 
 /** True where two dimensions surely differ: two different numbers. */
-export const differ = (a: Dim, b: Dim): boolean => typeof a === 'number' && typeof b === 'number' && a !== b
+const differ = (a: Dim, b: Dim): boolean => typeof a === 'number' && typeof b === 'number' && a !== b
 
 /** What is known of a dimension that two sources describe; `where` names the node if they contradict each other. */
 export function unify(a: Dim, b: Dim, where: string): Dim {
@@ -48,7 +48,7 @@ export function unify(a: Dim, b: Dim, where: string): Dim {
 }
 
 /** One dimension of a broadcast: numpy's rule. A number other than 1 wins against a symbol or an unknown. */
-export function broadcastDim(a: Dim, b: Dim, where = 'broadcast'): Dim {
+function broadcastDim(a: Dim, b: Dim, where = 'broadcast'): Dim {
   if (a === b) return a
   if (a === 1) return b
   if (b === 1) return a

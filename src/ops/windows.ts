@@ -68,7 +68,7 @@ const extent = (w: Window): number | null => (typeof w.kernel === 'number' ? (w.
  * Number of windows along an axis: ⌊(n + p − e)/s⌋ + 1 with extent e, ⌈·⌉ under `ceil` (less one where the last
  * window would begin beyond the input); ⌈n/s⌉ for SAME padding.
  */
-export function slideSize(n: Dim, w: Window, autoPad: AutoPad, ceil = false): Dim {
+function slideSize(n: Dim, w: Window, autoPad: AutoPad, ceil = false): Dim {
   if (autoPad === 'SAME_UPPER' || autoPad === 'SAME_LOWER') {
     return typeof n === 'number' ? Math.ceil(n / w.stride) : w.stride === 1 ? n : null
   }

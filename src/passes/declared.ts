@@ -10,7 +10,7 @@ import type { Fact } from '../ops/def.js'
 /** Numbers that stand for symbols. */
 export type Bindings = ReadonlyMap<string, number>
 
-export const bindDim = (d: Dim, bound: Bindings): Dim => (typeof d === 'string' ? (bound.get(d) ?? d) : d)
+const bindDim = (d: Dim, bound: Bindings): Dim => (typeof d === 'string' ? (bound.get(d) ?? d) : d)
 
 /** A value with symbols replaced by the numbers that they are bound to; the same value where it has none. */
 export function bindValue(value: Value, bound: Bindings): Value {

@@ -36,9 +36,18 @@ function format(what: string, { where, value, remedy }: ErrorDetail): string {
 }
 
 function show(value: unknown): string {
-  const text =
-    typeof value === 'string' ? JSON.stringify(value) : Array.isArray(value) ? `[${value.join(', ')}]` : String(value)
+  const text = textOf(value)
   return text.length > 200 ? `${text.slice(0, 197)}...` : text
+}
+
+function textOf(value: unknown): string {
+  try {
+    if (typeof value === 'string') return JSON.stringify(value)
+    return Array.isArray(value) ? `[${value.join(', ')}]` : String(value)
+  } catch {
+    // Of an object without a prototype, or whose own method throws.
+    return Object.prototype.toString.call(value)
+  }
 }
 
 /** The message of anything thrown. */

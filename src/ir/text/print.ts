@@ -16,7 +16,7 @@ import type {
 } from '../types.js'
 import { bytesText, dataText, floatText, hexText, labelText, nameText, quote } from './data.js'
 
-export interface PrintOptions {
+interface PrintOptions {
   /**
    * `full` (default) can be parsed back. `summary` shows a hash in place of large data, for reading and comparing;
    * it loads the data all the same.
