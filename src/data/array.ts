@@ -3,10 +3,11 @@
 import { DTYPES } from '../ir/dtypes.js'
 import { elementCount, tensorOfBytes } from '../ir/tensor.js'
 import type { KnownDType, Tensor } from '../ir/types.js'
+import { viewOf } from '../util/bytes.js'
 import { PareError } from '../util/errors.js'
 import { stringTensor } from './convert.js'
 import { type Samples, UNNAMED } from './samples.js'
-import { type ByteReader, truncated, viewOf } from './source.js'
+import { type ByteReader, truncated } from './source.js'
 
 export interface ArrayHeader {
   readonly dtype: KnownDType

@@ -2,10 +2,10 @@
 
 import type { Feeds, ValueInfo } from '../engine/engine.js'
 import type { Tensor } from '../ir/types.js'
+import { concatBytes } from '../util/bytes.js'
 import { PareError } from '../util/errors.js'
 import { stringTensor } from './convert.js'
 import type { ReadOptions, Sample, Samples } from './samples.js'
-import { concatBytes } from './source.js'
 
 export interface Batch {
   /** Stacked along axis 0. */

@@ -1,11 +1,12 @@
 /** The idx format of MNIST, plain or gzipped: a big-endian array; its first axis counts the samples. */
 
 import type { KnownDType } from '../ir/types.js'
+import { viewOf } from '../util/bytes.js'
 import { PareError } from '../util/errors.js'
 import { type ArrayStream, arraySamples, arrayStream, widthOf } from './array.js'
 import { gunzip, isGzip } from './inflate.js'
 import type { Samples } from './samples.js'
-import { type ByteReader, byteReader, type Source, truncated, viewOf } from './source.js'
+import { type ByteReader, byteReader, type Source, truncated } from './source.js'
 
 /** The third byte of the magic number. */
 const TYPES: Readonly<Record<number, KnownDType>> = {

@@ -4,10 +4,11 @@
  */
 
 import type { KnownDType, Tensor } from '../ir/types.js'
+import { concatBytes } from '../util/bytes.js'
 import { PareError } from '../util/errors.js'
 import { type ArrayHeader, type ArrayStream, arraySamples, arrayStream, widthOf } from './array.js'
 import type { Samples } from './samples.js'
-import { type ByteReader, byteReader, concatBytes, type Source, truncated } from './source.js'
+import { type ByteReader, byteReader, type Source, truncated } from './source.js'
 
 const MAGIC = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59]
 

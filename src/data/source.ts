@@ -3,6 +3,7 @@
  * work on any source; `files.ts` has the one for files on disk.
  */
 
+import { concatBytes } from '../util/bytes.js'
 import { PareError } from '../util/errors.js'
 
 export type Chunks = AsyncIterable<Uint8Array>
@@ -66,18 +67,6 @@ export function byteReader(chunks: Chunks): ByteReader {
     },
   }
 }
-
-export function concatBytes(parts: readonly Uint8Array[]): Uint8Array {
-  const out = new Uint8Array(parts.reduce((n, part) => n + part.byteLength, 0))
-  let at = 0
-  for (const part of parts) {
-    out.set(part, at)
-    at += part.byteLength
-  }
-  return out
-}
-
-export const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 
 /** The error of a file that ends too early. */
 export const truncated = (where: string, what: string, value?: unknown): PareError =>

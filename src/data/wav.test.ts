@@ -2,9 +2,10 @@ import { expect, test } from 'vitest'
 import { collect } from '../../test/collect.js'
 import { dataPath } from '../../test/data.js'
 import { elements } from '../ir/tensor.js'
+import { concatBytes } from '../util/bytes.js'
 import { fileSource } from './files.js'
 import { UNNAMED } from './samples.js'
-import { bytesSource, concatBytes } from './source.js'
+import { bytesSource } from './source.js'
 import { type WavOptions, wavFormat, wavSamples } from './wav.js'
 
 const u16 = (v: number) => [v & 255, v >> 8]

@@ -5,9 +5,10 @@
 
 import type { ValueInfo } from '../engine/engine.js'
 import { f32 } from '../ir/tensor.js'
+import { viewOf } from '../util/bytes.js'
 import { PareError } from '../util/errors.js'
 import { type Sample, type Samples, UNNAMED } from './samples.js'
-import { byteReader, type Source, truncated, viewOf } from './source.js'
+import { byteReader, type Source, truncated } from './source.js'
 
 export interface WavOptions {
   readonly inputs?: readonly ValueInfo[]

@@ -3,9 +3,10 @@
  * archives over 4 GB (zip64). Nothing is held in memory but the directory.
  */
 
+import { viewOf } from '../util/bytes.js'
 import { PareError } from '../util/errors.js'
 import { inflateRaw } from './inflate.js'
-import { type Chunks, type Source, truncated, viewOf } from './source.js'
+import { type Chunks, type Source, truncated } from './source.js'
 
 export interface ZipEntry {
   readonly name: string

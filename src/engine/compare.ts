@@ -5,6 +5,7 @@
 
 import { numbers } from '../ir/tensor.js'
 import type { Tensor } from '../ir/types.js'
+import { sameBytes } from '../util/bytes.js'
 import { PareError } from '../util/errors.js'
 import type { Feeds } from './engine.js'
 
@@ -71,12 +72,9 @@ export function addPair(sums: Sums, a: Tensor, b: Tensor, where = 'output'): Sum
 /** Strings are equal or not: each difference counts as a mismatch. */
 function addStrings(sums: Sums, a: Tensor, b: Tensor): Sums {
   const [left, right] = [a.strings?.() ?? [], b.strings?.() ?? []]
-  const different = left.filter((s, i) => !sameBytes(s, right[i])).length
+  const different = left.filter((s, i) => right[i] === undefined || !sameBytes(s, right[i])).length
   return { ...sums, count: sums.count + left.length, mismatched: sums.mismatched + different }
 }
-
-const sameBytes = (a: Uint8Array, b: Uint8Array | undefined): boolean =>
-  b !== undefined && a.length === b.length && a.every((v, i) => v === b[i])
 
 function addNumbers(sums: Sums, a: ArrayLike<number>, b: ArrayLike<number>, width: number): Sums {
   let { aa, bb, ab, dd, maxAbs, sameNonFinite, mismatched, top1Same } = sums

@@ -119,3 +119,12 @@ describe('the engine keeps its word, and nothing is named', () => {
     expect(found).toEqual([])
   })
 })
+
+test('weights that are doubled fifty times are looked at once each', () => {
+  const graph = graphOf(IMAGE, (b, x) => {
+    let w = b.constant(wave([16, 16, 3, 3]))
+    for (let i = 0; i < 50; i++) w = b.op('Add', [w, w])
+    return [qdq(b, b.op('Conv', [qdq(b, x), w]), { scale: 0.3 })]
+  })
+  expect(hazards(modelOf(graph)).map(({ op }) => op)).toEqual(['Conv'])
+})

@@ -50,16 +50,20 @@ function ownWeights(node: Node, graph: Graph, makers: Makers, readers: Readers):
     : null
 }
 
-/** A constant, or what constant folding makes one. */
+/** A constant, or what constant folding makes one: made of constants alone, without a DequantizeLinear on the way. */
 function isFoldedFloat(name: string | undefined, graph: Graph, makers: Makers): boolean {
   if (name === undefined) return false
   const constant = graph.constants.get(name)
   if (constant !== undefined) return constant.dtype === 'float32'
-  const maker = makers.get(name)
-  if (maker === undefined || isDQ(maker) || maker.inputs.length === 0) return maker?.op === 'Constant'
-  return maker.inputs.every(
-    (input) => input === '' || graph.constants.has(input) || isFoldedFloat(input, graph, makers),
-  )
+  const names = new Set([name])
+  for (const at of names) {
+    if (at === '' || graph.constants.has(at)) continue
+    const maker = makers.get(at)
+    if (maker === undefined || isDQ(maker)) return false
+    if (maker.inputs.length === 0 && maker.op !== 'Constant') return false
+    for (const input of maker.inputs) names.add(input)
+  }
+  return true
 }
 
 /** The only consumer is a QuantizeLinear, directly or behind a Relu or Clip. */

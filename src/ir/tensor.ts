@@ -1,5 +1,6 @@
 /** Making tensors and reading their elements. */
 
+import { concatBytes } from '../util/bytes.js'
 import { PareError } from '../util/errors.js'
 import { byteSize, DTYPES, isKnownDType, type TypedArray } from './dtypes.js'
 import type { DType, Tensor } from './types.js'
@@ -36,16 +37,7 @@ export function stringTensor(shape: readonly number[], elements: readonly Uint8A
     )
   }
   const byteLength = elements.reduce((n, s) => n + s.byteLength, 0)
-  const bytes = (): Uint8Array => {
-    const all = new Uint8Array(byteLength)
-    let at = 0
-    for (const s of elements) {
-      all.set(s, at)
-      at += s.byteLength
-    }
-    return all
-  }
-  return { dtype: 'string', shape, byteLength, bytes, strings: () => elements }
+  return { dtype: 'string', shape, byteLength, bytes: () => concatBytes(elements), strings: () => elements }
 }
 
 export const f32 = (shape: readonly number[], data: ArrayLike<number>): Tensor =>

@@ -28,7 +28,7 @@ export async function evaluate(
       const bytes = encodeModel(pieceOf(names, model, scope, makers, known)).bytes
       const session = await engine.load(bytes, { optimization: 'off', ...(env.signal && { signal: env.signal }) })
       try {
-        const outputs = await session.run({})
+        const outputs = await session.run({}, env.signal ? { signal: env.signal } : {})
         for (const name of names) if (outputs[name]) results.set(name, outputs[name])
       } finally {
         await session.close()

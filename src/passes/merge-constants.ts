@@ -6,6 +6,7 @@
 import { innerDefinitions, renameReads } from '../ir/edits.js'
 import { mapInner } from '../ir/graphs.js'
 import type { Graph, Model, Tensor } from '../ir/types.js'
+import { sameBytes } from '../util/bytes.js'
 import type { Pass } from './pass.js'
 import { defaultedInputs } from './scope.js'
 import { sweep } from './sweep.js'
@@ -56,10 +57,4 @@ function isEqual(a: Tensor, b: Tensor): boolean {
     if (a.external.offset === b.external.offset) return true
   }
   return sameBytes(a.bytes(), b.bytes())
-}
-
-function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
-  if (a.byteLength !== b.byteLength) return false
-  for (let i = 0; i < a.byteLength; i++) if (a[i] !== b[i]) return false
-  return true
 }

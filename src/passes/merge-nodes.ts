@@ -7,6 +7,7 @@ import { subgraphs } from '../ir/attrs.js'
 import { bypass, mapFunctions, renameReads } from '../ir/edits.js'
 import type { Attr, Graph, Node, Tensor } from '../ir/types.js'
 import { findOp } from '../ops/index.js'
+import { toHex } from '../util/bytes.js'
 import type { Pass } from './pass.js'
 import { isRandom } from './random.js'
 import { mapScopes } from './scope.js'
@@ -59,13 +60,13 @@ function attrKey(attr: Attr): string | null {
     case 'int':
       return `int ${attr.value}`
     case 'string':
-      return `string ${hex(attr.value)}`
+      return `string ${toHex(attr.value)}`
     case 'floats':
       return `floats ${attr.value.map((v) => (Object.is(v, -0) ? '-0' : v)).join()}`
     case 'ints':
       return `ints ${attr.value.join()}`
     case 'strings':
-      return `strings ${attr.value.map(hex).join()}`
+      return `strings ${attr.value.map(toHex).join()}`
     case 'tensor':
       return tensorKey(attr.value)
     default:
@@ -75,8 +76,6 @@ function attrKey(attr: Attr): string | null {
 
 function tensorKey(tensor: Tensor): string | null {
   if (tensor.byteLength > LARGEST_TENSOR) return null
-  const content = tensor.strings ? tensor.strings().map(hex).join() : hex(tensor.bytes())
+  const content = tensor.strings ? tensor.strings().map(toHex).join() : toHex(tensor.bytes())
   return `tensor ${tensor.dtype} ${tensor.shape.join()} ${content}`
 }
-
-const hex = (bytes: Uint8Array): string => Array.from(bytes, (b) => b.toString(16).padStart(2, '0')).join('')

@@ -1,5 +1,6 @@
 /** How numbers, strings and tensor data are spelled in the text form, both ways. */
 
+import { toHex } from '../../util/bytes.js'
 import { DTYPES } from '../dtypes.js'
 import { elementCount, tensor, tensorOfBytes } from '../tensor.js'
 import type { DType, KnownDType, Tensor } from '../types.js'
@@ -34,14 +35,6 @@ export function bytesText(bytes: Uint8Array): string {
 }
 
 export const hexText = (bytes: Uint8Array): string => `x"${toHex(bytes)}"`
-
-const HEX = Array.from({ length: 256 }, (_, b) => b.toString(16).padStart(2, '0'))
-
-function toHex(bytes: Uint8Array): string {
-  let text = ''
-  for (const b of bytes) text += HEX[b]!
-  return text
-}
 
 /** Bytes of a string of pairs of lower-case hexadecimal digits. */
 export function fromHex(hex: string): Uint8Array {
