@@ -150,6 +150,18 @@ const recurrent = (op: 'LSTM' | 'GRU', gates: number, direction: 'forward' | 'bi
     { feeds: { dims: { t: 7 } }, depth: 3, changes: op === 'LSTM' ? ['quantize/dynamic', ...STORE] : STORE },
   )
 
+const mixed = makeCase(
+  'LSTM before a product',
+  x('t', 1, 16),
+  (b) => {
+    const w = b.constant(weights([1, 96, 16], 1, 0.2), 'w')
+    const r = b.constant(weights([1, 96, 24], 2, 0.2), 'r')
+    const [, h] = b.ops('LSTM', ['x', w, r], { outputs: 2, attrs: { hidden_size: int(24) } })
+    return [matmul(b, h!, weights([24, 48], 3))]
+  },
+  { feeds: { dims: { t: 7 } }, depth: 4, changes: MATMUL },
+)
+
 const branch = (node: string, from: string, own: Tensor | string): Builder => {
   const b = builder([from])
   const w = typeof own === 'string' ? own : b.constant(own, 'inner_w')
@@ -221,7 +233,7 @@ const weightOut = makeCase(
   'weight that is an output',
   rows,
   (b) => {
-    const w = b.constant(weights([32, 24], 1), 'w')
+    const w = b.constant(weights([32, 40], 1), 'w')
     return [b.op('MatMul', ['x', w]), w]
   },
   { feeds: ROWS, fixed: ['w'] },
@@ -229,12 +241,12 @@ const weightOut = makeCase(
 
 /** A weight that is listed as an input is a default: the caller may give another. */
 const weightIn: CompressCase = (() => {
-  const made = makeCase('weight that is an input', rows, (b) => [matmul(b, 'x', weights([32, 24], 1), 'product')], {
+  const made = makeCase('weight that is an input', rows, (b) => [matmul(b, 'x', weights([32, 40], 1), 'product')], {
     feeds: ROWS,
     fixed: ['w'],
   })
   const { graph } = made.model
-  const values = new Map([...graph.values, ['w', { kind: 'tensor', dtype: 'float32', shape: [32, 24] }] as const])
+  const values = new Map([...graph.values, ['w', { kind: 'tensor', dtype: 'float32', shape: [32, 40] }] as const])
   return { ...made, model: { ...made.model, graph: { ...graph, inputs: [...graph.inputs, 'w'], values } } }
 })()
 
@@ -360,7 +372,7 @@ const gemmBias = makeCase(
     b.op('Gemm', ['x', b.constant(weights([32, 40], 2), 'w'), b.constant(f32([], [0.5]), 'b')]),
     b.op('Gemm', ['x', b.constant(weights([32, 40], 3), 'w'), b.constant(weights([1, 40], 4), 'b')]),
     b.op('Gemm', ['x', b.constant(weights([32, 40], 5), 'w'), b.constant(weights([40], 6), 'b')], {
-      attrs: { beta: float(2) },
+      attrs: { alpha: float(3) },
     }),
   ],
   { feeds: ROWS, changes: MATMUL.slice(1) },
@@ -403,6 +415,7 @@ export const COMPRESS_CASES: readonly CompressCase[] = [
   recurrent('LSTM', 4, 'forward'),
   recurrent('LSTM', 4, 'bidirectional'),
   recurrent('GRU', 3, 'forward'),
+  mixed,
   conditional('then'),
   conditional('else'),
   embedding,

@@ -160,6 +160,7 @@ export function chooseGrids(graph: Graph, units: readonly Unit[], p: StaticParam
     for (const name of u.data) if (!graph.constants.has(name)) needed.add(name)
     if (u.kind !== 'matmul' && u.kind !== 'gemm') needed.add(u.output)
   }
+  for (const name of [...needed]) for (const between of movedFromGrid(name, made, needed)) needed.add(between)
   const grids = new Map<string, Grid>()
   const gridOf = (name: string): Grid => {
     const known = grids.get(name)
@@ -172,6 +173,18 @@ export function chooseGrids(graph: Graph, units: readonly Unit[], p: StaticParam
   }
   for (const name of needed) gridOf(name)
   return grids
+}
+
+/** The values between a grid and this value, where moves alone separate them: they carry the grid along. */
+function movedFromGrid(name: string, made: ReadonlyMap<string, Node>, onGrid: ReadonlySet<string>): readonly string[] {
+  const between: string[] = []
+  for (let node = made.get(name); node !== undefined && isMove(node); ) {
+    const source = node.inputs[0]!
+    if (onGrid.has(source)) return between
+    between.push(source)
+    node = made.get(source)
+  }
+  return []
 }
 
 function fitGrid(name: string, p: StaticParams, calibration: Calibration): Grid {
