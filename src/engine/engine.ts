@@ -57,7 +57,7 @@ export interface Timing {
 }
 
 export interface MeasureOptions {
-  /** Measured rounds; each round runs every model once, in an order that rotates. */
+  /** Measured rounds; each round reads every model once, in an order drawn anew. */
   readonly rounds?: number
   /** Upper bound on the time spent, in ms; at least 5 rounds are always measured. */
   readonly budgetMs?: number
