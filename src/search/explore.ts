@@ -62,22 +62,22 @@ export async function explore(exploration: Exploration): Promise<Found> {
   return { results: settled, baseline, sensitivity }
 }
 
-/** How many of the fastest are timed once more, and how much longer. */
+/** How many of the best are timed once more, and how much longer. */
 const FINALISTS = 4
 const LONGER = 3
 
-/** The fastest that may be handed back, timed again side by side and longer: single measurements hours apart compare badly. */
+/** The best that may be handed back, timed again side by side and longer: measurements far apart in time compare badly. */
 async function runOff(
-  { setup, journal }: Exploration,
+  { setup, journal, objective }: Exploration,
   results: readonly TrialResult[],
 ): Promise<readonly TrialResult[]> {
   const finalists = results
     .filter(isMeasured)
     .filter((r) => r.keeps === true)
-    .toSorted((a, b) => a.latency.ratio - b.latency.ratio)
+    .toSorted((a, b) => (objective === 'size' ? a.bytes - b.bytes : a.latency.ratio - b.latency.ratio))
     .slice(0, FINALISTS)
-  if (finalists.length < 2) return results
-  setup.env.onProgress?.({ task: 'timing the fastest once more', done: 0 })
+  if (finalists.length === 0) return results
+  setup.env.onProgress?.({ task: 'timing the best once more', done: 0 })
   const key = `run-off ${finalists.map((r) => r.trial.id).join(' ')}`
   const latencies = await remember(journal, key, async () => {
     const files = await Promise.all(finalists.map((r) => readFile(candidatePath(setup.runFolder, r.sha256))))

@@ -14,7 +14,7 @@ import type { Params, Transform, TransformEnv } from '../transform.js'
 import { type ConstantProduct, constantProduct } from './products.js'
 import { type Rewriter, rewriter, withOpset } from './rewrite.js'
 import { transposed } from './transpose.js'
-import { allFinite, quantizeWeight } from './weights.js'
+import { allFinite, quantizeWeight, quantizeWholeWeight } from './weights.js'
 
 const params = {
   perChannel: { kind: 'flag', default: true, doc: 'one weight scale for each output channel' },
@@ -133,7 +133,7 @@ function writeWeight(
   const w = r.graph.constants.get(c.weight)!
   const data = c.transposed ? transposed(floats(w), w.shape[0]!, w.shape[1]!) : floats(w)
   const shape = c.transposed ? [w.shape[1]!, w.shape[0]!] : w.shape
-  const q = quantizeWeight(data, shape, p.perChannel ? 1 : null)
+  const q = p.perChannel ? quantizeWeight(data, shape, 1) : quantizeWholeWeight(data, shape)
   return [r.constant(q.values, `${c.weight}_q`), r.constant(q.scale, `${c.weight}_s`)]
 }
 
@@ -155,7 +155,8 @@ function replaceLstm(r: Rewriter, node: Node, p: DynamicParams): void {
     const scales = new Float32Array(directions * perRow)
     const values = new Int8Array(data.length)
     for (let d = 0; d < directions; d++) {
-      const q = quantizeWeight(data.subarray(d * size, (d + 1) * size), [columns, rows], p.perChannel ? 1 : null)
+      const part = data.subarray(d * size, (d + 1) * size)
+      const q = p.perChannel ? quantizeWeight(part, [columns, rows], 1) : quantizeWholeWeight(part, [columns, rows])
       values.set(new Int8Array(q.values.bytes().buffer as ArrayBuffer), d * size)
       scales.set(floats(q.scale), d * perRow)
     }

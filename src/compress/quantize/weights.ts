@@ -1,6 +1,8 @@
 /** Quantizing weights: symmetric integers with one scale for the tensor, or one for each index along an axis. */
 
 import { clamp, roundEven, safeScale } from '../../grids/affine.js'
+import { histogramCollector } from '../../grids/histogram.js'
+import { rangeOf } from '../../grids/ranges.js'
 import { elementCount, f32, floats, tensor } from '../../ir/tensor.js'
 import type { Graph, Tensor } from '../../ir/types.js'
 import type { Grids, Unit } from './units.js'
@@ -61,6 +63,21 @@ function forEachChannel(
     for (let i = start; i < start + run; i++) visit(data[i]!, channel)
     channel = channel + 1 === count ? 0 : channel + 1
   }
+}
+
+/**
+ * One scale for the whole tensor, chosen for the least mean squared error: a few large weights are clipped so that the
+ * many small ones are finer. (With a scale a channel there is little left to gain.)
+ */
+export function quantizeWholeWeight(data: Float32Array, shape: readonly number[]): QuantizedWeight {
+  const histogram = histogramCollector()
+  histogram.add(data)
+  const [lo, hi] = rangeOf(histogram.snapshot(), 'mse', { dtype: 'int8', symmetric: true })
+  const peak = Math.max(-lo, hi)
+  const clipped = data.map((v) => clamp(v, -peak, peak))
+  const kept = quantizeWeight(clipped, shape, null)
+  const plain = quantizeWeight(data, shape, null)
+  return weightError(data, shape, kept) < weightError(data, shape, plain) ? kept : plain
 }
 
 /** Mean squared error of the reconstruction. */
