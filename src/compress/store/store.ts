@@ -77,26 +77,47 @@ function storeTransform(id: string, summary: string, expand: Expand): Transform<
 }
 
 /**
- * Inputs that divide, or whose smallest values count as much as the largest: rounded to the grid of the largest, the
- * smallest would become zero.
+ * Inputs that divide, or whose smallest values count as much as the largest, the scales of integers among them: rounded
+ * to the grid of the largest, the smallest would become zero.
  */
 const RATIOS: Readonly<Record<string, readonly number[]>> = {
   BatchNormalization: [4],
+  DequantizeLinear: [1],
   Div: [1],
   Log: [0],
   Pow: [0, 1],
+  QLinearConv: [1, 4, 6],
+  QLinearMatMul: [1, 4, 6],
+  QuantizeLinear: [1],
   Reciprocal: [0],
   Sqrt: [0],
 }
+const CONTRIB_RATIOS: Readonly<Record<string, readonly number[]>> = {
+  DequantizeLinear: [1],
+  DynamicQuantizeLSTM: [8, 10],
+  DynamicQuantizeMatMul: [2],
+  GatherBlockQuantized: [2],
+  MatMulIntegerToFloat: [2, 3],
+  MatMulNBits: [2],
+  QGemm: [1, 4, 7],
+  QuantizeLinear: [1],
+}
+const RATIOS_OF: Readonly<Record<string, typeof RATIOS>> = { '': RATIOS, 'com.microsoft': CONTRIB_RATIOS }
 
 const isRatio = (node: Node, name: string): boolean =>
-  node.domain === '' && (RATIOS[node.op]?.some((i) => node.inputs[i] === name) ?? false)
+  RATIOS_OF[node.domain]?.[node.op]?.some((i) => node.inputs[i] === name) ?? false
+
+/** Factors of the scales that DynamicQuantizeLinear finds in each run: scales too. */
+function dynamicScales(graph: Graph): ReadonlySet<string> {
+  const measured = new Set(graph.nodes.flatMap((n) => (n.op === 'DynamicQuantizeLinear' ? n.outputs.slice(1, 2) : [])))
+  return new Set(graph.nodes.flatMap((n) => (n.op === 'Mul' && n.inputs.some((i) => measured.has(i)) ? n.inputs : [])))
+}
 
 /** Large float32 constants that nodes read and that no output or input of the graph names. */
 function storable(graph: Graph, p: StoreParams): readonly (readonly [string, Tensor])[] {
   const excluded = new Set(p.exclude)
   const users = readersWithin(graph)
-  const fixed = new Set([...graph.outputs, ...graph.inputs])
+  const fixed = new Set([...graph.outputs, ...graph.inputs, ...dynamicScales(graph)])
   return [...graph.constants].filter(([name, t]) => {
     if (t.dtype !== 'float32' || elementCount(t.shape) < p.minElements || fixed.has(name)) return false
     const readers = users.get(name) ?? []
