@@ -12,23 +12,17 @@ import { messageOf } from '../../src/util/errors.js'
 import { table, writeReport } from '../markdown.js'
 import { MODEL_SAMPLES, samplesFor } from '../samples/index.js'
 import { toOrt } from '../samples/original.js'
+import { CLASS_SCORES } from '../samples/scores.js'
 import { requiredPath } from '../samples/types.js'
 import { type Agreement, agreement, type Outputs } from './agreement.js'
-import { interleaved, type Latency } from './latency.js'
+import { interleaved } from './latency.js'
+import { ERROR_BOUNDS, isUsable, type Measured, type ModelResult } from './results.js'
 
-/** Outputs that are class scores, so that top-1 agreement means something. */
-const CLASS_SCORES: Readonly<Record<string, string>> = {
-  'magika-v3.3': 'target_label',
-  'mnist-cntk': 'Plus214_Output_0',
-}
 const COARSE_MS = 8_000
 const FINE_MS = 12_000
 /** How many of the fastest and of the smallest at each bound go on to the longer timing. */
 const FASTEST = 4
 const SMALLEST = 2
-/** Bests are given at two bounds of the worst relative L2 error; beyond the second a model has lost what it was for. */
-const ERROR_BOUNDS = [0.1, 0.6] as const
-
 type OrtFeeds = Record<string, OrtTensor>
 
 /** What quantize_ort.py says of one variant. */
@@ -37,26 +31,6 @@ interface Made {
   readonly bytes?: number
   readonly seconds?: number
   readonly error?: string
-}
-
-export interface Measured {
-  readonly variant: string
-  readonly bytes: number
-  readonly agreement: Agreement
-  readonly latency: Latency
-  /** Whether the latency is of the longer timing. */
-  readonly fine: boolean
-}
-
-export interface ModelResult {
-  readonly model: string
-  readonly bytes: number
-  readonly ms: number
-  readonly accuracy: number | null
-  readonly heldout: number
-  readonly measured: readonly Measured[]
-  /** Variant to reason: those that the tool failed to make, and those that do not load or run. */
-  readonly failed: Readonly<Record<string, string>>
 }
 
 const [out, ...models] = process.argv.slice(2)
@@ -173,15 +147,6 @@ function distinct(folder: string, made: readonly Made[]): string[] {
       seen.add(digest)
       return isNew
     })
-}
-
-/** Whether a user could take it: no larger than the original, and no more wrong than the bound. */
-function isUsable(
-  candidate: { readonly bytes: number; readonly agreement: Agreement },
-  originalBytes: number,
-  bound: number,
-): boolean {
-  return candidate.bytes <= originalBytes && candidate.agreement.worst <= bound
 }
 
 function variantTable(result: ModelResult): string {

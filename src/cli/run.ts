@@ -8,6 +8,7 @@ import { COMMANDS } from './commands.js'
 import { EXIT, type ExitCode, exitCodeOf, systemCode } from './exit.js'
 import { commandHelp, mainHelp } from './help.js'
 import { type ProgressSink, progressView, SILENT } from './progress.js'
+import { shellLine } from './shell.js'
 import { nearest } from './suggest.js'
 import { safe, styled, terminalOf } from './terminal.js'
 
@@ -48,7 +49,7 @@ export async function run(argv: readonly string[], world: World): Promise<ExitCo
       terminal: out,
       signal: world.signal,
       onProgress: view.show,
-      commandLine: ['pare', ...argv].map(quoted).join(' '),
+      commandLine: shellLine(argv),
       warn(message) {
         warnings.push(message)
         if (args.json) return
@@ -120,6 +121,3 @@ function unknownCommand(name: string): PareError {
     remedy: `${didYouMean(meant && `pare ${meant}`)}See \`pare --help\`.`,
   })
 }
-
-/** An argument as a shell needs it. */
-const quoted = (arg: string): string => (/^[\w@%+=:,./-]+$/.test(arg) ? arg : `'${arg.replaceAll("'", "'\\''")}'`)

@@ -5,6 +5,7 @@
 
 import type { Model } from '../ir/types.js'
 import { cleanModel } from '../passes/clean.js'
+import { fuseGemm } from '../passes/fuse-gemm.js'
 import type { Env } from '../passes/pass.js'
 import { unfuseConv } from '../passes/unfuse-conv.js'
 import { upgradeOpset } from '../passes/upgrade-opset.js'
@@ -15,5 +16,5 @@ export async function prepareModel(model: Model, env: Env): Promise<Model> {
   const cleaned = await cleanModel(model, env)
   const plain = await unfuseConv.run(cleaned, env)
   const upgraded = await upgradeOpset(TARGET_OPSET).run(plain, env)
-  return cleanModel(upgraded, env)
+  return cleanModel(await fuseGemm.run(upgraded, env), env)
 }

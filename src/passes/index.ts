@@ -4,6 +4,7 @@ import { compact } from './compact.js'
 import { foldBatchNorm } from './fold-batch-norm.js'
 import { foldConstants } from './fold-constants.js'
 import { freezeDefaults } from './freeze-defaults.js'
+import { fuseGemm } from './fuse-gemm.js'
 import { inferShapesPass } from './infer-shapes.js'
 import { mergeConstants } from './merge-constants.js'
 import { mergeNodes } from './merge-nodes.js'
@@ -26,5 +27,5 @@ export const CLEANING: readonly Pass[] = [
 
 /** Every pass, by name. */
 export const PASSES: ReadonlyMap<string, Pass> = new Map(
-  [...CLEANING, compact, inferShapesPass, unfuseConv, upgradeOpset()].map((pass) => [pass.name, pass]),
+  [...CLEANING, compact, fuseGemm, inferShapesPass, unfuseConv, upgradeOpset()].map((pass) => [pass.name, pass]),
 )

@@ -9,6 +9,7 @@ import { messageOf } from '../util/errors.js'
 import type { Bench } from './evaluate.js'
 import type { Layer } from './layers.js'
 import type { LayerSensitivity } from './outcome.js'
+import { BROKEN } from './quality.js'
 import type { Quality, Step } from './trial.js'
 
 /**
@@ -142,6 +143,3 @@ export async function fewestExcluded(
   }
   return high
 }
-
-/** Stands for the drop of a candidate that does not run; JSON has no infinity. */
-const BROKEN = 1e9

@@ -51,6 +51,14 @@ export async function openJudge(original: Session, samples: Samples, options: Ju
   const value = (records: AsyncIterable<MetricRecord>): Promise<number> => score(measure, records, options.metric)
   const baseline = usesLabels(measure) ? await value(reference.records()) : measure.kind === 'top-1 agreement' ? 1 : 0
   const settled: Measure = { ...measure, baseline }
+  const shorter = new Map<number, number>()
+  /** The original's own value on the first `limit` samples: what a candidate that saw only these is compared with. */
+  const baselineOf = async (limit: number): Promise<number> => {
+    if (!usesLabels(measure) || limit >= reference.count) return baseline
+    const known = shorter.get(limit) ?? (await value(first(reference.records(), limit)))
+    shorter.set(limit, known)
+    return known
+  }
 
   return {
     measure: settled,
@@ -59,9 +67,7 @@ export async function openJudge(original: Session, samples: Samples, options: Ju
       const sums = comparison()
       const outputs = (): readonly OutputAgreement[] => agreements(sums, measure)
       async function* run(): AsyncIterable<MetricRecord> {
-        let seen = 0
-        for await (const record of reference.records()) {
-          if (seen++ >= limit) return
+        for await (const record of first(reference.records(), limit)) {
           const got = await candidate.run(record.feeds, options.signal ? { signal: options.signal } : {})
           sums.add(floatOnly(record.outputs), floatOnly(got))
           yield { ...record, outputs: got }
@@ -69,7 +75,7 @@ export async function openJudge(original: Session, samples: Samples, options: Ju
       }
       if (usesLabels(measure)) {
         const own = await value(run())
-        return { value: own, drop: dropOf(settled, own), outputs: outputs() }
+        return { value: finite(own), drop: dropOf(settled, await baselineOf(limit), own), outputs: outputs() }
       }
       for await (const _ of run());
       const all = outputs()
@@ -77,19 +83,31 @@ export async function openJudge(original: Session, samples: Samples, options: Ju
         measure.kind === 'top-1 agreement'
           ? all.find((o) => o.name === measure.output)!.top1!
           : Math.max(...all.map((o) => o.relativeError))
-      return { value: own, drop: dropOf(settled, own), outputs: all }
+      return { value: own, drop: dropOf(settled, baseline, own), outputs: all }
     },
   }
 }
 
+async function* first<T>(items: AsyncIterable<T>, limit: number): AsyncIterable<T> {
+  let seen = 0
+  if (limit <= 0) return
+  for await (const item of items) {
+    yield item
+    if (++seen >= limit) return
+  }
+}
+
+/** Stands for errors that are not numbers, and for the drop of a candidate that does not run: JSON has no infinity. */
+export const BROKEN = 1e9
+
+const finite = (value: number): number => (Number.isFinite(value) ? value : BROKEN)
+
 const usesLabels = (m: Measure): boolean => m.kind === 'accuracy' || m.kind === 'rmse' || m.kind === 'metric'
 
 /** Errors that are counted as relative to the original's own: an RMSE of 0.20 that grows to 0.21 is a drop of 0.05. */
-function dropOf({ kind, baseline, higherIsBetter }: Measure, value: number): number {
-  const base = baseline ?? 0
-  if (Number.isNaN(value)) return Number.POSITIVE_INFINITY
-  if (kind === 'rmse') return base > 0 ? (value - base) / base : value
-  return higherIsBetter ? base - value : value - base
+function dropOf({ kind, higherIsBetter }: Measure, baseline: number, value: number): number {
+  if (kind === 'rmse') return finite(baseline > 0 ? (value - baseline) / baseline : value)
+  return finite(higherIsBetter ? baseline - value : value - baseline)
 }
 
 interface Reference {
@@ -173,43 +191,57 @@ async function chooseMeasure(reference: Reference, { metric, scores }: JudgeOpti
 }
 
 interface Seen {
+  /** The output that holds class scores, declared or detected. */
   readonly scores?: string
-  /** Width of rows of the first float output. */
-  readonly output: string
-  readonly width: number
+  /** The output that labels speak of: the scores, else the first float output; absent where there is none. */
+  readonly output?: string
+  /** Every label seen is the index of an element in rows of `output`. */
   readonly classes: boolean
 }
 
+/** Samples looked at to tell what outputs and labels are. */
+const LOOKED_AT = 32
+
 /** Class scores are rows of two or more numbers, none negative, that add up to 1. */
 async function lookAtOutputs(reference: Reference, declared: string | undefined): Promise<Seen> {
-  let candidates: Set<string> | undefined
-  let first: { readonly output: string; readonly width: number } | undefined
-  let classes = true
-  let looked = 0
-  for await (const { outputs, label } of reference.records()) {
-    if (declared !== undefined && outputs[declared] === undefined) {
-      throw new PareError('SCORES_UNKNOWN', 'the model has no such output', {
-        value: declared,
-        remedy: `It has: ${Object.keys(outputs).join(', ')}.`,
-      })
+  const widths = new Map<string, number>()
+  const probabilities = new Set<string>()
+  const labels: (MetricRecord['label'] | undefined)[] = []
+  for await (const { outputs, label } of first(reference.records(), LOOKED_AT)) {
+    const numeric = Object.entries(outputs).filter(([, t]) => t.dtype.includes('float'))
+    if (labels.length === 0) {
+      if (declared !== undefined) checkScores(outputs, declared)
+      for (const [name, t] of Object.entries(outputs)) widths.set(name, t.shape.at(-1) ?? 1)
+      for (const [name] of numeric) probabilities.add(name)
     }
-    const numeric = Object.entries(outputs).filter(([, t]) => t.dtype.startsWith('float'))
-    candidates ??= new Set(numeric.map(([name]) => name))
-    for (const [name, t] of numeric) if (!isProbability(t)) candidates.delete(name)
-    const [name, t] = numeric.find(([n]) => n === declared) ?? numeric[0] ?? []
-    if (name !== undefined) first ??= { output: name, width: t!.shape.at(-1) ?? 1 }
-    classes &&=
-      label === undefined ||
-      (typeof label === 'number' && Number.isInteger(label) && label >= 0 && label < (first?.width ?? 0))
-    if (++looked >= 32) break
+    for (const [name, t] of numeric) if (!isProbability(t)) probabilities.delete(name)
+    labels.push(label)
   }
-  const scores = declared ?? [...(candidates ?? [])][0]
+  const scores = declared ?? [...probabilities][0]
+  const output = scores ?? (await firstFloat(reference))
+  const width = output === undefined ? 1 : widths.get(output)!
+  const isClass = (label: MetricRecord['label']): boolean =>
+    label === undefined || (typeof label === 'number' && Number.isInteger(label) && label >= 0 && label < width)
   return {
     ...(scores !== undefined && { scores }),
-    output: scores ?? first?.output ?? '',
-    width: first?.width ?? 1,
-    classes: classes && (first?.width ?? 1) > 1,
+    ...(output !== undefined && { output }),
+    classes: width > 1 && labels.every(isClass),
   }
+}
+
+function checkScores(outputs: Readonly<Record<string, Tensor>>, declared: string): void {
+  if (outputs[declared] !== undefined) return
+  throw new PareError('SCORES_UNKNOWN', 'the model has no such output', {
+    value: declared,
+    remedy: `It has: ${Object.keys(outputs).join(', ')}.`,
+  })
+}
+
+async function firstFloat(reference: Reference): Promise<string | undefined> {
+  for await (const { outputs } of first(reference.records(), 1)) {
+    return Object.entries(outputs).find(([, t]) => t.dtype.includes('float'))?.[0]
+  }
+  return undefined
 }
 
 function isProbability(t: Tensor): boolean {
@@ -228,6 +260,15 @@ function isProbability(t: Tensor): boolean {
 }
 
 function labelMeasure({ output, classes }: Seen): Measure {
+  if (output === undefined) {
+    throw new PareError(
+      'LABEL_OUTPUT',
+      'labels were given, but the model has no output of numbers to compare them with',
+      {
+        remedy: 'Name it with --scores, or measure quality with a metric of your own (--metric).',
+      },
+    )
+  }
   return classes
     ? {
         kind: 'accuracy',
@@ -282,9 +323,10 @@ function checkedMetric(value: number): number {
   })
 }
 
+/** NaN is never the largest; -1 where there is nothing else. */
 function argmax(values: ArrayLike<number>): number {
-  let best = 0
-  for (let i = 1; i < values.length; i++) if (values[i]! > values[best]!) best = i
+  let best = -1
+  for (let i = 0; i < values.length; i++) if (values[i]! > (values[best] ?? Number.NEGATIVE_INFINITY)) best = i
   return best
 }
 
@@ -292,7 +334,7 @@ const agreements = (sums: ReturnType<typeof comparison>, measure: Measure): read
   [...sums.differences()].map(([name, d]) => ({
     name,
     cosine: d.cosine,
-    relativeError: d.relativeL2,
+    relativeError: finite(d.relativeL2),
     maxAbsolute: d.maxAbs,
     ...(d.top1Agreement !== null && name === measure.output && { top1: d.top1Agreement }),
   }))

@@ -162,6 +162,13 @@ function storeGraph(graph: Graph, p: StoreParams, fresh: (hint: string) => strin
 
 const toFloat = { to: int(1) }
 
+/** What names of added values begin with: that of the constant, where it is not long. */
+const hintOf = (name: string): string => (name.length <= 24 ? name : 'w')
+
+/** About the bytes that so many ops and constants take in the file besides the constants' elements. */
+const overhead = (name: string, ops: number, constants: number): number =>
+  ops * (30 + 3 * (hintOf(name).length + 4)) + constants * (30 + hintOf(name).length + 4)
+
 /** Error of a float16, relative to the whole tensor, from which on its values lie outside the type's range. */
 const OUTSIDE = 2 ** -10
 
@@ -178,17 +185,20 @@ function holds(values: Float32Array, half: Uint16Array): boolean {
 
 function expandF16(r: Rewriter, name: string, t: Tensor): string | null {
   const half = Uint16Array.from(floats(t), floatToHalf)
-  if (!holds(floats(t), half)) return null
-  return r.node('Cast', [r.constant(tensor('float16', t.shape, half), `${name}_h`)], r.fresh(`${name}_f`), toFloat)
+  if (t.byteLength / 2 <= overhead(name, 1, 1) || !holds(floats(t), half)) return null
+  const hint = hintOf(name)
+  return r.node('Cast', [r.constant(tensor('float16', t.shape, half), `${hint}_h`)], r.fresh(`${hint}_f`), toFloat)
 }
 
 /** Scales along the axis that loses least; `weight = Cast(q) · scale`, the scale shaped to broadcast. */
 function expandInt8(r: Rewriter, name: string, t: Tensor): string | null {
   const q = bestAxis(floats(t), t.shape)
+  if (t.byteLength - q.values.byteLength - q.scale.byteLength <= overhead(name, 2, 2)) return null
+  const hint = hintOf(name)
   const shape = q.axis === null ? [] : t.shape.map((d, i) => (i === q.axis ? d : 1)).slice(q.axis)
-  const real = r.node('Cast', [r.constant(q.values, `${name}_q`)], r.fresh(`${name}_c`), toFloat)
-  const scale = r.constant(tensor('float32', shape, elements(q.scale)), `${name}_s`)
-  return r.node('Mul', [real, scale], r.fresh(`${name}_f`))
+  const real = r.node('Cast', [r.constant(q.values, `${hint}_q`)], r.fresh(`${hint}_c`), toFloat)
+  const scale = r.constant(tensor('float32', shape, elements(q.scale)), `${hint}_s`)
+  return r.node('Mul', [real, scale], r.fresh(`${hint}_f`))
 }
 
 /** Fewest elements for each scale: below that the scales outweigh what they save. */
@@ -215,24 +225,28 @@ function expandInt4(r: Rewriter, name: string, t: Tensor): string | null {
   const rows = t.shape.length < 2 ? 1 : t.shape[0]!
   const depth = elementCount(t.shape) / rows
   const block = Math.min(BLOCK, depth)
+  const padded = Math.ceil(depth / block) * block
   const data = floats(t)
   const isHalf = fitsHalf(data.reduce((peak, v) => Math.max(peak, Math.abs(v)), 0) / 8)
+  const bytes = (rows * padded) / 2 + (rows * padded * (isHalf ? 2 : 4)) / block
+  const isWhole = padded === depth
+  if (t.byteLength - bytes <= (isWhole ? overhead(name, 4, 3) : overhead(name, 6, 7))) return null
+  const hint = hintOf(name)
   const blocks = quantizeBlocks(data, rows, depth, block, 4, isHalf ? (s) => halfToFloat(floatToHalf(s)) : Math.fround)
-  const padded = blocks.blocksPerRow * block
   const values = new Int8Array(rows * padded)
   for (let i = 0; i < rows; i++) values.set(blocks.values.subarray(i * depth, (i + 1) * depth), i * padded)
-  const q = r.constant(tensorOfBytes('int4', [rows, blocks.blocksPerRow, block], packNibbles(values)), `${name}_q`)
+  const q = r.constant(tensorOfBytes('int4', [rows, blocks.blocksPerRow, block], packNibbles(values)), `${hint}_q`)
   const scaleShape = [rows, blocks.blocksPerRow, 1]
   const stored = isHalf
     ? tensor('float16', scaleShape, Uint16Array.from(blocks.scales, floatToHalf))
     : f32(scaleShape, blocks.scales)
-  const scales = r.constant(stored, `${name}_s`)
-  const real = r.node('Cast', [q], r.fresh(`${name}_c`), toFloat)
-  const scale = isHalf ? r.node('Cast', [scales], r.fresh(`${name}_h`), toFloat) : scales
-  const scaled = r.node('Mul', [real, scale], r.fresh(`${name}_m`))
-  if (padded === depth)
-    return r.node('Reshape', [scaled, r.constant(i64([t.shape.length], t.shape), 'shape')], r.fresh(`${name}_f`))
-  const flat = r.node('Reshape', [scaled, r.constant(i64([2], [rows, padded]), 'shape')], r.fresh(`${name}_p`))
-  const cut = r.node('Slice', [flat, ...[0, depth, 1].map((v) => r.constant(i64([1], [v]), 'i'))], r.fresh(`${name}_k`))
-  return r.node('Reshape', [cut, r.constant(i64([t.shape.length], t.shape), 'shape')], r.fresh(`${name}_f`))
+  const scales = r.constant(stored, `${hint}_s`)
+  const real = r.node('Cast', [q], r.fresh(`${hint}_c`), toFloat)
+  const scale = isHalf ? r.node('Cast', [scales], r.fresh(`${hint}_h`), toFloat) : scales
+  const scaled = r.node('Mul', [real, scale], r.fresh(`${hint}_m`))
+  if (isWhole)
+    return r.node('Reshape', [scaled, r.constant(i64([t.shape.length], t.shape), 'shape')], r.fresh(`${hint}_f`))
+  const flat = r.node('Reshape', [scaled, r.constant(i64([2], [rows, padded]), 'shape')], r.fresh(`${hint}_p`))
+  const cut = r.node('Slice', [flat, ...[0, depth, 1].map((v) => r.constant(i64([1], [v]), 'i'))], r.fresh(`${hint}_k`))
+  return r.node('Reshape', [cut, r.constant(i64([t.shape.length], t.shape), 'shape')], r.fresh(`${hint}_f`))
 }

@@ -1,0 +1,48 @@
+/** The peer's best files of a model, taken from what bench/peers measured, and measured anew beside ours. */
+
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { ERROR_BOUNDS, isUsable, type Measured, type ModelResult } from '../peers/results.js'
+
+/** One of the peer's files and what it is best at. */
+export interface Rival {
+  readonly variant: string
+  readonly path: string
+  readonly objective: 'latency' | 'size'
+  /** Bounds of the worst output's relative error under which it is the best. */
+  readonly bounds: readonly number[]
+  /** What it loses in the unit of the budget: 1 − top-1 agreement, or the worst output's relative error. */
+  readonly drop: number
+}
+
+/**
+ * The fastest and the smallest at each bound, each file once for each objective; null where `root` holds no
+ * measurements of the model. `hasScores`: quality is top-1 agreement.
+ */
+export function rivalsOf(root: string, model: string, hasScores: boolean): readonly Rival[] | null {
+  const folder = join(root, model)
+  const results = join(folder, 'measured.json')
+  if (!existsSync(results)) return null
+  const { bytes, measured } = JSON.parse(readFileSync(results, 'utf8')) as ModelResult
+  const rivals = new Map<string, Rival>()
+  for (const bound of ERROR_BOUNDS) {
+    const usable = measured.filter((m) => isUsable(m, bytes, bound))
+    for (const objective of ['latency', 'size'] as const) {
+      const best = usable.toSorted(objective === 'latency' ? byTime : byBytes)[0]
+      if (best === undefined) continue
+      const { variant, agreement } = best
+      const key = `${objective} ${variant}`
+      rivals.set(key, {
+        variant,
+        path: join(folder, `${variant}.onnx`),
+        objective,
+        bounds: [...(rivals.get(key)?.bounds ?? []), bound],
+        drop: hasScores ? 1 - agreement.top1! : agreement.worst,
+      })
+    }
+  }
+  return [...rivals.values()]
+}
+
+const byTime = (a: Measured, b: Measured): number => a.latency.ratio - b.latency.ratio
+const byBytes = (a: Measured, b: Measured): number => a.bytes - b.bytes || byTime(a, b)
