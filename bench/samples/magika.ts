@@ -36,7 +36,7 @@ function part(which: 'calibration' | 'heldout') {
  * The model's input: the first block without leading white space, cut or padded behind to 1024 values, then the last
  * block without trailing white space, cut or padded in front to 1024.
  */
-export function features(path: string): Int32Array {
+function features(path: string): Int32Array {
   const file = openSync(path, 'r')
   try {
     const { size } = fstatSync(file)

@@ -10,7 +10,7 @@ import type { Env } from '../passes/pass.js'
 import { unfuseConv } from '../passes/unfuse-conv.js'
 import { upgradeOpset } from '../passes/upgrade-opset.js'
 
-export const TARGET_OPSET = 21
+const TARGET_OPSET = 21
 
 export async function prepareModel(model: Model, env: Env): Promise<Model> {
   const cleaned = await cleanModel(model, env)

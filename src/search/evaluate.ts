@@ -42,7 +42,7 @@ export async function makeTrial(
 }
 
 /** The candidate's file. Several trials may come to the same one. */
-export async function buildCandidate(bench: Bench, steps: readonly Step[]): Promise<Uint8Array> {
+async function buildCandidate(bench: Bench, steps: readonly Step[]): Promise<Uint8Array> {
   const model = await applySteps(bench.prepared, steps, bench.env)
   return encodeModel(await compact.run(model, bench.env)).bytes
 }

@@ -22,7 +22,7 @@ export type FallbackMode = 'stored' | 'float'
 const isStore = (s: Step): boolean => s.transform.startsWith('store/')
 
 /** The same steps with these layers left in float. */
-export const excluding = (steps: readonly Step[], keys: readonly string[]): readonly Step[] =>
+const excluding = (steps: readonly Step[], keys: readonly string[]): readonly Step[] =>
   steps.map((s) => ({ ...s, params: { ...s.params, exclude: [...excludedBy(s), ...keys] } }))
 
 export const excludedBy = (s: Step): readonly string[] => (s.params.exclude as readonly string[] | undefined) ?? []

@@ -1,7 +1,7 @@
 /** Pareto fronts: the points that no other point beats in everything. All objectives are to be small. */
 
 /** True where a is no worse than b in every objective and better in one. */
-export function dominates(a: readonly number[], b: readonly number[]): boolean {
+function dominates(a: readonly number[], b: readonly number[]): boolean {
   return a.every((v, i) => v <= b[i]!) && a.some((v, i) => v < b[i]!)
 }
 

@@ -76,6 +76,6 @@ export async function calibrateUnits(
   )
 }
 
-export async function* feedsOf(samples: Samples, signal?: AbortSignal): AsyncIterable<Feeds> {
+async function* feedsOf(samples: Samples, signal?: AbortSignal): AsyncIterable<Feeds> {
   for await (const sample of samples.read(signal ? { signal } : {})) yield sample.feeds
 }

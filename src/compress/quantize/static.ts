@@ -75,7 +75,7 @@ export const quantizeStatic: Transform<typeof params> = {
 }
 
 /** The units that the parameters allow, in graph order. */
-export function selectUnits(graph: Graph, p: StaticParams, calibration: Calibration): readonly Unit[] {
+function selectUnits(graph: Graph, p: StaticParams, calibration: Calibration): readonly Unit[] {
   const excluded = new Set(p.exclude)
   // A value that was infinite or NaN, such as a mask, has no grid.
   const known = (name: string): boolean => {
@@ -153,7 +153,7 @@ function wantedByLayers(graph: Graph, allowed: readonly Unit[], chosen: Readonly
 }
 
 /** A value that a move hands through takes the grid of what enters the move. */
-export function chooseGrids(graph: Graph, units: readonly Unit[], p: StaticParams, calibration: Calibration): Grids {
+function chooseGrids(graph: Graph, units: readonly Unit[], p: StaticParams, calibration: Calibration): Grids {
   const made = producers(graph)
   const needed = new Set<string>()
   for (const u of units) {

@@ -139,7 +139,6 @@ function readersWithin(graph: Graph): ReadonlyMap<string, readonly Node[]> {
       for (const name of node.inputs) if (!hidden.has(name)) see(name, node)
       for (const { graph: inner } of subgraphs(node)) {
         const own = new Set([...hidden, ...definitions(inner)])
-        for (const name of inner.outputs) if (!own.has(name)) see(name, node)
         visit(inner.nodes, own)
       }
     }
