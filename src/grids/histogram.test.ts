@@ -131,6 +131,19 @@ describe('a histogram', () => {
     expect(many.negative.length).toBe(few.negative.length)
   })
 
+  test('told the ends of values of which only some are counted, holds both', () => {
+    const collector = histogramCollector()
+    collector.span(-8, 3)
+    collector.add(Float32Array.of(1, -2))
+    const h = collector.snapshot()
+    expect(h).toMatchObject({ min: -8, max: 3, count: 2, nonFinite: 0 })
+    expect(h.width).toBe(collect(Float32Array.of(-8)).width)
+    expect(total(h)).toBe(2)
+    collector.span(Number.NEGATIVE_INFINITY, 100)
+    collector.span(0, Number.NaN)
+    expect(collector.snapshot()).toMatchObject({ min: -8, max: 3, count: 2, nonFinite: 2 })
+  })
+
   test('a snapshot is not touched by what comes later', () => {
     const collector = histogramCollector()
     collector.add(Float32Array.of(1, -1))

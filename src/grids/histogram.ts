@@ -22,7 +22,7 @@ export interface Histogram {
 /** Mutable while it collects; `snapshot()` gives the plain data. */
 export interface HistogramCollector {
   add(values: Float32Array): void
-  /** Tells the ends of values of which only some are counted. */
+  /** Tells the ends of values of which only some are counted; an end that is not finite counts as such a value. */
   span(min: number, max: number): void
   snapshot(): Histogram
 }
@@ -49,6 +49,10 @@ export function histogramCollector(): HistogramCollector {
   }
 
   const span = (low: number, high: number): void => {
+    if (!Number.isFinite(low) || !Number.isFinite(high)) {
+      nonFinite++
+      return
+    }
     min = Math.min(min, low)
     max = Math.max(max, high)
     const reach = Math.max(-min, max)
@@ -108,8 +112,8 @@ function extremes(values: Float32Array): Extremes {
 }
 
 /** A histogram of which only the range is known: enough for min-max grids, and far cheaper. */
-export function rangeOnly(min: number, max: number, count: number): Histogram {
-  return { width: 1, positive: new Float64Array(0), negative: new Float64Array(0), min, max, count, nonFinite: 0 }
+export function rangeOnly(min: number, max: number, count: number, nonFinite = 0): Histogram {
+  return { width: 1, positive: new Float64Array(0), negative: new Float64Array(0), min, max, count, nonFinite }
 }
 
 /** The smallest power of two above x: widths that are powers of two make the result independent of batch order. */

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { random } from '../util/random.js'
 import { affineGrid, dequantizeValue, type GridOptions, quantizeValue } from './affine.js'
-import { type Histogram, histogramCollector } from './histogram.js'
+import { type Histogram, histogramCollector, rangeOnly } from './histogram.js'
 import { RANGE_METHODS, type Range, type RangeMethod, rangeOf } from './ranges.js'
 
 const histogram = (values: ArrayLike<number>): Histogram => {
@@ -88,6 +88,10 @@ describe('every range', () => {
       expect([lo + 0, hi + 0]).toEqual([0, 0])
     }
   })
+})
+
+test('where only the ends are known, every method takes them', () => {
+  for (const method of RANGE_METHODS) expect(rangeOf(rangeOnly(-2, 5, 3), method, u8)).toEqual([-2, 5])
 })
 
 test('min-max takes all that was seen', () => {

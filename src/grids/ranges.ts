@@ -16,9 +16,10 @@ export interface RangeOptions extends GridOptions {
   readonly keep?: number
 }
 
-/** The interval [lo, hi] that the method asks for; it never exceeds what was seen. */
+/** The interval [lo, hi] that the method asks for; it never exceeds what was seen. Of ends alone, these ends. */
 export function rangeOf(h: Histogram, method: RangeMethod, options: RangeOptions): Range {
   if (h.count === 0) return [0, 0]
+  if (h.positive.length === 0) return [h.min, h.max]
   switch (method) {
     case 'min-max':
       return [h.min, h.max]

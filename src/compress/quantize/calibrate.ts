@@ -162,8 +162,7 @@ function histogramProbe(model: Model, names: readonly string[]): Probe {
         if (value?.dtype !== 'float32') continue
         seen.add(name)
         const collector = collectors.get(name)!
-        const [low, high] = ends?.read(values) ?? [Number.NaN, Number.NaN]
-        if (Number.isFinite(low) && Number.isFinite(high)) collector.span(low, high)
+        if (ends !== null) collector.span(...ends.read(values))
         collector.add(floats(value))
       }
     },
@@ -172,11 +171,13 @@ function histogramProbe(model: Model, names: readonly string[]): Probe {
   }
 }
 
+const NOTHING = rangeOnly(Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 0)
+
 /** Ranges alone: nothing but two numbers a value leaves the engine. */
 function rangeProbe(model: Model, names: readonly string[]): Probe {
   const fresh = freshNames(model)
   const probes = usable(model, names).map(({ name }) => endsOf(name, fresh))
-  const ranges = new Map<string, { readonly min: number; readonly max: number; readonly count: number }>()
+  const ranges = new Map<string, Histogram>()
   return {
     model: withProbes(
       model,
@@ -187,12 +188,15 @@ function rangeProbe(model: Model, names: readonly string[]): Probe {
     count(values) {
       for (const { name, read } of probes) {
         const [low, high] = read(values)
-        if (!Number.isFinite(low) || !Number.isFinite(high)) continue
-        const { min, max, count } = ranges.get(name) ?? { min: low, max: high, count: 0 }
-        ranges.set(name, { min: Math.min(low, min), max: Math.max(high, max), count: count + 1 })
+        const { min, max, count, nonFinite } = ranges.get(name) ?? NOTHING
+        const next =
+          Number.isFinite(low) && Number.isFinite(high)
+            ? rangeOnly(Math.min(low, min), Math.max(high, max), count + 1, nonFinite)
+            : rangeOnly(min, max, count, nonFinite + 1)
+        ranges.set(name, next)
       }
     },
-    histograms: () => new Map([...ranges].map(([name, { min, max, count }]) => [name, rangeOnly(min, max, count)])),
+    histograms: () => ranges,
   }
 }
 
