@@ -1,6 +1,6 @@
 /** Choosing among results: the front to show, and the one to hand back. */
 
-import { isFaster } from './evaluate.js'
+import { isFaster, isSlower } from './evaluate.js'
 import { paretoFront } from './pareto.js'
 import type { TrialResult } from './trial.js'
 
@@ -20,6 +20,7 @@ export function frontOf(results: readonly TrialResult[], originalBytes: number):
     { id: 'original', at: [originalBytes, 1, 0] },
     ...results
       .filter(isMeasured)
+      .filter((r) => r.bytes <= originalBytes && !isSlower(r.latency))
       .map((r) => ({ id: r.trial.id, at: [r.bytes, r.latency.ratio, Math.max(0, r.quality?.drop ?? 0)] })),
   ]
   return paretoFront(points, (p) => p.at).map((p) => p.id)

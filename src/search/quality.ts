@@ -30,6 +30,8 @@ export interface JudgeOptions {
   readonly metric?: Metric
   /** Output that holds class scores. Default: the one whose rows are found to be probabilities. */
   readonly scores?: string
+  /** Bytes of inputs and of the original's outputs kept; beyond that it runs again for each candidate. Default 256 MB. */
+  readonly cacheBytes?: number
   readonly signal?: AbortSignal
 }
 
@@ -41,7 +43,6 @@ export interface Judge {
   evaluate(candidate: Session, limit?: number): Promise<Quality>
 }
 
-/** Bytes of the original's outputs kept; beyond that the original runs again for each candidate. */
 const CACHE_BYTES = 256e6
 
 /** Runs the original once over the samples and decides how quality will be measured. */
@@ -116,7 +117,11 @@ interface Reference {
   readonly count: number
 }
 
-async function referenceRun(original: Session, samples: Samples, { signal }: JudgeOptions): Promise<Reference> {
+async function referenceRun(
+  original: Session,
+  samples: Samples,
+  { signal, cacheBytes = CACHE_BYTES }: JudgeOptions,
+): Promise<Reference> {
   const cached: MetricRecord[] = []
   let bytes = 0
   let count = 0
@@ -129,7 +134,8 @@ async function referenceRun(original: Session, samples: Samples, { signal }: Jud
     count++
     labelled &&= r.label !== undefined
     bytes += sizeOf(r.feeds) + sizeOf(r.outputs)
-    if (bytes <= CACHE_BYTES) cached.push(r)
+    if (bytes <= cacheBytes) cached.push(r)
+    else cached.length = 0
   }
   if (count === 0)
     throw new PareError('SAMPLES_EMPTY', 'there are no samples to measure quality with', {
@@ -335,6 +341,6 @@ const agreements = (sums: ReturnType<typeof comparison>, measure: Measure): read
     name,
     cosine: d.cosine,
     relativeError: finite(d.relativeL2),
-    maxAbsolute: d.maxAbs,
+    maxAbsolute: finite(d.maxAbs),
     ...(d.top1Agreement !== null && name === measure.output && { top1: d.top1Agreement }),
   }))

@@ -1,0 +1,367 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { stream } from '../../test/calibrated.js'
+import { bytesOf, value } from '../../test/small-models.js'
+import type { Sample, Samples } from '../data/samples.js'
+import { comparison } from '../engine/compare.js'
+import type { Engine, Session } from '../engine/engine.js'
+import { openEngine } from '../engine/node/open.js'
+import { int } from '../ir/attrs.js'
+import { type Builder, builder } from '../ir/builder.js'
+import { f32, numbers } from '../ir/tensor.js'
+import { random } from '../util/random.js'
+import { BROKEN, type JudgeOptions, type MetricRecord, openJudge } from './quality.js'
+
+let engine: Engine
+const open: Session[] = []
+beforeAll(async () => {
+  engine = await openEngine({ threads: 1 })
+})
+afterAll(() => engine.close())
+
+const WIDTH = 4
+
+/** x [1, 4] → the outputs that `body` gives. */
+async function session(body: (b: Builder) => Readonly<Record<string, string>>): Promise<Session> {
+  const b = builder()
+  b.input('x', value('float32', [1, WIDTH]))
+  for (const [name, from] of Object.entries(body(b))) {
+    b.ops('Identity', [from], { outputs: [name] })
+    b.output(name, value(name === 'index' ? 'int64' : 'float32', null))
+  }
+  const loaded = await engine.load(bytesOf(b.graph()))
+  open.push(loaded)
+  return loaded
+}
+const times = (b: Builder, x: string, ...factors: number[]): string =>
+  b.op('Mul', [x, b.constant(f32([factors.length], factors), 'factor')])
+const softmax = (b: Builder, x: string): string => b.op('Softmax', [x], { attrs: { axis: int(-1) } })
+
+const classifier = (...factors: number[]) => session((b) => ({ y: softmax(b, times(b, 'x', ...factors)) }))
+const regressor = (factor: number) => session((b) => ({ y: times(b, 'x', factor) }))
+/** NaN everywhere: 0 · ∞. */
+const broken = () => session((b) => ({ y: times(b, times(b, 'x', 0), Number.POSITIVE_INFINITY) }))
+
+const xs: readonly (readonly number[])[] = (() => {
+  const r = random(5)
+  return Array.from({ length: 20 }, () => Array.from({ length: WIDTH }, () => r.normal()))
+})()
+const best = (row: readonly number[]): number => row.indexOf(Math.max(...row))
+
+function samplesOf(label?: (row: readonly number[], i: number) => Sample['label'], rows = xs): Samples {
+  const list = rows.map((row, i): Sample => {
+    const l = label?.(row, i)
+    return { feeds: { x: f32([1, WIDTH], row) }, name: `sample ${i}`, ...(l !== undefined && { label: l }) }
+  })
+  return { name: 'made up', count: list.length, read: () => stream(list) }
+}
+const judge = async (original: Session, samples: Samples, options: JudgeOptions = {}) =>
+  openJudge(original, samples, options)
+const code = async (promise: Promise<unknown>): Promise<unknown> => promise.catch((e) => e.code)
+
+describe('what is measured', () => {
+  test('accuracy, where every label is the index of a class', async () => {
+    const { measure } = await judge(
+      await classifier(1, 1, 1, 1),
+      samplesOf((row) => best(row)),
+    )
+    expect(measure).toMatchObject({ kind: 'accuracy', output: 'y', higherIsBetter: true, baseline: 1 })
+    expect(measure.explanation).toContain('accuracy')
+  })
+
+  test('the error, where labels are numbers', async () => {
+    const { measure } = await judge(
+      await regressor(2),
+      samplesOf((row) => row.map((v) => 2 * v + 0.5)),
+    )
+    expect(measure).toMatchObject({ kind: 'rmse', output: 'y', higherIsBetter: false })
+    expect(measure.baseline).toBeCloseTo(0.5, 6)
+  })
+
+  test.each([
+    ['a label beyond the classes', () => WIDTH],
+    ['a negative label', () => -1],
+    ['a label that is no whole number', () => 0.5],
+  ] as const)('the error, where there is %s', async (_, label) => {
+    const one = await session((b) => ({ y: b.op('ReduceSum', ['x']) }))
+    const { measure } = await judge(one, samplesOf(label))
+    expect(measure.kind).toBe('rmse')
+    const many = samplesOf((row, i) => (i === 3 ? label() : best(row)))
+    expect(await code(judge(await classifier(1, 1, 1, 1), many))).toBe('LABEL_SHAPE')
+  })
+
+  test('agreement, where an output holds probabilities and there are no labels', async () => {
+    const original = await session((b) => ({ logits: times(b, 'x', 1), probabilities: softmax(b, 'x') }))
+    const { measure } = await judge(original, samplesOf())
+    expect(measure).toMatchObject({
+      kind: 'top-1 agreement',
+      output: 'probabilities',
+      baseline: 1,
+      higherIsBetter: true,
+    })
+    expect(measure.explanation).toContain('probabilities')
+  })
+
+  test('agreement in the output that is declared', async () => {
+    const original = await session((b) => ({ logits: times(b, 'x', 1), probabilities: softmax(b, 'x') }))
+    const { measure } = await judge(original, samplesOf(), { scores: 'logits' })
+    expect(measure).toMatchObject({ kind: 'top-1 agreement', output: 'logits' })
+    expect(await code(judge(original, samplesOf(), { scores: 'nothing' }))).toBe('SCORES_UNKNOWN')
+  })
+
+  test('the relative error otherwise, and one bad row is enough', async () => {
+    const rows = [
+      [0.25, 0.25, 0.25, 0.25],
+      [0.5, 0.5, 0, 0],
+      [1, 0, 0, 0],
+    ]
+    const plain = await regressor(1)
+    expect((await judge(plain, samplesOf(undefined, rows))).measure.kind).toBe('top-1 agreement')
+    for (const bad of [
+      [0.5, 0.5, 0.5, -0.5],
+      [0.5, 0.4, 0, 0],
+      [0.5, 0.6, 0, 0],
+    ]) {
+      expect((await judge(plain, samplesOf(undefined, [...rows, bad]))).measure.kind).toBe('relative error')
+    }
+    const one = await session((b) => ({ y: b.op('ReduceSum', [softmax(b, 'x')]) }))
+    expect((await judge(one, samplesOf())).measure.kind).toBe('relative error')
+  })
+
+  test('the user’s metric above all', async () => {
+    const metric = { name: 'my metric', higherIsBetter: false, evaluate: () => 3 }
+    const { measure } = await judge(
+      await classifier(1, 1, 1, 1),
+      samplesOf((row) => best(row)),
+      { metric },
+    )
+    expect(measure).toMatchObject({ kind: 'metric', higherIsBetter: false, baseline: 3 })
+    expect(measure.explanation).toContain('my metric')
+  })
+
+  test('nothing without samples', async () => {
+    expect(await code(judge(await regressor(1), samplesOf(undefined, [])))).toBe('SAMPLES_EMPTY')
+  })
+
+  test('not labels without an output of numbers', async () => {
+    const original = await session((b) => ({ index: b.op('ArgMax', ['x']) }))
+    expect(
+      await code(
+        judge(
+          original,
+          samplesOf(() => 1),
+        ),
+      ),
+    ).toBe('LABEL_OUTPUT')
+  })
+})
+
+describe('how a candidate is judged', () => {
+  test('by accuracy against the labels', async () => {
+    const labels = samplesOf((row, i) => (i < 5 ? (best(row) + 1) % WIDTH : best(row)))
+    const j = await judge(await classifier(1, 1, 1, 1), labels)
+    expect(j.measure.baseline).toBe(0.75)
+    expect(j.samples).toBe(20)
+    // Always class 0: right where the label is 0.
+    const zero = await session((b) => ({
+      y: softmax(b, b.op('Add', ['x', b.constant(f32([4], [1e3, 0, 0, 0]), 'c')])),
+    }))
+    const expected = xs.filter((row, i) => (i < 5 ? (best(row) + 1) % WIDTH : best(row)) === 0).length / 20
+    const quality = await j.evaluate(zero)
+    expect(quality.value).toBeCloseTo(expected, 12)
+    expect(quality.drop).toBeCloseTo(0.75 - expected, 12)
+    expect(await j.evaluate(await classifier(2, 2, 2, 2))).toMatchObject({ value: 0.75, drop: 0 })
+  })
+
+  test('by the growth of the error against the labels', async () => {
+    const j = await judge(
+      await regressor(1),
+      samplesOf((row) => row.map((v) => v + 0.2)),
+    )
+    const worse = await session((b) => ({ y: b.op('Sub', ['x', b.constant(f32([], [0.1]), 'c')]) }))
+    const quality = await j.evaluate(worse)
+    expect(quality.value).toBeCloseTo(0.3, 6)
+    expect(quality.drop).toBeCloseTo(0.5, 5)
+    const better = await session((b) => ({ y: b.op('Add', ['x', b.constant(f32([], [0.1]), 'c')]) }))
+    expect((await j.evaluate(better)).drop).toBeCloseTo(-0.5, 5)
+  })
+
+  test('by the error itself, where the original makes none', async () => {
+    const j = await judge(
+      await regressor(1),
+      samplesOf((row) => row.map(Math.fround)),
+    )
+    expect(j.measure.baseline).toBe(0)
+    const worse = await session((b) => ({ y: b.op('Add', ['x', b.constant(f32([], [0.25]), 'c')]) }))
+    expect((await j.evaluate(worse)).drop).toBeCloseTo(0.25, 6)
+  })
+
+  test('by agreement in the first class', async () => {
+    const j = await judge(await classifier(1, 1, 1, 1), samplesOf())
+    const candidate = [1, 1, 3, -1] as const
+    const agree = xs.filter((row) => best(row.map((v, i) => v * candidate[i]!)) === best(row)).length / 20
+    expect(agree).toBeLessThan(1)
+    const quality = await j.evaluate(await classifier(...candidate))
+    expect(quality.value).toBeCloseTo(agree, 12)
+    expect(quality.drop).toBeCloseTo(1 - agree, 12)
+    expect(quality.outputs[0]).toMatchObject({ name: 'y', top1: quality.value })
+  })
+
+  test('by the relative error of the worst output', async () => {
+    const two = (a: number, c: number) => session((b) => ({ a: times(b, 'x', a), c: times(b, 'x', c) }))
+    const j = await judge(await two(1, 2), samplesOf())
+    const quality = await j.evaluate(await two(1.01, 2.1))
+    expect(quality.value).toBeCloseTo(0.05, 6)
+    expect(quality.drop).toBeCloseTo(0.05, 6)
+    expect(quality.outputs.map((o) => o.name)).toEqual(['a', 'c'])
+    expect(quality.outputs[0]!.relativeError).toBeCloseTo(0.01, 6)
+    expect(quality.outputs[0]!.cosine).toBeCloseTo(1, 6)
+    expect(quality.outputs[0]).not.toHaveProperty('top1')
+  })
+
+  test('by a metric that sees each sample with its label and the candidate’s outputs', async () => {
+    const seen: MetricRecord[] = []
+    const metric = {
+      higherIsBetter: true,
+      async evaluate(records: AsyncIterable<MetricRecord>) {
+        let sum = 0
+        for await (const r of records) {
+          seen.push(r)
+          sum += numbers(r.outputs.y!)[0]!
+        }
+        return sum
+      },
+    }
+    const j = await judge(
+      await regressor(1),
+      samplesOf((_, i) => i),
+      { metric },
+    )
+    const base = xs.reduce((n, row) => n + Math.fround(row[0]!), 0)
+    expect(j.measure.baseline).toBeCloseTo(base, 6)
+    seen.length = 0
+    const quality = await j.evaluate(await regressor(3))
+    expect(quality.value).toBeCloseTo(3 * base, 5)
+    expect(quality.drop).toBeCloseTo(base - 3 * base, 5)
+    expect(seen.map((r) => [r.label, r.name])).toEqual(xs.map((_, i) => [i, `sample ${i}`]))
+    expect(numbers(seen[3]!.outputs.y!)[1]).toBeCloseTo(3 * xs[3]![1]!, 5)
+    expect(numbers(seen[3]!.feeds.x!)[1]).toBeCloseTo(xs[3]![1]!, 6)
+  })
+
+  test('as the original itself: no drop at all', async () => {
+    for (const samples of [samplesOf(), samplesOf((row) => best(row)), samplesOf((row) => row.map((v) => v + 1))]) {
+      const original = await classifier(1, 2, 3, 4)
+      expect((await (await judge(original, samples)).evaluate(original)).drop).toBe(0)
+    }
+  })
+})
+
+describe('a candidate that gives NaN', () => {
+  test('is never right, not even where the first class would be', async () => {
+    const j = await judge(
+      await classifier(1, 1, 1, 1),
+      samplesOf(() => 0),
+    )
+    const { baseline } = j.measure
+    expect(baseline).toBeGreaterThan(0)
+    expect(await j.evaluate(await broken())).toMatchObject({ value: 0, drop: baseline })
+  })
+
+  test('agrees with nothing', async () => {
+    const j = await judge(await classifier(1, 1, 1, 1), samplesOf())
+    expect(await j.evaluate(await broken())).toMatchObject({ value: 0, drop: 1 })
+  })
+
+  test('has a drop beyond any budget, in numbers that a journal can hold', async () => {
+    for (const samples of [samplesOf(), samplesOf((row) => row.map((v) => v + 1))]) {
+      const quality = await (await judge(await regressor(1), samples)).evaluate(await broken())
+      expect(quality.drop).toBe(BROKEN)
+      expect(JSON.parse(JSON.stringify(quality))).toEqual(quality)
+    }
+  })
+
+  test('on a single sample is found out', async () => {
+    // 1/x of a zero is infinite, times zero is NaN; elsewhere x.
+    const once = await session((b) => ({
+      y: b.op('Mul', ['x', b.op('Mul', ['x', b.op('Reciprocal', ['x'])])]),
+    }))
+    const rows = [...xs.slice(0, 5), [1, 0, 2, 3]]
+    const quality = await (await judge(await regressor(1), samplesOf(undefined, rows))).evaluate(once)
+    expect(quality.drop).toBe(BROKEN)
+  })
+})
+
+describe('errors', () => {
+  test('a label of another length than the output names the sample', async () => {
+    const wrong = samplesOf((row, i) => (i === 7 ? [1, 2] : [...row]))
+    await expect(judge(await regressor(1), wrong)).rejects.toMatchObject({
+      code: 'LABEL_SHAPE',
+      message: expect.stringContaining('sample 7'),
+    })
+  })
+
+  test('a metric that gives no number', async () => {
+    for (const bad of [Number.NaN, '3', undefined]) {
+      const metric = { higherIsBetter: true, evaluate: () => bad as number }
+      expect(await code(judge(await regressor(1), samplesOf(), { metric }))).toBe('METRIC_VALUE')
+    }
+  })
+
+  test('a candidate with other outputs', async () => {
+    const j = await judge(await regressor(1), samplesOf())
+    expect(await code(j.evaluate(await session((b) => ({ z: times(b, 'x', 1) }))))).toBe('COMPARE_OUTPUTS')
+  })
+})
+
+describe('few samples', () => {
+  test('a limit takes the first ones, and compares with the original on the same', async () => {
+    // The original is wrong on the first five and right on the others.
+    const labels = samplesOf((row, i) => (i < 5 ? (best(row) + 1) % WIDTH : best(row)))
+    const original = await classifier(1, 1, 1, 1)
+    const j = await judge(original, labels)
+    expect(await j.evaluate(original, 5)).toMatchObject({ value: 0, drop: 0 })
+    expect(await j.evaluate(original, 10)).toMatchObject({ value: 0.5, drop: 0 })
+    expect(await j.evaluate(original, 100)).toMatchObject({ value: 0.75, drop: 0 })
+  })
+
+  test('a limit holds for agreement too', async () => {
+    const two = (a: number) => regressor(a)
+    const j = await judge(await two(1), samplesOf())
+    const sums = comparison()
+    for (const row of xs.slice(0, 3))
+      sums.add(
+        { y: f32([1, 4], row) },
+        {
+          y: f32(
+            [1, 4],
+            row.map((v) => Math.fround(v) * 1.5),
+          ),
+        },
+      )
+    expect((await j.evaluate(await two(1.5), 3)).value).toBeCloseTo([...sums.differences().values()][0]!.relativeL2, 6)
+  })
+})
+
+test('outputs that do not fit the memory are computed again, with the same result', async () => {
+  const labels = samplesOf((row, i) => (i % 3 === 0 ? (best(row) + 1) % WIDTH : best(row)))
+  for (const samples of [labels, samplesOf()]) {
+    let reads = 0
+    const counted: Samples = { ...samples, read: (o) => (reads++, samples.read(o)) }
+    const original = await classifier(1, 1, 1, 1)
+    const candidate = await classifier(1, 1, 3, -1)
+    const kept = await judge(original, counted)
+    const first = await kept.evaluate(candidate)
+    await kept.evaluate(candidate)
+    expect(reads).toBe(1)
+    const again = await judge(original, counted, { cacheBytes: 5 * 32 })
+    expect(again.measure).toEqual(kept.measure)
+    const before = reads
+    expect(await again.evaluate(candidate)).toEqual(first)
+    expect(await again.evaluate(candidate)).toEqual(first)
+    expect(reads).toBe(before + 2)
+  }
+})
+
+test('labels on some samples alone are no labels', async () => {
+  const some = samplesOf((row, i) => (i === 4 ? undefined : best(row)))
+  expect((await judge(await classifier(1, 1, 1, 1), some)).measure.kind).toBe('top-1 agreement')
+})
