@@ -4,7 +4,9 @@
  */
 
 export { type QuantizeOptions, quantize } from './compress/quantize/index.js'
+export { type Label, type Labels, withLabels } from './data/labels.js'
 export type { Sample, Samples } from './data/samples.js'
+export { take } from './data/split.js'
 export type {
   Device,
   Engine,

@@ -78,14 +78,17 @@ describe('what is measured', () => {
   })
 
   test.each([
-    ['a label beyond the classes', () => WIDTH],
-    ['a negative label', () => -1],
-    ['a label that is no whole number', () => 0.5],
-  ] as const)('the error, where there is %s', async (_, label) => {
+    ['a label beyond the classes', WIDTH],
+    ['a negative label', -1],
+    ['a label that is no whole number', 0.5],
+  ])('the error, where there is %s', async (_, label) => {
     const one = await session((b) => ({ y: b.op('ReduceSum', ['x']) }))
-    const { measure } = await judge(one, samplesOf(label))
+    const { measure } = await judge(
+      one,
+      samplesOf(() => label),
+    )
     expect(measure.kind).toBe('rmse')
-    const many = samplesOf((row, i) => (i === 3 ? label() : best(row)))
+    const many = samplesOf((row, i) => (i === 3 ? label : best(row)))
     expect(await code(judge(await classifier(1, 1, 1, 1), many))).toBe('LABEL_SHAPE')
   })
 
@@ -345,7 +348,13 @@ test('outputs that do not fit the memory are computed again, with the same resul
   const labels = samplesOf((row, i) => (i % 3 === 0 ? (best(row) + 1) % WIDTH : best(row)))
   for (const samples of [labels, samplesOf()]) {
     let reads = 0
-    const counted: Samples = { ...samples, read: (o) => (reads++, samples.read(o)) }
+    const counted: Samples = {
+      ...samples,
+      read(options) {
+        reads++
+        return samples.read(options)
+      },
+    }
     const original = await classifier(1, 1, 1, 1)
     const candidate = await classifier(1, 1, 3, -1)
     const kept = await judge(original, counted)
