@@ -1,9 +1,8 @@
-import { execFile } from 'node:child_process'
-import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { calibrated } from '../../../bench/calibration.js'
 import { feedsOf, stream } from '../../../test/calibrated.js'
 import { weights } from '../../../test/compress-models.js'
-import { dataPath, repositoryRoot } from '../../../test/data.js'
+import { dataPath } from '../../../test/data.js'
 import { value } from '../../../test/small-models.js'
 import type { Engine, Feeds } from '../../engine/engine.js'
 import { openEngine } from '../../engine/node/open.js'
@@ -203,44 +202,19 @@ describe('the run', () => {
   })
 })
 
-/** In the built package, without a transpiler whose own memory would blur the picture. */
-const SCRIPT = `
-import { openSamples } from './dist/data/open.js'
-import { take } from './dist/data/split.js'
-import { calibrateUnits } from './dist/compress/quantize/index.js'
-import { prepareModel } from './dist/compress/prepare.js'
-import { openEngine } from './dist/engine/node/open.js'
-import { decodeModel } from './dist/onnx/codec.js'
-import { readFileSync } from 'node:fs'
-const [model, data, count] = process.argv.slice(1)
-const engine = await openEngine({ threads: 1 })
-const env = { engine: async () => engine }
-const prepared = await prepareModel(decodeModel(readFileSync(model)), env)
-const session = await engine.load(readFileSync(model))
-const samples = take(await openSamples(data, { inputs: session.inputs }), Number(count))
-await session.close()
-const { samples: seen } = await calibrateUnits(prepared, samples, env)
-await engine.close()
-console.log(JSON.stringify({ seen, rss: process.resourceUsage().maxRSS * 1024 }))
-`
-
 const mnist = dataPath('mnist/train-images-idx3-ubyte.gz')
 const cntk = dataPath('models/mnist-cntk.onnx')
 const MB = 2 ** 20
 
-test.skipIf(mnist === null || cntk === null)(
-  'calibrating with 10,000 samples takes no more than 50 MB above calibrating with 100',
-  async () => {
-    const measured = async (count: number) => {
-      const args = ['--input-type=module', '--eval', SCRIPT, cntk!, mnist!, `${count}`]
-      const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: repositoryRoot })
-      return JSON.parse(stdout) as { seen: number; rss: number }
-    }
-    const few = await measured(100)
-    const many = await measured(10_000)
-    expect([few.seen, many.seen]).toEqual([100, 10_000])
-    if (process.env.PARE_SHOW) console.log(few.rss / MB, many.rss / MB)
-    expect(many.rss - few.rss).toBeLessThan(50 * MB)
-  },
-  120_000,
-)
+describe.skipIf(mnist === null || cntk === null)('memory (needs the data folder)', () => {
+  test.each(['range', 'histogram'] as const)(
+    '%s: calibrating with 10,000 samples takes no more than 50 MB above calibrating with 100',
+    async (detail) => {
+      const few = await calibrated(cntk!, mnist!, 100, detail)
+      const many = await calibrated(cntk!, mnist!, 10_000, detail)
+      expect([few.seen, many.seen]).toEqual([100, 10_000])
+      expect(many.peakBytes - few.peakBytes).toBeLessThan(50 * MB)
+    },
+    120_000,
+  )
+})

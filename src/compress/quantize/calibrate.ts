@@ -41,19 +41,19 @@ export async function calibrate(
   const session = await engine.load(encodeModel(probe.model).bytes, signal ? { signal } : {})
   const kept: Feeds[] = []
   let samples = 0
-  const count = (values: Values): void => {
-    probe.count(values)
+  const count = ({ sample, outputs }: Ran): void => {
+    probe.count((name) => outputs[name] ?? sample[name])
     samples++
     onProgress?.({ task: 'calibrating', done: samples, ...(total !== undefined && { total }) })
   }
   try {
-    let pending: Values | undefined
+    let pending: Ran | undefined
     for await (const sample of feeds) {
       signal?.throwIfAborted()
       if (kept.length < KEPT_FEEDS) kept.push(sample)
-      const run = session.run(sample, signal ? { signal } : {}).then((result) => ({ ...sample, ...result }))
+      const run = session.run(sample, signal ? { signal } : {})
       if (pending) count(pending)
-      pending = await run
+      pending = { sample, outputs: await run }
     }
     if (pending) count(pending)
   } finally {
@@ -67,7 +67,13 @@ export async function calibrate(
   return { samples, histograms: probe.histograms(), feeds: kept }
 }
 
-type Values = Readonly<Record<string, Tensor>>
+interface Ran {
+  readonly sample: Feeds
+  readonly outputs: Feeds
+}
+
+/** The value of a name in one run, where it was shown. */
+type Values = (name: string) => Tensor | undefined
 
 /** A model that shows what is asked for, and the counting of what it shows. */
 interface Probe {
@@ -84,7 +90,7 @@ function endsOf(name: string, fresh: (hint: string) => string) {
     { ...plain, op: 'ReduceMin', outputs: [min] },
     { ...plain, op: 'ReduceMax', outputs: [max] },
   ]
-  const read = (values: Values) => [floats(values[min]!)[0]!, floats(values[max]!)[0]!] as const
+  const read = (values: Values) => [floats(values(min)!)[0]!, floats(values(max)!)[0]!] as const
   return { name, nodes, outputs: [min, max], read }
 }
 
@@ -158,7 +164,7 @@ function histogramProbe(model: Model, names: readonly string[]): Probe {
     ),
     count(values) {
       for (const { name, shown, ends } of probes) {
-        const value = values[shown]
+        const value = values(shown)
         if (value?.dtype !== 'float32') continue
         seen.add(name)
         const collector = collectors.get(name)!

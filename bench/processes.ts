@@ -1,0 +1,57 @@
+/** Programs as a user starts them: in a process of their own, with its time and the most memory it took. */
+
+import { spawn } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+
+/** The folder of the checkout. */
+export const ROOT = fileURLToPath(new URL('..', import.meta.url))
+/** The built program: `npm run build` makes it. */
+export const PROGRAM = `${ROOT}dist/cli/main.js`
+
+export interface Ran {
+  readonly stdout: string
+  /** From the start of the process to its end. */
+  readonly seconds: number
+  /** Most resident memory in bytes, looked at every 10 ms; null where there is no /proc. */
+  readonly peakBytes: number | null
+}
+
+/** Runs to the end; throws where the process fails. */
+export async function run(command: string, args: readonly string[]): Promise<Ran> {
+  const begin = performance.now()
+  const child = spawn(command, args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'] })
+  let stdout = ''
+  let stderr = ''
+  child.stdout.on('data', (chunk) => {
+    stdout += String(chunk)
+  })
+  child.stderr.on('data', (chunk) => {
+    stderr += String(chunk)
+  })
+  let peakBytes: number | null = null
+  const watch = setInterval(() => {
+    peakBytes = peakOf(child.pid!) ?? peakBytes
+  }, 10)
+  const status = await new Promise<number | null>((done, fail) => child.on('error', fail).on('close', done))
+  clearInterval(watch)
+  const seconds = (performance.now() - begin) / 1000
+  if (status !== 0) throw new Error(`${command} ${args.join(' ')} ended with ${status}: ${stderr.slice(-2000)}`)
+  return { stdout, seconds, peakBytes }
+}
+
+/** The kernel's own mark of the largest size. */
+function peakOf(pid: number): number | null {
+  try {
+    const mark = /^VmHWM:\s*(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]
+    return mark === undefined ? null : 1024 * Number(mark)
+  } catch {
+    return null
+  }
+}
+
+/** Runs JavaScript against the built package in a process of its own. */
+export const runScript = (script: string, args: readonly string[]): Promise<Ran> =>
+  run(process.execPath, ['--input-type=module', '--eval', script, ...args])
+
+export const megabytes = (bytes: number | null): string => (bytes === null ? 'unknown' : (bytes / 2 ** 20).toFixed(0))
