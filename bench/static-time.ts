@@ -1,33 +1,65 @@
 /**
- * `tsx bench/static-time.ts PYTHON [OUT.md]`: how long static quantization of ultraface-slim with 100 samples takes the
- * Python tool, in a fresh process each time; PYTHON is an interpreter with bench/peers/requirements.txt installed.
+ * `npm run bench:static -- PYTHON`: how long static quantization of ultraface-slim with 100 samples takes, here and in
+ * the Python tool, turn by turn, a fresh process each time; writes bench/static-time.md. PYTHON is an interpreter with
+ * bench/peers/requirements.txt installed.
  */
 
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { join } from 'node:path'
 import type { Sample } from '../src/data/samples.js'
 import { table, writeReport } from './markdown.js'
 import { median } from './peers/latency.js'
+import { megabytes, PROGRAM, type Ran, run, runScript } from './processes.js'
 import { samplesFor } from './samples/index.js'
 import { npzOf } from './samples/npz.js'
 import { requiredPath } from './samples/types.js'
 
 const MODEL = 'ultraface-slim-320'
-const REPEATS = 3
+const REPEATS = 5
 
-/** Seconds of one run. `quantize` is calibration and quantization, `total` the whole process from its start. */
-interface Seconds {
+/** In the built package. The same configuration as the peer's: per tensor, min-max, the samples read beforehand. */
+const SCRIPT = `
+import { readFileSync, writeFileSync } from 'node:fs'
+import { prepareModel } from './dist/compress/prepare.js'
+import { openSamples, openEngine, openEnv, decodeModel, encodeModel, quantize } from './dist/node.js'
+const [path, data, target] = process.argv.slice(1)
+const engine = await openEngine()
+const env = openEnv({ engine })
+const session = await engine.load(readFileSync(path))
+const opened = await openSamples(data, { inputs: session.inputs })
+const list = []
+for await (const sample of opened.read()) list.push(sample)
+const samples = { ...opened, async *read() { yield* list } }
+await session.close()
+const start = performance.now()
+const prepared = await prepareModel(decodeModel(readFileSync(path)), env)
+const ready = performance.now()
+const model = await quantize(prepared, { to: 'int8', samples, perChannel: false }, env)
+writeFileSync(target, encodeModel(model).bytes)
+const end = performance.now()
+await env.close()
+await engine.close()
+console.log(JSON.stringify({ prepare: (ready - start) / 1000, quantize: (end - ready) / 1000 }))
+`
+
+interface Parts {
   readonly prepare: number
   readonly quantize: number
-  readonly total: number
 }
 
-const [python, target = 'static-time.md'] = process.argv.slice(2)
+interface Tool {
+  readonly name: string
+  /** Null parts: only the whole is seen. */
+  readonly start: () => Promise<Ran>
+  readonly hasParts: boolean
+}
+
+const [python] = process.argv.slice(2)
 if (python === undefined) {
-  console.error('usage: tsx bench/static-time.ts PYTHON [OUT.md]')
+  console.error('usage: npm run bench:static -- PYTHON')
   process.exit(2)
 }
 
@@ -35,33 +67,50 @@ const folder = mkdtempSync(join(tmpdir(), 'pare-static-time-'))
 try {
   const samples: Sample[] = []
   for await (const sample of samplesFor(MODEL).calibration.read()) samples.push(sample)
-  const calibration = join(folder, 'calibration.npz')
-  writeFileSync(calibration, npzOf(samples))
-  const runs = Array.from({ length: REPEATS }, () => peer(python, calibration, folder))
-  const middle = (pick: (run: Seconds) => number): string => median(runs.map(pick)).toFixed(2)
-  const row = ['onnxruntime.quantization', middle((r) => r.prepare), middle((r) => r.quantize), middle((r) => r.total)]
-  const version = execFileSync(python, ['-c', 'import onnxruntime; print(onnxruntime.__version__)'], {
-    encoding: 'utf8',
+  const data = join(folder, 'calibration.npz')
+  writeFileSync(data, npzOf(samples))
+  const model = requiredPath(`models/${MODEL}.onnx`)
+  const script = join(import.meta.dirname, 'peers/quantize_ort.py')
+  const target = join(folder, 'ours.onnx')
+  const tools: readonly Tool[] = [
+    {
+      name: 'onnxruntime.quantization',
+      hasParts: true,
+      start: () => run(python, ['-W', 'ignore', script, '--timed', model, data, folder]),
+    },
+    { name: 'pare, the same configuration', hasParts: true, start: () => runScript(SCRIPT, [model, data, target]) },
+    {
+      name: '`pare quantize --to int8`, as it comes (per channel)',
+      hasParts: false,
+      start: () => run(process.execPath, [PROGRAM, 'quantize', model, '--to', 'int8', '--data', data, '-o', target]),
+    },
+  ]
+  const readings = tools.map((): Ran[] => [])
+  for (let i = 0; i < REPEATS; i++) for (const [k, tool] of tools.entries()) readings[k]!.push(await tool.start())
+  const rows = tools.map(({ name, hasParts }, k) => {
+    const runs = readings[k]!
+    const parts = hasParts ? runs.map(({ stdout }) => JSON.parse(stdout.trim().split('\n').at(-1)!) as Parts) : []
+    const middle = (pick: (p: Parts) => number): string => (hasParts ? median(parts.map(pick)).toFixed(2) : '')
+    const peaks = runs.flatMap(({ peakBytes }) => peakBytes ?? [])
+    return [
+      name,
+      middle((p) => p.prepare),
+      middle((p) => p.quantize),
+      median(runs.map((r) => r.seconds)).toFixed(2),
+      peaks.length === 0 ? '' : megabytes(median(peaks)),
+    ]
   })
-  writeReport(target, {
+  const version = execFileSync(python, ['-c', 'import onnxruntime; print(onnxruntime.__version__)'])
+  const runtime = createRequire(import.meta.url)('onnxruntime-node/package.json') as { version: string }
+  writeReport(join(import.meta.dirname, 'static-time.md'), {
     title: 'Time of static quantization',
     about: [
-      `${MODEL} with ${samples.length} samples: int8 weights and uint8 activations, per tensor, min-max ranges, all cores. Median of ${REPEATS} fresh processes, in seconds. "Quantize" is calibration and quantization with the samples in memory; "total" is the whole process.`,
+      `${MODEL} with ${samples.length} samples: int8 weights and uint8 activations, min-max ranges, all cores. Median of ${REPEATS} fresh processes, the tools by turns, in seconds. "Prepare" is cleaning the model (the peer: quant_pre_process); "quantize" is calibration and quantization with the samples in memory; "process" is all from start to end, with loading the tool and reading the samples.`,
     ],
-    versions: { 'onnxruntime (Python)': version.trim() },
-    sections: [{ table: table(['tool', 'prepare', 'quantize', 'total'], [row]) }],
+    versions: { 'onnxruntime-node': runtime.version, 'onnxruntime (Python)': String(version).trim() },
+    sections: [{ table: table(['tool', 'prepare', 'quantize', 'process', 'peak MiB'], rows) }],
   })
-  console.log(row.join('  '))
+  for (const row of rows) console.log(row.join('  '))
 } finally {
   rmSync(folder, { recursive: true, force: true })
-}
-
-function peer(interpreter: string, calibration: string, out: string): Seconds {
-  const script = join(dirname(fileURLToPath(import.meta.url)), 'peers', 'quantize_ort.py')
-  const start = performance.now()
-  const args = ['-W', 'ignore', script, '--timed', requiredPath(`models/${MODEL}.onnx`), calibration, out]
-  const printed = execFileSync(interpreter, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] })
-  const total = (performance.now() - start) / 1000
-  const { prepare, quantize } = JSON.parse(printed.trim().split('\n').at(-1)!) as Omit<Seconds, 'total'>
-  return { prepare, quantize, total }
 }

@@ -1,51 +1,53 @@
-/** Decompression of streams in constant memory: raw deflate (zip members) and gzip. */
+/** Decompression of streams in constant memory, by the platform itself: raw deflate (zip members) and gzip. */
 
-import { Gunzip, Inflate } from 'fflate'
 import { messageOf, PareError } from '../util/errors.js'
 import { byteReader, type Chunks, type Source } from './source.js'
 
-/** Deflate expands at most about 1,000-fold, so a piece of input this long gives at most 16 MB of output. */
-const STEP = 1 << 14
-
-type Inflator = { push(chunk: Uint8Array, final?: boolean): void }
-
 /** Inflates raw deflate data. Throws `SAMPLES_CORRUPT` on data that is damaged or ends too early. */
-export const inflateRaw = (chunks: Chunks, where: string): Chunks =>
-  inflateWith((onData) => new Inflate(onData), chunks, where)
+export const inflateRaw = (chunks: Chunks, where: string): Chunks => inflate('deflate-raw', chunks, where)
 
-/** Inflates gzip data, also of several members. Throws `SAMPLES_CORRUPT`; a cut between blocks shows as an early end. */
-export const gunzip = (chunks: Chunks, where: string): Chunks =>
-  inflateWith((onData) => new Gunzip(onData), chunks, where)
+/** Inflates gzip data, also of several members. Throws `SAMPLES_CORRUPT` on data that is damaged or ends too early. */
+export const gunzip = (chunks: Chunks, where: string): Chunks => inflate('gzip', chunks, where)
 
-async function* inflateWith(
-  make: (onData: (chunk: Uint8Array) => void) => Inflator,
+async function* inflate(format: CompressionFormat, chunks: Chunks, where: string): AsyncGenerator<Uint8Array> {
+  const { readable, writable } = new DecompressionStream(format)
+  const reader = readable.getReader()
+  const feeding = feed(chunks, writable.getWriter())
+  try {
+    for (;;) {
+      const { done, value } = await reader.read()
+      if (done) break
+      yield value
+    }
+  } catch (cause) {
+    // What the source threw says more than that the inflator was given up.
+    const { error = cause } = await feeding
+    if (error instanceof PareError) throw error
+    throw new PareError('SAMPLES_CORRUPT', 'the compressed data is damaged', {
+      where,
+      value: messageOf(cause),
+      remedy: 'Copy or download the file again, or write it uncompressed (np.savez).',
+      cause,
+    })
+  } finally {
+    await reader.cancel().catch(() => undefined)
+    await feeding
+  }
+}
+
+/** Writes until the end, or until nobody reads any more; never rejects. */
+async function feed(
   chunks: Chunks,
-  where: string,
-): AsyncGenerator<Uint8Array> {
-  const ready: Uint8Array[] = []
-  const inflator = make((chunk) => {
-    if (chunk.byteLength > 0) ready.push(chunk)
-  })
-  const push = (piece: Uint8Array, final: boolean) => {
-    try {
-      inflator.push(piece, final)
-    } catch (cause) {
-      throw new PareError('SAMPLES_CORRUPT', 'the compressed data is damaged', {
-        where,
-        value: messageOf(cause),
-        remedy: 'Copy or download the file again, or write it uncompressed (np.savez).',
-        cause,
-      })
-    }
+  writer: WritableStreamDefaultWriter<BufferSource>,
+): Promise<{ readonly error?: unknown }> {
+  try {
+    for await (const chunk of chunks) await writer.write(chunk as Uint8Array<ArrayBuffer>)
+    await writer.close()
+    return {}
+  } catch (error) {
+    await writer.abort(error).catch(() => undefined)
+    return { error }
   }
-  for await (const chunk of chunks) {
-    for (let at = 0; at < chunk.byteLength; at += STEP) {
-      push(chunk.subarray(at, at + STEP), false)
-      yield* ready.splice(0)
-    }
-  }
-  push(new Uint8Array(0), true)
-  yield* ready.splice(0)
 }
 
 export const isGzip = (head: Uint8Array): boolean => head[0] === 0x1f && head[1] === 0x8b

@@ -50,17 +50,16 @@ export function byteReader(chunks: Chunks): ByteReader {
       }
       const parts = [piece]
       let have = piece.byteLength
+      piece = new Uint8Array(0)
       while (have < count) {
         const next = await iterator.next()
         if (next.done) break
-        parts.push(next.value)
-        have += next.value.byteLength
+        const wanted = count - have
+        parts.push(next.value.subarray(0, wanted))
+        have += Math.min(next.value.byteLength, wanted)
+        if (next.value.byteLength > wanted) piece = next.value.slice(wanted)
       }
-      const all = concatBytes(parts)
-      piece = all.subarray(count)
-      if (have <= count) return all
-      piece = piece.slice()
-      return all.slice(0, count)
+      return concatBytes(parts)
     },
     async close() {
       await iterator.return?.()
