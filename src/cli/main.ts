@@ -11,16 +11,22 @@ let received: number | null = null
 const PATIENCE_MS = 15_000
 
 /** The first signal asks the work to stop, the second ends the process. */
-function stop(exit: typeof EXIT.interrupted | typeof EXIT.terminated): void {
-  if (received !== null) process.exit(exit)
+function stop(signal: 'SIGINT' | 'SIGTERM', exit: number): void {
+  if (received !== null) end(signal)
   received = exit
   if (process.stderr.isTTY) process.stderr.write('\nstopping; press Ctrl-C again to end at once\n')
   controller.abort()
-  setTimeout(() => process.exit(exit), PATIENCE_MS).unref()
+  setTimeout(() => end(signal), PATIENCE_MS).unref()
 }
 
-process.on('SIGINT', () => stop(EXIT.interrupted))
-process.on('SIGTERM', () => stop(EXIT.terminated))
+/** By the signal's own action: `process.exit` would wait for the engine's threads, and crash in a native run. */
+function end(signal: 'SIGINT' | 'SIGTERM'): void {
+  process.removeAllListeners(signal)
+  process.kill(process.pid, signal)
+}
+
+process.on('SIGINT', () => stop('SIGINT', EXIT.interrupted))
+process.on('SIGTERM', () => stop('SIGTERM', EXIT.terminated))
 
 // A reader such as `head` that has seen enough is no error.
 for (const stream of [process.stdout, process.stderr]) {

@@ -345,3 +345,7 @@ describe('upgrade-opset', () => {
     expect(defaults.graph.inputs).toEqual(['x', 'w'])
   })
 })
+
+it.each([7, 22, 13.5, Number.NaN])('a target that no step leads to is refused: %s', (target) => {
+  expect(() => upgradeOpset(target)).toThrow(expect.objectContaining({ code: 'OPSET_TARGET' }))
+})

@@ -12,6 +12,7 @@ import { allNames, mapGraphs, mapSame, producers, reads } from '../ir/graphs.js'
 import { namer } from '../ir/names.js'
 import type { DType, Func, Graph, Model, Node, Tensor } from '../ir/types.js'
 import { dtypeOf } from '../ops/def.js'
+import { PareError } from '../util/errors.js'
 import { type FactOf, factFinder, noFacts } from './facts.js'
 import { constantNode } from './fold-plan.js'
 import type { FloatType } from './opset/converter.js'
@@ -41,8 +42,17 @@ export interface UpgradePass extends Pass {
   plan(model: Model): UpgradePlan
 }
 
-/** A pass that upgrades to `target` (8 to 21), or as far as it can. A model that is there already stays as it is. */
+/**
+ * A pass that upgrades to `target` (8 to 21), or as far as it can. A model that is there already stays as it is.
+ * Throws `OPSET_TARGET` for a version whose step is not known.
+ */
 export function upgradeOpset(target = NEWEST): UpgradePass {
+  if (!Number.isInteger(target) || target <= OLDEST || target > NEWEST) {
+    throw new PareError('OPSET_TARGET', 'there is no upgrade to this opset', {
+      value: target,
+      remedy: `Give a whole number from ${OLDEST + 1} to ${NEWEST}.`,
+    })
+  }
   return {
     name: 'upgrade-opset',
     plan: (model) => upgrade(model, target).plan,
@@ -65,7 +75,7 @@ function climb(model: Model, target: number): { readonly model: Model; readonly 
   const context = { factOf: factFinder(model), floats: floatTypes(model), fresh: namer(namesOf(model)) }
   let current = model
   let to = from
-  for (let version = from + 1; version <= Math.min(target, NEWEST); version++) {
+  for (let version = from + 1; version <= target; version++) {
     const blockers: Blocker[] = []
     const next = stepTo(version, current, context, blockers)
     if (blockers.length > 0) return { model: current, plan: { from, to, blockers } }

@@ -197,3 +197,19 @@ describe.skipIf(model === null || digits === null)('with shared/data models/mnis
     },
   )
 })
+
+const slow = dataPath('models/dnsmos-sig-bak-ovr.onnx')
+
+test.skipIf(slow === null || process.platform === 'win32')(
+  'a second Ctrl-C ends the process at once, in the middle of a native run too',
+  async () => {
+    const child = start(['bench', slow!, slow!, '--threads', '1'])
+    const ended = new Promise((done) => child.on('close', (status, signal) => done(status ?? signal)))
+    await new Promise((r) => setTimeout(r, 3000))
+    child.kill('SIGINT')
+    await new Promise((r) => setTimeout(r, 20))
+    child.kill('SIGINT')
+    // An abort inside the engine would be SIGABRT; 130 where the work had stopped before the second signal came.
+    expect(['SIGINT', 130]).toContain(await ended)
+  },
+)

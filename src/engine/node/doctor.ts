@@ -10,7 +10,8 @@ import { messageOf, PareError } from '../../util/errors.js'
 import { connect } from '../link.js'
 import { coresIn, cpuinfo, physicalCores } from './cores.js'
 import { openEngine } from './open.js'
-import { INSTALL } from './ort-node.js'
+import { INSTALL_NATIVE } from './ort-node.js'
+import { INSTALL_WEB } from './ort-web.js'
 import { startWorker } from './port.js'
 
 export interface PackageFacts {
@@ -53,8 +54,8 @@ export interface DoctorFacts {
 }
 
 const ENGINES = [
-  { name: 'onnxruntime-node', use: 'the native engine', install: INSTALL },
-  { name: 'onnxruntime-web', use: 'WebAssembly, and the engine in browsers', install: INSTALL },
+  { name: 'onnxruntime-node', use: 'the native engine', install: INSTALL_NATIVE },
+  { name: 'onnxruntime-web', use: 'WebAssembly, and the engine in browsers', install: INSTALL_WEB },
 ]
 const OPTIONAL = [{ name: 'sharp', use: 'reading images', install: 'npm install sharp' }]
 

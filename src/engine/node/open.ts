@@ -5,7 +5,7 @@ import type { Engine, EngineOptions } from '../engine.js'
 import { connect } from '../link.js'
 import { remoteEngine } from '../remote.js'
 import { physicalCores } from './cores.js'
-import { INSTALL } from './ort-node.js'
+import { INSTALL_NATIVE } from './ort-node.js'
 import type { PlatformSpec } from './platform.js'
 import { startWorker } from './port.js'
 
@@ -42,7 +42,7 @@ export async function openEngine({
     if (device !== 'cpu' || !(error instanceof PareError && error.code === 'ENGINE_MISSING')) throw error
     const cause = messageOf(error.detail.cause).split('\n')[0]
     onWarning(
-      `The native engine is not there (${cause}), so WebAssembly takes over: several times slower. To get it: ${INSTALL}`,
+      `The native engine is not there (${cause}), so WebAssembly takes over: several times slower. To get it: ${INSTALL_NATIVE}`,
     )
     return webAssembly(threads)
   }

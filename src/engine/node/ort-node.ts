@@ -2,8 +2,8 @@
 
 import type { Ort, OrtSession, OrtTensor } from '../ort.js'
 
-/** The line that installs pare and both runtimes. The flag keeps the native one's own script from fetching GPU libraries. */
-export const INSTALL = 'npm install pare --onnxruntime-node-install=skip'
+/** The line that gets the native runtime. The flag keeps its own script from fetching GPU libraries. */
+export const INSTALL_NATIVE = 'npm install onnxruntime-node@1 --onnxruntime-node-install=skip'
 
 export interface Runtime {
   readonly ort: Ort

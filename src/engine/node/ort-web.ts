@@ -3,6 +3,9 @@
 import type { OrtSession, OrtTensor } from '../ort.js'
 import type { Runtime } from './ort-node.js'
 
+/** The line that gets the WebAssembly runtime. */
+export const INSTALL_WEB = 'npm install onnxruntime-web@1'
+
 /** `threads` above 1 starts worker threads of the runtime's own inside this one. */
 export async function loadWebAssembly(threads: number): Promise<Runtime> {
   const { InferenceSession, Tensor, env } = await import('onnxruntime-web')

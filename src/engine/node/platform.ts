@@ -8,8 +8,8 @@ import type { Platform } from '../host.js'
 import { probe } from '../probe.js'
 import type { HostFacts, WireModel } from '../wire.js'
 import { externalFiles, refuseExternal } from './external.js'
-import { INSTALL, loadNative, type Runtime } from './ort-node.js'
-import { loadWebAssembly } from './ort-web.js'
+import { INSTALL_NATIVE, loadNative, type Runtime } from './ort-node.js'
+import { INSTALL_WEB, loadWebAssembly } from './ort-web.js'
 
 /** Which runtime on which device; plain data, for a worker or another process. */
 export interface PlatformSpec {
@@ -48,7 +48,7 @@ export async function openPlatform({ runtime, device, threads }: PlatformSpec) {
     loaded = native ? await loadNative() : await loadWebAssembly(threads)
   } catch (cause) {
     throw new PareError('ENGINE_MISSING', `${native ? 'onnxruntime-node' : 'onnxruntime-web'} cannot be loaded`, {
-      remedy: `Install it: \`${INSTALL}\`.`,
+      remedy: `Install it: \`${native ? INSTALL_NATIVE : INSTALL_WEB}\`.`,
       cause,
     })
   }

@@ -156,7 +156,7 @@ describe('without the native package', () => {
       console.log((await s.run({ x })).y.shape.join())`,
       { cwd: root },
     )
-    expect(out).toMatch(/WebAssembly takes over.*npm install pare --onnxruntime-node-install=skip/)
+    expect(out).toMatch(/WebAssembly takes over.*npm install onnxruntime-node@1 --onnxruntime-node-install=skip/)
     expect(out).toMatch(/onnxruntime-web wasm\n1,2\n$/)
   })
 
@@ -164,7 +164,7 @@ describe('without the native package', () => {
     const root = install('none', [])
     const { out } = await node(`${preamble(root)}${OPEN}; console.log(e.message)`, { cwd: root })
     expect(out).toMatch(/PareError ENGINE_MISSING/)
-    expect(out).toMatch(/npm install pare --onnxruntime-node-install=skip/)
+    expect(out).toMatch(/npm install onnxruntime-web@1/)
   })
 })
 
