@@ -256,6 +256,8 @@ def child(request):
 def timed(model, calibration, out):
     """Pre-processes and quantizes statically (QDQ, u8s8, per tensor, min-max); prints the seconds of each as JSON."""
     options = {"kind": "static", "activations": "QUInt8", "weights": "QInt8", "method": "minmax"}
+    model, calibration, out = (os.path.abspath(path) for path in (model, calibration, out))
+    os.chdir(out)  # the tool leaves files in the working folder
     start = time.perf_counter()
     base = prepare(model, "pre", Path(out))["path"]
     prepared = time.perf_counter()
@@ -267,9 +269,10 @@ def timed(model, calibration, out):
 def spawn(request, limit):
     """Runs `child` and returns its answer with the wall time of the whole process."""
     start = time.perf_counter()
-    command = [sys.executable, "-W", "ignore", __file__, "--child", json.dumps(request)]
+    command = [sys.executable, "-W", "ignore", os.path.abspath(__file__), "--child", json.dumps(request)]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=limit)
+        # The tool leaves files in the working folder.
+        done = subprocess.run(command, capture_output=True, text=True, timeout=limit, cwd=request["out"])
         lines = done.stdout.strip().splitlines()
         if done.returncode == 0 and lines:
             answer = json.loads(lines[-1])
@@ -299,7 +302,8 @@ def main():
     import onnx
     import onnxruntime
 
-    out = arguments.out
+    arguments.model, arguments.calibration = map(os.path.abspath, (arguments.model, arguments.calibration))
+    out = arguments.out.resolve()
     out.mkdir(parents=True, exist_ok=True)
     for stale in out.glob("*.cache.json"):
         stale.unlink()
@@ -335,7 +339,7 @@ def main():
         target.unlink(missing_ok=True)
         request = {
             "task": "quantize", "base": base["path"], "calibration": arguments.calibration,
-            "target": str(target), "options": options,
+            "target": str(target), "options": options, "out": str(out),
         }
         if options["kind"] == "static":
             ops = "-compute" if "ops" in options else ""

@@ -8,24 +8,28 @@ import type { WireMeasureOptions } from './wire.js'
 
 /** A reading shorter than this says more about the clock than about the model: it is filled up with repeated calls. */
 const READING_MS = 1
+/** Calls of one reading, at most; and the longest reading that a shorter neighbour may cause. */
+const MAX_REPEATS = 1000
+const MAX_READING_MS = 50
 const MIN_ROUNDS = 5
 /** Whoever ran before has filled the caches. A call shorter than this is made once uncounted before it is read. */
 const COLD_MS = 5
 
+type Call = (feed: number) => Promise<void>
+
 /**
- * Times `calls` in rounds. A round makes each call once (a very short one several times in a row, and the reading is
+ * Times `calls` in rounds. A round makes each call once (very short ones several times in a row, and the reading is
  * their mean) on the same feed, in an order drawn anew, so that none always follows the same one; the next round takes
  * the next feed. Returns the milliseconds a call took, one number a round, for each call. `between` runs outside the
  * readings and may throw.
  */
 export async function timeCalls(
-  calls: readonly ((feed: number) => Promise<void>)[],
+  calls: readonly Call[],
   { rounds = 50, budgetMs = 5000, warmup = 3 }: WireMeasureOptions,
   between: () => Promise<void>,
 ): Promise<readonly (readonly number[])[]> {
   const begin = performance.now()
-  const plans: Plan[] = []
-  for (const call of calls) plans.push(await warmUp(call, warmup, between))
+  const plans = await planReadings(calls, warmup, between)
   const runs: number[][] = calls.map(() => [])
   const order = calls.map((_, i) => i)
   const { shuffle } = random(0)
@@ -47,25 +51,43 @@ interface Plan {
   readonly repeats: number
 }
 
-/** Runs a call `warmup` times, at least twice, to see how it is to be read. */
-async function warmUp(
-  call: (feed: number) => Promise<void>,
+/**
+ * How each call is to be read, planned when all are warm: what is timed first is slowest, and would be read in fewer
+ * repeats. Calls of about the same length get the same plan, since the longer of two readings meets more interruptions.
+ */
+async function planReadings(
+  calls: readonly Call[],
   warmup: number,
   between: () => Promise<void>,
-): Promise<Plan> {
+): Promise<readonly Plan[]> {
+  const times: number[] = []
+  for (const pass of ['cold', 'warm'] as const) {
+    for (const [i, call] of calls.entries()) {
+      const rounds = pass === 'cold' ? Math.max(warmup, 2) : 1
+      times[i] = await lengthOf(call, rounds, between)
+    }
+  }
+  const shared = Math.min(repeatsFor(Math.min(...times)), Math.floor(MAX_READING_MS / Math.max(...times)))
+  const isCold = Math.min(...times) < COLD_MS
+  return times.map((ms) => ({
+    isShort: isCold && ms < MAX_READING_MS,
+    repeats: Math.max(1, shared, repeatsFor(ms)),
+  }))
+}
+
+const repeatsFor = (ms: number): number => Math.min(MAX_REPEATS, Math.ceil(READING_MS / Math.max(ms, 1e-6)))
+
+/** Milliseconds of the fastest of `runs` calls; of a short one, the mean of a batch: the clock may be as coarse as the call is short. */
+async function lengthOf(call: Call, runs: number, between: () => Promise<void>): Promise<number> {
   let fastest = Number.POSITIVE_INFINITY
-  for (let i = 0; i < Math.max(warmup, 2); i++) {
+  for (let i = 0; i < runs; i++) {
     await between()
     fastest = Math.min(fastest, await reading(call, i, 1))
   }
-  if (fastest >= READING_MS) return { isShort: fastest < COLD_MS, repeats: 1 }
-  // The clock may be as coarse as the call is short: time a batch before trusting the ratio.
-  const batch = await reading(call, 0, 16)
-  const repeats = Math.min(1000, Math.max(1, Math.ceil(READING_MS / Math.max(batch, READING_MS / 1000))))
-  return { isShort: true, repeats }
+  return fastest < READING_MS ? reading(call, 0, 16) : fastest
 }
 
-async function reading(call: (feed: number) => Promise<void>, feed: number, repeats: number): Promise<number> {
+async function reading(call: Call, feed: number, repeats: number): Promise<number> {
   const start = performance.now()
   for (let i = 0; i < repeats; i++) await call(feed)
   return (performance.now() - start) / repeats

@@ -60,7 +60,11 @@ function inChild(request: MemoryRequest, signal: AbortSignal | undefined): Promi
     child.once('message', (reply: MemoryReply) =>
       'facts' in reply ? done(reply.facts) : fail(errorFromWire(reply.error)),
     )
-    child.once('error', fail)
+    // Twice where the process cannot be started: of the start, and of the request that then reaches nobody.
+    child.on('error', (error) => {
+      signal?.removeEventListener('abort', onAbort)
+      fail(error)
+    })
     child.once('exit', (code, by) => {
       signal?.removeEventListener('abort', onAbort)
       fail(
