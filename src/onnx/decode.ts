@@ -25,7 +25,7 @@ import { readSparse, readTensor } from './tensors.js'
 import { valueOfInfo, valueOfType } from './values.js'
 import { concat, writeMessage } from './write.js'
 
-const fail = (context: DecodeContext, code: string, what: string, value?: unknown): PareError =>
+const fail = (code: string, what: string, context: DecodeContext, value?: unknown): PareError =>
   new PareError(code, what, { where: context.where, value, remedy: 'The file is damaged; export the model again.' })
 
 export function modelOfProto(proto: ModelProto, context: DecodeContext): Model {
@@ -42,7 +42,7 @@ export function modelOfProto(proto: ModelProto, context: DecodeContext): Model {
     })
   }
   const irVersion = Number(proto.irVersion)
-  if (!Number.isSafeInteger(irVersion)) throw fail(context, 'MODEL_VERSION', 'the IR version is impossible', irVersion)
+  if (!Number.isSafeInteger(irVersion)) throw fail('MODEL_VERSION', 'the IR version is impossible', context, irVersion)
   const spill: UnknownField[] = []
   const opsets = opsetsOf(proto.opsetImport, ModelProtoSchema.field.opsetImport.number, spill, context.where)
   const notes = notesOf(ModelProtoSchema, proto, spill)
@@ -84,10 +84,10 @@ const constantsOf = (tensors: readonly TensorProto[], context: DecodeContext): R
 
 function unique<T>(pairs: readonly (readonly [string, T])[], context: DecodeContext): ReadonlyMap<string, T> {
   const map = new Map(pairs)
-  if (map.has('')) throw fail(context, 'MODEL_NAME', 'a constant has no name')
+  if (map.has('')) throw fail('MODEL_NAME', 'a constant has no name', context)
   if (map.size < pairs.length) {
     const twice = pairs.find(([name], i) => pairs.findIndex(([other]) => other === name) < i)?.[0]
-    throw fail(context, 'MODEL_DUPLICATE', 'two constants have the same name', twice)
+    throw fail('MODEL_DUPLICATE', 'two constants have the same name', context, twice)
   }
   return map
 }
@@ -148,7 +148,7 @@ function attrsOfProto(
 ): Readonly<Record<string, Attr>> {
   const names = new Set(protos.map((a) => a.name))
   if (names.has('') || names.size < protos.length) {
-    throw fail({ ...context, where }, 'MODEL_DUPLICATE', 'an attribute has no name, or two have the same name')
+    throw fail('MODEL_DUPLICATE', 'an attribute has no name, or two have the same name', { ...context, where })
   }
   return Object.fromEntries(protos.map((a) => [a.name, attrOfProto(a, context, where)]))
 }
@@ -193,7 +193,7 @@ function attrOfProto(a: AttributeProto, context: DecodeContext, where: string): 
   )
   const base = { ...notes, ...(a.refAttrName !== '' && { ref: a.refAttrName }) }
   const missing = (): PareError =>
-    fail({ ...context, where }, 'ATTRIBUTE_VALUE', `attribute ${a.name} has a type but no value`)
+    fail('ATTRIBUTE_VALUE', `attribute ${a.name} has a type but no value`, { ...context, where })
   switch (field) {
     case undefined:
       return { ...base, type: 'undefined', ...(code !== 0 && { code }) }

@@ -68,7 +68,7 @@ describe('cleanModel', () => {
       return [...ends]
     })
     // A body runs under a true condition only, so that the condition it hands on is a constant.
-    expect(opsOf(await check(clean, model))).toEqual(['Add', 'Mul', 'Identity', 'Constant', 'Neg', 'Loop'])
+    expect(opsOf(await check(clean, model))).toEqual(['Constant', 'Add', 'Mul', 'Identity', 'Neg', 'Loop'])
   })
 
   it('keeps inputs with a default as inputs where asked', async () => {

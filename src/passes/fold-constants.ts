@@ -95,10 +95,15 @@ function applyFold(graph: Graph, { nodes, tensors }: FoldPlan): Graph {
   const outputs = new Set(graph.outputs)
   const constants = new Map(graph.constants)
   const left = graph.nodes.filter((node) => !nodes.has(node))
+  const made: Node[] = []
   for (const [name, tensor] of tensors) {
-    if (outputs.has(name)) left.push(constantNode(name, tensor))
+    if (outputs.has(name)) made.push(constantNode(name, tensor))
     else constants.set(name, tensor)
   }
-  const folded = dropValues({ ...graph, nodes: left, constants }, (name) => tensors.has(name) && !outputs.has(name))
+  // First, since other nodes may read them.
+  const folded = dropValues(
+    { ...graph, nodes: [...made, ...left], constants },
+    (name) => tensors.has(name) && !outputs.has(name),
+  )
   return sweep(folded)
 }

@@ -3,6 +3,7 @@
  * the engine's integer kernels take a bias. (Batched inputs stay: Gemm knows matrices only.)
  */
 
+import { dropValues } from '../ir/edits.js'
 import { consumers, mapGraphs, withGraph } from '../ir/graphs.js'
 import type { Graph, Node } from '../ir/types.js'
 import { type Fact, shapeOf } from '../ops/def.js'
@@ -31,7 +32,9 @@ function fuseGraph(graph: Graph, find: (name: string) => Fact | null): Graph {
     fused.set(add, { ...node, op: 'Gemm', inputs: [...node.inputs, bias], outputs: add.outputs })
   }
   if (fused.size === 0) return graph
-  return { ...graph, nodes: graph.nodes.flatMap((n) => (fused.has(n) ? (fused.get(n) ?? []) : [n])) }
+  const gone = new Set([...fused].flatMap(([node, next]) => (next === null ? node.outputs : [])))
+  const nodes = graph.nodes.flatMap((n) => (fused.has(n) ? (fused.get(n) ?? []) : [n]))
+  return dropValues({ ...graph, nodes }, (name) => gone.has(name))
 }
 
 /** The Add that is all that reads the product, and adds one constant element a column. */

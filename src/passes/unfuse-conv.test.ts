@@ -58,6 +58,11 @@ describe('a fused convolution', () => {
     expect(Object.keys(next.graph.nodes[0]!.attrs)).toEqual(['pads'])
   })
 
+  it.each([10, 11])('with Clip has its bounds where opset %i wants them', async (opset) => {
+    const next = await check(unfuseConv, modelWith(activation('Clip', -0.5, 0.7), opset), OPTIONS)
+    expect(next.graph.nodes[1]!.inputs).toHaveLength(opset < 11 ? 1 : 3)
+  })
+
   it.each([
     ['a sum', { sum: true }, 3],
     ['a sum and no bias', { sum: true, bias: false }, 2],

@@ -16,16 +16,22 @@ export const unfuseConv: Pass = {
     const fresh = freshNames(model)
     return withGraph(
       model,
-      mapGraphs(model.graph, (graph) => unfuseGraph(graph, fresh)),
+      mapGraphs(model.graph, (graph) => unfuseGraph(graph, { opset: model.opsets.get('') ?? 0, fresh })),
     )
   },
 }
 
-function unfuseGraph(graph: Graph, fresh: (hint: string) => string): Graph {
+interface Context {
+  /** Version of the standard domain: up to 10 the bounds of Clip are attributes. */
+  readonly opset: number
+  readonly fresh: (hint: string) => string
+}
+
+function unfuseGraph(graph: Graph, context: Context): Graph {
   const constants = new Map(graph.constants)
   let changed = false
   const nodes = graph.nodes.flatMap((node) => {
-    const parts = node.domain === 'com.microsoft' && node.op === 'FusedConv' ? unfuse(node, fresh, constants) : null
+    const parts = node.domain === 'com.microsoft' && node.op === 'FusedConv' ? unfuse(node, context, constants) : null
     if (parts === null) return [node]
     changed = true
     return parts
@@ -34,9 +40,10 @@ function unfuseGraph(graph: Graph, fresh: (hint: string) => string): Graph {
 }
 
 /** Conv (+ Z) → activation; null where the activation is not one of those that the operator defines. */
-function unfuse(node: Node, fresh: (hint: string) => string, constants: Map<string, Tensor>): readonly Node[] | null {
+function unfuse(node: Node, context: Context, constants: Map<string, Tensor>): readonly Node[] | null {
+  const { fresh } = context
   const activation = stringAttr(node, 'activation')
-  const after = activationOf(activation, floatsAttr(node, 'activation_params') ?? [], fresh, constants)
+  const after = activationOf(activation, floatsAttr(node, 'activation_params') ?? [], context, constants)
   if (after === null) return null
   const { activation: _, activation_params: __, ...attrs } = node.attrs
   const [x, w, b = '', z = ''] = node.inputs
@@ -51,6 +58,9 @@ function unfuse(node: Node, fresh: (hint: string) => string, constants: Map<stri
   ]
 }
 
+/** The largest float32. */
+const LARGEST = 3.4028234663852886e38
+
 interface Activation {
   readonly op: string
   readonly inputs: readonly string[]
@@ -60,7 +70,7 @@ interface Activation {
 function activationOf(
   name: string | undefined,
   params: readonly number[],
-  fresh: (hint: string) => string,
+  { opset, fresh }: Context,
   constants: Map<string, Tensor>,
 ): Activation | null {
   switch (name) {
@@ -75,7 +85,9 @@ function activationOf(
     case 'HardSigmoid':
       return { op: name, inputs: [], attrs: { alpha: float(params[0] ?? 0.2), beta: float(params[1] ?? 0.5) } }
     case 'Clip': {
-      const bounds = [params[0] ?? -3.4028234663852886e38, params[1] ?? 3.4028234663852886e38].map((v) => {
+      const [min, max] = [params[0] ?? -LARGEST, params[1] ?? LARGEST]
+      if (opset < 11) return { op: 'Clip', inputs: [], attrs: { min: float(min), max: float(max) } }
+      const bounds = [min, max].map((v) => {
         const bound = fresh('clip_bound')
         constants.set(bound, f32([], [v]))
         return bound
