@@ -185,7 +185,7 @@ function writeTables(root: string): void {
   const rows = results.map((result) => {
     const bests = ERROR_BOUNDS.flatMap((bound) => {
       const usable = result.measured.filter((m) => isUsable(m, result.bytes, bound))
-      const fastest = usable.toSorted((a, b) => a.latency.ratio - b.latency.ratio)[0]
+      const fastest = usable.filter(({ fine }) => fine).sort((a, b) => a.latency.ratio - b.latency.ratio)[0]
       return [fastest, usable.toSorted((a, b) => a.bytes - b.bytes)[0]].map(describe)
     })
     const original = `${Math.round(result.bytes / 1000)} kB, ${result.ms.toPrecision(3)} ms`
