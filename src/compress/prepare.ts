@@ -1,19 +1,21 @@
 /**
- * Prepares a model for compression: cleaned, pre-fused nodes taken apart, at the opset that quantization needs
- * (per-channel 13, 4-bit types 21). What it computes stays the same.
+ * Prepares a model for compression: cleaned, pre-fused nodes taken apart, the standard domain in one spelling, at the
+ * opset that quantization needs (per-channel 13, 4-bit types 21), or as near to it as the model can be brought. What it
+ * computes stays the same.
  */
 
 import type { Model } from '../ir/types.js'
 import { cleanModel } from '../passes/clean.js'
 import { fuseGemm } from '../passes/fuse-gemm.js'
 import type { Env } from '../passes/pass.js'
+import { spellStandardDomain } from '../passes/standard-domain.js'
 import { unfuseConv } from '../passes/unfuse-conv.js'
 import { upgradeOpset } from '../passes/upgrade-opset.js'
 
-const TARGET_OPSET = 21
+export const TARGET_OPSET = 21
 
 export async function prepareModel(model: Model, env: Env): Promise<Model> {
-  const cleaned = await cleanModel(model, env)
+  const cleaned = await cleanModel(spellStandardDomain(model), env)
   const plain = await unfuseConv.run(cleaned, env)
   const upgraded = await upgradeOpset(TARGET_OPSET).run(plain, env)
   return cleanModel(await fuseGemm.run(upgraded, env), env)

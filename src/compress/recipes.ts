@@ -1,6 +1,6 @@
 /**
  * Recipes: named lists of steps that together serve one purpose. `--to` names one; a search tries many. Every recipe
- * ends by storing what is still float, so that the file always shrinks.
+ * that computes in integers ends by storing what is still float, so that the file always shrinks.
  */
 
 import type { RangeMethod } from '../grids/ranges.js'
@@ -26,10 +26,13 @@ const step = (transform: string, params: Readonly<Record<string, unknown>> = {})
 
 /** Options of `quantize` that its steps take. */
 export interface Int8Options {
+  /** How the ranges of activations are found. This and the next two: `int8` with samples only, ignored elsewhere. */
   readonly range?: RangeMethod
-  readonly perChannel?: boolean
   readonly symmetric?: boolean
   readonly activations?: 'uint8' | 'int8'
+  /** One weight scale for each output channel: `int8`, and what `int4` leaves to it. */
+  readonly perChannel?: boolean
+  /** Names of nodes that stay in float. */
   readonly exclude?: readonly string[]
 }
 
@@ -76,6 +79,15 @@ export async function applySteps(model: Model, steps: readonly RecipeStep[], env
   return current
 }
 
+/** Why steps have nothing to do on a model, each reason once. */
+export function refusals(
+  model: Model,
+  steps: readonly RecipeStep[],
+  env: Pick<TransformEnv, 'portable'>,
+): readonly string[] {
+  return [...new Set(steps.flatMap(({ transform }) => findTransform(transform).refuses(model, env) ?? []))]
+}
+
 export interface PlanContext {
   readonly calibrated: boolean
   /** Quality can be measured. Without that only recipes that are known to be mild are tried. */
@@ -108,7 +120,7 @@ export function planRecipes(
     recipes.push({ name: 'dynamic int8', steps: tail })
     recipes.push({ name: 'dynamic int8, per tensor', steps: [step('quantize/dynamic', { perChannel: false }), store] })
   }
-  if (applies('quantize/nbits'))
+  if (judged && applies('quantize/nbits'))
     recipes.push({ name: 'int4 blocks', steps: [step('quantize/nbits', { block: '32' }), ...tail] })
   if (calibrated && applies('quantize/static')) recipes.push(...staticRecipes(model, activations, tail))
   return recipes

@@ -3,8 +3,9 @@
  * by comparing runs with optimisation off and on, and `hazards.test.ts` holds it against the installed engine.
  */
 
-import { describeNode } from '../ir/attrs.js'
+import { describeNode, stringAttr } from '../ir/attrs.js'
 import { consumers, producers } from '../ir/graphs.js'
+import { numbers } from '../ir/tensor.js'
 import type { Graph, Model, Node } from '../ir/types.js'
 import { channelAxis, isBiasScaled, isDQ, isQ } from './kernels.js'
 
@@ -15,12 +16,27 @@ export interface Hazard {
 }
 
 /** Operators whose float weights the engine quantizes by itself. */
-export const OWN_WEIGHTS: ReadonlySet<string> = new Set(['Conv', 'ConvTranspose', 'Gemm'])
+const OWN_WEIGHTS: ReadonlySet<string> = new Set(['Conv', 'ConvTranspose', 'Gemm'])
+
+/**
+ * What the engine carries a DequantizeLinear forward past, and a QuantizeLinear backward, or takes away. (Flatten,
+ * Gather, Expand, Tile, Split, Resize, DepthToSpace and SpaceToDepth stop both, though they only move elements too.)
+ */
+const CARRIED: ReadonlySet<string> = new Set([
+  'Dropout',
+  'Identity',
+  'MaxPool',
+  'Reshape',
+  'Slice',
+  'Squeeze',
+  'Transpose',
+  'Unsqueeze',
+])
 
 /**
  * Nodes on which the engine errs: float weights of a Conv, ConvTranspose or Gemm between a DequantizeLinear and a
- * QuantizeLinear, which it quantizes per tensor by itself (a layer that was left in float for its accuracy loses it);
- * scales of a Conv or MatMul weight along another axis than the output channels, which it takes for the channels'; a
+ * QuantizeLinear (directly, or with moves of elements between that it carries them past), which it quantizes per
+ * tensor by itself (a layer that was left in float for its accuracy loses it); scales of a Conv or MatMul weight along another axis than the output channels, which it takes for the channels'; a
  * Gemm bias (or one added to a MatMul) whose scale is not that of input and weight multiplied, which it takes it for.
  */
 export function hazards({ graph }: Model): readonly Hazard[] {
@@ -38,17 +54,49 @@ type Makers = ReadonlyMap<string, Node>
 type Readers = ReadonlyMap<string, readonly Node[]>
 
 function ownWeights(node: Node, graph: Graph, makers: Makers, readers: Readers): string | null {
-  if (
-    !OWN_WEIGHTS.has(node.op) ||
-    !isDQ(makers.get(node.inputs[0] ?? '')) ||
-    !isFoldedFloat(node.inputs[1], graph, makers)
-  ) {
-    return null
-  }
-  return onlyQ(node, graph, readers)
+  return isFloatLayer(node, graph, makers) && onlyQ(node.outputs[0] ?? '', graph, readers)
     ? 'the engine quantizes these float weights per tensor by itself: take away the QuantizeLinear behind, or the DequantizeLinear before'
     : null
 }
+
+/**
+ * Nodes with float weights that the engine may quantize by itself: those that `hazards` names, and to be safe those too
+ * whose result others read in float beside the QuantizeLinear, for the engine may take these readers away.
+ */
+export function ownWeightSuspects(graph: Graph): ReadonlySet<Node> {
+  const makers = producers(graph)
+  const readers = consumers(graph)
+  const isSuspect = (name: string): boolean => onlyQ(name, graph, readers) || someQ(name, readers)
+  return new Set(graph.nodes.filter((n) => isFloatLayer(n, graph, makers) && isSuspect(n.outputs[0] ?? '')))
+}
+
+/** Float weights behind a DequantizeLinear. */
+const isFloatLayer = (node: Node, graph: Graph, makers: Makers): boolean =>
+  node.domain === '' &&
+  OWN_WEIGHTS.has(node.op) &&
+  comesFromDQ(node, graph, makers) &&
+  isFoldedFloat(node.inputs[1], graph, makers)
+
+function comesFromDQ({ op, inputs }: Node, graph: Graph, makers: Makers): boolean {
+  const maker = makers.get(inputs[0] ?? '')
+  if (maker === undefined || isDQ(maker)) return maker !== undefined
+  const isPassed = isCarried(maker) || ((op === 'Conv' || op === 'MaxPool') && isZeroPadding(maker, graph))
+  return isPassed && comesFromDQ(maker, graph, makers)
+}
+
+const isCarried = (node: Node): boolean => node.domain === '' && CARRIED.has(node.op)
+
+/** Zeros around the picture: the engine makes them a part of the Conv or MaxPool behind. */
+function isZeroPadding(node: Node, { constants }: Graph): boolean {
+  if (node.domain !== '' || node.op !== 'Pad' || stringAttr(node, 'mode', 'constant') !== 'constant') return false
+  const [pads, value] = [1, 2].map((i) => constants.get(node.inputs[i] ?? ''))
+  const amounts = pads === undefined ? [] : numbers(pads)
+  const half = amounts.length / 2
+  return amounts.every((p, i) => i % half > 1 || p === 0) && (value === undefined || numbers(value)[0] === 0)
+}
+
+/** At the layer the engine makes these a part of it; behind a move it does not. */
+const isActivation = (node: Node): boolean => node.domain === '' && (node.op === 'Relu' || node.op === 'Clip')
 
 /** A constant, or what constant folding makes one: made of constants alone, without a DequantizeLinear on the way. */
 function isFoldedFloat(name: string | undefined, graph: Graph, makers: Makers): boolean {
@@ -66,14 +114,20 @@ function isFoldedFloat(name: string | undefined, graph: Graph, makers: Makers): 
   return true
 }
 
-/** The only consumer is a QuantizeLinear, directly or behind a Relu or Clip. */
-function onlyQ(node: Node, graph: Graph, readers: Readers): boolean {
-  const out = node.outputs[0] ?? ''
-  const behind = readers.get(out) ?? []
+/** The only reader is a QuantizeLinear, directly or behind others that let it pass. */
+function onlyQ(name: string, graph: Graph, readers: Readers, isMoved = false): boolean {
+  // A shape is known before the first run.
+  const behind = (readers.get(name) ?? []).filter((n) => n.op !== 'Shape' && n.op !== 'Size')
   const [next] = behind
-  if (behind.length !== 1 || next === undefined || graph.outputs.includes(out)) return false
-  return isQ(next) || ((next.op === 'Relu' || next.op === 'Clip') && onlyQ(next, graph, readers))
+  if (behind.length !== 1 || next === undefined || graph.outputs.includes(name)) return false
+  if (isQ(next)) return true
+  const isPassed = isCarried(next) || (!isMoved && isActivation(next))
+  return isPassed && onlyQ(next.outputs[0] ?? '', graph, readers, isMoved || isCarried(next))
 }
+
+/** Some reader is one, directly or behind a Relu or Clip. */
+const someQ = (name: string, readers: Readers): boolean =>
+  (readers.get(name) ?? []).some((n) => isQ(n) || (isActivation(n) && someQ(n.outputs[0] ?? '', readers)))
 
 function wrongAxis(node: Node, graph: Graph, makers: Makers): string | null {
   if (node.op !== 'Conv' && node.op !== 'MatMul') return null

@@ -39,7 +39,7 @@ export const quantize = defineCommand({
     'pare quantize model.onnx --to store-int8 -o small.onnx',
   ],
   notes: [
-    'int8 computes in integers: with --data the ranges of activations are fixed beforehand (static), without it they are found at each run (dynamic, products only; other weights are stored). int4 packs weights of products in blocks. f16 and store-… make the file smaller and compute in float. Whether it became faster or worse, pare bench and pare verify tell; pare compress finds the best kind by itself.',
+    'int8 computes in integers: with --data the ranges of activations are fixed beforehand (static), without it they are found at each run (dynamic, products only; other weights are stored). int4 packs weights of products in blocks, unless --portable forbids that; what is left becomes int8 as it does without --data. f16 and store-… make the file smaller and compute in float. Whether it became faster or worse, pare bench and pare verify tell; pare compress finds the best kind by itself.',
   ],
   async run([path], options, context) {
     const { to, output, force, range, portable, seed } = options
@@ -51,8 +51,8 @@ export const quantize = defineCommand({
       import('../../compress/quantize/index.js'),
       shapesOf(options.shape),
     ])
-    await models.protectInput(path!, output, force)
     const read = await readModel(path!)
+    await models.protectInput(path!, output, force, { model: read, read: [options.data] })
     const model = withShapes(read, shapes)
     const data = await openData(options, models.interfaceOf(model))
     const { signal, onProgress, warn } = context
@@ -68,11 +68,15 @@ export const quantize = defineCommand({
       signal.throwIfAborted()
       const before = await models.modelBytes(path!, read)
       await writeModel(result, output)
-      const after = await models.modelBytes(output, result)
-      if (after >= before) warn(`The result is not smaller than the model: ${bytes(after)} against ${bytes(before)}.`)
+      const after = await models.writtenBytes(output)
+      const known = before !== null && after !== null
+      if (known && after >= before)
+        warn(`The result is not smaller than the model: ${bytes(after)} against ${bytes(before)}.`)
       const json = { output, to, bytes: after, originalBytes: before }
       return {
-        text: `${safe(output)}: ${bytes(after)}, from ${bytes(before)} (${significant(before / after)}× smaller).`,
+        text: known
+          ? `${safe(output)}: ${bytes(after)}, from ${bytes(before)} (${significant(before / after)}× smaller).`
+          : `${safe(output)} is written.`,
         json,
       }
     } finally {

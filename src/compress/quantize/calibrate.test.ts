@@ -149,6 +149,37 @@ describe('values that are not finite are told apart', () => {
   })
 })
 
+describe('NaN is seen wherever it stands', () => {
+  test.each([
+    ['range', 40],
+    ['range', 50_000],
+    ['histogram', 40],
+    ['histogram', 50_000],
+  ] as const)('%s of %i elements', async (detail, n) => {
+    const model = build([1, n], doubled)
+    for (const at of [0, 1, 7, n - 1]) {
+      const data = floats(normal([1, n], 1).x!)
+      data[at] = Number.NaN
+      const { histograms } = await calibrate(model, ['mul_out'], stream([{ x: f32([1, n], data) }]), engine, { detail })
+      expect(histograms.get('mul_out')!.nonFinite, String(at)).toBeGreaterThan(0)
+    }
+  })
+})
+
+test.each(['range', 'histogram'] as const)('%s: a sample without elements says nothing', async (detail) => {
+  const model = build(['n', 4], doubled)
+  const feeds = [f32([3, 4], new Float32Array(12).fill(1)), f32([0, 4], [])].map((x) => ({ x }))
+  const { histograms, samples } = await calibrate(model, ['mul_out'], stream(feeds), engine, { detail })
+  expect(samples).toBe(2)
+  expect(histograms.get('mul_out')).toMatchObject({ min: 2, max: 2, nonFinite: 0 })
+})
+
+test.each(['range', 'histogram'] as const)('%s: nothing to look at is no error', async (detail) => {
+  const { histograms, samples } = await calibrate(build([2], doubled), [], stream([normal([2], 1)]), engine, { detail })
+  expect(histograms.size).toBe(0)
+  expect(samples).toBe(1)
+})
+
 describe('the run', () => {
   const model = build([3, 40], doubled)
   const feeds = Array.from({ length: 7 }, (_, i) => normal([3, 40], i + 1))

@@ -82,16 +82,25 @@ interface Probe {
   histograms(): ReadonlyMap<string, Histogram>
 }
 
-/** The nodes that find the least and the greatest element of a value: two numbers leave the engine, not the value. */
+/** The nodes that find the least and the greatest element of a value: numbers leave the engine, not the value. */
 function endsOf(name: string, fresh: (hint: string) => string) {
-  const [min, max] = [fresh(`${name}_min`), fresh(`${name}_max`)] as const
+  const [min, max, sum] = [fresh(`${name}_min`), fresh(`${name}_max`), fresh(`${name}_sum`)] as const
   const plain = { name: '', domain: '', inputs: [name], attrs: { keepdims: int(0) } }
   const nodes: Node[] = [
     { ...plain, op: 'ReduceMin', outputs: [min] },
     { ...plain, op: 'ReduceMax', outputs: [max] },
+    // The engine's minimum and maximum pass over NaN; its sum does not.
+    { ...plain, op: 'ReduceSum', outputs: [sum] },
   ]
-  const read = (values: Values) => [floats(values(min)!)[0]!, floats(values(max)!)[0]!] as const
-  return { name, nodes, outputs: [min, max], read }
+  /** NaN twice where an element is not finite (or the sum is too large for float32); null where there is none. */
+  const read = (values: Values): readonly [number, number] | null => {
+    const [low, high, total] = [min, max, sum].map((of) => values(of)!)
+    if (low!.dtype !== 'float32') return null
+    if (!Number.isFinite(floats(total!)[0]!)) return [Number.NaN, Number.NaN]
+    const ends = [floats(low!)[0]!, floats(high!)[0]!] as const
+    return ends[0] > ends[1] ? null : ends
+  }
+  return { name, nodes, outputs: [min, max, sum], read }
 }
 
 const withProbes = (
@@ -106,7 +115,7 @@ const withProbes = (
       ...model,
       graph: { ...graph, nodes: [...graph.nodes, ...nodes], constants: new Map([...graph.constants, ...constants]) },
     },
-    outputs,
+    outputs.length > 0 ? outputs : graph.outputs,
   )
 }
 
@@ -160,7 +169,7 @@ function histogramProbe(model: Model, names: readonly string[]): Probe {
       model,
       probes.flatMap((p) => p.nodes),
       constants,
-      outputs.length > 0 ? outputs : model.graph.outputs,
+      outputs,
     ),
     count(values) {
       for (const { name, shown, ends } of probes) {
@@ -168,7 +177,8 @@ function histogramProbe(model: Model, names: readonly string[]): Probe {
         if (value?.dtype !== 'float32') continue
         seen.add(name)
         const collector = collectors.get(name)!
-        if (ends !== null) collector.span(...ends.read(values))
+        const span = ends?.read(values)
+        if (span) collector.span(...span)
         collector.add(floats(value))
       }
     },
@@ -193,7 +203,9 @@ function rangeProbe(model: Model, names: readonly string[]): Probe {
     ),
     count(values) {
       for (const { name, read } of probes) {
-        const [low, high] = read(values)
+        const ends = read(values)
+        if (ends === null) continue
+        const [low, high] = ends
         const { min, max, count, nonFinite } = ranges.get(name) ?? NOTHING
         const next =
           Number.isFinite(low) && Number.isFinite(high)

@@ -221,6 +221,32 @@ describe('LSTM', () => {
       }
   })
 
+  test('weights that two share are written once', async () => {
+    const model = build({ x: [7, 1, 16], z: [7, 1, 16] }, (b) => {
+      const [w, r] = [b.constant(weights([1, 96, 16], 1, 0.2), 'w'), b.constant(weights([1, 96, 24], 2, 0.2), 'r')]
+      return ['x', 'z'].map((from) => b.ops('LSTM', [from, w, r], { outputs: 2, attrs: { hidden_size: int(24) } })[1]!)
+    })
+    const result = await apply(model)
+    expect(opsOf(result)).toEqual(['DynamicQuantizeLSTM', 'DynamicQuantizeLSTM'])
+    const stored = [...result.graph.constants.values()].filter((t) => t.dtype === 'int8' && t.shape.length === 3)
+    expect(stored.map((t) => t.byteLength).sort()).toEqual([16 * 96, 24 * 96])
+    const [feeds] = await feedsOf(engine, model, [1])
+    const [before, after] = [await outputsOf(engine, model, feeds!, 'off'), await outputsOf(engine, result, feeds!)]
+    for (const name of Object.keys(before)) expect(difference(before[name]!, after[name]!)).toBeLessThan(0.03)
+  })
+
+  test('is quantized below opset 11 too, where products have no operator', async () => {
+    const old = (model: Model): Model => ({ ...model, opsets: new Map([['', 10]]) })
+    expect(quantizeDynamic.refuses(old(lstm()), {})).toBe(null)
+    const model = old(build(ROWS, (b) => [matmul(b, 'x', [32, 24])]))
+    expect(quantizeDynamic.refuses(model, {})).toContain('needs opset 11')
+    expect(await apply(model)).toBe(model)
+    const result = await apply(old(lstm()))
+    const [feeds] = await feedsOf(engine, result, [1])
+    const [before, after] = [await outputsOf(engine, old(lstm()), feeds!), await outputsOf(engine, result, feeds!)]
+    for (const name of Object.keys(before)) expect(difference(before[name]!, after[name]!)).toBeLessThan(0.03)
+  })
+
   test.each([
     ['reverse', { direction: str('reverse') }],
     ['coupled gates', { input_forget: int(1) }],

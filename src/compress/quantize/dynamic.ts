@@ -6,13 +6,14 @@
 
 import { int, intAttr, stringAttr } from '../../ir/attrs.js'
 import { consumers, mapGraphs, nodeKey, withGraph } from '../../ir/graphs.js'
-import { floats, tensor } from '../../ir/tensor.js'
-import type { Graph, Node } from '../../ir/types.js'
+import { elements, floats, tensor } from '../../ir/tensor.js'
+import type { Graph, Model, Node } from '../../ir/types.js'
 import { freshNames } from '../../passes/names.js'
 import { removeDead } from '../../passes/remove-dead.js'
+import { standardOpset } from '../../passes/standard-domain.js'
 import type { Params, Transform, TransformEnv } from '../transform.js'
 import { type ConstantProduct, constantProduct } from './products.js'
-import { type Rewriter, rewriter, withOpset } from './rewrite.js'
+import { type Rewriter, rewriter, someGraph, withOpset } from './rewrite.js'
 import { transposed } from './transpose.js'
 import { allFinite, quantizeWeight, quantizeWholeWeight } from './weights.js'
 
@@ -31,16 +32,17 @@ export const quantizeDynamic: Transform<typeof params> = {
   params,
   needsCalibration: false,
   refuses(model, env) {
-    let found = false
-    mapGraphs(model.graph, (graph) => {
-      if (graph.nodes.some((n) => candidate(n, graph, env.portable !== true) !== null)) found = true
-      return graph
-    })
-    return found ? null : 'no MatMul, Gemm or LSTM with constant weights'
+    const has = (kinds: Kinds): boolean =>
+      someGraph(model.graph, (graph) => graph.nodes.some((n) => candidate(n, graph, kinds) !== null))
+    if (has(kindsOf(model, env))) return null
+    return has({ matmul: true, lstm: false })
+      ? `DynamicQuantizeLinear needs opset ${PRODUCTS_FROM}, and the model's is ${standardOpset(model.opsets)}`
+      : 'no MatMul, Gemm or LSTM with constant weights'
   },
   async apply(model, p, env) {
     const fresh = freshNames(model)
-    const graph = mapGraphs(model.graph, (g) => quantizeGraph(g, p, env, fresh))
+    const kinds = kindsOf(model, env)
+    const graph = mapGraphs(model.graph, (g) => quantizeGraph(g, p, kinds, fresh))
     if (graph === model.graph) return model
     const next = withOpset(withGraph(model, graph), 'com.microsoft', 1)
     return removeDead.run(next, env)
@@ -49,19 +51,33 @@ export const quantizeDynamic: Transform<typeof params> = {
 
 type Candidate = ({ readonly kind: 'matmul' } & ConstantProduct) | { readonly kind: 'lstm' }
 
-function candidate(node: Node, graph: Graph, contrib: boolean): Candidate | null {
-  const product = constantProduct(node, graph)
+/** The opset that has DynamicQuantizeLinear. */
+const PRODUCTS_FROM = 11
+
+/** What may be quantized at all. */
+interface Kinds {
+  readonly matmul: boolean
+  readonly lstm: boolean
+}
+
+const kindsOf = (model: Model, env: Pick<TransformEnv, 'portable'>): Kinds => ({
+  matmul: standardOpset(model.opsets) >= PRODUCTS_FROM,
+  lstm: env.portable !== true,
+})
+
+function candidate(node: Node, graph: Graph, kinds: Kinds): Candidate | null {
+  const product = kinds.matmul ? constantProduct(node, graph) : null
   if (product !== null) return { kind: 'matmul', ...product }
-  if (!contrib || node.domain !== '' || node.op !== 'LSTM') return null
+  if (!kinds.lstm || node.domain !== '' || node.op !== 'LSTM') return null
   const constants = [1, 2].every((i) => graph.constants.get(node.inputs[i] ?? '')?.dtype === 'float32')
   const plain = intAttr(node, 'layout', 0) === 0 && intAttr(node, 'input_forget', 0) === 0
   return constants && plain && stringAttr(node, 'direction', 'forward') !== 'reverse' ? { kind: 'lstm' } : null
 }
 
-function quantizeGraph(graph: Graph, p: DynamicParams, env: TransformEnv, fresh: (hint: string) => string): Graph {
+function quantizeGraph(graph: Graph, p: DynamicParams, kinds: Kinds, fresh: (hint: string) => string): Graph {
   const excluded = new Set(p.exclude)
   const found = graph.nodes.flatMap((node) => {
-    const c = excluded.has(nodeKey(node)) ? null : candidate(node, graph, p.lstm && env.portable !== true)
+    const c = excluded.has(nodeKey(node)) ? null : candidate(node, graph, { ...kinds, lstm: p.lstm && kinds.lstm })
     const weights = c === null ? [] : c.kind === 'lstm' ? [node.inputs[1]!, node.inputs[2]!] : [c.weight]
     const large = weights.every((w) => graph.constants.get(w)!.byteLength / 4 >= p.minElements)
     const fit = large && weights.every((w) => allFinite(graph.constants.get(w)!))
@@ -72,14 +88,18 @@ function quantizeGraph(graph: Graph, p: DynamicParams, env: TransformEnv, fresh:
   const r = rewriter(graph, fresh)
   const grids = new Map<string, readonly [string, string, string]>()
   const weights = new Map<string, readonly [string, string]>()
+  const recurrent = new Map<string, RecurrentWeight>()
   for (const { node, c } of chosen) {
-    if (c.kind === 'lstm') replaceLstm(r, node, p)
+    if (c.kind === 'lstm') replaceLstm(r, node, p, recurrent)
     else replaceMatMul(r, node, c, p, grids, weights)
   }
   return r.finish()
 }
 
-/** A weight that somebody else reads in float would be stored twice, and one that is an input can change: leave them. */
+/**
+ * A weight that somebody else reads in float would be stored twice, and one that is an input can change: leave them.
+ * (One that a MatMul reads as it is and a Gemm transposed is stored both ways: two of a byte are less than one of four.)
+ */
 function withoutTiedInFloat<T extends { readonly node: Node; readonly weights: readonly string[] }>(
   graph: Graph,
   found: readonly T[],
@@ -137,44 +157,52 @@ function writeWeight(
   return [r.constant(q.values, `${c.weight}_q`), r.constant(q.scale, `${c.weight}_s`)]
 }
 
-/**
- * LSTM → com.microsoft.DynamicQuantizeLSTM: W [directions, 4·hidden, input] and R [directions, 4·hidden, hidden]
- * are stored transposed, as int8 with one scale a gate row.
- */
-function replaceLstm(r: Rewriter, node: Node, p: DynamicParams): void {
-  const quantized = [1, 2].map((i) => {
-    const name = node.inputs[i]!
-    const w = r.graph.constants.get(name)!
-    const [directions, rows, columns] = w.shape as [number, number, number]
-    const data = new Float32Array(w.byteLength / 4)
-    const all = floats(w)
-    const size = rows * columns
-    for (let d = 0; d < directions; d++)
-      data.set(transposed(all.subarray(d * size, (d + 1) * size), rows, columns), d * size)
-    const perRow = p.perChannel ? rows : 1
-    const scales = new Float32Array(directions * perRow)
-    const values = new Int8Array(data.length)
-    for (let d = 0; d < directions; d++) {
-      const part = data.subarray(d * size, (d + 1) * size)
-      const q = p.perChannel ? quantizeWeight(part, [columns, rows], 1) : quantizeWholeWeight(part, [columns, rows])
-      values.set(new Int8Array(q.values.bytes().buffer as ArrayBuffer), d * size)
-      scales.set(floats(q.scale), d * perRow)
-    }
-    const shape = p.perChannel ? [directions, rows] : [directions]
-    return {
-      values: r.constant(tensor('int8', [directions, columns, rows], values), `${name}_q`),
-      scale: r.constant(tensor('float32', shape, scales), `${name}_s`),
-      zero: r.constant(tensor('int8', shape, new Int8Array(scales.length)), `${name}_z`),
-    }
-  })
-  const [w, rr] = quantized as [(typeof quantized)[number], (typeof quantized)[number]]
+/** Names of what an LSTM's weight was written as. */
+interface RecurrentWeight {
+  readonly values: string
+  readonly scale: string
+  readonly zero: string
+}
+
+/** LSTM → com.microsoft.DynamicQuantizeLSTM, with W and R as integers. Shared ones are written once. */
+function replaceLstm(r: Rewriter, node: Node, p: DynamicParams, written: Map<string, RecurrentWeight>): void {
+  const quantized = (name: string): RecurrentWeight => {
+    const weight = written.get(name) ?? recurrentWeight(r, name, p)
+    written.set(name, weight)
+    return weight
+  }
+  const [w, recurrence] = [quantized(node.inputs[1]!), quantized(node.inputs[2]!)]
   const rest = Array.from({ length: 5 }, (_, i) => node.inputs[i + 3] ?? '')
+  const scales = [w.scale, w.zero, recurrence.scale, recurrence.zero]
   const { layout: _, ...attrs } = node.attrs
   r.replace(node, {
     ...node,
     domain: 'com.microsoft',
     op: 'DynamicQuantizeLSTM',
-    inputs: [node.inputs[0]!, w.values, rr.values, ...rest, w.scale, w.zero, rr.scale, rr.zero],
+    inputs: [node.inputs[0]!, w.values, recurrence.values, ...rest, ...scales],
     attrs,
   })
+}
+
+/** W [directions, 4·hidden, input] or R [directions, 4·hidden, hidden], transposed, with one scale a gate row. */
+function recurrentWeight(r: Rewriter, name: string, p: DynamicParams): RecurrentWeight {
+  const w = r.graph.constants.get(name)!
+  const [directions, rows, columns] = w.shape as [number, number, number]
+  const all = floats(w)
+  const size = rows * columns
+  const perRow = p.perChannel ? rows : 1
+  const scales = new Float32Array(directions * perRow)
+  const values = new Int8Array(all.length)
+  for (let d = 0; d < directions; d++) {
+    const part = transposed(all.subarray(d * size, (d + 1) * size), rows, columns)
+    const q = p.perChannel ? quantizeWeight(part, [columns, rows], 1) : quantizeWholeWeight(part, [columns, rows])
+    values.set(elements(q.values) as Int8Array, d * size)
+    scales.set(floats(q.scale), d * perRow)
+  }
+  const shape = p.perChannel ? [directions, rows] : [directions]
+  return {
+    values: r.constant(tensor('int8', [directions, columns, rows], values), `${name}_q`),
+    scale: r.constant(tensor('float32', shape, scales), `${name}_s`),
+    zero: r.constant(tensor('int8', shape, new Int8Array(scales.length)), `${name}_z`),
+  }
 }

@@ -5,9 +5,19 @@ import type { Feeds } from '../../engine/engine.js'
 import type { Model } from '../../ir/types.js'
 import { compact } from '../../passes/compact.js'
 import type { Env } from '../../passes/pass.js'
+import { upgradeOpset } from '../../passes/upgrade-opset.js'
 import { PareError } from '../../util/errors.js'
-import { prepareModel } from '../prepare.js'
-import { applySteps, type Int8Options, QUANTIZE_KINDS, type QuantizeKind, recipeFor } from '../recipes.js'
+import { resolveExcluded } from '../exclude.js'
+import { prepareModel, TARGET_OPSET } from '../prepare.js'
+import {
+  applySteps,
+  type Int8Options,
+  QUANTIZE_KINDS,
+  type QuantizeKind,
+  type Recipe,
+  recipeFor,
+  refusals,
+} from '../recipes.js'
 import type { Calibration } from '../transform.js'
 import { calibrate } from './calibrate.js'
 import { calibrationTargets, findUnits } from './units.js'
@@ -24,7 +34,8 @@ export interface QuantizeOptions extends Int8Options {
  * The model with its weights, and for int8 its arithmetic, in fewer bits. The input is cleaned and brought to opset
  * 21 first; names of inputs and outputs, their types and shapes stay.
  *
- * Errors: `QUANTIZE_KIND` for an unknown kind, `QUANTIZE_NOTHING` where the model has no weights to quantize.
+ * Errors: `QUANTIZE_KIND` for an unknown kind, `QUANTIZE_NOTHING` where the model has no weights to quantize or cannot
+ * be brought to the opset that the kind needs, `PARAM_INVALID` for excluded nodes that do not exist.
  */
 export async function quantize(
   model: Model,
@@ -38,19 +49,30 @@ export async function quantize(
     })
   }
   const prepared = await prepareModel(model, env)
+  const exclude = options.exclude && resolveExcluded(options.exclude, model, prepared)
   const calibration =
     to === 'int8' && samples !== undefined
       ? await calibrateUnits(prepared, samples, env, (options.range ?? 'min-max') === 'min-max' ? 'range' : 'histogram')
       : undefined
-  const recipe = recipeFor(to, calibration !== undefined, options)
+  const recipe = recipeFor(to, calibration !== undefined, { ...options, ...(exclude && { exclude }) })
   const result = await applySteps(prepared, recipe.steps, { ...env, portable, ...(calibration && { calibration }) })
   if (result === prepared) {
     throw new PareError('QUANTIZE_NOTHING', `there is nothing to quantize to ${to}`, {
       where: model.graph.name,
-      remedy: 'The model has no large float32 weights; see `pare inspect`.',
+      remedy: whyNothing(prepared, recipe, portable),
     })
   }
   return compact.run(result, env)
+}
+
+/** What the steps say of it, and the node that keeps the model at its opset where that is too old. */
+function whyNothing(prepared: Model, { steps }: Recipe, portable: boolean): string {
+  const reasons = refusals(prepared, steps, { portable })
+  if (reasons.length === 0) return 'Its weights are excluded, too small, or hold NaN or infinities.'
+  const [blocker] = upgradeOpset(TARGET_OPSET).plan(prepared).blockers
+  const why = `The reason: ${reasons.join('; ')}.`
+  if (blocker === undefined || !reasons.some((r) => r.includes('needs opset'))) return `${why} See \`pare inspect\`.`
+  return `${why} ${blocker.node} bars opset ${blocker.version}: ${blocker.reason}. store-int8 and f16 do without.`
 }
 
 /** Ranges of everything that a static recipe may put on a grid; undefined where the model has no such unit. */

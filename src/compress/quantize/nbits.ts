@@ -11,8 +11,8 @@ import { freshNames } from '../../passes/names.js'
 import { removeDead } from '../../passes/remove-dead.js'
 import type { Params, Transform } from '../transform.js'
 import { packNibbles, quantizeBlocks } from './blocks.js'
-import { constantProduct } from './products.js'
-import { rewriter, withOpset } from './rewrite.js'
+import { type ConstantProduct, constantProduct } from './products.js'
+import { type Rewriter, rewriter, someGraph, withOpset } from './rewrite.js'
 import { transposed } from './transpose.js'
 import { allFinite } from './weights.js'
 
@@ -32,11 +32,7 @@ export const quantizeNBits: Transform<typeof params> = {
   needsCalibration: false,
   refuses(model, env) {
     if (env.portable === true) return 'MatMulNBits is not an operator of the ONNX standard'
-    let found = false
-    mapGraphs(model.graph, (graph) => {
-      if (graph.nodes.some((n) => constantProduct(n, graph) !== null)) found = true
-      return graph
-    })
+    const found = someGraph(model.graph, (graph) => graph.nodes.some((n) => constantProduct(n, graph) !== null))
     return found ? null : 'no MatMul or Gemm with constant weights'
   },
   async apply(model: Model, p: NBitsParams, env) {
@@ -73,7 +69,7 @@ function quantizeGraph(graph: Graph, p: NBitsParams, fresh: (hint: string) => st
       : [original.shape[0]!, original.shape[1]!]
     const bits = Number(p.bits) as 4 | 8
     const block = Number(p.block)
-    const constants = written.get(w.weight) ?? write()
+    const constants = written.get(w.weight) ?? writeBlocks(r, w, columns, depth, block, bits)
     written.set(w.weight, constants)
     const out = node.outputs[0]!
     const product = w.bias === undefined ? out : fresh(`${out}_m`)
@@ -92,22 +88,30 @@ function quantizeGraph(graph: Graph, p: NBitsParams, fresh: (hint: string) => st
         ? []
         : [{ name: '', domain: '', op: 'Add', inputs: [product, w.bias], outputs: [out], attrs: {} }]),
     )
-
-    /** B uint8 [N, blocks, block·bits/8], zero-padded at the end of a row; scales [N · blocks]. */
-    function write(): readonly string[] {
-      const data = w.transposed ? floats(original) : transposed(floats(original), depth, columns)
-      const blocks = quantizeBlocks(data, columns, depth, block, bits)
-      const padded = blocks.blocksPerRow * block
-      const half = 2 ** (bits - 1)
-      const unsigned = new Uint8Array(columns * padded).fill(half)
-      for (let n = 0; n < columns; n++)
-        for (let k = 0; k < depth; k++) unsigned[n * padded + k] = blocks.values[n * depth + k]! + half
-      const bytes = bits === 4 ? packNibbles(unsigned) : unsigned
-      return [
-        r.constant(tensor('uint8', [columns, blocks.blocksPerRow, (block * bits) / 8], bytes), `${w.weight}_q`),
-        r.constant(tensor('float32', [columns * blocks.blocksPerRow], blocks.scales), `${w.weight}_s`),
-      ]
-    }
   }
   return changed ? r.finish() : graph
+}
+
+/** B uint8 [N, blocks, block·bits/8], zero-padded at the end of a row; scales [N · blocks]. */
+function writeBlocks(
+  r: Rewriter,
+  { weight, transposed: isTurned }: ConstantProduct,
+  columns: number,
+  depth: number,
+  block: number,
+  bits: 4 | 8,
+): readonly string[] {
+  const original = floats(r.graph.constants.get(weight)!)
+  const data = isTurned ? original : transposed(original, depth, columns)
+  const blocks = quantizeBlocks(data, columns, depth, block, bits)
+  const padded = blocks.blocksPerRow * block
+  const half = 2 ** (bits - 1)
+  const unsigned = new Uint8Array(columns * padded).fill(half)
+  for (let n = 0; n < columns; n++)
+    for (let k = 0; k < depth; k++) unsigned[n * padded + k] = blocks.values[n * depth + k]! + half
+  const bytes = bits === 4 ? packNibbles(unsigned) : unsigned
+  return [
+    r.constant(tensor('uint8', [columns, blocks.blocksPerRow, (block * bits) / 8], bytes), `${weight}_q`),
+    r.constant(tensor('float32', [columns * blocks.blocksPerRow], blocks.scales), `${weight}_s`),
+  ]
 }

@@ -1,9 +1,9 @@
 /** A scratch pad for rewriting one graph: collects nodes and constants, gives fresh names, shares equal constants. */
 
 import type { Grid } from '../../grids/affine.js'
-import { int } from '../../ir/attrs.js'
+import { int, subgraphs } from '../../ir/attrs.js'
 import { renameReads } from '../../ir/edits.js'
-import { mapGraphs, sortNodes } from '../../ir/graphs.js'
+import { sortNodes } from '../../ir/graphs.js'
 import { elements, f32, tensor } from '../../ir/tensor.js'
 import type { Attr, Graph, Model, Node, Tensor } from '../../ir/types.js'
 import { PareError } from '../../util/errors.js'
@@ -94,13 +94,13 @@ export const withInput = (node: Node, index: number, name: string): Node => ({
   inputs: node.inputs.map((old, i) => (i === index ? name : old)),
 })
 
+/** Whether `test` holds for a graph or one of those inside it. */
+export const someGraph = (graph: Graph, test: (graph: Graph) => boolean): boolean =>
+  test(graph) || graph.nodes.some((node) => subgraphs(node).some(({ graph: inner }) => someGraph(inner, test)))
+
 /** The model with the domain among its opsets where some node of the main graph or its subgraphs uses it. */
 export function withOpset(model: Model, domain: string, version: number): Model {
   if (model.opsets.has(domain)) return model
-  let used = false
-  mapGraphs(model.graph, (graph) => {
-    if (graph.nodes.some((n) => n.domain === domain)) used = true
-    return graph
-  })
+  const used = someGraph(model.graph, (graph) => graph.nodes.some((n) => n.domain === domain))
   return used ? { ...model, opsets: new Map([...model.opsets, [domain, version]]) } : model
 }

@@ -1,13 +1,13 @@
 /**
  * Emulates AVX2 pair saturation on calibration data: which units would compute something else on a CPU without VNNI.
- * A bound from the largest activation of each channel clears most units; the rest is tried on real activations.
+ * Weights that no activations at all could carry so far are cleared first; the rest is tried on real activations.
  */
 
 import type { Grid } from '../../grids/affine.js'
 import { quantizeValue } from '../../grids/affine.js'
 import { intAttr, intsAttr } from '../../ir/attrs.js'
 import { nodeKey } from '../../ir/graphs.js'
-import { floats } from '../../ir/tensor.js'
+import { elements, floats } from '../../ir/tensor.js'
 import type { Model, Tensor } from '../../ir/types.js'
 import { countSaturations, maySaturate } from '../../kernels/pair-saturation.js'
 import { encodeModel } from '../../onnx/codec.js'
@@ -70,7 +70,7 @@ interface Rows {
 
 /** Weights in the order the kernel sums them: [output channel, kernel position, input channel] or [column, row]. */
 function weightRows(unit: Unit, q: Tensor): Rows {
-  const w = new Int8Array(q.bytes().slice().buffer)
+  const w = elements(q) as Int8Array
   if (unit.kind === 'conv') {
     const [m, c, ...kernel] = q.shape as [number, number, ...number[]]
     const area = kernel.reduce((a, b) => a * b, 1)

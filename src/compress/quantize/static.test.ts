@@ -303,6 +303,37 @@ describe('what stays in float', () => {
     expect(floats(on).slice(0, 64)).not.toEqual(new Float32Array(64))
     expect(difference(off, on)).toBeLessThan(1e-5)
   })
+
+  const behindLayer: Readonly<Record<string, (b: Builder, x: string) => string>> = {
+    nothing: (_, x) => x,
+    MaxPool: (b, x) => b.op('MaxPool', [x], { attrs: pool }),
+    Transpose: (b, x) => b.op('Transpose', [x], { attrs: { perm: ints([0, 1, 3, 2]) } }),
+    Reshape: (b, x) => reshape(b, x, [1, 16, 4, 16]),
+    'Relu, MaxPool': (b, x) => b.op('MaxPool', [b.op('Relu', [x])], { attrs: pool }),
+    'Relu, Clip': (b, x) => clip6(b, b.op('Relu', [x])),
+  }
+  const { nothing: _, 'Relu, MaxPool': __, 'Relu, Clip': ___, ...beforeLayer } = behindLayer
+  test.each([
+    ...Object.entries(behindLayer).map(
+      ([name, move]) => [`${name} behind`, (_: Builder, x: string) => x, move] as const,
+    ),
+    ...Object.entries(beforeLayer).map(
+      ([name, move]) => [`${name} before`, move, (_: Builder, x: string) => x] as const,
+    ),
+  ])('an excluded layer keeps its weights with %s', async (_, before, behind) => {
+    // One large weight: on the engine's own grid for the whole tensor the others would lose their digits.
+    const w = weights([16, 16, 3, 3], 77, 0.1)
+    new Float32Array(w.bytes().buffer)[5] = 60
+    const model = build(IMAGE, (b, x) => {
+      const inputs = [before(b, conv(b, x)), b.constant(w, 'mid')]
+      return [conv(b, behind(b, b.op('Conv', inputs, { name: 'mid', attrs: { pads: ints([1, 1, 1, 1]) } })))]
+    })
+    const { result, feeds, ops } = await quantized(model, { exclude: ['mid'] })
+    expect(count(ops, 'QLinearConv')).toBe(2)
+    expect(count(ops, 'Conv') + count(ops, 'FusedConv')).toBe(1)
+    expect(hazards(result)).toEqual([])
+    expect(await errorOf(model, result, feeds)).toBeLessThan(0.05)
+  })
 })
 
 /** The QuantizeLinear nodes that come after a Relu or Clip. */
@@ -714,6 +745,18 @@ describe('what has no grid is left alone', () => {
     const nothing = { ...env, calibration: { ...env.calibration!, histograms } }
     expect(await quantizeStatic.apply(model, checkParams(quantizeStatic, {}), nothing)).toBe(model)
   })
+})
+
+test('a constant that several maps read is written once', async () => {
+  const model = build([1, 16, 32, 32], (b, x) => {
+    const position = b.constant(weights([1, 16, 32, 32], 9), 'position')
+    let at = conv(b, x)
+    for (let i = 0; i < 3; i++) at = conv(b, b.op('Add', [at, position]))
+    return [at]
+  })
+  const { result, ops } = await quantized(model)
+  expect(count(ops, 'QLinearAdd')).toBe(3)
+  expect([...result.graph.constants.values()].filter((t) => t.byteLength === 16384)).toHaveLength(1)
 })
 
 test('equal quantized constants and grids are written once', async () => {

@@ -7,7 +7,7 @@
  * its QuantizeLinear. A value made in float is quantized beside: float readers keep the exact one.
  */
 
-import { OWN_WEIGHTS } from '../../engine/hazards.js'
+import { ownWeightSuspects } from '../../engine/hazards.js'
 import { affineGrid, type Grid, quantizeValue } from '../../grids/affine.js'
 import { RANGE_METHODS, type RangeMethod, rangeOf } from '../../grids/ranges.js'
 import { consumers, nodeKey, producers, withGraph } from '../../ir/graphs.js'
@@ -15,6 +15,7 @@ import { elements, floats, tensor } from '../../ir/tensor.js'
 import type { Graph, Model, Node } from '../../ir/types.js'
 import { freshNames } from '../../passes/names.js'
 import { removeDead } from '../../passes/remove-dead.js'
+import { standardOpset } from '../../passes/standard-domain.js'
 import { PareError } from '../../util/errors.js'
 import type { Calibration, Params, Transform } from '../transform.js'
 import { axisAttr, gridInputs, type Rewriter, rewriter, withInput } from './rewrite.js'
@@ -54,9 +55,15 @@ export const quantizeStatic: Transform<typeof params> = {
   summary: 'int8 weights and activations on grids fixed by calibration',
   params,
   needsCalibration: true,
-  refuses: (model) =>
-    findUnits(model.graph).some((u) => u.weight !== undefined) ? null : 'no Conv, MatMul or Gemm with constant weights',
-  async apply(model, p, env) {
+  refuses(model) {
+    const opset = standardOpset(model.opsets)
+    if (!findUnits(model.graph).some((u) => u.weight !== undefined))
+      return 'no Conv, MatMul or Gemm with constant weights'
+    return opset < 10 ? `QuantizeLinear needs opset 10, and the model's is ${opset}` : null
+  },
+  async apply(model, given, env) {
+    // Before opset 13 DequantizeLinear has no axis.
+    const p = standardOpset(model.opsets) < 13 ? { ...given, perChannel: false } : given
     const calibration = env.calibration
     if (calibration === undefined) {
       throw new PareError('CALIBRATION_MISSING', 'static quantization needs samples', {
@@ -204,12 +211,43 @@ function emit(
 ): Graph {
   const graph = model.graph
   const r = rewriter(graph, freshNames(model))
+  const { rename, dequantized } = placeGrids(r, graph, units, grids)
+  const weights = weightWriter(r, graph, units, p, reduced, grids, portable)
+  const unitOf = new Map(units.map((u) => [u.node, u]))
+  const onMapGrid = new Map<string, string>()
+  for (const node of graph.nodes) {
+    const unit = unitOf.get(node)
+    let next: Node = node
+    if (unit !== undefined) {
+      const inputs = node.inputs.map((name) => dequantized.get(name) ?? name)
+      next = {
+        ...node,
+        inputs: unit.weight === undefined ? mapConstants(r, graph, inputs, p, onMapGrid) : weights(unit, inputs),
+      }
+      // A Split of which only some outputs go on in integers runs in float: the engine wants a grid on each.
+    } else if (isMove(node) && grids.has(node.inputs[0]!) && grids.has(node.outputs[0]!)) {
+      next = withInput(node, 0, dequantized.get(node.inputs[0]!)!)
+    }
+    if (next.outputs.some((o) => rename.has(o)))
+      next = { ...next, outputs: next.outputs.map((o) => rename.get(o) ?? o) }
+    if (next !== node) r.replace(node, next)
+  }
+  return withGuards(r.finish(), r.fresh)
+}
+
+interface Placed {
+  /** New names of values that integer kernels make, by the old ones. */
+  readonly rename: ReadonlyMap<string, string>
+  /** The dequantized value of each value on a grid: its own name where nothing exact is left of it. */
+  readonly dequantized: ReadonlyMap<string, string>
+}
+
+/** A pair of QuantizeLinear and DequantizeLinear for each value on a grid. */
+function placeGrids(r: Rewriter, graph: Graph, units: readonly Unit[], grids: Grids): Placed {
   const made = producers(graph)
-  const users = consumers(graph)
   const byInteger = new Set(units.filter((u) => u.kind !== 'matmul' && u.kind !== 'gemm').map((u) => u.output))
   const rename = new Map<string, string>()
   const dequantized = new Map<string, string>()
-
   for (const [name, grid] of grids) {
     const node = made.get(name)
     const moved = node !== undefined && isMove(node) && grids.has(node.inputs[0]!)
@@ -226,54 +264,38 @@ function emit(
       dequantized.set(name, r.node('DequantizeLinear', [q, ...inputs], r.fresh(`${name}_d`)))
     }
   }
-
-  const weights = weightWriter(r, graph, units, p, reduced, grids, portable)
-  const unitOf = new Map(units.map((u) => [u.node, u]))
-  for (const node of graph.nodes) {
-    const unit = unitOf.get(node)
-    let next: Node = node
-    if (unit !== undefined) {
-      const inputs = node.inputs.map((name) => dequantized.get(name) ?? name)
-      next = { ...node, inputs: unit.weight === undefined ? mapConstants(r, graph, inputs, p) : weights(unit, inputs) }
-    } else if (isMove(node) && grids.has(node.inputs[0]!) && grids.has(node.outputs[0]!)) {
-      next = withInput(node, 0, dequantized.get(node.inputs[0]!)!)
-    }
-    if (unit === undefined && wouldBeQuantized(node, graph, users, dequantized, grids)) {
-      const guard = r.node('Sum', [next.inputs[0]!], r.fresh(`${node.outputs[0]}_g`))
-      next = withInput(next, 0, guard)
-    }
-    if (next.outputs.some((o) => rename.has(o)))
-      next = { ...next, outputs: next.outputs.map((o) => rename.get(o) ?? o) }
-    if (next !== node) r.replace(node, next)
-  }
-  return r.finish()
+  return { rename, dequantized }
 }
 
 /**
  * A layer that was left in float for its accuracy, between a DequantizeLinear and a QuantizeLinear: the engine would
  * quantize its weights by itself, per tensor. A Sum of one input in between keeps it from seeing the pattern.
  */
-function wouldBeQuantized(
-  node: Node,
-  graph: Graph,
-  users: ReadonlyMap<string, readonly Node[]>,
-  dequantized: ReadonlyMap<string, string>,
-  grids: Grids,
-): boolean {
-  const [x, w] = node.inputs
-  if (node.domain !== '' || !OWN_WEIGHTS.has(node.op) || dequantized.get(x!) !== x) return false
-  if (w === undefined || !graph.constants.has(w)) return false
-  const out = node.outputs[0]!
-  const behind = users.get(out) ?? []
-  const activated = behind.length === 1 && (behind[0]!.op === 'Relu' || behind[0]!.op === 'Clip')
-  return grids.has(out) || (activated && grids.has(behind[0]!.outputs[0]!))
+function withGuards(graph: Graph, fresh: (hint: string) => string): Graph {
+  const suspects = ownWeightSuspects(graph)
+  if (suspects.size === 0) return graph
+  const nodes = graph.nodes.flatMap((node): readonly Node[] => {
+    if (!suspects.has(node)) return [node]
+    const guard = fresh(`${node.outputs[0]}_g`)
+    const sum = { name: '', domain: '', op: 'Sum', inputs: [node.inputs[0]!], outputs: [guard], attrs: {} }
+    return [sum, withInput(node, 0, guard)]
+  })
+  return { ...graph, nodes }
 }
 
 /** Constants that enter an integer map get a grid of their own. */
-function mapConstants(r: Rewriter, graph: Graph, inputs: readonly string[], p: StaticParams): readonly string[] {
+function mapConstants(
+  r: Rewriter,
+  graph: Graph,
+  inputs: readonly string[],
+  p: StaticParams,
+  written: Map<string, string>,
+): readonly string[] {
   return inputs.map((name) => {
     const constant = graph.constants.get(name)
     if (constant === undefined) return name
+    const known = written.get(name)
+    if (known !== undefined) return known
     const values = floats(constant)
     const low = values.reduce((a, b) => Math.min(a, b), 0)
     const high = values.reduce((a, b) => Math.max(a, b), 0)
@@ -283,7 +305,13 @@ function mapConstants(r: Rewriter, graph: Graph, inputs: readonly string[], p: S
       p.activations === 'uint8'
         ? tensor('uint8', constant.shape, Uint8Array.from(q))
         : tensor('int8', constant.shape, Int8Array.from(q))
-    return r.node('DequantizeLinear', [r.constant(stored, `${name}_q`), ...gridInputs(r, grid)], r.fresh(`${name}_d`))
+    const real = r.node(
+      'DequantizeLinear',
+      [r.constant(stored, `${name}_q`), ...gridInputs(r, grid)],
+      r.fresh(`${name}_d`),
+    )
+    written.set(name, real)
+    return real
   })
 }
 

@@ -3,7 +3,7 @@
 import { clamp, roundEven, safeScale } from '../../grids/affine.js'
 import { histogramCollector } from '../../grids/histogram.js'
 import { rangeOf } from '../../grids/ranges.js'
-import { elementCount, f32, floats, tensor } from '../../ir/tensor.js'
+import { elementCount, elements, f32, floats, tensor } from '../../ir/tensor.js'
 import type { Graph, Tensor } from '../../ir/types.js'
 import type { Grids, Unit } from './units.js'
 
@@ -32,7 +32,7 @@ export function quantizeWeight(
     const a = Math.abs(v)
     if (a > peak[c]!) peak[c] = a
   })
-  const scale = Float32Array.from(peak, (p, c) => safeScale(Math.max(p / limit, floors?.[c] ?? 0)))
+  const scale = Float32Array.from(peak, (p, c) => finite(safeScale(Math.max(p / limit, floors?.[c] ?? 0)), limit))
   const values = new Int8Array(data.length)
   let i = 0
   forEachChannel(data, channelOf, (v, c) => {
@@ -40,6 +40,10 @@ export function quantizeWeight(
   })
   return { values: tensor('int8', shape, values), scale: f32(axis === null ? [] : [channels], scale), axis }
 }
+
+/** A scale that rounded up may carry the largest float32 to infinity: the next one down does not. */
+const finite = (scale: number, limit: number): number =>
+  Number.isFinite(Math.fround(scale * limit)) ? scale : Math.fround(scale * (1 - 2 ** -23))
 
 interface Channels {
   readonly channels: number
@@ -83,13 +87,12 @@ export function quantizeWholeWeight(data: Float32Array, shape: readonly number[]
 /** Mean squared error of the reconstruction. */
 export function weightError(data: Float32Array, shape: readonly number[], q: QuantizedWeight): number {
   const { channelOf } = channelsAlong(shape, q.axis)
-  const values = q.values.bytes()
-  const scale = new Float32Array(q.scale.bytes().slice().buffer)
+  const values = elements(q.values) as Int8Array
+  const scale = floats(q.scale)
   let sum = 0
   let i = 0
   forEachChannel(data, channelOf, (v, c) => {
-    const signed = (values[i++]! << 24) >> 24
-    sum += (v - signed * scale[c]!) ** 2
+    sum += (v - values[i++]! * scale[c]!) ** 2
   })
   return sum / Math.max(1, data.length)
 }

@@ -7,10 +7,10 @@ import type { Engine } from '../../engine/engine.js'
 import { openEngine } from '../../engine/node/open.js'
 import { optimizedGraph } from '../../engine/node/optimized.js'
 import { roundEven } from '../../grids/affine.js'
-import { graphAttr } from '../../ir/attrs.js'
+import { graphAttr, int } from '../../ir/attrs.js'
 import { type Builder, builder, modelOf } from '../../ir/builder.js'
 import { mapGraphs } from '../../ir/graphs.js'
-import { elements, f32, floats, floatToHalf, halfToFloat, numbers } from '../../ir/tensor.js'
+import { elements, f32, floats, floatToHalf, halfToFloat, numbers, tensor } from '../../ir/tensor.js'
 import type { Graph, Model, Tensor } from '../../ir/types.js'
 import { encodeModel } from '../../onnx/codec.js'
 import { checkParams, type Transform } from '../transform.js'
@@ -165,6 +165,23 @@ describe('store/int8', () => {
     const stored = await apply(storeInt8, shown(f32([128], new Float32Array(128).fill(1e-40))))
     for (const v of await expanded(stored)) expect(Math.abs(v)).toBeLessThanOrEqual(1e-40)
   })
+
+  test('of the largest float32, which masks are made of, stays finite', async () => {
+    const most = -3.4028234663852886e38
+    const stored = await apply(
+      storeInt8,
+      shown(
+        f32(
+          [256],
+          Float32Array.from({ length: 256 }, (_, i) => (i % 2) * most),
+        ),
+      ),
+    )
+    expect(opsOf(stored)).toContain('Cast')
+    const values = await expanded(stored)
+    expect(values[0]).toBe(0)
+    expect(values[1]! / most).toBeCloseTo(1, 6)
+  })
 })
 
 describe('store/int4', () => {
@@ -264,6 +281,17 @@ describe('store/f16', () => {
 })
 
 describe('what is left alone', () => {
+  test('the scales of a product with 4-bit floats', async () => {
+    const b = builder()
+    b.input('x', value('float32', [1, 64]))
+    const absmax = Float32Array.from({ length: 256 }, (_, i) => 10 ** ((-6 * i) / 256))
+    const inputs = ['x', b.constant(tensor('uint8', [4096], new Uint8Array(4096)), 'w'), b.constant(f32([256], absmax))]
+    const attrs = { K: int(64), N: int(128), block_size: int(32), quant_type: int(1) }
+    b.output(b.op('MatMulBnb4', inputs, { domain: 'com.microsoft', attrs }), value('float32', null))
+    const model = modelOf(b.graph(), { '': 21, 'com.microsoft': 1 })
+    expect(await apply(storeInt8, model)).toBe(model)
+  })
+
   const build = (body: (b: Builder) => readonly string[]): Model => {
     const b = builder()
     b.input('x', value('float32', [4, 200]))

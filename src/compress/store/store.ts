@@ -21,8 +21,9 @@ import {
 import type { Graph, Model, Node, Tensor } from '../../ir/types.js'
 import { freshNames } from '../../passes/names.js'
 import { removeDead } from '../../passes/remove-dead.js'
+import { standardOpset } from '../../passes/standard-domain.js'
 import { packNibbles, quantizeBlocks } from '../quantize/blocks.js'
-import { type Rewriter, rewriter } from '../quantize/rewrite.js'
+import { type Rewriter, rewriter, someGraph } from '../quantize/rewrite.js'
 import { allFinite, type QuantizedWeight, quantizeWeight, weightError } from '../quantize/weights.js'
 import type { Params, Transform } from '../transform.js'
 
@@ -48,24 +49,25 @@ export const storeInt4 = storeTransform(
   'store/int4',
   'weights stored as int4 in blocks of 32, computed in float32',
   expandInt4,
+  21,
 )
 export const storeF16 = storeTransform('store/f16', 'weights stored as float16, computed in float32', expandF16)
 
 /** Adds the nodes that expand a constant; the name of the float32 value, or null where nothing is gained. */
 type Expand = (r: Rewriter, name: string, t: Tensor) => string | null
 
-function storeTransform(id: string, summary: string, expand: Expand): Transform<typeof params> {
+/** `opset`: the first that has what `expand` adds; Mul broadcasts from 7 on. */
+function storeTransform(id: string, summary: string, expand: Expand, opset = 7): Transform<typeof params> {
   return {
     id,
     summary,
     params,
     needsCalibration: false,
     refuses(model) {
-      let found = false
-      mapGraphs(model.graph, (graph) => {
-        if (storable(graph, { minElements: params.minElements.default, exclude: [] }).length > 0) found = true
-        return graph
-      })
+      const given = standardOpset(model.opsets)
+      if (given < opset) return `${id} needs opset ${opset}, and the model's is ${given}`
+      const least = { minElements: params.minElements.default, exclude: [] }
+      const found = someGraph(model.graph, (graph) => storable(graph, least).length > 0)
       return found ? null : 'no float32 constants large enough'
     },
     async apply(model: Model, p: StoreParams, env) {
@@ -97,6 +99,7 @@ const CONTRIB_RATIOS: Readonly<Record<string, readonly number[]>> = {
   DynamicQuantizeLSTM: [8, 10],
   DynamicQuantizeMatMul: [2],
   GatherBlockQuantized: [2],
+  MatMulBnb4: [2],
   MatMulIntegerToFloat: [2, 3],
   MatMulNBits: [2],
   QGemm: [1, 4, 7],
