@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { f32, i64, tensorOfBytes } from '../ir/tensor.js'
 import type { Tensor } from '../ir/types.js'
-import { addPair, comparison, differenceOf, NO_SUMS } from './compare.js'
+import { addPair, comparison, differenceOf, NO_SUMS, rowWidth } from './compare.js'
 
 const difference = (a: Tensor, b: Tensor) => differenceOf(addPair(NO_SUMS, a, b))
 const row = (...values: number[]) => f32([1, values.length], values)
@@ -35,6 +35,31 @@ describe('numbers', () => {
       expect(difference(odd, other)).toMatchObject({ relativeL2: Number.POSITIVE_INFINITY, mismatched: 1 })
       expect(difference(other, odd).mismatched).toBe(1)
     }
+  })
+
+  test('where no element can be compared, nothing is similar', () => {
+    const odd = row(Number.NaN, Number.NaN)
+    expect(difference(row(1, 2), odd)).toMatchObject({ cosine: 0, relativeL2: Number.POSITIVE_INFINITY })
+    expect(difference(odd, odd).cosine).toBe(1)
+    expect(difference(text('a'), text('b')).cosine).toBe(0)
+    expect(difference(text('a'), text('a')).cosine).toBe(1)
+  })
+
+  test('rows are what lies along the last axis that is not 1 long, the first of several apart', () => {
+    const cases: readonly (readonly [readonly number[], number])[] = [
+      [[], 1],
+      [[5], 5],
+      [[1, 5], 5],
+      [[3, 5], 5],
+      [[1, 5, 1, 1], 5],
+      [[1, 3, 5], 5],
+      [[3, 1], 1],
+      [[3, 1, 1], 1],
+      [[1, 0], 0],
+    ]
+    for (const [shape, width] of cases) expect([shape, rowWidth(shape)]).toEqual([shape, width])
+    const pooled = (...values: number[]) => f32([2, 2, 1, 1], values)
+    expect(difference(pooled(0, 1, 1, 0), pooled(0, 1, 0, 1)).top1Agreement).toBe(0.5)
   })
 
   test('top-1 is counted by rows of the last axis', () => {

@@ -22,19 +22,19 @@ export interface Sums {
   readonly sameNonFinite: number
   /** Elements that are NaN or infinite on one side only, or differently. */
   readonly mismatched: number
-  /** Rows along the last axis, and those whose largest element is at the same place. */
+  /** Rows of `rowWidth` elements, and those whose largest element is at the same place. */
   readonly rows: number
   readonly top1Same: number
 }
 
 export interface Difference {
   readonly elements: number
-  /** Σab / (‖a‖·‖b‖); 1 where both are zero, 0 where one is. */
+  /** Σab / (‖a‖·‖b‖); 1 where both are zero, 0 where one is or where no element could be compared. */
   readonly cosine: number
   /** ‖a−b‖ / ‖a‖; 0 where both are zero, infinite where only the reference is or where values are non-finite on one side. */
   readonly relativeL2: number
   readonly maxAbs: number
-  /** Share of rows along the last axis whose largest element is at the same place; null for rows of one element. */
+  /** Share of rows whose largest element is at the same place; null for rows of one element. */
   readonly top1Agreement: number | null
   readonly mismatched: number
 }
@@ -52,6 +52,13 @@ export const NO_SUMS: Sums = {
   top1Same: 0,
 }
 
+/**
+ * Elements in a row of scores: the last axis that is not 1 long, since convolutions leave [n, classes, 1, 1]. The
+ * first of several axes counts samples and is none of them.
+ */
+export const rowWidth = (shape: readonly number[]): number =>
+  (shape.length > 1 ? shape.slice(1) : shape).findLast((d) => d !== 1) ?? 1
+
 /** The sums with one more pair of tensors of equal shape. `where` names the pair in errors. */
 export function addPair(sums: Sums, a: Tensor, b: Tensor, where = 'output'): Sums {
   if (a.shape.length !== b.shape.length || a.shape.some((d, i) => d !== b.shape[i])) {
@@ -66,7 +73,7 @@ export function addPair(sums: Sums, a: Tensor, b: Tensor, where = 'output'): Sum
       remedy: 'Compare models with the same outputs.',
     })
   }
-  return a.dtype === 'string' ? addStrings(sums, a, b) : addNumbers(sums, numbers(a), numbers(b), a.shape.at(-1) ?? 1)
+  return a.dtype === 'string' ? addStrings(sums, a, b) : addNumbers(sums, numbers(a), numbers(b), rowWidth(a.shape))
 }
 
 /** Strings are equal or not: each difference counts as a mismatch. */
@@ -126,10 +133,11 @@ function argmax(values: ArrayLike<number>, from: number, width: number): number 
 export function differenceOf(sums: Sums): Difference {
   const { count, aa, bb, ab, dd, maxAbs, mismatched, rows, top1Same } = sums
   const norms = Math.sqrt(aa) * Math.sqrt(bb)
+  const bothZero = aa === bb && mismatched === 0
   const error = aa > 0 ? Math.sqrt(dd / aa) : dd === 0 ? 0 : Number.POSITIVE_INFINITY
   return {
     elements: count,
-    cosine: norms > 0 ? Math.max(-1, Math.min(1, ab / norms)) : aa === bb ? 1 : 0,
+    cosine: norms > 0 ? Math.max(-1, Math.min(1, ab / norms)) : bothZero ? 1 : 0,
     relativeL2: mismatched > 0 ? Number.POSITIVE_INFINITY : error,
     maxAbs: mismatched > 0 ? Number.POSITIVE_INFINITY : maxAbs,
     top1Agreement: rows === 0 ? null : top1Same / rows,

@@ -94,6 +94,13 @@ function nodeIn(message: string): string | undefined {
   return named?.slice(1).find((part) => part !== undefined && part !== '')
 }
 
+/** What a call throws once its signal fired, whoever noticed first: `ABORTED`. Any other error as it is. */
+export function cancelled(error: unknown, signal: AbortSignal | undefined): unknown {
+  if (!signal?.aborted || (error instanceof PareError && error.code === 'ABORTED')) return error
+  const isTheSignal = error === signal.reason || (error instanceof Error && error.name === 'AbortError')
+  return isTheSignal ? aborted(signal.reason) : error
+}
+
 export function aborted(reason: unknown): PareError {
   return new PareError('ABORTED', 'cancelled', { remedy: 'Start again when you want the result.', cause: reason })
 }

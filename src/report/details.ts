@@ -1,14 +1,13 @@
 /** The lower part of the report: layers, missed kernels, what the numbers mean, where and how they were measured. */
 
-import type { LayerSensitivity } from '../search/outcome.js'
+import { BROKEN, isBroken, type LayerSensitivity } from '../search/outcome.js'
 import type { MissedKernel, TrialResult } from '../search/trial.js'
-import { bytes, count, duration, percent, shorten, significant } from './format.js'
+import { bytes, count, duration, percent, shorten } from './format.js'
 import { html, type Markup } from './html.js'
-import { measureDrop, type View } from './view.js'
+import { errorText, measureDrop, type View } from './view.js'
 
 const SHOWN_LAYERS = 15
 const SHOWN_KERNELS = 12
-const BROKEN = Number.MAX_VALUE
 
 export function details(view: View): Markup {
   return html`${sensitivity(view)}${missedKernels(view)}${meaning(view)}${reproduction(view)}`
@@ -21,25 +20,26 @@ function sensitivity({ outcome }: View): Markup | false {
   if (layers.length === 0) return false
   const byDrop = layers.some((l) => l.drop > 0)
   const size = (l: LayerSensitivity) => worst(byDrop ? l.drop : l.relativeError)
-  const largest = Math.max(...layers.map(size).filter((v) => v < BROKEN)) || 1
+  const largest = Math.max(0, ...layers.map(size).filter((v) => !isBroken(v))) || 1
   const width = (l: LayerSensitivity) => (100 * Math.min(1, Math.max(0, size(l) / largest))).toFixed(1)
   const kept = layers.filter((l) => l.keptFloat).length
   const rest = layers.slice(SHOWN_LAYERS)
   const caption = `What quantizing one layer alone costs, the worst first; bars show the ${byDrop ? 'drop' : 'relative error'}. ${kept} of ${layers.length} layers stay in float.`
   const head = html`<thead><tr><th scope="col">Layer</th><th scope="col">Op</th><th class="number" scope="col">Parameters</th><th class="number" scope="col">Drop</th><th class="number" scope="col">Relative error</th><th scope="col"><span aria-hidden="true"></span></th></tr></thead>`
   const row = (l: LayerSensitivity) =>
-    html`<tr><th class="mono" scope="row">${shorten(l.node, 64)}${l.keptFloat && html` <span class="tag">kept in float</span>`}</th><td>${l.op}</td><td class="number">${count(l.parameters)}</td><td class="number">${measureDrop(outcome.measure, l.drop)}</td><td class="number">${significant(l.relativeError)}</td><td class="track" aria-hidden="true"><span class="bar" style="width:${width(l)}%"></span></td></tr>`
+    html`<tr><th class="mono" scope="row">${shorten(l.node, 64)}${l.keptFloat && html` <span class="tag">kept in float</span>`}</th><td>${l.op}</td><td class="number">${count(l.parameters)}</td><td class="number">${measureDrop(outcome.measure, l.drop)}</td><td class="number">${errorText(l.relativeError)}</td><td class="track" aria-hidden="true"><span class="bar" style="width:${width(l)}%"></span></td></tr>`
   return html`<section aria-labelledby="layers"><h2 id="layers">Sensitivity of each layer</h2>
 <div class="scroll" tabindex="0" role="region" aria-labelledby="layers"><table><caption>${caption}</caption>${head}<tbody>${layers.slice(0, SHOWN_LAYERS).map(row)}</tbody></table></div>
 ${rest.length > 0 && html`<details><summary>${rest.length} more</summary><div class="scroll" tabindex="0" role="region" aria-label="More layers"><table>${head}<tbody>${rest.map(row)}</tbody></table></div></details>`}</section>`
 }
 
-/** What is not a number broke the model: worse than any number. */
-const worst = (value: number): number => (Number.isFinite(value) ? value : BROKEN)
+/** Whatever broke the model is equally bad. */
+const worst = (value: number): number => (isBroken(value) ? BROKEN : value)
 
 function missedKernels({ outcome, chosen }: View): Markup | false {
-  const missed = chosen?.result.missed ?? []
-  if (missed.length === 0) return chosen !== null && noneMissed(chosen.result)
+  const missed = chosen?.result.missed
+  if (!chosen || missed === undefined) return false
+  if (missed.length === 0) return noneMissed(chosen.result)
   const reasons = byReason(missed).sort((a, b) => b.length - a.length)
   return html`<section aria-labelledby="missed"><h2 id="missed">Ops that missed a fast kernel</h2>
 <div class="scroll" tabindex="0" role="region" aria-labelledby="missed"><table><caption>In the chosen model, computed in float by ${outcome.engine.name} although integers lie around them.</caption><thead><tr><th scope="col">Op</th><th class="number" scope="col">Nodes</th><th scope="col">Reason</th><th scope="col">Which</th></tr></thead><tbody>${reasons.slice(0, SHOWN_KERNELS).map(kernelRow)}</tbody></table></div>${reasons.length > SHOWN_KERNELS && html`<p class="note">${reasons.length - SHOWN_KERNELS} more reasons are in the JSON result.</p>`}</section>`
@@ -82,7 +82,7 @@ function agreement({ chosen }: View): Markup | false {
   const outputs = chosen?.result.quality?.outputs ?? []
   if (outputs.length === 0) return false
   const hasTop1 = outputs.some((o) => o.top1 !== undefined)
-  return html`<div class="scroll" tabindex="0" role="region" aria-label="Agreement of each output"><table><caption>Outputs of the chosen model against the original's, over the held-out samples</caption><thead><tr><th scope="col">Output</th><th class="number" scope="col">Cosine</th><th class="number" scope="col">Relative error</th><th class="number" scope="col">Largest difference</th>${hasTop1 && html`<th class="number" scope="col">Same top class</th>`}</tr></thead><tbody>${outputs.map((o) => html`<tr><th class="mono" scope="row">${shorten(o.name, 64)}</th><td class="number">${o.cosine.toFixed(6)}</td><td class="number">${significant(o.relativeError)}</td><td class="number">${significant(o.maxAbsolute)}</td>${hasTop1 && html`<td class="number">${o.top1 === undefined ? '—' : percent(o.top1)}</td>`}</tr>`)}</tbody></table></div>`
+  return html`<div class="scroll" tabindex="0" role="region" aria-label="Agreement of each output"><table><caption>Outputs of the chosen model against the original's, over the held-out samples</caption><thead><tr><th scope="col">Output</th><th class="number" scope="col">Cosine</th><th class="number" scope="col">Relative error</th><th class="number" scope="col">Largest difference</th>${hasTop1 && html`<th class="number" scope="col">Same top class</th>`}</tr></thead><tbody>${outputs.map((o) => html`<tr><th class="mono" scope="row">${shorten(o.name, 64)}</th><td class="number">${o.cosine.toFixed(6)}</td><td class="number">${errorText(o.relativeError)}</td><td class="number">${errorText(o.maxAbsolute)}</td>${hasTop1 && html`<td class="number">${o.top1 === undefined ? '—' : percent(o.top1)}</td>`}</tr>`)}</tbody></table></div>`
 }
 
 function reproduction({ outcome, chosen }: View): Markup {

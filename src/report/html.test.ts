@@ -11,6 +11,8 @@ test('interpolated text is escaped, markup is not, absent parts vanish', () => {
 
 test('controls, lone surrogates and reordering marks are replaced, letters of any script stay', () => {
   expect(escapeText('a\u0000b\u202ec\ud800d\uffff')).toBe('a\ufffdb\ufffdc\ufffdd\ufffd')
+  for (const mark of '\u061c\u200e\u200f\u202a\u202d\u2066\u2069') expect(escapeText(mark)).toBe('\ufffd')
+  expect(escapeText('؛ ؝')).toBe('؛ ؝')
   expect(escapeText('Größe 模型 😀\n')).toBe('Größe 模型 😀\n')
 })
 

@@ -26,7 +26,7 @@ export function escapeText(text: string): string {
   return text
     .replace(/[&<>"']/g, (c) => ENTITIES[c]!)
     .replace(
-      /[^\t\n\r\u0020-\u007e\u00a0-\u200d\u2010-\u2029\u202f-\u2065\u206a-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/gu,
+      /[^\t\n\r\u0020-\u007e\u00a0-\u061b\u061d-\u200d\u2010-\u2029\u202f-\u2065\u206a-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/gu,
       '\ufffd',
     )
 }

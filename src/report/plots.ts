@@ -1,5 +1,6 @@
 /** The two plots of the report: size against latency, and what the budget is for against the drop in quality. */
 
+import { isBroken } from '../search/outcome.js'
 import { bytes, significant, times } from './format.js'
 import { html, type Markup } from './html.js'
 import { type AxisSpec, type Point, type ScatterSpec, scatter } from './svg/scatter.js'
@@ -10,7 +11,7 @@ export function plots(view: View): Markup {
   return html`<section aria-labelledby="candidates-plot"><h2 id="candidates-plot">Size and latency of each candidate</h2>
 ${legend(view)}
 ${figure((size) => tradeOff(view, size), 'Left is smaller, down is faster. Latency is the candidate’s time over the original’s, measured interleaved; bars span the 95 % interval. Numbers are rows of the table; candidates on the Pareto front of size, latency and drop are named. The dashed line bounds what can be had within the budget.')}
-${hasQuality(view) && html`<h2>What quality it costs</h2>${figure((size) => cost(view, size), 'Left of the line is within the budget.')}`}
+${hasQuality(view) && html`<h2>What quality it costs</h2>${figure((size) => cost(view, size), `Left of the line is within the budget.${view.candidates.some(isBrokenOne) ? ' Candidates with broken answers are in the table alone.' : ''}`)}`}
 </section>`
 }
 
@@ -39,7 +40,7 @@ function tradeOff(view: View, size: Size): ScatterSpec {
     ...candidates.map((c) => point(view, c, { x: c.bytes, y: c.latency.ratio }, size)).reverse(),
     original(view, outcome.baseline.bytes, 1),
   ]
-  const allowed = candidates.filter((c) => c.state !== 'over').map((c) => ({ x: c.bytes, y: c.latency.ratio }))
+  const allowed = candidates.filter((c) => c.result.keeps === true).map((c) => ({ x: c.bytes, y: c.latency.ratio }))
   return {
     id: `trade-off-${size.name}`,
     width: size.width,
@@ -63,10 +64,10 @@ function cost(view: View, size: Size): ScatterSpec {
   const { outcome } = view
   const { budget, measure } = outcome
   const bySize = budget.for === 'size'
-  const drops = view.candidates.flatMap((c) => c.result.quality?.drop ?? []).filter((d) => d > 0 && d < Infinity)
+  const drops = view.candidates.flatMap((c) => c.result.quality?.drop ?? []).filter((d) => d > 0 && !isBroken(d))
   const floor = dropFloor([...drops, budget.maxDrop].filter((d) => d > 0))
   const points = view.candidates.flatMap((c) =>
-    c.result.quality && Number.isFinite(c.result.quality.drop) && Number.isFinite(c.latency.ratio)
+    c.result.quality && !isBrokenOne(c) && Number.isFinite(c.latency.ratio)
       ? [point(view, c, { x: c.result.quality.drop, y: bySize ? c.bytes : c.latency.ratio }, size, !bySize)]
       : [],
   )
@@ -83,13 +84,15 @@ function cost(view: View, size: Size): ScatterSpec {
   }
 }
 
-/** The power of ten at or below the smallest drop, at most three below the largest: what is less stands on the axis. */
+/** The power of ten below the smallest drop, at most four below that above the largest: less stands on the axis. */
 function dropFloor(drops: readonly number[]): number {
   if (drops.length === 0) return 1e-4
   const lowest = Math.floor(Math.log10(Math.min(...drops)))
   const highest = Math.ceil(Math.log10(Math.max(...drops)))
   return Number(`1e${Math.max(lowest, highest - 4)}`)
 }
+
+const isBrokenOne = ({ result }: Candidate): boolean => result.quality !== undefined && isBroken(result.quality.drop)
 
 const hasQuality = (view: View): boolean => view.candidates.some((c) => c.result.quality !== undefined)
 

@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest'
 import { found, kept } from '../../test/report/outcomes.js'
-import type { Outcome } from '../search/outcome.js'
+import { BROKEN, type Outcome } from '../search/outcome.js'
+import type { TrialResult } from '../search/trial.js'
+import { speed } from '../search/verdicts.js'
 import { renderReport } from './render.js'
 
 /** Opening and closing tags pair up, and attributes are quoted: enough for a browser and an XML reader to agree. */
@@ -103,4 +105,105 @@ test('the worst layer comes first and broken ones before it', () => {
   expect(at('broken')).toBeGreaterThan(0)
   expect(at('broken')).toBeLessThan(at('bad'))
   expect(at('bad')).toBeLessThan(at('mild'))
+})
+
+/** A plot of the page. */
+function plot(page: string, id: string): string {
+  const at = page.indexOf(`id="${id}"`)
+  return page.slice(at, page.indexOf('</svg>', at))
+}
+const ok = found.trials.filter((t) => t.status === 'ok')
+const like = (id: string, change: Partial<TrialResult>): TrialResult => ({
+  ...ok[0]!,
+  trial: { ...ok[0]!.trial, id, name: id },
+  ...change,
+})
+
+test('a candidate with broken answers is in the table and leaves the plots alone', () => {
+  const nan = like('nan', {
+    quality: {
+      value: BROKEN,
+      drop: BROKEN,
+      outputs: [{ name: 'y', cosine: 0, relativeError: BROKEN, maxAbsolute: BROKEN }],
+    },
+    keeps: false,
+  })
+  const measure = { ...found.measure, kind: 'relative error', higherIsBetter: false, baseline: 0 } as const
+  for (const outcome of [found, { ...found, measure }]) {
+    const [without, page] = [outcome, { ...outcome, trials: [...outcome.trials, nan] }].map(renderReport) as [
+      string,
+      string,
+    ]
+    const ticks = (p: string) => [...plot(p, 'cost-wide').matchAll(/class="(?:tick|limit-label)"[^>]*>[^<]*/g)].join()
+    expect(ticks(page)).toBe(ticks(without))
+    expect(plot(page, 'cost-wide').match(/class="point/g)).toHaveLength(
+      plot(without, 'cost-wide').match(/class="point/g)!.length,
+    )
+    expect(page).toContain('<td class="number">broken</td><td class="number">broken</td>')
+    expect(page).toContain('Candidates with broken answers are in the table alone.')
+    expect(without).not.toContain('broken')
+    expect(page).not.toMatch(/1\.00e9|1000000000|100000000000/)
+    const chosen = renderReport({ ...outcome, trials: [nan], chosen: 'nan' })
+    expect(chosen).not.toMatch(/1\.00e9|1000000000|100000000000/)
+  }
+})
+
+test('a layer that breaks the model comes first and leaves the bars of the others as they are', () => {
+  const layer = (node: string, v: number) =>
+    ({ node, op: 'Conv', parameters: 1, drop: v, relativeError: v, keptFloat: false }) as const
+  const bars = (p: string) => [...p.matchAll(/style="width:([^"]*)"/g)].map(([, w]) => w)
+  const page = renderReport({ ...found, sensitivity: [layer('a', 0.02), layer('b', BROKEN), layer('c', 0.01)] })
+  expect(bars(page)).toEqual(['100.0%', '100.0%', '50.0%'])
+  expect(bars(renderReport({ ...found, sensitivity: [layer('b', BROKEN)] }))).toEqual(['100.0%'])
+  expect(page).toContain('<td class="number">broken</td><td class="number">broken</td>')
+})
+
+test('a metric may be larger than the mark of what is broken', () => {
+  const page = renderReport({
+    ...found,
+    measure: { ...found.measure, kind: 'metric', baseline: 3e12 },
+    trials: [like('large', { quality: { value: 2e12, drop: 0, outputs: [] } })],
+  })
+  expect(page).toContain('2.00e12')
+  expect(page).toContain('3.00e12')
+})
+
+test('the dashed line holds what may be handed back alone', () => {
+  const corners = (outcome: Outcome) =>
+    /class="front" d="([^"]*)"/.exec(plot(renderReport(outcome), 'trade-off-wide'))![1]!
+  const quality = { value: 0.98, drop: 0.001, outputs: [] }
+  const latency = (ratio: number) => ({ p50: 1, p95: 1, ratio, interval: [ratio, ratio] as const })
+  const slow = like('slow', { bytes: 1000, latency: latency(3), quality, keeps: false })
+  const good = like('good', { bytes: 500_000, latency: latency(0.5), quality, keeps: true })
+  const steps = (trials: readonly TrialResult[]) => corners({ ...found, trials, chosen: null }).match(/V/g)!.length
+  expect(steps([slow])).toBe(1)
+  expect(steps([slow, good])).toBe(1)
+  expect(steps([{ ...slow, keeps: true }, good])).toBe(2)
+})
+
+test('the headline says of the speed what the search decided by', () => {
+  for (const [ratio, low, high] of [
+    [1.3, 0.99, 1.6],
+    [1 / 1.03, 0.96, 0.98],
+    [1 / 1.4, 0.5, 1.2],
+    [1.02, 1.01, 1.03],
+    [0.985, 0.98, 0.99],
+  ] as const) {
+    const latency = { p50: 1, p95: 1, ratio, interval: [low, high] as const }
+    const page = renderReport({ ...found, trials: [like('one', { latency })], chosen: 'one' })
+    expect(/<h1>([^<]*)/.exec(page)![1]!.endsWith(speed(latency))).toBe(true)
+  }
+})
+
+test('that no kernel was missed is said only where it was looked for', () => {
+  const steps = [{ transform: 'quantize/static', params: {} }]
+  const report = (missed?: TrialResult['missed']) =>
+    renderReport({
+      ...found,
+      trials: [like('one', { trial: { ...ok[0]!.trial, id: 'one', steps }, ...(missed && { missed }) })],
+      chosen: 'one',
+    })
+  expect(report([])).toContain('None: whatever was meant to run in integers does.')
+  expect(report()).not.toContain('missed a fast kernel')
+  expect(report([{ node: 'n', op: 'Tanh', reason: 'no integer kernel' }])).toContain('computed in float by')
 })

@@ -1,8 +1,9 @@
 /** The top of the report: headline, verdict, big numbers, warnings. */
 
+import { speed } from '../search/verdicts.js'
 import { bytes, milliseconds, percent, shorten, significant, times } from './format.js'
 import { html, type Markup } from './html.js'
-import { measureDrop, measureValue, speed, type View } from './view.js'
+import { measureDrop, measureValue, type View } from './view.js'
 
 export function summary(view: View): Markup {
   const { outcome } = view

@@ -1,8 +1,8 @@
 /** What the sections of the report share: candidates numbered and ordered, and the measure in its own unit. */
 
-import type { Measure, Outcome } from '../search/outcome.js'
+import { BROKEN, isBroken, type Measure, type Outcome } from '../search/outcome.js'
 import type { Latency, TrialResult } from '../search/trial.js'
-import { percent, significant, times } from './format.js'
+import { percent, significant } from './format.js'
 
 /** A candidate that was measured; `number` is its row in the table and its label in the plots. */
 export interface Candidate {
@@ -58,20 +58,18 @@ const isShare = (measure: Measure): boolean => measure.kind === 'accuracy' || me
 
 /** A value of the measure: accuracy and agreement as percent, errors as numbers. */
 export function measureValue(measure: Measure, value: number): string {
-  return isShare(measure) ? percent(value) : significant(value)
+  return isShare(measure) && value !== BROKEN ? percent(value) : errorText(value)
 }
+
+/** An error, or a metric's value: these may be of any size. */
+export const errorText = (value: number): string =>
+  value === BROKEN || !Number.isFinite(value) ? 'broken' : significant(value)
 
 /** A drop in the measure: points of percent for accuracy and agreement. */
 export function measureDrop(measure: Measure, drop: number): string {
+  if (isBroken(drop)) return 'broken'
   if (!isShare(measure)) return significant(drop)
   const points = drop * 100
   const shown = Math.abs(points) < 0.005 ? '0' : Math.abs(points) < 1 ? points.toFixed(2) : significant(points)
   return `${shown.replace('-', '−')} points`
-}
-
-/** `2.84× faster`, `1.2× slower`, or `the same speed` where the interval holds 1. */
-export function speed(latency: Latency): string {
-  const [low, high] = latency.interval
-  if (low <= 1 && high >= 1) return 'the same speed'
-  return latency.ratio < 1 ? `${times(1 / latency.ratio)} faster` : `${times(latency.ratio)} slower`
 }

@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { chooseBest, frontOf } from './choose.js'
-import { isFaster, isSlower } from './evaluate.js'
+import { chooseBest, frontOf, isMeasured } from './choose.js'
 import type { TrialResult } from './trial.js'
+import { isFaster, isSlower } from './verdicts.js'
 
 const ORIGINAL = 1000
 
@@ -138,6 +138,16 @@ describe('the one that is handed back', () => {
   })
 })
 
+test('measured is what ran and has its numbers', () => {
+  const whole = result('whole')
+  expect(isMeasured(whole)).toBe(true)
+  expect(isMeasured({ ...whole, status: 'failed' })).toBe(false)
+  const { bytes: _, ...withoutBytes } = whole
+  const { latency: __, ...withoutLatency } = whole
+  expect(isMeasured(withoutBytes)).toBe(false)
+  expect(isMeasured(withoutLatency)).toBe(false)
+})
+
 describe('the front', () => {
   test('holds the original where nothing beats it, and what beats others in something', () => {
     const list = [
@@ -158,6 +168,10 @@ describe('the front', () => {
       failed,
     ]
     expect(frontOf(list, ORIGINAL)).toEqual(['original', 'perhaps slower'])
+  })
+
+  test('takes what is as large as the original and faster', () => {
+    expect(frontOf([result('faster', { bytes: ORIGINAL, ratio: 0.5 })], ORIGINAL)).toEqual(['faster'])
   })
 
   test('does not count better quality than the original as a gain', () => {

@@ -1,12 +1,12 @@
 /** Choosing among results: the front to show, and the one to hand back. */
 
-import { isFaster, isSlower } from './evaluate.js'
 import { paretoFront } from './pareto.js'
 import type { TrialResult } from './trial.js'
+import { isFaster, isSlower } from './verdicts.js'
 
 export type Objective = 'latency' | 'size'
 
-type Measured = TrialResult & Required<Pick<TrialResult, 'bytes' | 'latency' | 'sha256'>>
+export type Measured = TrialResult & Required<Pick<TrialResult, 'bytes' | 'latency' | 'sha256'>>
 
 export const isMeasured = (r: TrialResult): r is Measured =>
   r.status === 'ok' && r.bytes !== undefined && r.latency !== undefined

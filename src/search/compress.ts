@@ -3,26 +3,32 @@
  * candidate that keeps the budget, with everything measured on the way.
  */
 
-import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { mkdir, readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { applySteps, planRecipes, type Recipe } from '../compress/recipes.js'
 import type { Samples } from '../data/samples.js'
+import { cancelled } from '../engine/failures.js'
 import { missedKernels } from '../engine/kernels.js'
 import { modelMemory } from '../engine/node/memory.js'
 import { optimizedGraph } from '../engine/node/optimized.js'
 import type { Model } from '../ir/types.js'
 import { encodeModel } from '../onnx/codec.js'
 import type { RunOptions } from '../util/env.js'
+import { guarded } from '../util/files.js'
+import { inLockedFolder } from '../util/lock.js'
+import { inTempFolder } from '../util/temp.js'
 import { chooseBest, type Objective } from './choose.js'
-import { candidatePath, timed } from './evaluate.js'
-import { explore } from './explore.js'
-import { openJournal } from './journal.js'
+import { buildCandidate, candidatePath, timed } from './evaluate.js'
+import { explore, FINALISTS, LONGER } from './explore.js'
+import { LAYER_SAMPLES } from './fallback.js'
+import { askedOf, seenBy } from './identity.js'
+import { checkJournal, type Journal, openJournal, remember, valuesIn } from './journal.js'
+import { layersOf } from './layers.js'
 import type { Outcome } from './outcome.js'
 import type { Metric } from './quality.js'
-import { openSetup, type Setup } from './setup.js'
+import { openSetup, optional, type Setup, settingsOf } from './setup.js'
 import { summarize } from './summarize.js'
-import type { MissedKernel, Step } from './trial.js'
+import type { MissedKernel, Trial, TrialResult } from './trial.js'
 
 export type Target = 'node' | 'web' | 'webgpu'
 
@@ -67,47 +73,51 @@ export interface Compressed {
  * Searches for the best model that keeps the budget. Never hands back a model that is slower beyond doubt, or larger,
  * than the original. Killed at any moment, it goes on with `resume`; the measurements of the journal are not repeated.
  *
- * Errors: what reading samples, the engine and the file system throw, and `JOURNAL_OTHER`.
+ * Errors: what reading samples, the engine and the file system throw; `OPTION_VALUE`, `SAMPLES_FEW`, `JOURNAL_OTHER`,
+ * `FOLDER_BUSY`, and `ABORTED` once the signal fired.
  */
 export async function compress(model: Model, options: CompressOptions = {}): Promise<Compressed> {
-  if (options.runFolder !== undefined) return searchIn(options.runFolder, model, options)
-  const folder = await mkdtemp(join(tmpdir(), 'pare-'))
+  const { runFolder, signal } = options
+  settingsOf(options)
   try {
-    return await searchIn(folder, model, { ...options, resume: false })
-  } finally {
-    await rm(folder, { recursive: true, force: true })
+    if (runFolder === undefined) {
+      return await inTempFolder('search', (folder) => searchIn(folder, model, { ...options, resume: false }))
+    }
+    await guarded(runFolder, () => mkdir(runFolder, { recursive: true }))
+    return await inLockedFolder(runFolder, () => searchIn(runFolder, model, options))
+  } catch (error) {
+    throw cancelled(error, signal)
   }
 }
 
 async function searchIn(runFolder: string, model: Model, options: CompressOptions): Promise<Compressed> {
   const started = performance.now()
-  await mkdir(runFolder, { recursive: true })
+  const path = join(runFolder, 'journal.jsonl')
+  const asked = await askedOf(model, options)
+  if (options.resume === true) await checkJournal(path, asked)
   const setup = await openSetup(model, options, runFolder)
   try {
-    const journal = await openJournal(
-      join(runFolder, 'journal.jsonl'),
-      identityOf(setup, options),
-      options.resume === true,
-    )
-    const objective = objectiveOf(options)
+    const before = await valuesIn(path, 'trial ')
+    const journal = await openJournal(path, { ...asked, ...seenBy(setup) }, options.resume === true)
+    const { objective } = settingsOf(options)
     const found = await explore({ setup, journal, objective, recipes: recipesFor(setup, options) })
     const chosen = chooseBest(found.results, objective, setup.original.byteLength)
     const bytes = chosen === null ? null : new Uint8Array(await readFile(candidatePath(runFolder, chosen.sha256)))
-    const missed = chosen === null ? [] : await missedIn(setup, chosen.trial.steps)
+    const missed = chosen === null ? null : await missedIn(setup, journal, chosen.trial)
     const outcome = await summarize({
       setup,
       model,
       options,
       ...found,
-      results: found.results.map((r) => (r === chosen ? { ...r, missed } : r)),
+      results: found.results.map((r) => (r === chosen && missed !== null ? { ...r, missed } : r)),
       chosen,
       peakMemory: {
-        original: await peakMemory(setup, setup.original),
-        chosen: bytes === null ? null : await peakMemory(setup, bytes),
+        original: await peakMemory(setup, journal, 'original', setup.original),
+        chosen: bytes === null ? null : await peakMemory(setup, journal, chosen!.trial.id, bytes),
       },
       seconds: (performance.now() - started) / 1000,
     })
-    await removeCandidates(runFolder)
+    await removeCandidates(runFolder, [...found.results, ...before])
     return { outcome, bytes }
   } finally {
     await setup.close()
@@ -119,63 +129,95 @@ export async function planCompression(
   model: Model,
   options: CompressOptions,
 ): Promise<{ readonly recipes: readonly Recipe[]; readonly seconds: number }> {
-  const setup = await openSetup(model, options, '')
   try {
-    const recipes = recipesFor(setup, options)
-    const baseline = await timed(setup, setup.original)
-    const pass = ((setup.data?.heldOut ?? 0) * baseline.p50) / 1000
-    const timing = Math.min(setup.measure.budgetMs, setup.measure.rounds * 2 * baseline.p50) / 1000
-    return { recipes, seconds: recipes.length * (1 + 2 * pass + timing) }
-  } finally {
-    await setup.close()
+    const start = performance.now()
+    const setup = await openSetup(model, options, '')
+    const opening = (performance.now() - start) / 1000
+    try {
+      const recipes = recipesFor(setup, options)
+      return { recipes, seconds: opening + (await estimate(setup, recipes)) }
+    } finally {
+      await setup.close()
+    }
+  } catch (error) {
+    throw cancelled(error, options.signal)
   }
 }
 
-const objectiveOf = (options: CompressOptions): Objective => options.for ?? 'latency'
+/**
+ * Seconds of a search besides opening it: every recipe built, judged and timed once, the best once more; where quality
+ * is measured, one recipe falls back, so each layer is asked about and bisection judges a few candidates more.
+ */
+async function estimate(setup: Setup, recipes: readonly Recipe[]): Promise<number> {
+  const { signal } = setup.env
+  // Starts the thread that measures: that is not to be counted for every recipe.
+  await setup.target.measure([setup.original], setup.feeds, { rounds: 1, ...(signal && { signal }) })
+  const building = performance.now()
+  await buildCandidate(setup, recipes.at(-1)?.steps ?? [])
+  const timing = performance.now()
+  const perRun = (await timed(setup, setup.original)).p50
+  const build = timing - building
+  const time = performance.now() - timing
+  const pass = (setup.data?.heldOut ?? 0) * perRun
+  const layers = setup.judge === null ? 0 : layersOf(setup.prepared).length
+  const asking = layers * (build + Math.min(pass, LAYER_SAMPLES * perRun))
+  const halving = Math.ceil(Math.log2(layers + 1)) * (build + pass)
+  return (recipes.length * (build + pass + time) + RUN_OFF * time + asking + halving) / 1000 + MEMORY
+}
 
-const recipesFor = (setup: Setup, options: CompressOptions): readonly Recipe[] =>
-  planRecipes(setup.prepared, {
+/** Seconds in which the memory of two models is measured, in processes of their own. */
+const MEMORY = 2
+
+/** The longer timing of the few best, in timings of one candidate. */
+const RUN_OFF = (LONGER * (FINALISTS + 1)) / 2
+
+const recipesFor = (setup: Setup, options: CompressOptions): readonly Recipe[] => {
+  const { objective, portable } = settingsOf(options)
+  return planRecipes(setup.prepared, {
     calibrated: setup.env.calibration !== undefined,
     judged: setup.judge !== null,
-    portable: options.portable ?? false,
-    objective: objectiveOf(options),
+    portable,
+    objective,
     activations: setup.activations,
   })
-
-/** What must be the same for a journal to be of use: not the machine's mood, but everything that was asked. */
-const identityOf = (setup: Setup, options: CompressOptions) => ({
-  model: setup.sha256,
-  data: setup.data,
-  maxDrop: setup.maxDrop,
-  objective: objectiveOf(options),
-  target: options.target ?? 'node',
-  portable: options.portable ?? false,
-  seed: setup.env.seed ?? 0,
-  engine: [setup.target.name, setup.target.version, setup.target.device, setup.target.threads],
-})
-
-/** Of the chosen steps, on a model whose names are still the user's. Native engine only. */
-async function missedIn(setup: Setup, steps: readonly Step[]): Promise<readonly MissedKernel[]> {
-  const engine = await setup.env.engine()
-  if (engine.name !== 'onnxruntime-node') return []
-  const model = await applySteps(setup.prepared, steps, setup.env)
-  return missedKernels(model, await optimizedGraph(engine, encodeModel(model).bytes))
 }
 
-/** Null where the target's memory cannot be seen from here. */
-async function peakMemory(setup: Setup, bytes: Uint8Array): Promise<number | null> {
-  if (setup.target.device !== 'cpu' && setup.target.device !== 'wasm') return null
+/** Of the chosen steps, on a model whose names are still the user's. Null where the target's graph cannot be seen. */
+export async function missedIn(
+  setup: Setup,
+  journal: Journal,
+  { id, steps }: Trial,
+): Promise<readonly MissedKernel[] | null> {
+  const engine = setup.target
+  if (engine.name !== 'onnxruntime-node' || engine.device !== 'cpu') return null
+  return optional(setup, 'operators that miss a fast kernel were not looked for', null, () =>
+    remember(journal, `missed ${id}`, async () => {
+      const model = await applySteps(setup.prepared, steps, setup.env)
+      return missedKernels(model, await optimizedGraph(engine, encodeModel(model).bytes))
+    }),
+  )
+}
+
+/** Null where the target's memory cannot be seen from here, or measuring it failed. */
+async function peakMemory(setup: Setup, journal: Journal, key: string, bytes: Uint8Array): Promise<number | null> {
+  const { device, threads } = setup.target
   const { signal } = setup.env
-  const memory = await modelMemory(bytes, setup.feeds[0]!, {
-    device: setup.target.device,
-    threads: setup.target.threads,
-    ...(signal && { signal }),
-  })
-  return memory.peakGrowth
+  if (device !== 'cpu' && device !== 'wasm') return null
+  return optional(setup, 'memory was not measured', null, () =>
+    remember(journal, `memory ${key}`, async () => {
+      const memory = await modelMemory(bytes, setup.feeds[0]!, { device, threads, ...(signal && { signal }) })
+      return memory.peakGrowth
+    }),
+  )
 }
 
-/** The journal stays; the candidates' files are many times the model's size. */
-async function removeCandidates(runFolder: string): Promise<void> {
+/**
+ * The journal stays; the candidates' files are many times the model's size. Only those are removed that this search
+ * made, or the one whose journal it took the place of, whole or cut off by a kill.
+ */
+async function removeCandidates(runFolder: string, made: readonly unknown[]): Promise<void> {
+  const hashes = new Set(made.map((result) => (result as Partial<TrialResult> | null)?.sha256))
   const files = await readdir(runFolder)
-  await Promise.all(files.filter((f) => /^[0-9a-f]{64}\.onnx$/.test(f)).map((f) => rm(join(runFolder, f))))
+  const ours = files.filter((f) => hashes.has(/^\.?([0-9a-f]{64})\.onnx(?:\.\w+\.tmp)?$/.exec(f)?.[1] ?? ''))
+  await Promise.all(ours.map((f) => rm(join(runFolder, f), { force: true })))
 }

@@ -1,18 +1,20 @@
 /** Running a trial: build the candidate, load it on the target, measure quality and latency against the original. */
 
-import { writeFile } from 'node:fs/promises'
+import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { applySteps } from '../compress/recipes.js'
 import type { TransformEnv } from '../compress/transform.js'
-import type { Engine, Feeds } from '../engine/engine.js'
+import type { Engine, Feeds, ModelSource } from '../engine/engine.js'
 import { ratio, summary } from '../engine/timing.js'
 import type { Model } from '../ir/types.js'
 import { encodeModel } from '../onnx/codec.js'
 import { compact } from '../passes/compact.js'
 import { messageOf, PareError } from '../util/errors.js'
+import { writeFileAtomic } from '../util/files.js'
 import { sha256 } from '../util/hash.js'
 import type { Judge } from './quality.js'
 import type { Latency, Step, Trial, TrialResult } from './trial.js'
+import { isSlower } from './verdicts.js'
 
 export interface Bench {
   readonly original: Uint8Array
@@ -42,7 +44,7 @@ export async function makeTrial(
 }
 
 /** The candidate's file. Several trials may come to the same one. */
-async function buildCandidate(bench: Bench, steps: readonly Step[]): Promise<Uint8Array> {
+export async function buildCandidate(bench: Bench, steps: readonly Step[]): Promise<Uint8Array> {
   const model = await applySteps(bench.prepared, steps, bench.env)
   return encodeModel(await compact.run(model, bench.env)).bytes
 }
@@ -50,14 +52,33 @@ async function buildCandidate(bench: Bench, steps: readonly Step[]): Promise<Uin
 /** Where a candidate's file lies while the search runs. */
 export const candidatePath = (runFolder: string, hash: string): string => join(runFolder, `${hash}.onnx`)
 
-/** Never throws for what a candidate does wrong: that is a result. Cancelling throws. */
-export async function runTrial(bench: Bench, trial: Trial): Promise<TrialResult> {
+/** The candidate's file, put where candidates lie, and its hash. Throws `FILE_UNWRITABLE`, `DISK_FULL`. */
+async function makeCandidate(bench: Bench, steps: readonly Step[]) {
+  const bytes = await buildCandidate(bench, steps)
+  const hash = await sha256(bytes)
+  await writeFileAtomic(candidatePath(bench.runFolder, hash), bytes)
+  return { bytes, hash }
+}
+
+/**
+ * Whether the file of a trial that was measured before is at hand, made once more where it is gone: building is
+ * deterministic. False where something else comes out; then what was measured says nothing.
+ */
+export async function isRestored(bench: Bench, { trial, sha256: hash, bytes }: TrialResult): Promise<boolean> {
+  if (hash === undefined) return false
+  const there = await stat(candidatePath(bench.runFolder, hash)).catch(() => null)
+  return there?.size === bytes || (await makeCandidate(bench, trial.steps)).hash === hash
+}
+
+/**
+ * Never throws for what a candidate does wrong: that is a result. Cancelling throws. A thread that is lost twice was
+ * lost to the candidate.
+ */
+export async function runTrial(bench: Bench, trial: Trial, isAgain = false): Promise<TrialResult> {
   const start = performance.now()
   const seconds = (): number => (performance.now() - start) / 1000
   try {
-    const bytes = await buildCandidate(bench, trial.steps)
-    const hash = await sha256(bytes)
-    await writeFile(candidatePath(bench.runFolder, hash), bytes)
+    const { bytes, hash } = await makeCandidate(bench, trial.steps)
     const quality = await judged(bench, bytes)
     const latency = await timed(bench, bytes)
     const within = quality === undefined || quality.drop <= bench.maxDrop
@@ -74,15 +95,17 @@ export async function runTrial(bench: Bench, trial: Trial): Promise<TrialResult>
     }
   } catch (error) {
     bench.env.signal?.throwIfAborted()
-    if (isFatal(error)) throw error
+    const isLost = error instanceof PareError && error.code === 'ENGINE_LOST'
+    if (isLost && !isAgain) return runTrial(bench, trial, true)
+    if (isFatal(error) && !isLost) throw error
     return { trial, status: 'failed', error: messageOf(error), seconds: seconds() }
   }
 }
 
-/** What is wrong with the machine or the data is no fault of the candidate. */
-const isFatal = (error: unknown): boolean =>
+/** What is wrong with the machine or the data is no fault of the candidate, and no result to be remembered. */
+export const isFatal = (error: unknown): boolean =>
   error instanceof PareError &&
-  /^(ABORTED|DISK_|FILE_|SAMPLE|METRIC|LABEL|ENGINE_MISSING|ENGINE_DEVICE)/.test(error.code)
+  /^(ABORTED|DISK_|FILE_|TEMP_|SAMPLE|METRIC|LABEL|ENGINE_(MISSING|DEVICE|LOST|CLOSED)$)/.test(error.code)
 
 async function judged(bench: Bench, bytes: Uint8Array) {
   if (bench.judge === null) return undefined
@@ -102,7 +125,7 @@ export async function timed(bench: Bench, bytes: Uint8Array): Promise<Latency> {
 /** The same of several candidates at once, for `longer` times the usual rounds and time. */
 export async function timedTogether(
   bench: Bench,
-  candidates: readonly Uint8Array[],
+  candidates: readonly ModelSource[],
   longer = 1,
 ): Promise<readonly Latency[]> {
   const { rounds, budgetMs } = bench.measure
@@ -117,7 +140,3 @@ export async function timedTogether(
     return { p50, p95, ratio: r.ratio, interval: [r.low, r.high] }
   })
 }
-
-/** Slower beyond doubt, and by more than repeated measurements of one model differ. */
-export const isSlower = ({ ratio: r, interval }: Latency): boolean => interval[0] > 1 && r > 1.02
-export const isFaster = ({ ratio: r, interval }: Latency): boolean => interval[1] < 1 && r < 0.98

@@ -1,9 +1,8 @@
 /** Exploring: every recipe, then the fastest without its slow layers, then falling back where quality breaks. */
 
-import { access, readFile } from 'node:fs/promises'
 import type { Recipe } from '../compress/recipes.js'
 import { chooseBest, isMeasured, type Objective } from './choose.js'
-import { candidatePath, isSlower, makeTrial, runTrial, timed, timedTogether } from './evaluate.js'
+import { candidatePath, isRestored, makeTrial, runTrial, timed, timedTogether } from './evaluate.js'
 import {
   type FallbackMemo,
   fallbackModes,
@@ -15,9 +14,10 @@ import {
 } from './fallback.js'
 import { type Journal, remember } from './journal.js'
 import { layersOf } from './layers.js'
-import type { Setup } from './setup.js'
+import { optional, type Setup } from './setup.js'
 import { slowLayers } from './slow-layers.js'
 import type { Latency, Step, TrialResult } from './trial.js'
+import { isSlower } from './verdicts.js'
 
 /** What every step of an exploration works with. */
 export interface Exploration {
@@ -62,31 +62,53 @@ export async function explore(exploration: Exploration): Promise<Found> {
   return { results: settled, baseline, sensitivity }
 }
 
-/** How many of the best are timed once more, and how much longer. */
-const FINALISTS = 4
-const LONGER = 3
+type Measured = NonNullable<ReturnType<typeof chooseBest>>
 
-/** The best that may be handed back, timed again side by side and longer: measurements far apart in time compare badly. */
-async function runOff(
-  { setup, journal, objective }: Exploration,
+/** How many of the best are timed once more, and how much longer. */
+export const FINALISTS = 4
+export const LONGER = 3
+
+/**
+ * The best that may be handed back, timed again side by side and longer: measurements far apart in time compare badly.
+ * Repeated until the winner is among those, for the luck of a short measurement must not decide.
+ */
+async function runOff(exploration: Exploration, results: readonly TrialResult[]): Promise<readonly TrialResult[]> {
+  const { setup, objective } = exploration
+  const again = new Set<string>()
+  let settled = results
+  for (;;) {
+    const best = chooseBest(settled, objective, setup.original.byteLength)
+    if (again.size > 0 && (best === null || again.has(best.trial.id))) return settled
+    const finalists = finalistsOf(settled, best, objective)
+    if (finalists.length === 0) return settled
+    settled = await timedAgain(exploration, settled, finalists)
+    for (const r of finalists) again.add(r.trial.id)
+  }
+}
+
+/** The first few in the order of the objective, and the one that would be handed back. */
+function finalistsOf(
   results: readonly TrialResult[],
-): Promise<readonly TrialResult[]> {
-  const finalists = results
+  best: Measured | null,
+  objective: Objective,
+): readonly Measured[] {
+  const kept = results
     .filter(isMeasured)
     .filter((r) => r.keeps === true)
     .toSorted((a, b) => (objective === 'size' ? a.bytes - b.bytes : a.latency.ratio - b.latency.ratio))
-    .slice(0, FINALISTS)
-  if (finalists.length === 0) return results
+  const front = kept.slice(0, FINALISTS)
+  return best === null || front.includes(best) ? front : [...front.slice(0, -1), best]
+}
+
+async function timedAgain(
+  { setup, journal }: Exploration,
+  results: readonly TrialResult[],
+  finalists: readonly Measured[],
+): Promise<readonly TrialResult[]> {
   setup.env.onProgress?.({ task: 'timing the best once more', done: 0 })
   const key = `run-off ${finalists.map((r) => r.trial.id).join(' ')}`
-  const latencies = await remember(journal, key, async () => {
-    const files = await Promise.all(finalists.map((r) => readFile(candidatePath(setup.runFolder, r.sha256))))
-    return timedTogether(
-      setup,
-      files.map((f) => new Uint8Array(f)),
-      LONGER,
-    )
-  })
+  const files = finalists.map((r) => ({ path: candidatePath(setup.runFolder, r.sha256) }))
+  const latencies = await remember(journal, key, () => timedTogether(setup, files, LONGER))
   const again = new Map(finalists.map((r, i) => [r.trial.id, latencies[i]!]))
   return results.map((r) => {
     const latency = again.get(r.trial.id)
@@ -110,7 +132,10 @@ async function withoutSlowLayers(
   if (fixed.length === 0) return []
   const { trial } = fixed.reduce((a, b) => (b.latency.ratio < a.latency.ratio ? b : a))
   setup.env.onProgress?.({ task: `looking for slow layers of ${trial.name}`, done: 0 })
-  const ways = await remember(journal, `slow layers ${trial.id}`, () => slowLayers(setup, trial.steps))
+  // A failure is not remembered: the next run may have better luck.
+  const ways = await optional(setup, 'slow layers were not looked for', [], () =>
+    remember(journal, `slow layers ${trial.id}`, () => slowLayers(setup, trial.steps)),
+  )
   const found: TrialResult[] = []
   for (const { what, keys } of ways) {
     found.push(
@@ -127,17 +152,12 @@ async function tried({ setup, journal }: Exploration, { name, steps }: Recipe): 
   const trial = await makeTrial(setup, name, steps)
   const key = `trial ${trial.id}`
   const known = journal.recall<TrialResult>(key)
-  if (known !== undefined && (known.sha256 === undefined || (await candidateIsThere(setup, known.sha256)))) return known
+  // Only what may be handed back needs its file.
+  if (known !== undefined && (known.keeps !== true || (await isRestored(setup, known)))) return known
   const result = await runTrial(setup, trial)
   await journal.record(key, result)
   return result
 }
-
-const candidateIsThere = (setup: Setup, hash: string): Promise<boolean> =>
-  access(candidatePath(setup.runFolder, hash)).then(
-    () => true,
-    () => false,
-  )
 
 /** Results that only quality keeps from being the best so far, most promising first; one of each kind of recipe. */
 function worthFallingBack({ setup, objective }: Exploration, results: readonly TrialResult[]): readonly TrialResult[] {

@@ -6,10 +6,10 @@
 import { applySteps } from '../compress/recipes.js'
 import { encodeModel } from '../onnx/codec.js'
 import { messageOf } from '../util/errors.js'
-import type { Bench } from './evaluate.js'
+import { type Bench, isFatal } from './evaluate.js'
 import type { Layer } from './layers.js'
 import type { LayerSensitivity } from './outcome.js'
-import { BROKEN } from './quality.js'
+import { BROKEN } from './outcome.js'
 import type { Quality, Step } from './trial.js'
 
 /**
@@ -46,7 +46,7 @@ export const fallbackModes = (steps: readonly Step[]): readonly FallbackMode[] =
 export type Sensitivity = Omit<LayerSensitivity, 'keptFloat'>
 
 /** Held-out samples that one layer's measurement sees: the order of layers matters here, not the last digit. */
-const SAMPLES = 12
+export const LAYER_SAMPLES = 12
 
 /** Quality when one layer alone is quantized; layers that the recipe does not touch are left out. */
 export async function layerSensitivity(
@@ -58,22 +58,22 @@ export async function layerSensitivity(
   const others = all.filter((l) => l !== layer).map((l) => l.key)
   const model = await applySteps(bench.prepared, excluding(steps, others), bench.env)
   if (model === bench.prepared) return null
-  const quality = await qualityOf(bench, encodeModel(model).bytes, SAMPLES)
+  const quality = await qualityOf(bench, encodeModel(model).bytes, LAYER_SAMPLES)
   const { key: node, op, parameters } = layer
-  if (quality === null) return { node, op, parameters, drop: 1, relativeError: 1 }
+  if (quality === null) return { node, op, parameters, drop: BROKEN, relativeError: BROKEN }
   return {
     node,
     op,
     parameters,
     drop: quality.drop,
-    relativeError: Math.max(...quality.outputs.map((o) => o.relativeError)),
+    relativeError: Math.max(0, ...quality.outputs.map((o) => o.relativeError)),
   }
 }
 
-/** Null where the candidate does not run. */
+/** Null where the candidate does not run. Throws what is no fault of the candidate. */
 async function qualityOf(bench: Bench, bytes: Uint8Array, limit?: number): Promise<Quality | null> {
   try {
-    const session = await bench.target.load(bytes)
+    const session = await bench.target.load(bytes, bench.env.signal ? { signal: bench.env.signal } : {})
     try {
       return await bench.judge!.evaluate(session, limit)
     } finally {
@@ -81,6 +81,7 @@ async function qualityOf(bench: Bench, bytes: Uint8Array, limit?: number): Promi
     }
   } catch (error) {
     bench.env.signal?.throwIfAborted()
+    if (isFatal(error)) throw error
     bench.env.onProgress?.({ task: `candidate does not run: ${messageOf(error)}`, done: 0 })
     return null
   }

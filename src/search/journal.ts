@@ -6,12 +6,16 @@
 import { appendFile, mkdir, readFile, truncate, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { messageOf, PareError } from '../util/errors.js'
+import { guarded } from '../util/files.js'
 
 export interface Journal {
   /** The value recorded under this key by an earlier run, or undefined. */
   recall<T>(key: string): T | undefined
   record(key: string, value: unknown): Promise<void>
 }
+
+/** What a search is about, one entry an aspect, plain JSON. */
+export type Identity = Readonly<Record<string, unknown>>
 
 /** The recorded value, or a new one that is made and recorded. */
 export async function remember<T>(journal: Journal, key: string, make: () => Promise<T>): Promise<T> {
@@ -32,30 +36,57 @@ interface Line {
  * about something else is refused (`JOURNAL_OTHER`); without, a new one replaces the old.
  */
 export async function openJournal(path: string, identity: unknown, resume: boolean): Promise<Journal> {
-  await mkdir(dirname(path), { recursive: true })
+  await guarded(path, () => mkdir(dirname(path), { recursive: true }))
   const lines = resume ? await readLines(path) : []
   const first = lines[0]
-  const same = first?.key === 'identity' && JSON.stringify(first.value) === JSON.stringify(identity)
-  if (first !== undefined && !same) {
-    throw new PareError(
-      'JOURNAL_OTHER',
-      'the journal belongs to a search with another model, data, options or engine',
-      {
-        where: path,
-        remedy: 'Run again without --resume to start over, or with the options of the earlier run.',
-      },
-    )
+  if (first !== undefined && !(first.key === 'identity' && sameJson(first.value, identity))) {
+    throw otherSearch(path, aspectsApart(first, identity))
   }
-  if (first === undefined) await writeFile(path, `${JSON.stringify({ key: 'identity', value: identity })}\n`)
+  if (first === undefined) {
+    await guarded(path, () => writeFile(path, `${JSON.stringify({ key: 'identity', value: identity })}\n`))
+  }
   const known = new Map(lines.map(({ key, value }) => [key, value]))
   return {
     recall: <T>(key: string) => known.get(key) as T | undefined,
     async record(key, value) {
       known.set(key, value)
-      await appendFile(path, `${JSON.stringify({ key, value })}\n`, { flush: true })
+      await guarded(path, () => appendFile(path, `${JSON.stringify({ key, value })}\n`, { flush: true }))
     },
   }
 }
+
+/**
+ * Refuses a journal about something else by that part of the identity which is known before anything is measured;
+ * `openJournal` sees to the rest. Throws `JOURNAL_OTHER`, `JOURNAL_BROKEN`.
+ */
+export async function checkJournal(path: string, part: Identity): Promise<void> {
+  const [first] = await readLines(path)
+  if (first === undefined) return
+  const apart = aspectsApart(first, part)
+  if (apart.length > 0) throw otherSearch(path, apart)
+}
+
+/** Values that a journal holds under keys of this beginning; none where it cannot be read. */
+export async function valuesIn(path: string, beginning: string): Promise<readonly unknown[]> {
+  const lines = await readLines(path).catch(() => [])
+  return lines.filter(({ key }) => key.startsWith(beginning)).map(({ value }) => value)
+}
+
+/** As JSON sees them: NaN was written as null. */
+const sameJson = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b)
+
+/** Aspects of an identity of which the first line says something else, or nothing. */
+function aspectsApart({ key, value }: Line, identity: unknown): readonly string[] {
+  const recorded = key === 'identity' ? (Object(value) as Identity) : {}
+  return Object.entries(Object(identity) as Identity).flatMap(([k, v]) => (sameJson(recorded[k], v) ? [] : [k]))
+}
+
+const otherSearch = (where: string, apart: readonly string[]): PareError =>
+  new PareError('JOURNAL_OTHER', 'the journal belongs to a search with another model, data, options or engine', {
+    where,
+    ...(apart.length > 0 && { value: `other: ${apart.join(', ')}` }),
+    remedy: 'Run again without --resume to start over, or with what the earlier run was given.',
+  })
 
 /** Whole lines only: what a kill cut off is removed from the file too, so that appending stays sound. */
 async function readLines(path: string): Promise<readonly Line[]> {

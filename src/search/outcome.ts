@@ -2,6 +2,12 @@
 
 import type { Latency, TrialResult } from './trial.js'
 
+/** Stands for errors that are not numbers, and for the drop of a candidate that does not run: JSON has no infinity. */
+export const BROKEN = 1e9
+
+/** No drop or error is larger than `BROKEN`; what is no number at all is broken too. */
+export const isBroken = (dropOrError: number): boolean => !(dropOrError < BROKEN)
+
 /** How quality was measured. */
 export interface Measure {
   readonly kind: 'accuracy' | 'rmse' | 'metric' | 'top-1 agreement' | 'relative error' | 'none'

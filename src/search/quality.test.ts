@@ -7,9 +7,11 @@ import type { Engine, Session } from '../engine/engine.js'
 import { openEngine } from '../engine/node/open.js'
 import { int } from '../ir/attrs.js'
 import { type Builder, builder } from '../ir/builder.js'
-import { f32, numbers } from '../ir/tensor.js'
+import { f32, i64, numbers, stringTensor } from '../ir/tensor.js'
+import type { DType } from '../ir/types.js'
 import { random } from '../util/random.js'
-import { BROKEN, type JudgeOptions, type MetricRecord, openJudge } from './quality.js'
+import { BROKEN } from './outcome.js'
+import { type JudgeOptions, type MetricRecord, openJudge } from './quality.js'
 
 let engine: Engine
 const open: Session[] = []
@@ -20,13 +22,16 @@ afterAll(() => engine.close())
 
 const WIDTH = 4
 
+/** Of outputs that are no floats, by their names. */
+const DTYPES: Readonly<Record<string, DType>> = { index: 'int64', text: 'string' }
+
 /** x [1, 4] → the outputs that `body` gives. */
 async function session(body: (b: Builder) => Readonly<Record<string, string>>): Promise<Session> {
   const b = builder()
   b.input('x', value('float32', [1, WIDTH]))
   for (const [name, from] of Object.entries(body(b))) {
     b.ops('Identity', [from], { outputs: [name] })
-    b.output(name, value(name === 'index' ? 'int64' : 'float32', null))
+    b.output(name, value(DTYPES[name] ?? 'float32', null))
   }
   const loaded = await engine.load(bytesOf(b.graph()))
   open.push(loaded)
@@ -373,4 +378,217 @@ test('outputs that do not fit the memory are computed again, with the same resul
 test('labels on some samples alone are no labels', async () => {
   const some = samplesOf((row, i) => (i === 4 ? undefined : best(row)))
   expect((await judge(await classifier(1, 1, 1, 1), some)).measure.kind).toBe('top-1 agreement')
+})
+
+/** x [1, 4] → y, and `hits`: the places of what is above `limit`, as many as there are. */
+const finder = (factor: number, limit: number) =>
+  session((b) => {
+    const above = b.op('Greater', ['x', b.constant(f32([], [limit]), 'limit')])
+    return { y: softmax(b, times(b, 'x', factor)), index: b.op('NonZero', [above]) }
+  })
+
+describe('an output whose length depends on the data', () => {
+  const metric = {
+    higherIsBetter: true,
+    async evaluate(records: AsyncIterable<MetricRecord>) {
+      let hits = 0
+      for await (const r of records) hits += r.outputs.index!.shape.at(-1)!
+      return hits
+    },
+  }
+  const hits = (limit: number) => xs.flat().filter((v) => v > limit).length
+
+  test('is what a metric sees, and only the table of agreement leaves it out', async () => {
+    const j = await judge(await finder(1, 0), samplesOf(), { metric })
+    expect(j.measure.baseline).toBe(hits(0))
+    const other = await j.evaluate(await finder(1, 0.5))
+    expect(other).toMatchObject({ value: hits(0.5), drop: hits(0) - hits(0.5) })
+    expect(other.drop).toBeGreaterThan(0)
+    expect(other.outputs.map((o) => o.name)).toEqual(['y'])
+    const same = await j.evaluate(await finder(2, 0))
+    expect(same.outputs.map((o) => o.name)).toEqual(['y', 'index'])
+  })
+
+  test('is no matter of accuracy in another output', async () => {
+    const j = await judge(
+      await finder(1, 0),
+      samplesOf((row) => best(row)),
+    )
+    expect(await j.evaluate(await finder(1, 0.5))).toMatchObject({ value: 1, drop: 0 })
+  })
+
+  test('is no matter of agreement in another output, but cannot be compared itself', async () => {
+    const j = await judge(await finder(1, 0), samplesOf())
+    expect(j.measure).toMatchObject({ kind: 'top-1 agreement', output: 'y' })
+    expect(await j.evaluate(await finder(2, 0.5))).toMatchObject({ value: 1, drop: 0 })
+    const plain = (limit: number) =>
+      session((b) => ({ index: b.op('NonZero', [b.op('Greater', ['x', b.constant(f32([], [limit]), 'limit')])]) }))
+    const alone = await judge(await plain(0), samplesOf())
+    await expect(alone.evaluate(await plain(0.5))).rejects.toMatchObject({
+      code: 'COMPARE_SHAPE',
+      message: expect.stringContaining('--metric'),
+    })
+  })
+
+  test('of another length than the target values breaks the candidate, not the search', async () => {
+    const kept = (limit: number) =>
+      session((b) => {
+        const above = b.op('Greater', ['x', b.constant(f32([], [limit]), 'limit')])
+        return { y: b.op('Compress', ['x', b.op('Reshape', [above, b.constant(i64([1], [-1]), 'flat')])]) }
+      })
+    const j = await judge(
+      await kept(-100),
+      samplesOf((row) => row.map((v) => v + 1)),
+    )
+    expect(await j.evaluate(await kept(0))).toMatchObject({ value: BROKEN, drop: BROKEN, outputs: [] })
+  })
+})
+
+describe('a metric of the user’s', () => {
+  /** The mean of the first value, which is NaN for a candidate that gives NaN; `least` samples are needed. */
+  const mean = (least = 0) => ({
+    higherIsBetter: true,
+    async evaluate(records: AsyncIterable<MetricRecord>) {
+      const values: number[] = []
+      for await (const r of records) values.push(numbers(r.outputs.y!)[0]!)
+      return values.length < least ? Number.NaN : values.reduce((n, v) => n + v, 0) / values.length
+    },
+  })
+
+  test('that gives NaN for a candidate breaks that candidate alone', async () => {
+    const j = await judge(await regressor(1), samplesOf(), { metric: mean() })
+    expect(await j.evaluate(await broken())).toMatchObject({ value: BROKEN, drop: BROKEN })
+    expect((await j.evaluate(await regressor(1))).drop).toBe(0)
+    expect((await j.evaluate(await broken(), 3)).drop).toBe(BROKEN)
+  })
+
+  test('that gives no number at all is an error, for a candidate too', async () => {
+    let calls = 0
+    const metric = { higherIsBetter: true, evaluate: () => (calls++ === 0 ? 1 : undefined) as number }
+    const j = await judge(await regressor(1), samplesOf(), { metric })
+    expect(await code(j.evaluate(await regressor(1)))).toBe('METRIC_VALUE')
+  })
+
+  test('that says nothing of a few samples sees all of them', async () => {
+    const j = await judge(await regressor(1), samplesOf(), { metric: mean(10) })
+    const candidate = await regressor(3)
+    expect(await j.evaluate(candidate, 5)).toEqual(await j.evaluate(candidate))
+  })
+})
+
+test('an original whose error is not a number cannot be measured against', async () => {
+  const targets = samplesOf((row) => row.map((v) => v + 1))
+  expect(await code(judge(await broken(), targets))).toBe('LABEL_NAN')
+  const infinite = { higherIsBetter: true, evaluate: () => Number.POSITIVE_INFINITY }
+  expect(await code(judge(await regressor(1), targets, { metric: infinite }))).toBe('METRIC_VALUE')
+})
+
+describe('outputs of other shapes', () => {
+  /** [1, 4] → [1, 4, 1, 1], as pooling leaves it. */
+  const pooled = (...factors: number[]) =>
+    session((b) => ({
+      y: b.op('Reshape', [softmax(b, times(b, 'x', ...factors)), b.constant(i64([4], [1, WIDTH, 1, 1]), 'shape')]),
+    }))
+
+  test('scores of shape [1, classes, 1, 1] are scores', async () => {
+    const original = await pooled(1, 1, 1, 1)
+    const labels = samplesOf((row) => best(row))
+    expect((await judge(original, labels)).measure).toMatchObject({ kind: 'accuracy', baseline: 1 })
+    for (const options of [{}, { scores: 'y' }]) {
+      const j = await judge(original, samplesOf(), options)
+      expect(j.measure).toMatchObject({ kind: 'top-1 agreement', output: 'y' })
+      const flat = await judge(await classifier(1, 1, 1, 1), samplesOf())
+      const { value, drop } = await flat.evaluate(await classifier(1, 1, 3, -1))
+      expect(await j.evaluate(await pooled(1, 1, 3, -1))).toMatchObject({ value, drop })
+      expect(drop).toBeGreaterThan(0)
+    }
+  })
+
+  test('one label says nothing of several rows of scores', async () => {
+    const rows = await session((b) => ({ y: b.op('Reshape', ['x', b.constant(i64([3], [1, 2, 2]), 'shape')]) }))
+    const labels = samplesOf((_, i) => i % 2)
+    await expect(judge(rows, labels)).rejects.toMatchObject({
+      code: 'LABEL_SHAPE',
+      message: expect.stringContaining('--metric'),
+    })
+  })
+})
+
+describe('outputs that are no floats', () => {
+  /** Names the sign of each value of x − limit. */
+  const named = (limit: number, more: (b: Builder) => Readonly<Record<string, string>> = () => ({})) =>
+    session((b) => {
+      const words = b.constant(stringTensor([2], ['low', 'high'].map(utf8)), 'words')
+      const above = b.op('Greater', ['x', b.constant(f32([], [limit]), 'limit')])
+      return { text: b.op('Gather', [words, b.op('Cast', [above], { attrs: { to: int(7) } })]), ...more(b) }
+    })
+  const utf8 = (s: string) => new TextEncoder().encode(s)
+
+  test('strings count by the share that changed', async () => {
+    const j = await judge(await named(0), samplesOf())
+    expect(j.measure).toMatchObject({ kind: 'relative error', baseline: 0 })
+    expect(await j.evaluate(await named(0))).toMatchObject({ value: 0, drop: 0 })
+    const changed = xs.flat().filter((v) => v > 0 && v <= 0.5).length / xs.flat().length
+    const quality = await j.evaluate(await named(0.5))
+    expect(quality.drop).toBeCloseTo(changed, 12)
+    expect(changed).toBeGreaterThan(0)
+    const beside = await judge(await named(0, (b) => ({ y: times(b, 'x', 1) })), samplesOf())
+    const { outputs } = await beside.evaluate(await named(0.5, (b) => ({ y: times(b, 'x', 1) })))
+    expect(outputs.map((o) => [o.name, o.relativeError])).toEqual([
+      ['text', quality.drop],
+      ['y', 0],
+    ])
+  })
+
+  test('neither strings, nor one number, nor what every object has are scores', async () => {
+    const original = await named(0, (b) => ({ index: b.op('ArgMax', ['x'], { attrs: { axis: int(1) } }) }))
+    for (const scores of ['text', 'index', 'toString']) {
+      expect(await code(judge(original, samplesOf(), { scores }))).toBe('SCORES_UNKNOWN')
+    }
+  })
+})
+
+describe('what a journal asks', () => {
+  const print = async (samples: Samples, options: JudgeOptions = {}) =>
+    (await judge(await regressor(1), samples, options)).fingerprint
+
+  test('the same samples have one fingerprint, others have others', async () => {
+    const plain = samplesOf()
+    const same = await print(plain)
+    expect(same).toMatch(/^[0-9a-f]{64}$/)
+    expect(await print(samplesOf(), { cacheBytes: 5 * 32 })).toBe(same)
+    const edited = xs.map((row, i) => (i === 19 ? [...row.slice(1), row[0]!] : row))
+    const renamed: Samples = {
+      ...plain,
+      async *read() {
+        for await (const s of plain.read()) yield s.name === 'sample 4' ? { ...s, name: 'another' } : s
+      },
+    }
+    const prints = [
+      same,
+      await print(samplesOf(undefined, edited)),
+      await print(samplesOf(undefined, xs.slice(1))),
+      await print(samplesOf(undefined, xs.toReversed())),
+      await print(renamed),
+      await print(samplesOf((row) => row)),
+      await print(samplesOf((row, i) => (i === 7 ? row.map((v) => v + 1) : row))),
+      await print(samplesOf((_, i) => (i < 19 ? undefined : [1, 2, 3, 4]))),
+    ]
+    expect(new Set(prints).size).toBe(prints.length)
+  })
+
+  test('labels are there whatever quality is measured by', async () => {
+    const metric = { higherIsBetter: true, evaluate: () => 1 }
+    const original = await regressor(1)
+    expect(
+      (
+        await judge(
+          original,
+          samplesOf((row) => row),
+          { metric },
+        )
+      ).labelled,
+    ).toBe(true)
+    expect((await judge(original, samplesOf(), { metric })).labelled).toBe(false)
+  })
 })

@@ -7,17 +7,19 @@ import type { TransformEnv } from '../compress/transform.js'
 import type { Samples } from '../data/samples.js'
 import { split, take } from '../data/split.js'
 import { randomFeeds } from '../data/synthesize.js'
-import type { Engine, Feeds } from '../engine/engine.js'
+import type { Engine, Feeds, Session } from '../engine/engine.js'
 import { openEngine } from '../engine/node/open.js'
 import { checkParity } from '../engine/parity.js'
 import { clamp } from '../grids/affine.js'
 import type { Model } from '../ir/types.js'
 import { encodeModel } from '../onnx/codec.js'
 import { inspectModel } from '../passes/inspect.js'
+import { messageOf, PareError } from '../util/errors.js'
 import { sha256 } from '../util/hash.js'
 import type { CompressOptions, Target } from './compress.js'
 import type { Bench } from './evaluate.js'
 import { openJudge } from './quality.js'
+import { fingerprint } from './reference.js'
 
 export interface Setup extends Bench {
   readonly data: {
@@ -26,8 +28,12 @@ export interface Setup extends Bench {
     readonly heldOut: number
     readonly labels: boolean
   } | null
+  /** SHA-256 over the samples that calibrated; null where none did. */
+  readonly calibratedBy: string | null
   readonly activations: 'uint8' | 'int8'
+  /** What the reader must know; more are added as the search goes. */
   readonly warnings: readonly string[]
+  warn(message: string): void
   close(): Promise<void>
 }
 
@@ -46,8 +52,29 @@ const FEW = 20
 
 const DEVICES: Readonly<Record<Target, string>> = { node: 'cpu', web: 'wasm', webgpu: 'webgpu' }
 
+/** Options with their defaults. Throws `OPTION_VALUE`. */
+export function settingsOf(options: CompressOptions) {
+  const { maxDrop = 0.01, target = 'node', portable = false, seed = 0, rounds = 60, budgetMs = 3000 } = options
+  const objective = options.for ?? 'latency'
+  const check = (name: string, value: unknown, ok: boolean, remedy: string): void => {
+    if (!ok) throw new PareError('OPTION_VALUE', 'the option cannot have this value', { where: name, value, remedy })
+  }
+  check('maxDrop', maxDrop, Number.isFinite(maxDrop) && maxDrop >= 0, 'Give a number that is not negative: 0.01.')
+  check('rounds', rounds, Number.isSafeInteger(rounds) && rounds > 0, 'Give a whole number above 0: 60.')
+  check('budgetMs', budgetMs, Number.isFinite(budgetMs) && budgetMs >= 0, 'Give milliseconds: 3000.')
+  check('target', target, Object.hasOwn(DEVICES, target), `Give one of: ${Object.keys(DEVICES).join(', ')}.`)
+  check('for', objective, objective === 'latency' || objective === 'size', 'Give latency or size.')
+  return { maxDrop, target, portable, seed, objective, measure: { rounds, budgetMs } } as const
+}
+
+/** The type of activations that this machine's integer kernels take. */
+export const activationsOf = (): 'uint8' | 'int8' => (arch() === 'arm64' || arch() === 'arm' ? 'int8' : 'uint8')
+
+/** Throws `OPTION_VALUE`, `SAMPLES_EMPTY`, `SAMPLES_FEW`, and what samples and engine throw. */
 export async function openSetup(model: Model, options: CompressOptions, runFolder: string): Promise<Setup> {
-  const { signal, seed = 0, samples, target = 'node', threads, onProgress } = options
+  const { signal, samples, threads, onProgress } = options
+  const { maxDrop, target, seed, measure } = settingsOf(options)
+  const run = signal ? { signal } : {}
   const warnings: string[] = []
   const warn = (message: string): void => {
     warnings.push(message)
@@ -69,25 +96,26 @@ export async function openSetup(model: Model, options: CompressOptions, runFolde
     const env: TransformEnv = {
       engine: async () => cpu,
       seed,
-      ...(signal && { signal }),
+      ...run,
       ...(onProgress && { onProgress }),
       ...(options.portable !== undefined && { portable: options.portable }),
     }
     const original = options.original ?? encodeModel(model).bytes
     const prepared = await prepareModel(model, env)
-    const session = await device.load(original, signal ? { signal } : {})
-    const data = samples === undefined ? null : partsOf(samples, prepared, seed)
-    const feeds = data === null ? [randomFeeds(session.inputs, { seed })] : await firstFeeds(data.heldOut, 8)
-    if (target !== 'node') await checkParity(device, cpu, original, feeds[0]!, signal ? { signal } : {})
-    const judge = data === null ? null : await openJudge(session, data.heldOut, judgeOptions(options))
-    const calibration = data === null ? undefined : await calibrateUnits(prepared, data.calibration, env)
-    const heldOut = judge?.samples ?? 0
+    const session = await reloadable(device, original, signal)
+    const data = samples === undefined ? null : await partsOf(samples, prepared, seed, signal)
+    const feeds = data?.feeds ?? [randomFeeds(session.inputs, { seed })]
+    if (target !== 'node') await checkParity(device, cpu, original, feeds[0]!, run)
+    const judge = data && (await openJudge(session, data.heldOut, judgeOptions(options)))
+    // What the judge keeps of the original is mostly enough; a large model need not lie in memory all along.
+    await session.close()
+    const calibration = data ? await calibrateUnits(prepared, data.calibration, env) : undefined
     if (judge === null) {
       warn(
         'No samples were given: nothing is promised about quality, and only recipes that need no calibration are tried.',
       )
-    } else if (heldOut < FEW) {
-      warn(`Quality rests on ${heldOut} held-out samples: give more to trust its last digits.`)
+    } else if (judge.samples < FEW) {
+      warn(`Quality rests on ${judge.samples} held-out samples: give more to trust its last digits.`)
     }
     return {
       original,
@@ -96,23 +124,61 @@ export async function openSetup(model: Model, options: CompressOptions, runFolde
       target: device,
       judge,
       feeds,
-      maxDrop: options.maxDrop ?? 0.01,
+      maxDrop,
       runFolder,
       env: { ...env, ...(calibration && { calibration }) },
-      measure: { rounds: options.rounds ?? 60, budgetMs: options.budgetMs ?? 3000 },
+      measure,
       data: judge && {
         name: samples!.name,
         calibration: calibration?.samples ?? 0,
-        heldOut,
-        labels: judge.measure.kind === 'accuracy' || judge.measure.kind === 'rmse',
+        heldOut: judge.samples,
+        labels: judge.labelled,
       },
-      activations: arch() === 'arm64' || arch() === 'arm' ? 'int8' : 'uint8',
+      calibratedBy: data && calibration ? data.calibratedBy() : null,
+      activations: activationsOf(),
       warnings,
+      warn,
       close,
     }
   } catch (error) {
     await close()
     throw error
+  }
+}
+
+/** What a search can do without: a failure of it is a warning. Cancelling throws. */
+export async function optional<T>(
+  { env, warn }: Pick<Setup, 'env' | 'warn'>,
+  what: string,
+  none: T,
+  make: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await make()
+  } catch (error) {
+    env.signal?.throwIfAborted()
+    warn(`${what}: ${messageOf(error)}`)
+    return none
+  }
+}
+
+/** A session that may be closed at any time: the next run loads the model again. */
+export async function reloadable(engine: Engine, model: Uint8Array, signal: AbortSignal | undefined): Promise<Session> {
+  const load = (): Promise<Session> => engine.load(model, signal ? { signal } : {})
+  const { inputs, outputs, ...session } = await load()
+  let loaded: Promise<Pick<Session, 'run' | 'close'>> | null = Promise.resolve(session)
+  return {
+    inputs,
+    outputs,
+    async run(feeds, options) {
+      loaded ??= load()
+      return (await loaded).run(feeds, options)
+    },
+    async close() {
+      const last = loaded
+      loaded = null
+      await (await last)?.close()
+    },
   }
 }
 
@@ -122,17 +188,48 @@ const judgeOptions = ({ metric, scores, signal }: CompressOptions) => ({
   ...(signal && { signal }),
 })
 
-/** Half for ranges and half held out, both bounded. */
-function partsOf(samples: Samples, prepared: Model, seed: number) {
+/** Half for ranges and half held out, both bounded; the first inputs held out, for timing. */
+async function partsOf(samples: Samples, prepared: Model, seed: number, signal: AbortSignal | undefined) {
   const parts = split(samples, { seed })
   const { macs } = inspectModel(prepared)
   const limit =
     macs === null ? HELD_OUT_UNKNOWN : clamp(Math.floor(HELD_OUT_MACS / Math.max(1, macs)), HELD_OUT_MIN, HELD_OUT_MAX)
-  return { calibration: take(parts.calibration, CALIBRATION), heldOut: take(parts.heldOut, limit) }
+  const feeds = await firstFeeds(parts.heldOut, 8, signal)
+  const others = await firstFeeds(parts.calibration, 1, signal)
+  if (feeds.length === 0 || others.length === 0) throw tooFew(samples, feeds.length + others.length)
+  const seen = fingerprint()
+  const calibration = take(parts.calibration, CALIBRATION)
+  return {
+    feeds,
+    heldOut: take(parts.heldOut, limit),
+    calibration: {
+      ...calibration,
+      async *read(options) {
+        for await (const sample of calibration.read(options)) {
+          seen.add(sample)
+          yield sample
+        }
+      },
+    } satisfies Samples,
+    /** Hash of what was read to calibrate, known afterwards. */
+    calibratedBy: () => seen.hex(),
+  }
 }
 
-async function firstFeeds(samples: Samples, n: number): Promise<readonly Feeds[]> {
+function tooFew({ name }: Samples, some: number): PareError {
+  return some === 0
+    ? new PareError('SAMPLES_EMPTY', 'there are no samples', {
+        where: name,
+        remedy: 'Check the path given as --data.',
+      })
+    : new PareError('SAMPLES_FEW', 'one half of the samples calibrates, the other judges, and one half is empty', {
+        where: name,
+        remedy: 'Give at least two samples, better 40.',
+      })
+}
+
+async function firstFeeds(samples: Samples, n: number, signal: AbortSignal | undefined): Promise<readonly Feeds[]> {
   const feeds: Feeds[] = []
-  for await (const sample of take(samples, n).read()) feeds.push(sample.feeds)
+  for await (const sample of take(samples, n).read(signal ? { signal } : {})) feeds.push(sample.feeds)
   return feeds
 }

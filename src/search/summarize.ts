@@ -10,8 +10,9 @@ import type { CompressOptions } from './compress.js'
 import { type Found, layersAside } from './explore.js'
 import { excludedBy } from './fallback.js'
 import type { LayerSensitivity, Measure, Outcome } from './outcome.js'
-import type { Setup } from './setup.js'
+import { type Setup, settingsOf } from './setup.js'
 import type { TrialResult } from './trial.js'
+import { speed } from './verdicts.js'
 
 export interface SummaryInput extends Found {
   readonly setup: Setup
@@ -32,6 +33,7 @@ const NO_MEASURE: Measure = {
 export async function summarize(input: SummaryInput): Promise<Outcome> {
   const { setup, model, options, results, chosen, baseline } = input
   const inspection = inspectModel(setup.prepared)
+  const { objective, target, portable } = settingsOf(options)
   return {
     schema: 1,
     tool: { name: 'pare', version: VERSION },
@@ -63,9 +65,9 @@ export async function summarize(input: SummaryInput): Promise<Outcome> {
     measure: setup.judge?.measure ?? NO_MEASURE,
     budget: {
       maxDrop: setup.maxDrop,
-      for: options.for ?? 'latency',
-      target: options.target ?? 'node',
-      portable: options.portable ?? false,
+      for: objective,
+      target,
+      portable,
     },
     baseline: { bytes: setup.original.byteLength, latency: baseline, peakMemoryBytes: input.peakMemory.original },
     trials: results,
@@ -87,13 +89,11 @@ function verdictOf({ chosen, setup, results }: SummaryInput): string {
     return `The original stays: ${reason}.`
   }
   const size = chosen.bytes! / setup.original.byteLength
-  const speed = 1 / chosen.latency!.ratio
-  const pace = speed > 1.02 ? `${speed.toFixed(1)} times faster` : 'as fast as the original'
   const quality =
     chosen.quality === undefined
       ? 'quality not measured'
       : `within the budget (drop ${formatDrop(chosen.quality.drop)} of at most ${setup.maxDrop})`
-  return `${chosen.trial.name}: ${(100 * size).toFixed(0)} % of the size, ${pace}, ${quality}.`
+  return `${chosen.trial.name}: ${(100 * size).toFixed(0)} % of the size, ${speed(chosen.latency!)}, ${quality}.`
 }
 
 const formatDrop = (drop: number): string => (Math.abs(drop) < 1e-4 ? '0' : drop.toPrecision(2))

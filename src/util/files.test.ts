@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { PareError } from './errors.js'
-import { stageFile, writeFileAtomic } from './files.js'
+import { checkWritable, stageFile, writeFileAtomic } from './files.js'
 
 let folder: string
 beforeAll(async () => {
@@ -136,4 +136,24 @@ test.skipIf(disk === null)('a full disk keeps the old file whole (needs the righ
   expect(await readdir(disk!)).toEqual(['file'])
   system('mount', '-o', 'remount,ro', disk!)
   expect(await codeOf(writeFileAtomic(path, 'x'))).toBe('FILE_UNWRITABLE')
+})
+
+test('whether a file can be written is known before, and nothing is changed by asking', async () => {
+  const at = await fresh()
+  await writeFile(join(at, 'old'), 'old')
+  await mkdir(join(at, 'folder'))
+  await checkWritable(join(at, 'old'))
+  await checkWritable(join(at, 'new'))
+  if (process.platform !== 'win32') await checkWritable('/dev/null')
+  for (const path of ['folder', join('not', 'there'), join('old', 'file')]) {
+    expect(await codeOf(checkWritable(join(at, path)))).toBe('FILE_UNWRITABLE')
+  }
+  expect((await readdir(at)).sort()).toEqual(['folder', 'old'])
+  expect(await readFile(join(at, 'old'), 'utf8')).toBe('old')
+})
+
+test.skipIf(process.platform === 'win32')('asking a pipe does not wait for a reader', async () => {
+  const at = await fresh()
+  system('mkfifo', join(at, 'pipe'))
+  await checkWritable(join(at, 'pipe'))
 })

@@ -31,6 +31,17 @@ export async function writeFileAtomic(path: string, chunks: Chunks): Promise<voi
   }
 }
 
+/**
+ * Whether `writeFileAtomic` could write here, found out by making an empty file beside it, which is removed again;
+ * what is there stays as it is. Throws the same.
+ */
+export async function checkWritable(path: string): Promise<void> {
+  const old = await stat(path).catch(() => null)
+  // A device or a pipe would take an empty file for the whole of it.
+  if (old !== null && !old.isFile() && !old.isDirectory()) return
+  await (await stageFile(path, '')).discard()
+}
+
 /** The first half of `writeFileAtomic`, for files that must change together. Throws the same. */
 export async function stageFile(path: string, chunks: Chunks): Promise<StagedFile> {
   const target = await realpath(path).catch(() => path)
@@ -98,7 +109,8 @@ async function flushFolder(folder: string): Promise<void> {
 
 const codeOf = (error: unknown): string | undefined => (error as { readonly code?: string } | null)?.code
 
-async function guarded<T>(path: string, work: () => Promise<T>): Promise<T> {
+/** Does work on a file; errors of the system are `FILE_UNWRITABLE` or `DISK_FULL`. */
+export async function guarded<T>(path: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work()
   } catch (error) {

@@ -1,7 +1,8 @@
 /** Made-up outcomes for tests of the report's layout. The numbers are invented and measure nothing. */
 
 import type { LayerSensitivity, Outcome } from '../../src/search/outcome.js'
-import type { TrialResult } from '../../src/search/trial.js'
+import type { Latency, TrialResult } from '../../src/search/trial.js'
+import { isSlower } from '../../src/search/verdicts.js'
 
 interface Invented {
   readonly id: string
@@ -13,12 +14,13 @@ interface Invented {
 }
 
 function invented({ id, name, kB, ratio, drop, missed }: Invented): TrialResult {
+  const latency: Latency = { p50: 12.4 * ratio, p95: 14.1 * ratio, ratio, interval: [ratio * 0.96, ratio * 1.05] }
   return {
     trial: { id, name, model: 'ab'.repeat(32), steps: [], seed: 0 },
     status: 'ok',
     sha256: id.padEnd(64, '0'),
     bytes: kB * 1000,
-    latency: { p50: 12.4 * ratio, p95: 14.1 * ratio, ratio, interval: [ratio * 0.96, ratio * 1.05] },
+    latency,
     ...(drop === undefined
       ? {}
       : {
@@ -32,7 +34,7 @@ function invented({ id, name, kB, ratio, drop, missed }: Invented): TrialResult 
           },
         }),
     ...(missed ? { missed } : {}),
-    keeps: drop !== undefined && drop <= 0.01 && ratio <= 1,
+    keeps: (drop === undefined || drop <= 0.01) && !isSlower(latency),
     seconds: 3.2,
   }
 }

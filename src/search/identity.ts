@@ -1,0 +1,37 @@
+/** What a search is about. A journal is of use to another run only where all of this is the same. */
+
+import type { Model } from '../ir/types.js'
+import { encodeModel } from '../onnx/codec.js'
+import { sha256 } from '../util/hash.js'
+import { VERSION } from '../util/version.js'
+import type { CompressOptions } from './compress.js'
+import type { Identity } from './journal.js'
+import { activationsOf, type Setup, settingsOf } from './setup.js'
+
+/** What was asked for: known before anything is measured. */
+export async function askedOf(model: Model, options: CompressOptions): Promise<Identity> {
+  const { maxDrop, objective, target, measure, portable, seed } = settingsOf(options)
+  return {
+    version: VERSION,
+    model: await sha256(options.original ?? encodeModel(model).bytes),
+    samples: options.samples?.name ?? null,
+    metric: options.metric === undefined ? null : [options.metric.name ?? '', options.metric.higherIsBetter],
+    scores: options.scores ?? null,
+    maxDrop,
+    objective,
+    target,
+    portable,
+    seed,
+    timing: measure,
+    activations: activationsOf(),
+  }
+}
+
+/** What was found before the first trial: the engine, and what the samples and labels hold, not only their name. */
+export const seenBy = ({ target, data, judge, calibratedBy }: Setup): Identity => ({
+  engine: [target.name, target.version, target.device, target.threads],
+  data,
+  calibration: calibratedBy,
+  heldOut: judge?.fingerprint ?? null,
+  quality: judge && [judge.measure.kind, judge.measure.output ?? null, judge.measure.baseline],
+})

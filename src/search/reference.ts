@@ -1,0 +1,111 @@
+/** The original's answers on the held-out samples: what candidates are judged by. */
+
+import { createHash } from 'node:crypto'
+import type { Sample, Samples } from '../data/samples.js'
+import type { Feeds, Session } from '../engine/engine.js'
+import type { Tensor } from '../ir/types.js'
+import { PareError } from '../util/errors.js'
+
+export interface MetricRecord {
+  readonly feeds: Feeds
+  readonly outputs: Readonly<Record<string, Tensor>>
+  readonly label?: number | readonly number[]
+  readonly name: string
+}
+
+export interface Reference {
+  /** Every sample with the original's outputs, from the first each time. */
+  records(): AsyncIterable<MetricRecord>
+  /** Every sample has a label. */
+  readonly labelled: boolean
+  readonly count: number
+  /** Outputs that are strings: they are the same or not. */
+  readonly texts: ReadonlySet<string>
+  /** SHA-256 over the samples: names, labels and the inputs themselves. */
+  readonly fingerprint: string
+}
+
+export interface ReferenceOptions {
+  /** Bytes of inputs and original outputs kept; beyond that it runs again for each candidate. Default 256 MB. */
+  readonly cacheBytes?: number
+  readonly signal?: AbortSignal
+}
+
+const CACHE_BYTES = 256e6
+
+export async function referenceRun(
+  original: Session,
+  samples: Samples,
+  { signal, cacheBytes = CACHE_BYTES }: ReferenceOptions,
+): Promise<Reference> {
+  const cached: MetricRecord[] = []
+  const seen = fingerprint()
+  const texts = new Set<string>()
+  let bytes = 0
+  let count = 0
+  let labelled = true
+  const read = async function* (): AsyncIterable<MetricRecord> {
+    for await (const sample of samples.read(signal ? { signal } : {}))
+      yield recordOf(sample, await original.run(sample.feeds, signal ? { signal } : {}))
+  }
+  for await (const r of read()) {
+    count++
+    labelled &&= r.label !== undefined
+    seen.add(r)
+    for (const [name, t] of Object.entries(r.outputs)) if (t.dtype === 'string') texts.add(name)
+    bytes += sizeOf(r.feeds) + sizeOf(r.outputs)
+    if (bytes <= cacheBytes) cached.push(r)
+    else cached.length = 0
+  }
+  if (count === 0)
+    throw new PareError('SAMPLES_EMPTY', 'there are no samples to measure quality with', {
+      where: samples.name,
+      remedy: 'Check the path given as --data.',
+    })
+  const whole = cached.length === count
+  return {
+    labelled,
+    count,
+    texts,
+    fingerprint: seen.hex(),
+    records: whole
+      ? async function* () {
+          yield* cached
+        }
+      : read,
+  }
+}
+
+const recordOf = ({ feeds, label, name }: Sample, outputs: Readonly<Record<string, Tensor>>): MetricRecord => ({
+  feeds,
+  outputs,
+  name,
+  ...(label !== undefined && { label }),
+})
+
+const sizeOf = (values: Readonly<Record<string, Tensor>>): number =>
+  Object.values(values).reduce((n, t) => n + t.byteLength, 0)
+
+/** Each sample is a line of JSON that tells how many bytes follow, and these: no two lists of samples read alike. */
+export function fingerprint() {
+  const hash = createHash('sha256')
+  return {
+    add({ name, label, feeds }: Sample): void {
+      const inputs = Object.entries(feeds).toSorted(([a], [b]) => (a < b ? -1 : 1))
+      const lengths = (t: Tensor) => t.strings?.().map((s) => s.byteLength) ?? t.byteLength
+      const shapes = inputs.map(([input, t]) => [input, t.dtype, t.shape, lengths(t)])
+      hash.update(`${JSON.stringify([name, label === undefined ? [] : [label], shapes])}\n`)
+      for (const [, t] of inputs) hash.update(t.bytes())
+    },
+    hex: (): string => hash.digest('hex'),
+  }
+}
+
+export async function* first<T>(items: AsyncIterable<T>, limit: number): AsyncIterable<T> {
+  let seen = 0
+  if (limit <= 0) return
+  for await (const item of items) {
+    yield item
+    if (++seen >= limit) return
+  }
+}

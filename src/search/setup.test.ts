@@ -1,0 +1,177 @@
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { stream } from '../../test/calibrated.js'
+import { collect } from '../../test/collect.js'
+import { fragileModel, rowSamples } from '../../test/search-models.js'
+import type { Sample, Samples } from '../data/samples.js'
+import { split } from '../data/split.js'
+import type { Engine } from '../engine/engine.js'
+import { openEngine } from '../engine/node/open.js'
+import { encodeModel } from '../onnx/codec.js'
+import { PareError } from '../util/errors.js'
+import { type CompressOptions, compress } from './compress.js'
+import { openSetup, optional, reloadable, type Setup } from './setup.js'
+
+let folder: string
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'pare-setup-'))
+})
+afterAll(() => rm(folder, { recursive: true }))
+
+const model = fragileModel()
+
+async function settled<T>(options: CompressOptions, look: (setup: Setup) => T): Promise<T> {
+  const setup = await openSetup(model, { threads: 1, ...options }, folder)
+  try {
+    return look(setup)
+  } finally {
+    await setup.close()
+  }
+}
+
+const uncounted = (samples: Samples): Samples => ({ ...samples, count: null })
+
+async function edited(samples: Samples, edit: (sample: Sample, i: number) => Sample): Promise<Samples> {
+  const list = (await collect(samples.read())).map(edit)
+  return { ...samples, read: () => stream(list) }
+}
+
+describe('samples that cannot be split', () => {
+  test.each([
+    ['one', rowSamples(1), 'SAMPLES_FEW'],
+    ['one, not counted', uncounted(rowSamples(1)), 'SAMPLES_FEW'],
+    ['none', rowSamples(0), 'SAMPLES_EMPTY'],
+    ['none, not counted', uncounted(rowSamples(0)), 'SAMPLES_EMPTY'],
+  ] as const)('%s: it is said', async (_, samples, code) => {
+    await expect(settled({ samples }, () => {})).rejects.toMatchObject({
+      code,
+      message: expect.stringContaining('normal rows'),
+    })
+  })
+
+  test('a half of what is not counted may be empty by chance', async () => {
+    const samples = uncounted(rowSamples(2))
+    for (let seed = 0; ; seed++) {
+      const { calibration } = split(samples, { seed })
+      const size = (await collect(calibration.read())).length
+      const asked = settled({ samples, seed }, ({ data }) => data)
+      if (size === 1) {
+        expect(await asked).toMatchObject({ calibration: 1, heldOut: 1 })
+      } else {
+        await expect(asked).rejects.toMatchObject({ code: 'SAMPLES_FEW' })
+        if (size === 0) return
+      }
+    }
+  })
+
+  test('two are enough', async () => {
+    expect(await settled({ samples: rowSamples(2) }, ({ data }) => data)).toMatchObject({ calibration: 1, heldOut: 1 })
+  })
+})
+
+describe('options are checked before anything is done', () => {
+  test.each<readonly [string, unknown]>([
+    ['rounds', Number.NaN],
+    ['rounds', 0],
+    ['rounds', 2.5],
+    ['budgetMs', Number.NaN],
+    ['budgetMs', -1],
+    ['maxDrop', Number.NaN],
+    ['maxDrop', -0.1],
+    ['maxDrop', Number.POSITIVE_INFINITY],
+    ['for', 'speed'],
+    ['target', 'browser'],
+  ])('%s: %s', async (name, value) => {
+    const options = { [name]: value, threads: 1, runFolder: join(folder, 'run') } as CompressOptions
+    await expect(compress(model, options)).rejects.toMatchObject({
+      code: 'OPTION_VALUE',
+      message: expect.stringContaining(name),
+    })
+    expect(await readdir(folder)).toEqual([])
+  })
+})
+
+describe('what is known of the samples', () => {
+  const samples = rowSamples(10)
+  const facts = ({ data, judge, calibratedBy }: Setup) => ({ data, heldOut: judge!.fingerprint, calibratedBy })
+
+  test('says that there are labels, whatever quality is measured by', async () => {
+    const labelled = await edited(samples, (s, i) => ({ ...s, label: i % 16 }))
+    const metric = { higherIsBetter: true, evaluate: () => 1 }
+    expect((await settled({ samples: labelled, metric }, facts)).data).toMatchObject({ labels: true })
+    expect((await settled({ samples, metric }, facts)).data).toMatchObject({ labels: false })
+  })
+
+  test('tells samples apart by what they hold, on either half', async () => {
+    const before = await settled({ samples }, facts)
+    expect(await settled({ samples }, facts)).toEqual(before)
+    const calibrating = new Set((await collect(split(samples).calibration.read())).map((s) => s.name))
+    const negated = (s: Sample): Sample => ({ ...s, feeds: { x: { ...s.feeds.x!, bytes: () => flipped(s) } } })
+    const flipped = (s: Sample): Uint8Array => s.feeds.x!.bytes().map((b, i) => (i % 4 === 3 ? b ^ 0x80 : b))
+    const one = await edited(samples, (s) => (calibrating.has(s.name) ? negated(s) : s))
+    const other = await edited(samples, (s) => (calibrating.has(s.name) ? s : negated(s)))
+    const [calibration, heldOut] = [await settled({ samples: one }, facts), await settled({ samples: other }, facts)]
+    expect(calibration.heldOut).toBe(before.heldOut)
+    expect(calibration.calibratedBy).not.toBe(before.calibratedBy)
+    expect(heldOut.heldOut).not.toBe(before.heldOut)
+    expect(heldOut.calibratedBy).toBe(before.calibratedBy)
+  })
+})
+
+test('a session that was closed loads the model again when it is to run, and not before', async () => {
+  const engine = await openEngine({ threads: 1 })
+  let [loads, open] = [0, 0]
+  const counting: Engine = {
+    ...engine,
+    async load(...asked) {
+      const session = await engine.load(...asked)
+      loads++
+      open++
+      return {
+        ...session,
+        close() {
+          open--
+          return session.close()
+        },
+      }
+    },
+  }
+  const [sample] = await collect(rowSamples(1).read())
+  const session = await reloadable(counting, encodeModel(model).bytes, undefined)
+  const answer = async () => (await session.run(sample!.feeds)).y!.bytes()
+  const first = await answer()
+  await session.close()
+  await session.close()
+  expect([loads, open]).toEqual([1, 0])
+  expect(await answer()).toEqual(first)
+  expect(await answer()).toEqual(first)
+  expect([loads, open]).toEqual([2, 1])
+  await session.close()
+  expect(open).toBe(0)
+  await engine.close()
+})
+
+describe('what a search can do without', () => {
+  const lost = new PareError('ENGINE_LOST', 'the process died', { remedy: 'Try again.' })
+  const told = (signal?: AbortSignal) => {
+    const warnings: string[] = []
+    const env = { engine: () => Promise.reject(new Error('none')), ...(signal && { signal }) }
+    return { warnings, env, warn: (w: string) => warnings.push(w) }
+  }
+
+  test('is a warning where it fails', async () => {
+    const setup = told()
+    expect(await optional(setup, 'memory was not measured', null, () => Promise.reject(lost))).toBe(null)
+    expect(setup.warnings).toEqual([`memory was not measured: ${lost.message}`])
+    expect(await optional(setup, 'x', null, async () => 1)).toBe(1)
+    expect(setup.warnings).toHaveLength(1)
+  })
+
+  test('ends by cancelling all the same', async () => {
+    const setup = told(AbortSignal.abort(new Error('enough')))
+    await expect(optional(setup, 'x', null, () => Promise.reject(lost))).rejects.toThrow('enough')
+    expect(setup.warnings).toEqual([])
+  })
+})
