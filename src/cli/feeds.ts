@@ -1,6 +1,7 @@
 /** What a model is run on: the user's samples, frame after frame with their states, or random inputs where allowed. */
 
 import type { Feeds, Session, ValueInfo } from '../engine/engine.js'
+import type { InputShapes } from '../passes/with-shapes.js'
 import { PareError } from '../util/errors.js'
 import type { Context } from './command.js'
 import { type DataChoice, openData } from './inputs.js'
@@ -24,6 +25,7 @@ const RANDOM_RUNS = 8
 /** Throws `OPTION_MISSING` where neither samples nor random inputs are asked for, and what opening samples throws. */
 export async function feedsFor(model: Session, choice: FeedChoice, context: Context): Promise<FeedStream> {
   const shapes = await shapesOf(choice.shape)
+  const { fixInputs } = await import('../passes/with-shapes.js')
   const inputs = fixInputs(model.inputs, shapes)
   const opened = await openData(choice, { inputs, outputs: model.outputs })
   if (!opened && !choice.random) {
@@ -31,7 +33,7 @@ export async function feedsFor(model: Session, choice: FeedChoice, context: Cont
       remedy: 'Give real inputs with --data, or --random for a check that says nothing of quality.',
     })
   }
-  if (!opened) return randomStream(inputs, shapes, choice.limit ?? RANDOM_RUNS)
+  if (!opened) return randomStream(inputs, choice.limit ?? RANDOM_RUNS)
   const { take } = await import('../data/split.js')
   const { carried } = await import('../data/state.js')
   const samples = choice.limit === undefined ? opened.samples : take(opened.samples, choice.limit)
@@ -54,42 +56,26 @@ export async function feedsFor(model: Session, choice: FeedChoice, context: Cont
   }
 }
 
-type Shapes = Readonly<Record<string, number | readonly (number | string)[]>>
-
-export async function shapesOf(text: string | undefined): Promise<Shapes> {
+export async function shapesOf(text: string | undefined): Promise<InputShapes> {
   if (text === undefined) return {}
   const { parseShapes } = await import('../passes/with-shapes.js')
   return parseShapes(text)
 }
 
-/** Inputs whose open dimensions have the sizes that `--shape` gives. Throws `SHAPE_NAME` for a name that is none. */
-function fixInputs(inputs: readonly ValueInfo[], shapes: Shapes): readonly ValueInfo[] {
-  const symbols = new Set(inputs.flatMap(({ shape }) => (shape ?? []).filter((d) => typeof d === 'string')))
-  for (const name of Object.keys(shapes)) {
-    if (symbols.has(name) || inputs.some((i) => i.name === name)) continue
-    throw new PareError('SHAPE_NAME', 'this is neither an open dimension of the model nor an input', {
-      where: '--shape',
-      value: name,
-      remedy: `Its open dimensions: ${[...symbols].join(', ') || 'none'}; its inputs: ${inputs.map((i) => i.name).join(', ')}.`,
-    })
-  }
-  return inputs.map((input) => {
-    const own = shapes[input.name]
-    if (Array.isArray(own)) return { ...input, shape: own as readonly number[] }
-    const shape = input.shape?.map((d) => (typeof d === 'string' && typeof shapes[d] === 'number' ? shapes[d] : d))
-    return shape ? { ...input, shape } : input
-  })
+/** Throws `SAMPLES_EMPTY` where nothing was read: what is said of no samples is true of any two models. */
+export function requireSamples(count: number, { name }: FeedStream): void {
+  if (count > 0) return
+  throw new PareError('SAMPLES_EMPTY', 'there are no samples', { where: name, remedy: 'Give at least one.' })
 }
 
-async function randomStream(inputs: readonly ValueInfo[], shapes: Shapes, count: number): Promise<FeedStream> {
+async function randomStream(inputs: readonly ValueInfo[], count: number): Promise<FeedStream> {
   const { randomFeeds } = await import('../data/synthesize.js')
-  const dims = Object.fromEntries(Object.entries(shapes).filter((e): e is [string, number] => typeof e[1] === 'number'))
   return {
     kind: 'random',
     name: 'random inputs',
     count,
     async *read() {
-      for (let seed = 0; seed < count; seed++) yield { feed: randomFeeds(inputs, { seed, dims }), remember: () => {} }
+      for (let seed = 0; seed < count; seed++) yield { feed: randomFeeds(inputs, { seed }), remember: () => {} }
     },
   }
 }

@@ -1,5 +1,6 @@
 /** Options that several commands share: samples, shapes, engine; and how they become what the library takes. */
 
+import type { FitOptions } from '../data/fit.js'
 import type { OpenOptions, SampleKind } from '../data/open.js'
 import type { Samples } from '../data/samples.js'
 import type { StateLink } from '../data/state.js'
@@ -9,7 +10,21 @@ import { didYouMean } from './args.js'
 import type { OptionSpecs } from './command.js'
 import { nearest } from './suggest.js'
 
-const KINDS = ['npz', 'npy', 'idx', 'csv', 'parquet', 'images', 'wav', 'raw', 'module'] as const satisfies SampleKind[]
+type Reader = 'image' | 'wav' | 'raw' | 'table' | 'npz' | 'fit'
+
+/** Every kind of samples, and which options speak of it beside those of fitting. The library loads only when it reads. */
+const READERS: Readonly<Record<SampleKind, Reader | null>> = {
+  npz: 'npz',
+  npy: null,
+  idx: null,
+  csv: 'table',
+  parquet: 'table',
+  images: 'image',
+  wav: 'wav',
+  raw: 'raw',
+  module: null,
+}
+const KINDS = Object.keys(READERS) as readonly SampleKind[]
 
 export const DATA_OPTIONS = {
   data: {
@@ -46,10 +61,11 @@ export interface DataChoice {
 export const DEVICE_NOTE =
   'Devices are those of the installed engine; cpu is native where onnxruntime-node is installed and WebAssembly where not.'
 
-interface DataOption {
-  readonly reader: 'image' | 'wav' | 'raw' | 'table' | 'fit'
+interface Meaning {
   readonly field: string
   readonly read: (text: string) => unknown
+  /** Of the reader's kinds, the one that has it. */
+  readonly only?: SampleKind
 }
 
 const text = (value: string): string => value
@@ -75,32 +91,49 @@ const pair =
     return { [value.slice(0, at)]: read(value.slice(at + 1)) }
   }
 
-/** What `--data-option` understands. docs/samples.md explains them. */
-const DATA_OPTION_NAMES: Readonly<Record<string, DataOption>> = {
-  size: { reader: 'image', field: 'size', read: size },
-  resize: { reader: 'image', field: 'resize', read: text },
-  layout: { reader: 'image', field: 'layout', read: text },
-  color: { reader: 'image', field: 'color', read: text },
-  mean: { reader: 'image', field: 'mean', read: numbers },
-  scale: { reader: 'image', field: 'scale', read: numbers },
-  std: { reader: 'image', field: 'std', read: numbers },
-  frame: { reader: 'wav', field: 'frame', read: number },
-  hop: { reader: 'wav', field: 'hop', read: number },
-  rate: { reader: 'wav', field: 'rate', read: number },
-  resample: { reader: 'wav', field: 'resample', read: flag },
-  padFrame: { reader: 'wav', field: 'pad', read: flag },
-  length: { reader: 'raw', field: 'length', read: number },
-  take: { reader: 'raw', field: 'take', read: text },
-  pad: { reader: 'raw', field: 'pad', read: number },
-  strip: { reader: 'raw', field: 'strip', read: number },
-  label: { reader: 'table', field: 'label', read: text },
-  delimiter: { reader: 'table', field: 'delimiter', read: text },
-  columns: { reader: 'table', field: 'columns', read: list },
-  classes: { reader: 'table', field: 'classes', read: list },
-  constant: { reader: 'fit', field: 'constants', read: pair(numbers) },
-  rename: { reader: 'fit', field: 'rename', read: pair(text) },
-  reshape: { reader: 'fit', field: 'reshape', read: flag },
-  zero: { reader: 'fit', field: 'zeroInputs', read: list },
+/** What a name means, by the reader that the samples need. */
+type Option = Readonly<Partial<Record<Reader, Meaning>>>
+
+const oneOf =
+  (...choices: readonly string[]) =>
+  (value: string): string => {
+    if (choices.includes(value)) return value
+    throw new PareError('OPTION_VALUE', 'not one of the choices', {
+      where: '--data-option',
+      value,
+      remedy: `${didYouMean(nearest(value, choices))}Give one of: ${choices.join(', ')}.`,
+    })
+  }
+
+const to = (field: string, read: Meaning['read']): Meaning => ({ field, read })
+
+/** What `--data-option` understands: a name, and what it means to each reader. docs/samples.md explains them. */
+export const DATA_OPTION_NAMES: Readonly<Record<string, Option>> = {
+  constant: { fit: to('constants', pair(numbers)) },
+  carry: { fit: to('carry', list) },
+  zero: { fit: to('zeroInputs', list) },
+  rename: { fit: to('rename', pair(text)) },
+  reshape: { fit: to('reshape', flag) },
+  input: { image: to('input', text), wav: to('input', text) },
+  size: { image: to('size', size) },
+  resize: { image: to('resize', oneOf('stretch', 'cover', 'contain')) },
+  layout: { image: to('layout', oneOf('nchw', 'nhwc')) },
+  color: { image: to('color', oneOf('rgb', 'bgr')) },
+  mean: { image: to('mean', numbers) },
+  scale: { image: to('scale', numbers) },
+  std: { image: to('std', numbers) },
+  frame: { wav: to('frame', number) },
+  hop: { wav: to('hop', number) },
+  rate: { wav: to('rate', number) },
+  resample: { wav: to('resample', flag) },
+  pad: { wav: to('pad', flag), raw: to('pad', number) },
+  length: { raw: to('length', number) },
+  take: { raw: to('take', oneOf('first', 'last', 'ends', 'chunks')) },
+  strip: { raw: to('strip', number) },
+  label: { table: to('label', text), npz: to('label', text) },
+  columns: { table: to('columns', list) },
+  classes: { table: to('classes', list) },
+  delimiter: { table: { ...to('delimiter', text), only: 'csv' } },
 }
 
 function checked(value: number, shown: string): number {
@@ -112,28 +145,64 @@ function checked(value: number, shown: string): number {
   })
 }
 
-/** `--data-option` entries as options of `openSamples`. Throws `OPTION_UNKNOWN`, `OPTION_VALUE`. */
-export function parseDataOptions(entries: readonly string[]): Omit<OpenOptions, 'inputs'> {
+/** What the names mean to samples of a kind: options of `openSamples`, but that `carry` is still text. */
+type ReadOptions = Omit<OpenOptions, 'inputs' | 'fit'> & {
+  readonly fit?: Omit<FitOptions, 'carry'> & { readonly carry?: readonly string[] }
+}
+
+/** `--data-option` entries for samples of a kind. Throws `OPTION_UNKNOWN`, `OPTION_UNUSED`, `OPTION_VALUE`. */
+export function parseDataOptions(entries: readonly string[], kind: SampleKind): ReadOptions {
   const readers: Record<string, Record<string, unknown>> = {}
   for (const entry of entries) {
     const at = entry.indexOf('=')
     const name = at < 0 ? entry : entry.slice(0, at)
-    const option = Object.hasOwn(DATA_OPTION_NAMES, name) ? DATA_OPTION_NAMES[name] : undefined
-    if (!option) {
-      const known = Object.keys(DATA_OPTION_NAMES)
-      throw new PareError('OPTION_UNKNOWN', 'there is no such data option', {
-        where: '--data-option',
-        value: name,
-        remedy: `${didYouMean(nearest(name, known))}There are: ${known.join(', ')}.`,
-      })
-    }
-    const value = option.read(at < 0 ? 'true' : entry.slice(at + 1))
-    const before = readers[option.reader]?.[option.field]
-    const merged = isMap(before) && isMap(value) ? { ...before, ...value } : value
-    readers[option.reader] = { ...readers[option.reader], [option.field]: merged }
+    const { reader, meaning } = meaningOf(name, kind)
+    const value = meaning.read(at < 0 ? 'true' : entry.slice(at + 1))
+    readers[reader] = { ...readers[reader], [meaning.field]: merged(readers[reader]?.[meaning.field], value) }
   }
-  return readers as Omit<OpenOptions, 'inputs'>
+  return readers as ReadOptions
 }
+
+interface Found {
+  readonly reader: Reader
+  readonly meaning: Meaning
+}
+
+function meaningOf(name: string, kind: SampleKind): Found {
+  const option = Object.hasOwn(DATA_OPTION_NAMES, name) ? DATA_OPTION_NAMES[name]! : undefined
+  if (!option) {
+    const known = Object.keys(DATA_OPTION_NAMES)
+    throw new PareError('OPTION_UNKNOWN', 'there is no such data option', {
+      where: '--data-option',
+      value: name,
+      remedy: `${didYouMean(nearest(name, known))}There are: ${known.join(', ')}.`,
+    })
+  }
+  const found = meaningFor(option, kind)
+  if (found) return found
+  const kinds = KINDS.filter((k) => meaningFor(option, k))
+  throw new PareError('OPTION_UNUSED', `this says nothing of samples of kind ${kind}`, {
+    where: '--data-option',
+    value: name,
+    remedy: `It is for ${kinds.join(', ')}. Leave it out, or say with --data-kind what the samples are.`,
+  })
+}
+
+function meaningFor(option: Option, kind: SampleKind): Found | undefined {
+  const reader = READERS[kind]
+  const own = reader === null ? undefined : option[reader]
+  if (reader !== null && own && (own.only ?? kind) === kind) return { reader, meaning: own }
+  return option.fit && { reader: 'fit', meaning: option.fit }
+}
+
+/** Pairs and lists of names are gathered over several options; of anything else the last counts. */
+function merged(before: unknown, value: unknown): unknown {
+  if (isMap(before) && isMap(value)) return { ...before, ...value }
+  return isList(before) && isList(value) ? [...before, ...value] : value
+}
+
+const isList = (value: unknown): value is readonly string[] =>
+  Array.isArray(value) && value.every((v) => typeof v === 'string')
 
 const isMap = (value: unknown): value is object => typeof value === 'object' && value !== null && !Array.isArray(value)
 
@@ -151,17 +220,40 @@ export interface OpenedData {
 /** The samples of `--data`, fitted to the model; null where none were given. */
 export async function openData(choice: DataChoice, model: Interface): Promise<OpenedData | null> {
   if (choice.data === undefined) return null
-  const [{ openSamples }, { carryLinks }] = await Promise.all([import('../data/open.js'), import('../data/state.js')])
-  const options = parseDataOptions(choice.dataOption)
-  const links = carryLinks(model.inputs, model.outputs)
+  const [{ openSamples, sampleKind }, { carryLinks }] = await Promise.all([
+    import('../data/open.js'),
+    import('../data/state.js'),
+  ])
+  const kind = choice.dataKind ?? (await sampleKind(choice.data))
+  const { fit, ...readers } = parseDataOptions(choice.dataOption, kind)
+  const links = carryLinks(model.inputs, model.outputs, fit?.carry && explicitLinks(fit.carry, model))
   const samples = await openSamples(choice.data, {
-    ...options,
+    ...readers,
+    kind,
     inputs: model.inputs,
-    fit: { ...options.fit, carry: links },
-    ...(choice.dataKind === undefined ? {} : { kind: choice.dataKind }),
+    fit: { ...fit, carry: links },
   })
   return { samples, links }
 }
+
+/** `input:output` as { output: input }; names may hold colons themselves. `none` alone: no output is fed back. */
+function explicitLinks(texts: readonly string[], { inputs, outputs }: Interface): Readonly<Record<string, string>> {
+  if (texts.length === 1 && texts[0] === 'none') return {}
+  return Object.fromEntries(
+    texts.map((text) => {
+      const splits = [...text.matchAll(/:/g)].map(({ index }) => [text.slice(index + 1), text.slice(0, index)] as const)
+      const known = splits.find(([output, input]) => isIn(outputs, output) && isIn(inputs, input)) ?? splits.at(-1)
+      if (known) return known
+      throw new PareError('OPTION_VALUE', 'input:output is needed', {
+        where: '--data-option',
+        value: text,
+        remedy: 'Write for example carry=state:stateN, or carry=none.',
+      })
+    }),
+  )
+}
+
+const isIn = (values: readonly ValueInfo[], name: string): boolean => values.some((v) => v.name === name)
 
 export interface EngineChoice {
   readonly device: string | undefined

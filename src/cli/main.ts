@@ -28,11 +28,10 @@ function end(signal: 'SIGINT' | 'SIGTERM'): void {
 process.on('SIGINT', () => stop('SIGINT', EXIT.interrupted))
 process.on('SIGTERM', () => stop('SIGTERM', EXIT.terminated))
 
-// A reader such as `head` that has seen enough is no error.
+// A reader such as `head` that has seen enough is no error, and does not end the work: it keeps its own exit code.
 for (const stream of [process.stdout, process.stderr]) {
   stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EPIPE') process.exit(process.exitCode ?? EXIT.ok)
-    throw error
+    if (error.code !== 'EPIPE') throw error
   })
 }
 

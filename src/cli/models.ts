@@ -1,25 +1,52 @@
 /** Model files as commands need them: checked before an engine sees them, sized with their external data. */
 
 import { realpath, stat } from 'node:fs/promises'
+import { basename, dirname, join, resolve } from 'node:path'
 import type { ValueInfo } from '../engine/engine.js'
 import type { Model } from '../ir/types.js'
 import { tensorsOf } from '../onnx/external.js'
 import { readModel } from '../onnx/files.js'
 import { PareError } from '../util/errors.js'
 
-/** Bytes of the file and of the parts of other files that it refers to. */
-export async function modelBytes(path: string, model: Model): Promise<number> {
-  const external = new Set([...tensorsOf(model)].filter((t) => t.external !== undefined))
-  const { size } = await stat(path)
-  return [...external].reduce((sum, t) => sum + t.byteLength, size)
+/**
+ * Bytes of the file and of the parts of other files that it refers to; null for a pipe or device, which has no size.
+ * `model` is the file as it was read: of a model in memory nothing says what a file of it refers to.
+ */
+export async function modelBytes(path: string, model: Model): Promise<number | null> {
+  const info = await stat(path)
+  if (!info.isFile()) return null
+  // Tensors may share a stretch of a file.
+  const stretches = new Map<string, number>()
+  for (const { external } of tensorsOf(model)) {
+    if (external) stretches.set(`${external.offset} ${external.length} ${external.location}`, external.length)
+  }
+  return [...stretches.values()].reduce((sum, length) => sum + length, info.size)
 }
 
-/** Reads each model, so that what is wrong with one is said clearly, and returns their sizes. Throws what `readModel` throws. */
+/** Bytes of a model that was just written, with what lies beside it; null where it went into a pipe or device. */
+export async function writtenBytes(path: string): Promise<number | null> {
+  return (await stat(path)).isFile() ? modelBytes(path, await readModel(path)) : null
+}
+
+/**
+ * Reads each model, so that what is wrong with one is said clearly, and returns their sizes. Throws what `readModel`
+ * throws, and `FILE_UNREADABLE` for a pipe, as the engine reads the file again.
+ */
 export async function checkModelFiles(paths: readonly string[]): Promise<readonly number[]> {
   const sizes: number[] = []
-  for (const path of paths) sizes.push(await modelBytes(path, await readModel(path)))
+  for (const path of paths) {
+    const info = await stat(path).catch(() => null)
+    if (info !== null && !info.isFile() && !info.isDirectory()) throw readTwice(path)
+    sizes.push((await modelBytes(path, await readModel(path)))!)
+  }
   return sizes
 }
+
+const readTwice = (path: string): PareError =>
+  new PareError('FILE_UNREADABLE', 'a pipe can be read once, and here the model is read again', {
+    where: path,
+    remedy: 'Write the model to a file, and give that.',
+  })
 
 /** Inputs and outputs as a session would list them; open dimensions without a name are called `?`. */
 export function interfaceOf({ graph }: Model): {
@@ -37,15 +64,64 @@ export function interfaceOf({ graph }: Model): {
   }
 }
 
-/** Throws `OUTPUT_IS_INPUT` where writing would replace the model that was read. */
-export async function protectInput(input: string, output: string, force: boolean): Promise<void> {
-  if (force) return
-  const [a, b] = await Promise.all([input, output].map((path) => realpath(path).catch(() => null)))
-  if (a === null || a !== b) return
-  throw new PareError('OUTPUT_IS_INPUT', 'the output would replace the model itself', {
-    where: output,
-    remedy: 'Give another name with -o, or --force if you mean it.',
-  })
+/** What a command reads and writes beside the model and its output. */
+export interface FilesInUse {
+  /** The model as it was read: the files that hold its weights are protected as well. */
+  readonly model?: Model
+  /** Other files that are read: samples, labels, a metric. `force` does not speak of them. */
+  readonly read?: readonly (string | undefined)[]
+  /** A second file that is written, which may replace nothing that is read, nor the output. */
+  readonly report?: string | undefined
+}
+
+/**
+ * Throws `OUTPUT_IS_INPUT` where writing would replace a file that is read; with `force` the model and its weights may
+ * be. Throws `OUTPUT_TWICE` where two files to write are one.
+ */
+export async function protectInput(
+  input: string,
+  output: string | undefined,
+  force: boolean,
+  { model, read = [], report }: FilesInUse = {},
+): Promise<void> {
+  const weights = model ? [...tensorsOf(model)].flatMap(({ external }) => external?.location ?? []) : []
+  const own = await placesOf([input, ...[...new Set(weights)].map((location) => join(dirname(input), location))])
+  const others = await placesOf(read.filter((path) => path !== undefined))
+  // Large weights go into a file beside the output.
+  const written = output === undefined ? new Set<string>() : await placesOf([output, `${output}.data`])
+  if (output !== undefined && !force && overlap(written, own)) {
+    throw refused(
+      'OUTPUT_IS_INPUT',
+      'the output would replace the model itself',
+      output,
+      '-o, or --force if you mean it',
+    )
+  }
+  if (output !== undefined && overlap(written, others)) {
+    throw refused('OUTPUT_IS_INPUT', 'the output would replace a file that is read', output, '-o')
+  }
+  if (report === undefined) return
+  const target = await placesOf([report])
+  if (overlap(target, own) || overlap(target, others)) {
+    throw refused('OUTPUT_IS_INPUT', 'the report would replace a file that is read', report, '--report')
+  }
+  if (overlap(target, written)) {
+    throw refused('OUTPUT_TWICE', 'the report would replace the model that is written', report, '--report')
+  }
+}
+
+const refused = (code: string, what: string, where: string, how: string): PareError =>
+  new PareError(code, what, { where, remedy: `Give another name with ${how}.` })
+
+const overlap = (a: ReadonlySet<string>, b: ReadonlySet<string>): boolean => [...a].some((path) => b.has(path))
+
+/** Where files are or will be, links followed. */
+const placesOf = async (paths: readonly string[]): Promise<ReadonlySet<string>> =>
+  new Set(await Promise.all(paths.map(placeOf)))
+
+async function placeOf(path: string): Promise<string> {
+  const folder = dirname(resolve(path))
+  return realpath(path).catch(async () => join(await realpath(folder).catch(() => folder), basename(path)))
 }
 
 /** Some of the model's weights lie in other files. */

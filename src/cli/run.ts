@@ -4,7 +4,7 @@ import { messageOf, PareError } from '../util/errors.js'
 import { VERSION } from '../util/version.js'
 import { didYouMean, parseCommandLine } from './args.js'
 import type { Context } from './command.js'
-import { COMMANDS } from './commands.js'
+import { COMMANDS, type CommandEntry } from './commands.js'
 import { EXIT, type ExitCode, exitCodeOf, systemCode } from './exit.js'
 import { commandHelp, mainHelp } from './help.js'
 import { type ProgressSink, progressView, SILENT } from './progress.js'
@@ -19,7 +19,11 @@ export interface World {
   readonly signal: AbortSignal
 }
 
-export async function run(argv: readonly string[], world: World): Promise<ExitCode> {
+export async function run(
+  argv: readonly string[],
+  world: World,
+  commands: readonly CommandEntry[] = COMMANDS,
+): Promise<ExitCode> {
   const out = terminalOf(world.stdout, world.env)
   const [first, ...rest] = argv
   const print = (text: string): ExitCode => {
@@ -33,14 +37,13 @@ export async function run(argv: readonly string[], world: World): Promise<ExitCo
   }
   const json = argv.includes('--json')
   const name = first === 'help' ? rest[0]! : first
-  const found = COMMANDS.find((c) => c.name === name)
+  const found = commands.find((c) => c.name === name)
   if (!found) return fail(unknownCommand(name), { world, json, warnings: [] })
-  const command = await found.load()
-  if (first === 'help') return print(commandHelp(command, out))
-
   const warnings: string[] = []
   let clear = (): void => {}
   try {
+    const command = await found.load()
+    if (first === 'help') return print(commandHelp(command, out))
     const args = parseCommandLine(command, rest)
     if (args.help) return print(commandHelp(command, out))
     const view = args.json || args.quiet ? SILENT : progressView(world.stderr)

@@ -38,9 +38,8 @@ export async function moduleSamples(path: string, inputs: readonly ValueInfo[]):
         }
         started = true
       }
-      const items = await iterated(exported, { inputs, ...(signal && { signal }) }, path)
       let i = 0
-      for await (const item of items) {
+      for await (const item of itemsOf(exported, { inputs, ...(signal && { signal }) }, path)) {
         signal?.throwIfAborted()
         yield sampleOf(item, inputs, `${path}[${i}]`)
         i++
@@ -72,6 +71,25 @@ const isIterable = (value: unknown): value is Iterated =>
 
 /** A generator that runs already: it is its own iterator. */
 const isOnce = (value: unknown): boolean => isIterable(value) && 'next' in value
+
+/** What the module gives, one after the other; what its own code throws is said to be the module's. */
+async function* itemsOf(exported: unknown, context: ModuleContext, path: string): AsyncGenerator<unknown> {
+  let i = 0
+  try {
+    for await (const item of await iterated(exported, context, path)) {
+      yield item
+      i++
+    }
+  } catch (cause) {
+    if (cause instanceof PareError || context.signal?.aborted) throw cause
+    throw new PareError('MODULE_RUN', `the module failed when it was asked for sample ${i}`, {
+      where: path,
+      value: messageOf(cause),
+      remedy: 'The error is in the module; PARE_DEBUG=1 shows where.',
+      cause,
+    })
+  }
+}
 
 async function iterated(exported: unknown, context: ModuleContext, path: string): Promise<Iterated> {
   const value = typeof exported === 'function' ? await exported(context) : exported

@@ -2,9 +2,9 @@
 
 import { stat } from 'node:fs/promises'
 import { basename, extname } from 'node:path'
-import { PareError } from '../util/errors.js'
+import { messageOf, PareError } from '../util/errors.js'
 import { csvRecords, firstRecord } from './csv.js'
-import { fileSource, missing } from './files.js'
+import { fileSource } from './files.js'
 import { folderFiles } from './folder.js'
 import { idxArray, isIdx } from './idx.js'
 import { contentHead } from './inflate.js'
@@ -27,11 +27,16 @@ type Read = () => AsyncIterable<Label | string>
 
 /**
  * Opens labels, aligned with samples by order (`withLabels`). A folder gives the name of the class folder that each of
- * its sample files lies in. Throws `LABELS_KIND`, `LABEL_TEXT`, `TABLE_COLUMN`, and what the formats throw.
+ * its sample files lies in. Throws `LABELS_MISSING`, `LABELS_KIND`, `LABEL_TEXT`, `TABLE_COLUMN`, and what the formats throw.
  */
 export async function openLabels(path: string, options: LabelOptions = {}): Promise<Labels> {
   const info = await stat(path).catch((cause: unknown) => {
-    throw missing(path, cause)
+    throw new PareError('LABELS_MISSING', 'there is no file or folder to read labels from', {
+      where: path,
+      value: messageOf(cause),
+      remedy: 'Check the path.',
+      cause,
+    })
   })
   if (info.isDirectory()) return folderLabels(path, options)
   const source = await fileSource(path)

@@ -103,6 +103,17 @@ test('modules: shapes from the input, labels, names, errors', async () => {
     expect(read[0]!.feeds.x!.shape).toEqual([1, 2])
   }
   const failing = async (text: string) => values(await file('.mjs', text))
+  await expect(
+    failing('export default function* () { yield { x: [1, 2] }; throw new Error("boom") }'),
+  ).rejects.toMatchObject({
+    code: 'MODULE_RUN',
+    message: expect.stringMatching(/asked for sample 1.*boom/),
+    cause: expect.objectContaining({ message: 'boom' }),
+  })
+  await expect(failing('export default async () => { throw new Error("early") }')).rejects.toMatchObject({
+    code: 'MODULE_RUN',
+    message: expect.stringMatching(/asked for sample 0.*early/),
+  })
   await expect(failing('export const a = 1')).rejects.toMatchObject({ code: 'MODULE_EXPORT' })
   await expect(failing('throw new Error("no")')).rejects.toMatchObject({ code: 'MODULE_LOAD' })
   await expect(failing('export default () => 1')).rejects.toMatchObject({ code: 'MODULE_EXPORT' })
@@ -148,6 +159,10 @@ test('labels: numbers and text, from every kind of file', async () => {
   await expect(labels(await file('.txt', '1\n\n2\n'))).rejects.toMatchObject({ code: 'LABEL_TEXT' })
   await expect(labels(await file('.csv', 'a,b\n1,2\n'))).rejects.toMatchObject({ code: 'TABLE_COLUMN' })
   await expect(labels(await file('.doc', 'x'))).rejects.toMatchObject({ code: 'LABELS_KIND' })
+  await expect(labels(join(folder, 'nothing'))).rejects.toMatchObject({
+    code: 'LABELS_MISSING',
+    message: expect.stringMatching(/labels/),
+  })
 })
 
 test('samples and labels that differ in number', async () => {
@@ -160,6 +175,16 @@ test('samples and labels that differ in number', async () => {
   const three = await openSamples(await npy(3), { inputs })
   const four = await openLabels(await npy(4))
   expect(() => withLabels(three, four)).toThrow(expect.objectContaining({ code: 'LABEL_COUNT' }))
+})
+
+test("a module's own abort, after ours, is no fault of it", async () => {
+  const source = 'export default async function* ({ signal }) { yield { x: [1, 2] }; signal.throwIfAborted() }'
+  const samples = await openSamples(await file('.mjs', source), { inputs })
+  const controller = new AbortController()
+  const reading = async () => {
+    for await (const _ of samples.read({ signal: controller.signal })) controller.abort()
+  }
+  await expect(reading()).rejects.toMatchObject({ name: 'AbortError' })
 })
 
 test('reading can be cancelled', async () => {

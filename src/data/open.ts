@@ -21,8 +21,7 @@ import type { Source } from './source.js'
 import { isWav, type WavOptions, wavSamples } from './wav.js'
 import { isZip } from './zip.js'
 
-export const SAMPLE_KINDS = ['npz', 'npy', 'idx', 'csv', 'parquet', 'images', 'wav', 'raw', 'module'] as const
-export type SampleKind = (typeof SAMPLE_KINDS)[number]
+export type SampleKind = 'npz' | 'npy' | 'idx' | 'csv' | 'parquet' | 'images' | 'wav' | 'raw' | 'module'
 
 export interface OpenOptions {
   /** The model's inputs. */
@@ -53,6 +52,14 @@ export async function openSamples(path: string, options: OpenOptions): Promise<S
   const free = inputs.filter(({ name }) => !provided.has(name))
   const samples = await openKind(path, free, options)
   return { ...fitSamples(samples, inputs, fit), name: path }
+}
+
+/** The kind of a file or folder, told by the content, then the extension. Throws `SAMPLES_MISSING`, `SAMPLES_KIND`, `FOLDER_…`. */
+export async function sampleKind(path: string): Promise<SampleKind> {
+  const info = await stat(path).catch((cause: unknown) => {
+    throw missing(path, cause)
+  })
+  return info.isDirectory() ? (await folderFiles(path)).kind : kindOf(path, await fileSource(path))
 }
 
 async function openKind(path: string, inputs: readonly ValueInfo[], options: OpenOptions): Promise<Samples> {

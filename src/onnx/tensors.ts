@@ -7,6 +7,7 @@ import { create } from '@bufbuild/protobuf'
 import { WireType } from '@bufbuild/protobuf/wire'
 import { byteSize, codeOfDType, DTYPES, dtypeOfCode, isKnownDType } from '../ir/dtypes.js'
 import type { DType, ExternalRef, SparseTensor, Tensor } from '../ir/types.js'
+import { concatBytes } from '../util/bytes.js'
 import { PareError } from '../util/errors.js'
 import { type DecodeContext, dimensions, entry, notesOf, protoNotes, withUnknown } from './notes.js'
 import { type SparseTensorProto, SparseTensorProtoSchema, type TensorProto, TensorProtoSchema } from './schema_pb.js'
@@ -161,16 +162,8 @@ function once<T>(make: () => T): () => T {
   }
 }
 
-function joined(chunks: readonly Uint8Array[]): Uint8Array {
-  if (chunks.length === 1) return chunks[0]!
-  const out = new Uint8Array(chunks.reduce((n, c) => n + c.byteLength, 0))
-  let at = 0
-  for (const chunk of chunks) {
-    out.set(chunk, at)
-    at += chunk.byteLength
-  }
-  return out
-}
+/** One chunk as it is, without a copy. */
+const joined = (chunks: readonly Uint8Array[]): Uint8Array => (chunks.length === 1 ? chunks[0]! : concatBytes(chunks))
 
 /** The data of a typed field, packed into one run or several, or not packed; undefined where the file has none. */
 function typedData(proto: TensorProto, field: number, declared: Declared): Data | undefined {

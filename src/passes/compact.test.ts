@@ -56,6 +56,16 @@ describe('names of inner values', () => {
     expect(graph.nodes[26]!.outputs).toEqual(['a0'])
   })
 
+  it('stay where new ones would be longer', async () => {
+    const names = [...'ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_$']
+    const model = chain((b) => {
+      let at = 'the/input'
+      for (const name of names) at = b.op('Neg', [at], { outputs: [name] })
+      return [named(b, 'Relu', [at], 'the/output')]
+    })
+    expect(await compact.run(model, env)).toBe(model)
+  })
+
   it('that are left out stay left out', async () => {
     const model = small(21, { x: ['float32', [1, 1, 2, 2]] }, (b) => {
       const scales = b.constant(f32([4], [1, 1, 2, 2]), 'the/scales')

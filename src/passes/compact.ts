@@ -20,16 +20,25 @@ export const compact: Pass = {
 
 type Names = ReadonlyMap<string, string>
 
-/** One short name for each inner name, over all graphs, in order of appearance: equal names stay equal. */
+const NONE: Names = new Map()
+
+/**
+ * One short name for each inner name, over all graphs, in order of appearance: equal names stay equal. None where the
+ * names that are there take no more room.
+ */
 function shortNames(model: Model): Names {
   const kept = new Set([...model.graph.inputs, ...model.graph.outputs])
   const names = new Map<string, string>()
   let next = 0
+  let saved = 0
   const add = (name: string): void => {
-    if (name === '' || kept.has(name) || names.has(name)) return
-    let short = label(next++)
-    while (kept.has(short)) short = label(next++)
-    names.set(name, short)
+    if (name === '' || kept.has(name)) return
+    if (!names.has(name)) {
+      let short = label(next++)
+      while (kept.has(short)) short = label(next++)
+      names.set(name, short)
+    }
+    saved += name.length - names.get(name)!.length
   }
   const visit = (graph: Graph): void => {
     for (const name of [...graph.inputs, ...graph.constants.keys(), ...(graph.sparseConstants?.keys() ?? [])]) add(name)
@@ -40,7 +49,7 @@ function shortNames(model: Model): Names {
     for (const name of graph.outputs) add(name)
   }
   visit(model.graph)
-  return names
+  return saved > 0 ? names : NONE
 }
 
 /** 0 → a, 25 → z, 26 → a0, …: a letter first, then base 36. */

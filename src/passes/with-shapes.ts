@@ -1,7 +1,8 @@
 /** Fixing dimensions that a model leaves open: symbols by name, inputs by shape. */
 
+import type { ValueInfo } from '../engine/engine.js'
 import { mapGraphs } from '../ir/graphs.js'
-import type { Dim, Graph, Model, Value } from '../ir/types.js'
+import type { Dim, DType, Graph, Model, Value } from '../ir/types.js'
 import { PareError } from '../util/errors.js'
 import { type Bindings, bindValue } from './declared.js'
 
@@ -56,9 +57,39 @@ export interface Bound {
 }
 
 /** What the given sizes and shapes say of the model's inputs. Errors as for `withShapes`. */
-export function inputBindings(model: Model, shapes: InputShapes): Bound {
-  const { inputs, values: stated } = model.graph
-  const symbols = symbolsOf(model)
+export function inputBindings({ graph }: Model, shapes: InputShapes): Bound {
+  // Before IR version 4 weights were listed as inputs; nobody thinks of them as such.
+  const shown = graph.inputs.filter((name) => !graph.constants.has(name))
+  return bindInputs(graph, shapes, shown)
+}
+
+/** Inputs as a session lists them, with what the given sizes and shapes say of them. Errors as for `withShapes`. */
+export function fixInputs(inputs: readonly ValueInfo[], shapes: InputShapes): readonly ValueInfo[] {
+  const names = inputs.map(({ name }) => name)
+  const stated = new Map(inputs.map((input) => [input.name, declaredValue(input)]))
+  const { values } = bindInputs({ inputs: names, values: stated }, shapes, names)
+  return inputs.map((input) => {
+    const value = values.get(input.name)
+    return value?.kind === 'tensor' && value.shape ? { ...input, shape: value.shape.map((d) => d ?? '') } : input
+  })
+}
+
+/** The engine reports an unknown rank as rank 0, and a dimension without a name as ''. */
+function declaredValue({ dtype, shape }: ValueInfo): Value {
+  if (shape === undefined) return { kind: 'untyped' }
+  return {
+    kind: 'tensor',
+    dtype: dtype as DType,
+    shape: shape.length === 0 ? null : shape.map((d) => (d === '' ? null : d)),
+  }
+}
+
+function bindInputs(
+  { inputs, values: stated }: Pick<Graph, 'inputs' | 'values'>,
+  shapes: InputShapes,
+  shown: readonly string[],
+): Bound {
+  const symbols = symbolsIn(inputs, stated)
   const values = new Map<string, Value>()
   for (const name of inputs) {
     const value = stated.get(name)
@@ -75,17 +106,21 @@ export function inputBindings(model: Model, shapes: InputShapes): Bound {
     else if (inputs.includes(name)) {
       const value = values.get(name) ?? { kind: 'untyped' }
       values.set(name, fixShape(name, value, typeof given === 'number' ? [given] : given, bind))
-    } else throw unknownName(name, symbols, inputs)
+    } else throw unknownName(name, symbols, shown)
   }
   for (const [name, value] of values) values.set(name, bindValue(value, bound))
   return { values, bound }
 }
 
 /** Named dimensions of the inputs, in order. */
-export function symbolsOf(model: Model): readonly string[] {
+export function symbolsOf({ graph }: Model): readonly string[] {
+  return symbolsIn(graph.inputs, graph.values)
+}
+
+function symbolsIn(inputs: readonly string[], values: ReadonlyMap<string, Value>): readonly string[] {
   const names = new Set<string>()
-  for (const name of model.graph.inputs) {
-    const value = model.graph.values.get(name)
+  for (const name of inputs) {
+    const value = values.get(name)
     if (value?.kind === 'tensor') for (const d of value.shape ?? []) if (typeof d === 'string') names.add(d)
   }
   return [...names]

@@ -1,13 +1,24 @@
 /** The program as a process: speed of its help, exit codes, pipes, signals, JSON. */
 
 import { type ChildProcess, spawn } from 'node:child_process'
-import { copyFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { afterAll, describe, expect, test } from 'vitest'
+import { dirname, join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { COMMANDS } from '../../src/cli/commands.js'
 import { builder, modelOf } from '../../src/ir/builder.js'
-import { f32 } from '../../src/ir/tensor.js'
+import { f32, tensor } from '../../src/ir/tensor.js'
+import type { Model } from '../../src/ir/types.js'
 import { writeModel } from '../../src/onnx/files.js'
 import { dataPath, repositoryRoot } from '../data.js'
 
@@ -115,6 +126,110 @@ describe('without a model', () => {
       exit: 3,
       error: { code: 'FILE_MISSING', remedy: expect.any(String) },
     })
+  })
+})
+
+/** y = factor (a + b) of shape [N, 3]. */
+function sums(factor: number): Model {
+  const b = builder()
+  const value = { kind: 'tensor', dtype: 'float32', shape: ['N', 3] } as const
+  const sum = b.op('Add', [b.input('a', value), b.input('b', value)])
+  b.output(b.op('Mul', [sum, b.constant(f32([], [factor]))]), value)
+  return modelOf(b.graph())
+}
+
+describe('with small models', () => {
+  const [one, two] = ['one.onnx', 'two.onnx']
+  beforeAll(async () => {
+    await writeModel(sums(1), join(folder, one))
+    await writeModel(sums(2), join(folder, two))
+    writeFileSync(join(folder, 'vectors.mjs'), 'export default [{ a: [[1, 2, 3]], b: [[1, 1, 1]] }]')
+  })
+
+  test('models do not agree on no samples, and nothing is measured on them', async () => {
+    writeFileSync(join(folder, 'none.mjs'), 'export default []')
+    for (const command of [
+      ['verify', one, two],
+      ['bench', one],
+    ]) {
+      const { status, stdout, stderr } = await pare([...command, '--data', 'none.mjs'])
+      expect([status, stdout]).toEqual([3, ''])
+      expect(stderr).toContain('SAMPLES_EMPTY')
+    }
+  })
+
+  test('--shape means the same to a session as to a model', async () => {
+    const verify = (shape: string) => pare(['verify', one, one, '--random', '--shape', shape])
+    expect(await verify('a=2x3')).toMatchObject({ status: 0, stdout: expect.stringContaining('agree') })
+    expect(await verify('a=2x5')).toMatchObject({ status: 2, stderr: expect.stringContaining('SHAPE_FIXED') })
+    expect(await verify('M=2')).toMatchObject({ status: 2, stderr: expect.stringContaining('SHAPE_NAME') })
+  })
+
+  test('sentences are wrapped', async () => {
+    const long = join('a-folder-of-a-rather-long-name', 'vectors.mjs')
+    mkdirSync(join(folder, dirname(long)))
+    copyFileSync(join(folder, 'vectors.mjs'), join(folder, long))
+    const args = ['verify', one, one, '--data', long]
+    const { stdout } = await pare(args, { COLUMNS: '72' })
+    expect(Math.max(...stdout.split('\n').map((line) => line.length))).toBeLessThanOrEqual(72)
+    expect((await pare(args)).stdout).toContain(`The models agree within 0.00100 on 1 samples of ${long}.`)
+  })
+
+  test('a module that throws is at fault, not pare', async () => {
+    writeFileSync(join(folder, 'boom.mjs'), 'export default async function* () { throw new Error("boom") }')
+    const { status, stderr } = await pare(['verify', one, two, '--data', 'boom.mjs'])
+    expect([status, stderr]).toEqual([3, expect.stringMatching(/boom.*MODULE_RUN/)])
+  })
+
+  test('a closed pipe does not change the answer', async () => {
+    const child = start(['verify', one, two, '--data', 'vectors.mjs'])
+    child.stdout!.destroy()
+    expect(await finished(child)).toMatchObject({ status: 1, stderr: '' })
+    // Progress comes after two seconds.
+    const slow = `export default async function* () {
+      await new Promise((r) => setTimeout(r, 2300))
+      for (let i = 0; i < 2; i++) yield { a: [[1, 2, 3]], b: [[1, 1, 1]] }
+    }`
+    writeFileSync(join(folder, 'slow.mjs'), slow)
+    const patient = start(['verify', one, two, '--data', 'slow.mjs'])
+    patient.stderr!.destroy()
+    expect(await finished(patient)).toMatchObject({ status: 1, stdout: expect.stringContaining('differ') })
+  })
+
+  test.skipIf(process.platform === 'win32')('a model from a pipe', async () => {
+    const piped = (command: string) => {
+      const script = `cat ${one} | "$0" "$1" ${command}`
+      return finished(spawn('sh', ['-c', script, process.execPath, PROGRAM], { cwd: folder }))
+    }
+    expect(await piped('inspect /dev/stdin')).toMatchObject({
+      status: 0,
+      stdout: expect.stringContaining('unknown, of which weights 4 B'),
+    })
+    const { status, stderr } = await piped('verify /dev/stdin two.onnx --random')
+    expect([status, stderr]).toEqual([3, expect.stringContaining('a pipe can be read once')])
+  })
+
+  test('the output may not be what the model is read from; its size is that of the files', async () => {
+    const b = builder()
+    const x = b.input('x', { kind: 'tensor', dtype: 'float32', shape: [1, 64] })
+    const weights = Float32Array.from({ length: 64 * 64 }, (_, i) => Math.sin(i))
+    const indices = { kind: 'tensor', dtype: 'int32', shape: [8000] } as const
+    b.output(b.op('MatMul', [x, b.constant(f32([64, 64], weights))]))
+    b.output(b.op('Identity', [b.constant(tensor('int32', [8000], new Int32Array(8000).fill(7)))]), indices)
+    await writeModel(modelOf(b.graph()), join(folder, 'ext.onnx'), { externalAbove: 1000 })
+    const before = readFileSync(join(folder, 'ext.onnx.data'))
+    const quantize = (output: string, ...more: readonly string[]) =>
+      pare(['quantize', 'ext.onnx', '--to', 'store-int8', '-o', output, ...more])
+    expect(await quantize('ext.onnx.data')).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining('OUTPUT_IS_INPUT'),
+    })
+    expect(readFileSync(join(folder, 'ext.onnx.data')).equals(before)).toBe(true)
+    const { status, stdout, stderr } = await quantize('stored.onnx', '--json')
+    expect([status, stderr]).toEqual([0, ''])
+    const { result, warnings } = JSON.parse(stdout)
+    expect([result.bytes, warnings]).toEqual([statSync(join(folder, 'stored.onnx')).size, []])
+    expect(result.originalBytes).toBe(statSync(join(folder, 'ext.onnx')).size + before.byteLength)
   })
 })
 

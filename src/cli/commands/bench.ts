@@ -3,11 +3,11 @@
 import type { Engine, Feeds } from '../../engine/engine.js'
 import type { BenchResult } from '../../engine/node/bench.js'
 import { bytes, milliseconds, significant } from '../../report/format.js'
-import { PareError } from '../../util/errors.js'
 import { type Context, defineCommand } from '../command.js'
-import { type FeedChoice, feedsFor } from '../feeds.js'
+import { type FeedChoice, feedsFor, requireSamples } from '../feeds.js'
 import { DATA_OPTIONS, DEVICE_NOTE, ENGINE_OPTIONS, engineOptions, SHAPE_OPTION } from '../inputs.js'
 import { table } from '../table.js'
+import { safeLine, wrap } from '../terminal.js'
 
 interface BenchRow extends BenchResult {
   readonly model: string
@@ -84,8 +84,7 @@ async function readFeeds(
   const feeds: Feeds[] = []
   for await (const { feed } of stream.read()) feeds.push(feed)
   await session.close()
-  if (feeds.length === 0)
-    throw new PareError('SAMPLES_EMPTY', 'there are no samples', { where: stream.name, remedy: 'Give at least one.' })
+  requireSamples(feeds.length, stream)
   return { feeds, name: stream.name }
 }
 
@@ -121,6 +120,9 @@ function shown(rows: readonly BenchRow[], facts: Facts, { terminal }: Context): 
   ])
   const threads = facts.threads === 1 ? '1 thread' : `${facts.threads} threads`
   const inputs =
-    facts.inputs === 'random inputs' ? `${facts.count} random inputs` : `${facts.count} samples of ${facts.inputs}`
-  return `${table(columns, cells, terminal)}\n\n${facts.engine} ${facts.version}, ${facts.device}, ${threads}; ${inputs}.`
+    facts.inputs === 'random inputs'
+      ? `${facts.count} random inputs`
+      : `${facts.count} samples of ${safeLine(facts.inputs)}`
+  const sentence = `${facts.engine} ${facts.version}, ${facts.device}, ${threads}; ${inputs}.`
+  return `${table(columns, cells, terminal)}\n\n${wrap(sentence, Math.min(100, terminal.columns))}`
 }

@@ -5,12 +5,12 @@ import { basename, join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { Samples } from '../../data/samples.js'
 import type { CompressOptions } from '../../search/compress.js'
+import type { Outcome } from '../../search/outcome.js'
 import type { Metric } from '../../search/quality.js'
 import { messageOf, PareError } from '../../util/errors.js'
 import { defineCommand } from '../command.js'
 import { shapesOf } from '../feeds.js'
 import { DATA_OPTIONS, openData, SHAPE_OPTION } from '../inputs.js'
-import { outcomeText, planText } from '../outcome-text.js'
 
 export const compress = defineCommand({
   name: 'compress',
@@ -77,16 +77,26 @@ export const compress = defineCommand({
   async run([path], options, context) {
     const { output, report, dryRun } = options
     if (output === undefined && !dryRun) throw missingOutput()
-    const [{ readModel }, models, { withShapes }, library, { writeFileAtomic }, shapes] = await Promise.all([
-      import('../../onnx/files.js'),
-      import('../models.js'),
-      import('../../passes/with-shapes.js'),
-      import('../../search/compress.js'),
-      import('../../util/files.js'),
-      shapesOf(options.shape),
-    ])
-    if (output !== undefined) await models.protectInput(path!, output, options.force)
-    const model = withShapes(await readModel(path!), shapes)
+    const [{ readModel }, models, { withShapes }, library, { checkWritable, writeFileAtomic }, texts, shapes] =
+      await Promise.all([
+        import('../../onnx/files.js'),
+        import('../models.js'),
+        import('../../passes/with-shapes.js'),
+        import('../../search/compress.js'),
+        import('../../util/files.js'),
+        import('../outcome-text.js'),
+        shapesOf(options.shape),
+      ])
+    // Hours of searching must not end at a folder that is not there.
+    if (!dryRun) for (const written of [output!, report]) if (written !== undefined) await checkWritable(written)
+    const read = await readModel(path!)
+    await models.protectInput(path!, output, options.force, {
+      model: read,
+      read: [options.data, options.labels, options.metric],
+      report,
+    })
+    const isFile = (await models.modelBytes(path!, read)) !== null
+    const model = withShapes(read, shapes)
     const data = await openData(options, models.interfaceOf(model))
     const samples = data && (await labelled(data.samples, options.labels))
     if (!samples) requireNoSamples(options)
@@ -105,6 +115,7 @@ export const compress = defineCommand({
       onProgress: context.onProgress,
       onWarning: context.warn,
       ...(options.shape === undefined &&
+        isFile &&
         !models.hasExternalData(model) && { original: new Uint8Array(await readFile(path!)) }),
       ...(samples && { samples }),
       ...(options.scores !== undefined && { scores: options.scores }),
@@ -113,7 +124,7 @@ export const compress = defineCommand({
     }
     if (dryRun) {
       const plan = await library.planCompression(model, request)
-      return { text: planText(plan), json: plan }
+      return { text: texts.planText(plan), json: plan }
     }
     const { outcome, bytes } = await library.compress(model, request)
     context.signal.throwIfAborted()
@@ -121,14 +132,14 @@ export const compress = defineCommand({
     if (report !== undefined) await writeReport(report, outcome)
     const written = { output: bytes === null ? null : output!, report: report ?? null }
     return {
-      text: outcomeText(outcome, written, context.terminal),
+      text: texts.outcomeText(outcome, written, context.terminal),
       json: { ...written, outcome },
       exit: bytes === null ? 1 : 0,
     }
   },
 })
 
-async function writeReport(path: string, outcome: Parameters<typeof outcomeText>[0]): Promise<void> {
+async function writeReport(path: string, outcome: Outcome): Promise<void> {
   const [{ renderReport }, { writeFileAtomic }] = await Promise.all([
     import('../../report/render.js'),
     import('../../util/files.js'),

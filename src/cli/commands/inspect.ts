@@ -35,7 +35,8 @@ export const inspect = defineCommand({
       shapesOf(shape),
     ])
     const model = await readModel(path!)
-    const found = inspectModel(withShapes(model, shapes), { fileBytes: await modelBytes(path!, model), top: TOP })
+    const size = await modelBytes(path!, model)
+    const found = inspectModel(withShapes(model, shapes), { ...(size !== null && { fileBytes: size }), top: TOP })
     return { text: shown(path!, found, all, context), json: found }
   },
 })

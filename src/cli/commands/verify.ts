@@ -3,10 +3,10 @@
 import { percent, significant } from '../../report/format.js'
 import type { OutputAgreement } from '../../search/trial.js'
 import { type Context, defineCommand } from '../command.js'
-import { feedsFor } from '../feeds.js'
+import { feedsFor, requireSamples } from '../feeds.js'
 import { DATA_OPTIONS, DEVICE_NOTE, ENGINE_OPTIONS, engineOptions, SHAPE_OPTION } from '../inputs.js'
 import { table } from '../table.js'
-import { styled } from '../terminal.js'
+import { safeLine, styled, wrap } from '../terminal.js'
 
 interface Verdict {
   readonly agree: boolean
@@ -65,6 +65,7 @@ export const verify = defineCommand({
         count++
         context.onProgress({ task: 'comparing', done: count, ...(feeds.count === null ? {} : { total: feeds.count }) })
       }
+      requireSamples(count, feeds)
       const outputs = [...sums.differences()].map(([name, d]) => ({
         name,
         cosine: d.cosine,
@@ -72,7 +73,7 @@ export const verify = defineCommand({
         maxAbsolute: d.maxAbs,
         ...(d.top1Agreement === null ? {} : { top1: d.top1Agreement }),
       }))
-      const agree = outputs.every((o) => o.relativeError <= options.tolerance)
+      const agree = outputs.length > 0 && outputs.every((o) => o.relativeError <= options.tolerance)
       const verdict: Verdict = {
         agree,
         inputs: { kind: feeds.kind, name: feeds.name, count },
@@ -91,11 +92,16 @@ export const verify = defineCommand({
 })
 
 function shown({ agree, inputs, tolerance, outputs }: Verdict, { terminal }: Context): string {
-  const said = agree ? styled(terminal, 'good', 'agree') : styled(terminal, 'bad', 'differ')
+  const said = agree ? 'agree' : 'differ'
   const on =
     inputs.kind === 'random'
       ? `${inputs.count} random inputs (not a statement about quality)`
-      : `${inputs.count} samples of ${inputs.name}`
+      : `${inputs.count} samples of ${safeLine(inputs.name)}`
+  // Wrapped while it is plain: colour has no width.
+  const sentence = wrap(
+    `The models ${said} within ${significant(tolerance)} on ${on}.`,
+    Math.min(100, terminal.columns),
+  )
   return [
     table(
       [
@@ -115,6 +121,6 @@ function shown({ agree, inputs, tolerance, outputs }: Verdict, { terminal }: Con
       terminal,
     ),
     '',
-    `The models ${said} within ${significant(tolerance)} on ${on}.`,
+    sentence.replace(said, styled(terminal, agree ? 'good' : 'bad', said)),
   ].join('\n')
 }

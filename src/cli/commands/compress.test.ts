@@ -1,0 +1,63 @@
+/** What `pare compress` refuses before it searches. docs/commands/compress.md runs the searches themselves. */
+
+import { existsSync } from 'node:fs'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { fragileModel } from '../../../test/search-models.js'
+import { writeModel } from '../../onnx/files.js'
+import { run } from '../run.js'
+
+let folder: string
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'pare-compress-command-'))
+  await writeModel(fragileModel(), join(folder, 'model.onnx'))
+  await mkdir(join(folder, 'folder'))
+  await writeFile(join(folder, 'file'), '')
+})
+afterAll(() => rm(folder, { recursive: true }))
+
+const at = (...parts: readonly string[]): string => join(folder, ...parts)
+
+async function compress(...args: readonly string[]) {
+  let text = ''
+  const out = {
+    write(chunk: string) {
+      text += chunk
+    },
+  }
+  const argv = ['compress', at('model.onnx'), '--run-folder', at('run'), '--json', ...args]
+  const status = await run(argv, { stdout: out, stderr: out, env: {}, signal: new AbortController().signal })
+  return { status, answer: JSON.parse(text) }
+}
+
+test.each([
+  ['a model in a folder that is not there', ['-o', 'no/folder/out.onnx']],
+  ['a model in place of a folder', ['-o', 'folder']],
+  ['a report below a file', ['-o', 'out.onnx', '--report', 'file/report.html']],
+])('%s is refused before the search', async (_, args) => {
+  const { status, answer } = await compress(...args.map((a) => (a.startsWith('-') ? a : at(...a.split('/')))))
+  expect(status).toBe(4)
+  expect(answer.error.code).toBe('FILE_UNWRITABLE')
+  expect(existsSync(at('run'))).toBe(false)
+  expect(existsSync(at('out.onnx'))).toBe(false)
+})
+
+test('what is only planned writes nothing, and is not refused', async () => {
+  const { status, answer } = await compress('--dry-run', '-o', at('no', 'folder', 'out.onnx'))
+  expect(status).toBe(0)
+  expect(answer.result.recipes.length).toBeGreaterThan(1)
+  expect(answer.result.seconds).toBeGreaterThan(0)
+})
+
+test.each([
+  ['a report in place of the model', ['-o', 'out.onnx', '--report', 'model.onnx'], 'OUTPUT_IS_INPUT'],
+  ['a report in place of the result', ['-o', 'out.onnx', '--report', 'out.onnx'], 'OUTPUT_TWICE'],
+  ['a result in place of the model', ['-o', 'model.onnx'], 'OUTPUT_IS_INPUT'],
+  ['a result in place of the samples', ['-o', 'file', '--data', 'file', '--force'], 'OUTPUT_IS_INPUT'],
+])('%s is refused before the search', async (_, args, code) => {
+  const { answer } = await compress(...args.map((a) => (a.startsWith('-') ? a : at(a))))
+  expect(answer.error.code).toBe(code)
+  expect(existsSync(at('run'))).toBe(false)
+})
