@@ -13,6 +13,7 @@ import type { Sample, Samples } from '../src/data/samples.js'
 import type { Engine } from '../src/engine/engine.js'
 import { openEngine } from '../src/engine/node/open.js'
 import { writeReport } from './markdown.js'
+import { SAME_LOSS } from './models/duels.js'
 import { type Facts, factsOf } from './models/facts.js'
 import {
   type Budget,
@@ -73,7 +74,7 @@ async function resultsOf(model: string, folder: string): Promise<ModelResults> {
     path,
     samples: inMemory(calibration),
     folder,
-    ...(scores !== undefined && { scores }),
+    ...(scores !== undefined && { scores: scores.output }),
   }
   const found = values.peers === undefined ? null : rivalsOf(values.peers, model, scores !== undefined)
   const rivals = found?.map((r) => ({ ...r, bytes: statSync(r.path).size, ours: budgetFor(r) })) ?? null
@@ -114,8 +115,9 @@ async function resultsOf(model: string, folder: string): Promise<ModelResults> {
   }
 }
 
+/** As much loss as theirs has, and the share more that counts as even: other samples would turn it round. */
 function budgetFor({ objective, drop }: Rival): Budget {
-  return { objective, maxDrop: drop }
+  return { objective, maxDrop: SAME_LOSS * drop }
 }
 
 /** The two that stand for themselves, and one for each of the peer's best; each once. */

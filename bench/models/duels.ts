@@ -21,7 +21,7 @@ export interface Duel {
 }
 
 /** Losses within this factor are even: other held-out samples would turn them round. */
-const SAME_LOSS = 1.05
+export const SAME_LOSS = 1.05
 
 /** `speed` is even where the interval leaves a doubt or the difference is below 2 %. */
 export function duel(ours: Side, theirs: Side): Duel {

@@ -6,6 +6,7 @@ import type { Engine, Feeds } from '../../src/engine/engine.js'
 import { floats } from '../../src/ir/tensor.js'
 import { messageOf } from '../../src/util/errors.js'
 import { type Agreement, agreement, type Outputs } from '../peers/agreement.js'
+import type { ClassScores } from '../samples/scores.js'
 
 export interface Subject {
   readonly id: string
@@ -25,7 +26,7 @@ export interface Judging {
   readonly native: Engine
   readonly wasm: Engine
   readonly heldOut: Samples
-  readonly scores: string | null
+  readonly scores: ClassScores | null
 }
 
 /** Held-out samples that run in WebAssembly too. */

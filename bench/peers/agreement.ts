@@ -1,5 +1,7 @@
 /** How far a candidate's outputs lie from the original's on the same samples. */
 
+import type { ClassScores } from '../samples/scores.js'
+
 export interface Outputs {
   /** By output name: one flat array a sample. */
   readonly [output: string]: readonly Float32Array[]
@@ -10,7 +12,7 @@ export interface Agreement {
   readonly relativeL2: Readonly<Record<string, number>>
   /** The largest of them. */
   readonly worst: number
-  /** Share of samples whose largest element of the class output is the same; null for models without class scores. */
+  /** Share of rows of class scores whose largest element is the same; null for models without class scores. */
   readonly top1: number | null
   /** Share of samples whose largest element is the label; null without labels. */
   readonly accuracy: number | null
@@ -19,12 +21,12 @@ export interface Agreement {
 export function agreement(
   candidate: Outputs,
   original: Outputs,
-  classes: string | null,
+  scores: ClassScores | null,
   labels: readonly number[] | null,
 ): Agreement {
   const errors = Object.keys(original).map((name) => [name, relativeL2(candidate[name]!, original[name]!)] as const)
-  const predicted = classes === null ? null : candidate[classes]!.map(argmax)
-  const expected = classes === null ? null : original[classes]!.map(argmax)
+  const predicted = scores === null ? null : firstOf(candidate, scores)
+  const expected = scores === null ? null : firstOf(original, scores)
   return {
     relativeL2: Object.fromEntries(errors),
     worst: errors.reduce((worst, [, error]) => (Number.isNaN(error) ? Number.NaN : Math.max(worst, error)), 0),
@@ -49,6 +51,15 @@ function relativeL2(a: readonly Float32Array[], b: readonly Float32Array[]): num
 
 const share = (a: readonly number[], b: readonly number[]): number =>
   a.filter((value, i) => value === b[i]).length / a.length
+
+/** The class that comes first in each row. */
+function firstOf(outputs: Outputs, { output, classes }: ClassScores): readonly number[] {
+  return outputs[output]!.flatMap((scores) =>
+    Array.from({ length: scores.length / classes }, (_, row) =>
+      argmax(scores.subarray(classes * row, classes * (row + 1))),
+    ),
+  )
+}
 
 function argmax(scores: Float32Array): number {
   let best = 0

@@ -79,22 +79,14 @@ describe('the one that is handed back', () => {
     )
   })
 
-  test('lies on the front', () => {
+  test('is beaten by nothing in both', () => {
     fc.assert(
       fc.property(anyResults, objective, (results, goal) => {
         const best = chooseBest(results, goal, ORIGINAL)
-        // Equal speed within a few percent is given up for bytes, so only what is dominated outright is off the front.
-        if (best !== null && goal === 'size') {
-          const at = [best.bytes, best.latency.ratio]
-          const beaten = results.some(
-            (r) =>
-              r.keeps &&
-              r.bytes! <= at[0]! &&
-              r.latency!.ratio <= at[1]! &&
-              (r.bytes! < at[0]! || r.latency!.ratio < at[1]!),
-          )
-          expect(beaten).toBe(false)
-        }
+        if (best === null) return
+        const beats = (r: TrialResult): boolean =>
+          r.keeps === true && r.bytes! < best.bytes && r.latency!.ratio < best.latency.ratio
+        expect(results.some(beats)).toBe(false)
       }),
     )
   })
@@ -121,6 +113,21 @@ describe('the one that is handed back', () => {
     ]
     expect(chosen(list, 'latency')).toBe('tied')
     expect(chosen(list.toReversed(), 'latency')).toBe('tied')
+  })
+
+  test('does not give a few percent of one for a thousandth of the other', () => {
+    const list = [
+      result('fastest', { bytes: 500, ratio: 0.5 }),
+      result('tied', { bytes: 499, ratio: 0.51 }),
+      result('smallest', { bytes: 495, ratio: 0.9 }),
+    ]
+    expect(chosen(list, 'latency')).toBe('fastest')
+    expect(chosen(list, 'size')).toBe('fastest')
+  })
+
+  test('for size, is at most two percent larger than the smallest', () => {
+    const list = [result('smallest', { bytes: 300, ratio: 0.9 }), result('fast', { bytes: 307, ratio: 0.1 })]
+    expect(chosen(list, 'size')).toBe('smallest')
   })
 
   test('keeps the budget, however good others are', () => {

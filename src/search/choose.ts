@@ -26,12 +26,12 @@ export function frontOf(results: readonly TrialResult[], originalBytes: number):
   return paretoFront(points, (p) => p.at).map((p) => p.id)
 }
 
-/** Latencies within this factor are the same to a user, and the smaller file wins. */
-const TIE = 1.03
+/** Within this factor of the best, a difference in what was asked for is nothing to a user, and the other counts as well. */
+const TIE = { latency: 1.03, size: 1.02 } as const satisfies Record<Objective, number>
 
 /**
- * The best result that keeps the budget. For latency: the fastest, and among those as fast the
- * smallest; for size: the smallest, then the fastest. Null where nothing is better than the original.
+ * The best result that keeps the budget: of those that are about as fast as the fastest (for size, about as small as
+ * the smallest), the one with the least product of latency and bytes. Null where nothing is better than the original.
  */
 export function chooseBest(
   results: readonly TrialResult[],
@@ -41,8 +41,8 @@ export function chooseBest(
   const kept = results.filter(isMeasured).filter((r) => r.keeps === true)
   const better = kept.filter((r) => r.bytes < originalBytes || isFaster(r.latency))
   if (better.length === 0) return null
-  if (objective === 'size') return better.toSorted((a, b) => a.bytes - b.bytes || a.latency.ratio - b.latency.ratio)[0]!
-  const fastest = better.reduce((a, b) => (b.latency.ratio < a.latency.ratio ? b : a))
-  const tied = better.filter((r) => r.latency.ratio <= fastest.latency.ratio * TIE)
-  return tied.toSorted((a, b) => a.bytes - b.bytes || a.latency.ratio - b.latency.ratio)[0]!
+  const cost = (r: Measured): number => (objective === 'size' ? r.bytes : r.latency.ratio)
+  const least = Math.min(...better.map(cost))
+  const product = (r: Measured): number => r.bytes * r.latency.ratio
+  return better.filter((r) => cost(r) <= least * TIE[objective]).reduce((a, b) => (product(b) < product(a) ? b : a))
 }
