@@ -40,8 +40,7 @@ export const SHAPE_OPTION = {
   shape: { kind: 'text', value: 'shapes', doc: 'fix open dimensions: batch=1,seq=128 or image=1x3x224x224' },
 } as const satisfies OptionSpecs
 
-export const ENGINE_OPTIONS = {
-  device: { kind: 'text', value: 'name', doc: 'where to run: cpu, wasm, webgpu, … (see pare doctor)' },
+export const THREADS_OPTION = {
   threads: {
     kind: 'number',
     value: 'n',
@@ -49,6 +48,23 @@ export const ENGINE_OPTIONS = {
     max: 1024,
     whole: true,
     doc: 'threads inside one operator (default: the physical cores)',
+  },
+} as const satisfies OptionSpecs
+
+export const ENGINE_OPTIONS = {
+  device: { kind: 'text', value: 'name', doc: 'where to run: cpu, wasm, webgpu, … (see pare doctor)' },
+  ...THREADS_OPTION,
+} as const satisfies OptionSpecs
+
+export const SEED_OPTION = {
+  seed: {
+    kind: 'number',
+    value: 'n',
+    min: 0,
+    max: 2 ** 53 - 1,
+    whole: true,
+    default: 0,
+    doc: 'seed of everything random',
   },
 } as const satisfies OptionSpecs
 

@@ -192,20 +192,3 @@ describe('the front', () => {
     expect(frontOf([unjudged], ORIGINAL)).toEqual(['unjudged'])
   })
 })
-
-describe('faster and slower', () => {
-  const latency = (ratio: number, low: number, high: number) => ({
-    p50: 1,
-    p95: 1,
-    ratio,
-    interval: [low, high] as const,
-  })
-  test('need an interval without doubt and more than 2 percent', () => {
-    expect(isSlower(latency(1.05, 1.01, 1.1))).toBe(true)
-    expect(isSlower(latency(1.05, 0.99, 1.1))).toBe(false)
-    expect(isSlower(latency(1.015, 1.01, 1.02))).toBe(false)
-    expect(isFaster(latency(0.95, 0.9, 0.99))).toBe(true)
-    expect(isFaster(latency(0.95, 0.9, 1.01))).toBe(false)
-    expect(isFaster(latency(0.985, 0.98, 0.99))).toBe(false)
-  })
-})

@@ -10,7 +10,7 @@ import type { Metric } from '../../search/quality.js'
 import { messageOf, PareError } from '../../util/errors.js'
 import { defineCommand } from '../command.js'
 import { shapesOf } from '../feeds.js'
-import { DATA_OPTIONS, openData, SHAPE_OPTION } from '../inputs.js'
+import { DATA_OPTIONS, openData, SEED_OPTION, SHAPE_OPTION, THREADS_OPTION } from '../inputs.js'
 
 export const compress = defineCommand({
   name: 'compress',
@@ -48,23 +48,8 @@ export const compress = defineCommand({
     dryRun: { kind: 'flag', doc: 'list what would be tried and how long it takes' },
     resume: { kind: 'flag', doc: 'go on with an interrupted search' },
     runFolder: { kind: 'text', value: 'folder', doc: 'where the search keeps its journal (default .pare/<model>)' },
-    threads: {
-      kind: 'number',
-      value: 'n',
-      min: 1,
-      max: 1024,
-      whole: true,
-      doc: 'threads inside one operator (default: the physical cores)',
-    },
-    seed: {
-      kind: 'number',
-      value: 'n',
-      min: 0,
-      max: 2 ** 53 - 1,
-      whole: true,
-      default: 0,
-      doc: 'seed of everything random',
-    },
+    ...THREADS_OPTION,
+    ...SEED_OPTION,
   },
   examples: [
     'pare compress model.onnx --data samples.npz --max-drop 0.01 --for latency -o out.onnx --report out.html',

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { PareError } from '../../util/errors.js'
 import { parseCommandLine } from '../args.js'
 import { defineCommand } from '../command.js'
+import { THREADS_OPTION } from '../inputs.js'
 import { shellLine } from '../shell.js'
 
 const BUNDLED = fileURLToPath(new URL('../../../demo/', import.meta.url))
@@ -20,11 +21,7 @@ export const demo = defineCommand({
   options: {
     output: { kind: 'text', short: 'o', value: 'folder', doc: 'where model and report go (default pare-demo)' },
     threads: {
-      kind: 'number',
-      value: 'n',
-      min: 1,
-      max: 1024,
-      whole: true,
+      ...THREADS_OPTION.threads,
       default: 1,
       doc: 'threads inside one operator: one gives steady times on a busy machine',
     },

@@ -5,7 +5,7 @@ import type { RangeMethod } from '../../grids/ranges.js'
 import { bytes, significant } from '../../report/format.js'
 import { defineCommand } from '../command.js'
 import { shapesOf } from '../feeds.js'
-import { DATA_OPTIONS, ENGINE_OPTIONS, engineOptions, openData, SHAPE_OPTION } from '../inputs.js'
+import { DATA_OPTIONS, ENGINE_OPTIONS, engineOptions, openData, SEED_OPTION, SHAPE_OPTION } from '../inputs.js'
 import { safe } from '../terminal.js'
 
 const KINDS = ['int8', 'int4', 'f16', 'store-int8', 'store-int4'] as const satisfies QuantizeKind[]
@@ -24,15 +24,7 @@ export const quantize = defineCommand({
     portable: { kind: 'flag', doc: 'keep to standard ONNX operators' },
     ...SHAPE_OPTION,
     ...ENGINE_OPTIONS,
-    seed: {
-      kind: 'number',
-      value: 'n',
-      min: 0,
-      max: 2 ** 53 - 1,
-      whole: true,
-      default: 0,
-      doc: 'seed of everything random',
-    },
+    ...SEED_OPTION,
   },
   examples: [
     'pare quantize model.onnx --to int8 --data samples.npz -o small.onnx',
