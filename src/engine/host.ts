@@ -159,7 +159,10 @@ async function runSession(
 }
 
 const valueInfo = ({ name, isTensor, type, shape }: OrtValueMetadata): ValueInfo =>
-  isTensor ? { name, dtype: type ?? 'undefined', shape: shape ?? [] } : { name, dtype: 'undefined' }
+  isTensor ? { name, dtype: type ?? 'undefined', shape: (shape ?? []).map(dimension) } : { name, dtype: 'undefined' }
+
+/** A length without a name is '' in the native runtime, and in WebAssembly −1 as an unsigned number of 32 bits. */
+const dimension = (d: number | string): number | string => (d === -1 || d === 0xffffffff ? '' : d)
 
 function ortTensor(ort: Ort, name: string, { dtype, shape, data }: WireTensor): OrtTensor {
   try {

@@ -63,6 +63,14 @@ describe.each(['cpu', 'wasm'])('device %s', (device) => {
     await session.close()
   })
 
+  test('a length without a name is open', async () => {
+    const session = await engine.load(unaryModel('Identity', { dtype: 'float32', shape: [null, 'n', 2] }))
+    expect(session.inputs[0]!.shape).toEqual(['', 'n', 2])
+    const { y } = await session.run({ x: f32([3, 1, 2], [1, 2, 3, 4, 5, 6]) })
+    expect(y!.shape).toEqual([3, 1, 2])
+    await session.close()
+  })
+
   test('string tensors pass through; bytes that are not UTF-8 are refused', async () => {
     const session = await engine.load(unaryModel('Identity', { dtype: 'string' }))
     const words = ['a', '', 'é漢', '\ufeffbom'].map((s) => text.encode(s))

@@ -1,0 +1,227 @@
+/**
+ * `npm run test:guards`: takes each guard of the list out of a copy of the sources, one at a time, and runs the tests
+ * that watch over it. A guard whose tests still pass is not guarded; a guard whose text has changed is to be listed anew.
+ */
+
+import { spawnSync } from 'node:child_process'
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+interface Guard {
+  readonly what: string
+  readonly file: string
+  /** Occurs once in the file. */
+  readonly code: string
+  /** What stands there without it. */
+  readonly without: string
+  readonly tests: string
+}
+
+const GUARDS: readonly Guard[] = [
+  {
+    what: 'paths of external data that leave the folder are refused',
+    file: 'src/onnx/external.ts',
+    code: 'if (strange) throw outside()',
+    without: '',
+    tests: 'src/onnx/files.test.ts',
+  },
+  {
+    what: 'links that leave the folder are refused',
+    file: 'src/onnx/external.ts',
+    code: 'if (!homes.some((home) => isInside(home, path))) throw outside()',
+    without: '',
+    tests: 'src/onnx/files.test.ts',
+  },
+  {
+    what: 'unknown fields survive',
+    file: 'src/onnx/notes.ts',
+    code: '...(unknown.length > 0 && { unknown }),',
+    without: '',
+    tests: 'src/onnx/codec.test.ts',
+  },
+  {
+    what: 'files are whole or not there',
+    file: 'src/util/files.ts',
+    code: '    await discard()\n    throw error',
+    without: '    throw error',
+    tests: 'src/util/files.test.ts',
+  },
+  {
+    what: 'the fallback to WebAssembly warns',
+    file: 'src/engine/node/open.ts',
+    code: 'onWarning(\n',
+    without: 'String(\n',
+    tests: 'src/engine/node/process.test.ts',
+  },
+  {
+    what: 'a device that computes otherwise than the CPU is not trusted',
+    file: 'src/engine/parity.ts',
+    code: 'if (bad.length > 0)',
+    without: 'if (bad.length > 99)',
+    tests: 'src/engine/parity.test.ts',
+  },
+  {
+    what: 'a cancelled call rejects at once',
+    file: 'src/engine/link.ts',
+    code: '        reject(aborted(signal?.reason))\n',
+    without: '',
+    tests: 'src/engine/link.test.ts',
+  },
+  {
+    what: 'a call that begins cancelled is not made',
+    file: 'src/engine/link.ts',
+    code: 'if (signal?.aborted) return reject(aborted(signal.reason))',
+    without: '',
+    tests: 'src/engine/link.test.ts',
+  },
+  {
+    what: 'folding never makes a file larger',
+    file: 'src/passes/fold-plan.ts',
+    code: '=> growth > 0 && (isCompressed || growth >= SMALL)',
+    without: '=> growth > 1e12 && isCompressed',
+    tests: 'src/passes/fold-constants.test.ts',
+  },
+  {
+    what: 'what differs at each run is not folded',
+    file: 'src/passes/fold-plan.ts',
+    code: '    !isRandom(node) &&\n',
+    without: '',
+    tests: 'src/passes/fold-constants.test.ts',
+  },
+  {
+    what: 'the bias of an integer layer does not overflow',
+    file: 'src/compress/quantize/weights.ts',
+    code: 'floors[c] = Math.max(floors[c]!, Math.abs(b) / inputScale / BIAS_LIMIT)',
+    without: '',
+    tests: 'src/compress/quantize/static.test.ts',
+  },
+  {
+    what: 'tied weights stay tied',
+    file: 'src/compress/quantize/static.ts',
+    code: 'if (!agrees || graph.outputs.includes(unit.weight!)) tied.add(unit.weight!)',
+    without: '',
+    tests: 'src/compress/quantize/static.test.ts src/compress/quantize/left-alone.test.ts',
+  },
+  {
+    what: 'sums of pairs that would saturate reduce the range',
+    file: 'src/compress/quantize/saturation.ts',
+    code: 'if (suspects.length === 0) return fired',
+    without: 'return fired',
+    tests: 'src/compress/quantize/static.test.ts',
+  },
+  {
+    what: 'values that are not finite get no grid',
+    file: 'src/compress/quantize/static.ts',
+    code: ' && h.nonFinite === 0',
+    without: '',
+    tests: 'src/compress/quantize/static.test.ts src/compress/quantize/left-alone.test.ts',
+  },
+  {
+    what: 'a model that is slower beyond doubt is not handed back',
+    file: 'src/search/evaluate.ts',
+    code: ' && !isSlower(latency)',
+    without: '',
+    tests: 'src/search/explore.test.ts',
+  },
+  {
+    what: 'a model that is larger is not handed back',
+    file: 'src/search/evaluate.ts',
+    code: ' && bytes.byteLength <= bench.original.byteLength',
+    without: '',
+    tests: 'src/search/explore.test.ts src/search/compress.test.ts',
+  },
+  {
+    what: 'the budget of quality holds',
+    file: 'src/search/evaluate.ts',
+    code: 'quality === undefined || quality.drop <= bench.maxDrop',
+    without: 'true',
+    tests: 'src/search/explore.test.ts src/search/compress.test.ts',
+  },
+  {
+    what: 'quality is never claimed from random inputs',
+    file: 'src/cli/commands/compress.ts',
+    code: '    if (!samples) requireNoSamples(options)\n',
+    without: '',
+    tests: 'src/cli/commands/compress.test.ts test/integration/cli.test.ts',
+  },
+  {
+    what: 'without samples only mild recipes are tried',
+    file: 'src/compress/recipes.ts',
+    code: 'if (judged && applies(',
+    without: 'if (applies(',
+    tests: 'src/compress/recipes.test.ts src/search/compress.test.ts',
+  },
+  {
+    what: 'a journal of another search is refused',
+    file: 'src/search/identity.ts',
+    code: '    maxDrop,\n',
+    without: '',
+    tests: 'src/search/compress.test.ts',
+  },
+  {
+    what: 'the output does not replace the model',
+    file: 'src/cli/models.ts',
+    code: '&& !force && overlap(written, own)',
+    without: '&& false && overlap(written, own)',
+    tests: 'src/cli/models.test.ts',
+  },
+]
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url))
+const folder = mkdtempSync(join(tmpdir(), 'pare-guards-'))
+let failures = 0
+try {
+  for (const name of [
+    'src',
+    'test',
+    'scripts',
+    'bench',
+    'demo',
+    'docs',
+    'dist',
+    'package.json',
+    'tsconfig.json',
+    'tsconfig.build.json',
+    'vitest.config.ts',
+    'README.md',
+  ]) {
+    cpSync(join(ROOT, name), join(folder, name), { recursive: true })
+  }
+  symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'))
+  for (const guard of GUARDS) {
+    const verdict = takenOut(guard)
+    if (!verdict.startsWith('guarded')) failures++
+    console.log(`${verdict}: ${guard.what}`)
+  }
+} finally {
+  rmSync(folder, { recursive: true, force: true })
+}
+console.log(`${GUARDS.length - failures} of ${GUARDS.length} guards have a test that fails without them`)
+process.exitCode = failures === 0 ? 0 : 1
+
+function takenOut({ file, code, without, tests }: Guard): string {
+  const path = join(folder, file)
+  const source = readFileSync(path, 'utf8')
+  if (source.split(code).length !== 2) return `NOT FOUND ONCE in ${file}`
+  writeFileSync(
+    path,
+    source.replace(code, () => without),
+  )
+  try {
+    // Some tests run the built program or its worker.
+    run(['tsc', '-p', 'tsconfig.build.json', '--noCheck'])
+    const { status, stdout } = run(['vitest', 'run', '--bail=1', ...tests.split(' ')])
+    if (status === 0) return 'NOT GUARDED'
+    const failed = /^ *(?:×|FAIL) +(.*)$/m.exec(stdout)?.[1]
+    return failed === undefined ? `TESTS DO NOT RUN: ${stdout.slice(-300)}` : 'guarded'
+  } finally {
+    writeFileSync(path, source)
+  }
+}
+
+function run(args: readonly string[]) {
+  const env = { ...process.env, NO_COLOR: '1', PARE_DATA: process.env.PARE_DATA ?? join(ROOT, '../shared/data') }
+  return spawnSync('npx', args, { cwd: folder, encoding: 'utf8', env, timeout: 300_000 })
+}
