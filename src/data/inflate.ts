@@ -1,52 +1,37 @@
-/** Decompression of streams in constant memory, by the platform itself: raw deflate (zip members) and gzip. */
+/** Decompression of streams in constant memory, off the main thread: raw deflate (zip members) and gzip. Node only. */
 
+import { pipeline, Readable, type Transform } from 'node:stream'
+import { createGunzip, createInflateRaw } from 'node:zlib'
 import { messageOf, PareError } from '../util/errors.js'
 import { byteReader, type Chunks, type Source } from './source.js'
 
+/** Bytes that the inflator gives at a time: small ones cost a round trip to its thread each. */
+const CHUNK = 1 << 18
+
 /** Inflates raw deflate data. Throws `SAMPLES_CORRUPT` on data that is damaged or ends too early. */
-export const inflateRaw = (chunks: Chunks, where: string): Chunks => inflate('deflate-raw', chunks, where)
+export const inflateRaw = (chunks: Chunks, where: string): Chunks =>
+  inflate(createInflateRaw({ chunkSize: CHUNK }), chunks, where)
 
 /** Inflates gzip data, also of several members. Throws `SAMPLES_CORRUPT` on data that is damaged or ends too early. */
-export const gunzip = (chunks: Chunks, where: string): Chunks => inflate('gzip', chunks, where)
+export const gunzip = (chunks: Chunks, where: string): Chunks =>
+  inflate(createGunzip({ chunkSize: CHUNK }), chunks, where)
 
-async function* inflate(format: CompressionFormat, chunks: Chunks, where: string): AsyncGenerator<Uint8Array> {
-  const { readable, writable } = new DecompressionStream(format)
-  const reader = readable.getReader()
-  const feeding = feed(chunks, writable.getWriter())
+async function* inflate(inflator: Transform, chunks: Chunks, where: string): AsyncGenerator<Uint8Array> {
+  // Where the reader stops early, the pipeline ends the source; what fails comes out of the last stream.
+  const inflated = pipeline(Readable.from(chunks), inflator, () => {})
   try {
-    for (;;) {
-      const { done, value } = await reader.read()
-      if (done) break
-      yield value
+    // A Buffer's slice is no copy, as that of every other array of bytes is.
+    for await (const { buffer, byteOffset, byteLength } of inflated as AsyncIterable<Uint8Array>) {
+      yield new Uint8Array(buffer, byteOffset, byteLength)
     }
   } catch (cause) {
-    // What the source threw says more than that the inflator was given up.
-    const { error = cause } = await feeding
-    if (error instanceof PareError) throw error
+    if (cause instanceof PareError) throw cause
     throw new PareError('SAMPLES_CORRUPT', 'the compressed data is damaged', {
       where,
       value: messageOf(cause),
       remedy: 'Copy or download the file again, or write it uncompressed (np.savez).',
       cause,
     })
-  } finally {
-    await reader.cancel().catch(() => undefined)
-    await feeding
-  }
-}
-
-/** Writes until the end, or until nobody reads any more; never rejects. */
-async function feed(
-  chunks: Chunks,
-  writer: WritableStreamDefaultWriter<BufferSource>,
-): Promise<{ readonly error?: unknown }> {
-  try {
-    for await (const chunk of chunks) await writer.write(chunk as Uint8Array<ArrayBuffer>)
-    await writer.close()
-    return {}
-  } catch (error) {
-    await writer.abort(error).catch(() => undefined)
-    return { error }
   }
 }
 

@@ -1,8 +1,9 @@
 /**
  * The directory of a zip archive and its members as streams (PKWARE APPNOTE 6.3.9): stored and deflated members,
- * archives over 4 GB (zip64). Nothing is held in memory but the directory.
+ * archives over 4 GB (zip64). Nothing is held in memory but the directory. Node only.
  */
 
+import { crc32 } from 'node:zlib'
 import { viewOf } from '../util/bytes.js'
 import { PareError } from '../util/errors.js'
 import { inflateRaw } from './inflate.js'
@@ -116,47 +117,16 @@ export async function* readEntry(source: Source, entry: ZipEntry): Chunks {
   if (end > source.size) throw truncated(where, 'the member')
   const raw = source.stream(start, end)
   let size = 0
-  let crc = 0xffffffff
+  let crc = 0
   for await (const chunk of entry.deflated ? inflateRaw(raw, where) : raw) {
     size += chunk.byteLength
-    crc = updateCrc(crc, chunk)
-    if (size > entry.size || (size === entry.size && (crc ^ 0xffffffff) >>> 0 !== entry.crc)) {
+    crc = crc32(chunk, crc)
+    if (size > entry.size || (size === entry.size && crc !== entry.crc)) {
       throw corrupt(where, 'a member, whose checksum is wrong,')
     }
     yield chunk
   }
   if (size !== entry.size) throw truncated(where, 'the member')
-}
-
-/** CRC-32 (reversed polynomial 0xedb88320): table k holds, for each byte, its remainder with k zero bytes after it. */
-const CRC_TABLES = crcTables(4)
-
-function crcTables(count: number): readonly Uint32Array[] {
-  const tables = Array.from({ length: count }, () => new Uint32Array(256))
-  const first = tables[0]!
-  for (let byte = 0; byte < 256; byte++) {
-    let c = byte
-    for (let bit = 0; bit < 8; bit++) c = c & 1 ? (c >>> 1) ^ 0xedb88320 : c >>> 1
-    first[byte] = c
-  }
-  for (let k = 1; k < count; k++) {
-    const last = tables[k - 1]!
-    for (let byte = 0; byte < 256; byte++) tables[k]![byte] = (last[byte]! >>> 8) ^ first[last[byte]! & 255]!
-  }
-  return tables
-}
-
-/** Four bytes at a step (Sarwate 1988; slicing by four, Kounavis and Berry 2008). */
-function updateCrc(crc: number, bytes: Uint8Array): number {
-  const [t0, t1, t2, t3] = CRC_TABLES as readonly [Uint32Array, Uint32Array, Uint32Array, Uint32Array]
-  let c = crc
-  let i = 0
-  for (; i + 4 <= bytes.length; i += 4) {
-    c ^= bytes[i]! | (bytes[i + 1]! << 8) | (bytes[i + 2]! << 16) | (bytes[i + 3]! << 24)
-    c = t3[c & 255]! ^ t2[(c >>> 8) & 255]! ^ t1[(c >>> 16) & 255]! ^ t0[c >>> 24]!
-  }
-  for (; i < bytes.length; i++) c = (c >>> 8) ^ t0[(c ^ bytes[i]!) & 255]!
-  return c
 }
 
 const corrupt = (where: string, what: string): PareError =>

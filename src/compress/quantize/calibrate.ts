@@ -82,25 +82,70 @@ interface Probe {
   histograms(): ReadonlyMap<string, Histogram>
 }
 
-/** The nodes that find the least and the greatest element of a value: numbers leave the engine, not the value. */
-function endsOf(name: string, fresh: (hint: string) => string) {
-  const [min, max, sum] = [fresh(`${name}_min`), fresh(`${name}_max`), fresh(`${name}_sum`)] as const
-  const plain = { name: '', domain: '', inputs: [name], attrs: { keepdims: int(0) } }
-  const nodes: Node[] = [
-    { ...plain, op: 'ReduceMin', outputs: [min] },
-    { ...plain, op: 'ReduceMax', outputs: [max] },
-    // The engine's minimum and maximum pass over NaN; its sum does not.
-    { ...plain, op: 'ReduceSum', outputs: [sum] },
-  ]
+/** How the least and the greatest element of a value are found: numbers leave the engine, not the value. */
+interface Ends {
+  readonly name: string
+  readonly nodes: readonly Node[]
+  readonly outputs: readonly string[]
   /** NaN twice where an element is not finite (or the sum is too large for float32); null where there is none. */
-  const read = (values: Values): readonly [number, number] | null => {
-    const [low, high, total] = [min, max, sum].map((of) => values(of)!)
-    if (low!.dtype !== 'float32') return null
-    if (!Number.isFinite(floats(total!)[0]!)) return [Number.NaN, Number.NaN]
-    const ends = [floats(low!)[0]!, floats(high!)[0]!] as const
-    return ends[0] > ends[1] ? null : ends
+  read(values: Values): readonly [number, number] | null
+}
+
+/**
+ * The ends of values. Those of values of one rank leave the engine in one tensor: every output of a run costs a
+ * message of its own, which takes longer than finding it.
+ */
+function endsFinder(fresh: (hint: string) => string) {
+  const packs = new Map<number, { readonly name: string; readonly parts: string[] }>()
+  const packOf = (rank: number) => {
+    const pack = packs.get(rank) ?? { name: fresh('ends'), parts: [] }
+    packs.set(rank, pack)
+    return pack
   }
-  return { name, nodes, outputs: [min, max, sum], read }
+  const find = ({ name, rank }: Usable): Ends => {
+    const parts = [fresh(`${name}_min`), fresh(`${name}_max`), fresh(`${name}_sum`)] as const
+    const isPacked = rank !== null && rank > 0
+    const plain = { name: '', domain: '', inputs: [name], attrs: { keepdims: int(isPacked ? 1 : 0) } }
+    const nodes: Node[] = [
+      { ...plain, op: 'ReduceMin', outputs: [parts[0]] },
+      { ...plain, op: 'ReduceMax', outputs: [parts[1]] },
+      // The engine's minimum and maximum pass over NaN; its sum does not.
+      { ...plain, op: 'ReduceSum', outputs: [parts[2]] },
+    ]
+    if (!isPacked) {
+      const one = (values: Values, part: string): number | null => {
+        const t = values(part)!
+        return t.dtype === 'float32' ? floats(t)[0]! : null
+      }
+      return { name, nodes, outputs: parts, read: (values) => spanOf(parts.map((part) => one(values, part))) }
+    }
+    const pack = packOf(rank)
+    const at = pack.parts.push(...parts) - parts.length
+    const read = (values: Values) => spanOf([...floats(values(pack.name)!).subarray(at, at + parts.length)])
+    return { name, nodes, outputs: [], read }
+  }
+  /** Nodes and outputs of the tensors that hold what was packed. */
+  const packed = () => ({
+    nodes: [...packs.values()].map(
+      ({ name, parts }): Node => ({
+        name: '',
+        domain: '',
+        op: 'Concat',
+        inputs: parts,
+        outputs: [name],
+        attrs: { axis: int(0) },
+      }),
+    ),
+    outputs: [...packs.values()].map(({ name }) => name),
+  })
+  return { find, packed }
+}
+
+function spanOf(ends: readonly (number | null)[]): readonly [number, number] | null {
+  const [low, high, sum] = ends
+  if (low == null || high == null || sum == null) return null
+  if (!Number.isFinite(sum)) return [Number.NaN, Number.NaN]
+  return low > high ? null : [low, high]
 }
 
 const withProbes = (
@@ -119,17 +164,24 @@ const withProbes = (
   )
 }
 
-/** float32 values whose range is asked for, with the number of elements where it is known. */
-function usable(
-  model: Model,
-  names: readonly string[],
-): readonly { readonly name: string; readonly size: number | null }[] {
+/** A value whose range is asked for. */
+interface Usable {
+  readonly name: string
+  /** Number of elements, where it is known. */
+  readonly size: number | null
+  /** Rank, where it is known and the value is known to be float32. */
+  readonly rank: number | null
+}
+
+/** Values that are float32, or may be. */
+function usable(model: Model, names: readonly string[]): readonly Usable[] {
   const found = factFinder(model)
   return names.flatMap((name) => {
     const fact = found(name)
     if (fact !== null && dtypeOf(fact) !== 'float32') return []
-    const size = shapeOf(fact)?.reduce<number | null>((n, d) => (n === null || typeof d !== 'number' ? null : n * d), 1)
-    return [{ name, size: size ?? null }]
+    const shape = shapeOf(fact)
+    const size = shape?.reduce<number | null>((n, d) => (n === null || typeof d !== 'number' ? null : n * d), 1)
+    return [{ name, size: size ?? null, rank: (fact !== null && shape?.length) || null }]
   })
 }
 
@@ -148,36 +200,36 @@ function histogramProbe(model: Model, names: readonly string[]): Probe {
   }
   const flat = constant([-1])
   const zero = constant([0])
-  const probes = usable(model, names).map(({ name, size }) => {
+  const ends = endsFinder(fresh)
+  const probes = usable(model, names).map((wanted) => {
+    const { name, size } = wanted
     const stride = Math.floor((size ?? 0) / COUNTED) | 1
     if (stride === 1) return { name, nodes: [], outputs: inputs.has(name) ? [] : [name], shown: name, ends: null }
     const [line, some] = [fresh(`${name}_line`), fresh(`${name}_some`)] as const
-    const ends = endsOf(name, fresh)
+    const own = ends.find(wanted)
     const plain = { name: '', domain: '', attrs: {} }
     const nodes: Node[] = [
-      ...ends.nodes,
+      ...own.nodes,
       { ...plain, op: 'Reshape', inputs: [name, flat], outputs: [line] },
       { ...plain, op: 'Slice', inputs: [line, zero, constant([size!]), zero, constant([stride])], outputs: [some] },
     ]
-    return { name, nodes, outputs: [...ends.outputs, some], shown: some, ends }
+    return { name, nodes, outputs: [...own.outputs, some], shown: some, ends: own }
   })
   const collectors = new Map(probes.map(({ name }) => [name, histogramCollector()]))
   const seen = new Set<string>()
-  const outputs = probes.flatMap((p) => p.outputs)
+  const packed = ends.packed()
   return {
-    model: withProbes(
-      model,
-      probes.flatMap((p) => p.nodes),
-      constants,
-      outputs,
-    ),
+    model: withProbes(model, [...probes.flatMap((p) => p.nodes), ...packed.nodes], constants, [
+      ...probes.flatMap((p) => p.outputs),
+      ...packed.outputs,
+    ]),
     count(values) {
-      for (const { name, shown, ends } of probes) {
+      for (const { name, shown, ends: own } of probes) {
         const value = values(shown)
         if (value?.dtype !== 'float32') continue
         seen.add(name)
         const collector = collectors.get(name)!
-        const span = ends?.read(values)
+        const span = own?.read(values)
         if (span) collector.span(...span)
         collector.add(floats(value))
       }
@@ -192,20 +244,20 @@ const NOTHING = rangeOnly(Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 0)
 /** Ranges alone: nothing but two numbers a value leaves the engine. */
 function rangeProbe(model: Model, names: readonly string[]): Probe {
   const fresh = freshNames(model)
-  const probes = usable(model, names).map(({ name }) => endsOf(name, fresh))
+  const ends = endsFinder(fresh)
+  const probes = usable(model, names).map(ends.find)
+  const packed = ends.packed()
   const ranges = new Map<string, Histogram>()
   return {
-    model: withProbes(
-      model,
-      probes.flatMap((p) => p.nodes),
-      new Map(),
-      probes.flatMap((p) => p.outputs),
-    ),
+    model: withProbes(model, [...probes.flatMap((p) => p.nodes), ...packed.nodes], new Map(), [
+      ...probes.flatMap((p) => p.outputs),
+      ...packed.outputs,
+    ]),
     count(values) {
       for (const { name, read } of probes) {
-        const ends = read(values)
-        if (ends === null) continue
-        const [low, high] = ends
+        const span = read(values)
+        if (span === null) continue
+        const [low, high] = span
         const { min, max, count, nonFinite } = ranges.get(name) ?? NOTHING
         const next =
           Number.isFinite(low) && Number.isFinite(high)
