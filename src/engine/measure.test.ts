@@ -15,7 +15,8 @@ test('two calls of one length are read in equally many repeats, though the first
   }
   const runs = await timeCalls([call(0), call(1)], { rounds: 20, budgetMs: 60_000 }, async () => {})
   expect(runs.map((r) => r.length)).toEqual([20, 20])
-  expect(counts[0]).toBe(counts[1])
+  // An interruption may lengthen a warm-up call and save the batch of 16 that measures a short one.
+  expect(Math.abs(counts[0]! - counts[1]!)).toBeLessThanOrEqual(2 * 16)
   expect(counts[0]).toBeGreaterThan(20 * 10)
 })
 

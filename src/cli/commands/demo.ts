@@ -33,6 +33,7 @@ export const demo = defineCommand({
   async run(_args, options, context) {
     const folder = options.output ?? 'pare-demo'
     await refuseForeign(folder)
+    await makeFolder(folder)
     const { compress } = await import('./compress.js')
     const common = ['--max-drop', '0.01', '--for', 'latency', '--threads', String(options.threads)]
     const paths = ['-o', join(folder, OUTPUT), '--report', join(folder, REPORT)]
@@ -62,6 +63,11 @@ function bundled(name: string): string {
   const path = join(BUNDLED, name)
   const near = relative('.', path)
   return near.startsWith('../..') || near.length > path.length ? path : near
+}
+
+async function makeFolder(folder: string): Promise<void> {
+  const [{ mkdir }, { guarded }] = await Promise.all([import('node:fs/promises'), import('../../util/files.js')])
+  await guarded(folder, () => mkdir(folder, { recursive: true }))
 }
 
 /** Throws `OUTPUT_EXISTS` where the folder holds files under our names and not the journal of an earlier demo. */
