@@ -50,6 +50,13 @@ describe('no call hangs', () => {
     await expect(link.call(REQUEST)).rejects.toMatchObject({ code: 'ENGINE_LOST' })
   })
 
+  test('a call whose signal has fired is not made', async () => {
+    const link = await connect(port(`${READY}; p.on('message', ({ id }) => p.postMessage({ id, reply: null }))`))
+    await expect(link.call(REQUEST, [], AbortSignal.abort())).rejects.toMatchObject({ code: 'ABORTED' })
+    expect(await link.call(REQUEST)).toBe(null)
+    await link.close()
+  })
+
   test('a thread that runs out of memory', async () => {
     const eats = `${READY}; p.on('message', () => { const all = []; for (;;) all.push(new Array(1e5).fill(all.length)) })`
     const link = await connect(port(eats, { resourceLimits: { maxOldGenerationSizeMb: 16 } }))

@@ -1,6 +1,6 @@
 /** The two plots of the report: size against latency, and what the budget is for against the drop in quality. */
 
-import { isBroken } from '../search/outcome.js'
+import { isBroken, type Measure } from '../search/outcome.js'
 import { bytes, significant, times } from './format.js'
 import { html, type Markup } from './html.js'
 import { type AxisSpec, type Point, type ScatterSpec, scatter } from './svg/scatter.js'
@@ -77,11 +77,17 @@ function cost(view: View, size: Size): ScatterSpec {
     height: size.height,
     title: `${bySize ? 'Size' : 'Latency'} against drop in quality`,
     description: `The budget allows a drop of ${measureDrop(measure, budget.maxDrop)}.`,
-    x: { title: 'drop in quality', format: (v) => measureDrop(measure, v).replace(' points', ' pt'), floor },
+    x: { title: 'drop in quality', format: (v) => dropTick(measure, v), floor },
     y: bySize ? sizeAxis : ratioAxis,
     points: [...points.reverse(), original(view, 0, bySize ? outcome.baseline.bytes : 1)],
     limit: { x: budget.maxDrop, label: `budget ${measureDrop(measure, budget.maxDrop)}` },
   }
+}
+
+/** Ticks lie at powers of ten, far below the two decimals of the tables. */
+function dropTick(measure: Measure, drop: number): string {
+  const text = measureDrop(measure, drop)
+  return text.endsWith(' points') ? `${Number((100 * drop).toPrecision(2))} pt` : text
 }
 
 /** The power of ten below the smallest drop, at most four below that above the largest: less stands on the axis. */

@@ -126,3 +126,24 @@ describe('a failure that is no fault of the candidate is no result', () => {
     expect(await tried(refusing(failure(code)), stored)).toMatchObject({ status: 'failed' })
   })
 })
+
+describe('what may be handed back', () => {
+  /** A target on which candidates take so many times the original's time. */
+  const taking = (times: number): Bench => ({
+    ...bench,
+    maxDrop: 100,
+    target: {
+      ...opened.target,
+      measure: async (models) =>
+        models.map((_, i) => ({ loadMs: 1, runs: Array.from({ length: 10 }, () => (i === 0 ? 1 : times)) })),
+    } satisfies Engine,
+  })
+
+  test('keeps the budget, is no larger, and not slower beyond doubt', async () => {
+    expect(await tried(taking(1), stored)).toMatchObject({ status: 'ok', keeps: true })
+    expect(await tried(taking(1.1), stored)).toMatchObject({ status: 'ok', keeps: false })
+    const small = { ...taking(1), original: new Uint8Array(10) }
+    expect(await tried(small, stored)).toMatchObject({ status: 'ok', keeps: false })
+    expect(await tried({ ...taking(1), maxDrop: -1 }, stored)).toMatchObject({ status: 'ok', keeps: false })
+  })
+})

@@ -61,3 +61,11 @@ test.each([
   expect(answer.error.code).toBe(code)
   expect(existsSync(at('run'))).toBe(false)
 })
+
+test.each(['--labels', '--metric', '--scores'])(
+  '%s without samples is refused: quality is never claimed from random inputs',
+  async (option) => {
+    const { status, answer } = await compress('-o', at('out.onnx'), option, 'anything')
+    expect([status, answer.error.code]).toEqual([2, 'OPTION_MISSING'])
+  },
+)
