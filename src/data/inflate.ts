@@ -18,7 +18,9 @@ export const gunzip = (chunks: Chunks, where: string): Chunks =>
 
 async function* inflate(inflator: Transform, chunks: Chunks, where: string): AsyncGenerator<Uint8Array> {
   // Where the reader stops early, the pipeline ends the source; what fails comes out of the last stream.
-  const inflated = pipeline(Readable.from(chunks), inflator, () => {})
+  const source = Readable.from(chunks)
+  const closed = new Promise((resolve) => source.once('close', resolve))
+  const inflated = pipeline(source, inflator, () => {})
   try {
     // A Buffer's slice is no copy, as that of every other array of bytes is.
     for await (const { buffer, byteOffset, byteLength } of inflated as AsyncIterable<Uint8Array>) {
@@ -32,6 +34,8 @@ async function* inflate(inflator: Transform, chunks: Chunks, where: string): Asy
       remedy: 'Copy or download the file again, or write it uncompressed (np.savez).',
       cause,
     })
+  } finally {
+    await closed
   }
 }
 

@@ -91,7 +91,7 @@ describe('the one that is handed back', () => {
     )
   })
 
-  test('for size is the smallest, then the fastest', () => {
+  test('for size is the smallest, and of equals the fastest', () => {
     const list = [
       result('a', { bytes: 400, ratio: 0.5 }),
       result('b', { bytes: 300, ratio: 0.99 }),

@@ -369,7 +369,7 @@ describe('timing the best once more', () => {
   })
 
   test('takes the one that would be handed back, where it is not among them', async () => {
-    // All as fast as each other within 3 percent, the larger a little faster: the smallest would win.
+    // All as fast as each other within 3 percent, the larger a little faster: the smaller file wins.
     const ms = ({ bytes }: Candidate): number => 1 - (0.02 * bytes) / original()
     const found = await exploring({ recipes: candidates, ms, maxDrop: 2 })
     const bySize = found.results.toSorted((a, b) => b.bytes! - a.bytes!)
