@@ -1,5 +1,6 @@
-import { readdirSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { linearModel, loopFeeds, loopModel, sequenceModel } from '../../../test/small-models.js'
 import { f32 } from '../../ir/tensor.js'
@@ -9,6 +10,10 @@ import { modelMemory } from './memory.js'
 import { openEngine } from './open.js'
 
 const feedsOf = (width: number) => [1, 2].map((k) => ({ x: f32([1, width], new Float32Array(width).fill(k)) }))
+// Other tests leave and take their own in the folder that all share.
+const temporary = mkdtempSync(join(tmpdir(), 'pare-measure-'))
+process.env.TMPDIR = temporary
+afterAll(() => rmSync(temporary, { recursive: true, force: true }))
 const leftovers = () => readdirSync(tmpdir()).filter((name) => /^pare-(profile|graph|memory)-/.test(name))
 
 describe.each(['cpu', 'wasm'])('measuring on %s', (device) => {
