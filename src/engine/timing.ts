@@ -38,6 +38,9 @@ export interface RatioOptions {
   readonly margin?: number
 }
 
+/** Repeated measurements of one model differ by about this share. */
+const MARGIN = 0.02
+
 const RESAMPLES = 1000
 
 /**
@@ -47,7 +50,7 @@ const RESAMPLES = 1000
 export function ratio(
   a: readonly number[],
   b: readonly number[],
-  { seed = 0, margin = 0.02 }: RatioOptions = {},
+  { seed = 0, margin = MARGIN }: RatioOptions = {},
 ): Ratio {
   const rounds = Math.min(a.length, b.length)
   if (rounds === 0) throw noRuns()
@@ -59,8 +62,13 @@ export function ratio(
   const centre = Math.exp(medianOf(logs.slice()))
   const low = Math.exp(quantileOf(medians, 0.025))
   const high = Math.exp(quantileOf(medians, 0.975))
-  const verdict = high < 1 && centre < 1 - margin ? 'faster' : low > 1 && centre > 1 + margin ? 'slower' : 'same'
-  return { ratio: centre, low, high, verdict }
+  return { ratio: centre, low, high, verdict: verdictOf({ ratio: centre, low, high }, margin) }
+}
+
+/** Beyond doubt: the interval leaves out 1, and the difference is more than the margin. */
+export function verdictOf({ ratio, low, high }: Omit<Ratio, 'verdict'>, margin = MARGIN): Ratio['verdict'] {
+  if (high < 1 && ratio < 1 - margin) return 'faster'
+  return low > 1 && ratio > 1 + margin ? 'slower' : 'same'
 }
 
 const medianOf = (values: Float64Array): number => quantileOf(values.sort(), 0.5)

@@ -90,10 +90,11 @@ export async function compress(model: Model, options: CompressOptions = {}): Pro
   }
 }
 
-async function searchIn(runFolder: string, model: Model, options: CompressOptions): Promise<Compressed> {
+async function searchIn(runFolder: string, model: Model, given: CompressOptions): Promise<Compressed> {
   const started = performance.now()
+  const options = { ...given, original: given.original ?? encodeModel(model).bytes }
   const path = join(runFolder, 'journal.jsonl')
-  const asked = await askedOf(model, options)
+  const asked = await askedOf(options)
   if (options.resume === true) await checkJournal(path, asked)
   const setup = await openSetup(model, options, runFolder)
   try {

@@ -1,7 +1,7 @@
 /** Exploring: every recipe, then the fastest without its slow layers, then falling back where quality breaks. */
 
 import type { Recipe } from '../compress/recipes.js'
-import { chooseBest, isMeasured, type Objective } from './choose.js'
+import { chooseBest, isMeasured, type Measured, type Objective } from './choose.js'
 import { candidatePath, isRestored, makeTrial, runTrial, timed, timedTogether } from './evaluate.js'
 import {
   type FallbackMemo,
@@ -61,8 +61,6 @@ export async function explore(exploration: Exploration): Promise<Found> {
   if (best !== null && !sensitivity.has(key)) sensitivity.set(key, await askLayers(exploration, best.trial.steps))
   return { results: settled, baseline, sensitivity }
 }
-
-type Measured = NonNullable<ReturnType<typeof chooseBest>>
 
 /** How many of the best are timed once more, and how much longer. */
 export const FINALISTS = 4

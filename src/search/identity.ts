@@ -1,7 +1,5 @@
 /** What a search is about. A journal is of use to another run only where all of this is the same. */
 
-import type { Model } from '../ir/types.js'
-import { encodeModel } from '../onnx/codec.js'
 import { sha256 } from '../util/hash.js'
 import { VERSION } from '../util/version.js'
 import type { CompressOptions } from './compress.js'
@@ -9,11 +7,11 @@ import type { Identity } from './journal.js'
 import { activationsOf, type Setup, settingsOf } from './setup.js'
 
 /** What was asked for: known before anything is measured. */
-export async function askedOf(model: Model, options: CompressOptions): Promise<Identity> {
+export async function askedOf(options: CompressOptions & { readonly original: Uint8Array }): Promise<Identity> {
   const { maxDrop, objective, target, measure, portable, seed } = settingsOf(options)
   return {
     version: VERSION,
-    model: await sha256(options.original ?? encodeModel(model).bytes),
+    model: await sha256(options.original),
     samples: options.samples?.name ?? null,
     metric: options.metric === undefined ? null : [options.metric.name ?? '', options.metric.higherIsBetter],
     scores: options.scores ?? null,

@@ -1,13 +1,13 @@
-/** What a measured latency says of a candidate: the one rule for searching, for sentences and for the report. */
+/** What a measured latency says of a candidate: for searching, for sentences and for the report. */
 
+import { verdictOf } from '../engine/timing.js'
 import type { Latency } from './trial.js'
 
-/** Repeated measurements of one model differ by about this share. */
-const MARGIN = 0.02
+const verdict = ({ ratio, interval: [low, high] }: Latency) => verdictOf({ ratio, low, high })
 
-/** Beyond doubt: the 95 % interval leaves out 1, and the difference is more than the margin. */
-export const isSlower = ({ ratio, interval }: Latency): boolean => interval[0] > 1 && ratio > 1 + MARGIN
-export const isFaster = ({ ratio, interval }: Latency): boolean => interval[1] < 1 && ratio < 1 - MARGIN
+/** Beyond doubt: see `verdictOf`. */
+export const isSlower = (latency: Latency): boolean => verdict(latency) === 'slower'
+export const isFaster = (latency: Latency): boolean => verdict(latency) === 'faster'
 
 /** `2.84× faster`, `1.20× slower`, or `the same speed` where neither is beyond doubt. */
 export function speed(latency: Latency): string {
