@@ -1,4 +1,4 @@
-/** `npm run bench:inspect`: how long `pare inspect` takes on models of 100 MB, as a process; writes bench/inspect.md. */
+/** `npm run bench:inspect`: how long `pare inspect` takes on models of 100 MB, and `--help`; writes bench/inspect.md. */
 
 import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -38,6 +38,25 @@ function asFloatData(bytes: Uint8Array): Uint8Array {
   return out
 }
 
+/** The program with each of these arguments, by turns. */
+async function byTurns(calls: readonly (readonly string[])[]): Promise<readonly (readonly Ran[])[]> {
+  const readings = calls.map((): Ran[] => [])
+  for (let i = 0; i < REPEATS; i++)
+    for (const [k, args] of calls.entries()) readings[k]!.push(await run(process.execPath, [PROGRAM, ...args]))
+  return readings
+}
+
+function figures(runs: readonly Ran[]): readonly string[] {
+  const seconds = runs.map((r) => r.seconds)
+  const peaks = runs.flatMap((r) => r.peakBytes ?? [])
+  return [
+    median(seconds).toFixed(2),
+    Math.max(...seconds).toFixed(2),
+    peaks.length === 0 ? '' : megabytes(median(peaks)),
+  ]
+}
+const FIGURES = ['median s', 'slowest s', 'peak MiB']
+
 const folder = mkdtempSync(join(tmpdir(), 'pare-inspect-'))
 try {
   const one = encodeModel(chain(1)).bytes
@@ -51,32 +70,27 @@ try {
     writeFileSync(path, bytes)
     return { what, path }
   })
-  const readings = files.map((): Ran[] => [])
-  for (let i = 0; i < REPEATS; i++) {
-    for (const [k, { path }] of files.entries())
-      readings[k]!.push(await run(process.execPath, [PROGRAM, 'inspect', path]))
-  }
-  const rows = files.map(({ what, path }, k) => {
-    const runs = readings[k]!
-    const seconds = runs.map((r) => r.seconds)
-    const peaks = runs.flatMap((r) => r.peakBytes ?? [])
-    return [
-      what,
-      (statSync(path).size / 1e6).toFixed(1),
-      median(seconds).toFixed(2),
-      Math.max(...seconds).toFixed(2),
-      peaks.length === 0 ? '' : megabytes(median(peaks)),
-    ]
-  })
+  const inspections = await byTurns(files.map(({ path }) => ['inspect', path]))
+  const rows = files.map(({ what, path }, k) => [
+    what,
+    (statSync(path).size / 1e6).toFixed(1),
+    ...figures(inspections[k]!),
+  ])
+  const helps = [['--help'], ['compress', '--help']]
+  const helpings = await byTurns(helps)
+  const helpRows = helps.map((args, k) => [`pare ${args.join(' ')}`, ...figures(helpings[k]!)])
   writeReport(join(import.meta.dirname, 'inspect.md'), {
-    title: 'Time of inspect',
+    title: 'Time of inspect and of help',
     about: [
-      `\`pare inspect\` as a process, from start to end, ${REPEATS} times each by turns; the file is in the system's cache.`,
+      `The program as a process, from start to end, ${REPEATS} times each by turns; the files are in the system's cache.`,
     ],
     versions: {},
-    sections: [{ table: table(['model', 'MB', 'median s', 'slowest s', 'peak MiB'], rows) }],
+    sections: [
+      { table: table(['pare inspect', 'MB', ...FIGURES], rows) },
+      { table: table(['help', ...FIGURES], helpRows) },
+    ],
   })
-  for (const row of rows) console.log(row.join('  '))
+  for (const row of [...rows, ...helpRows]) console.log(row.join('  '))
 } finally {
   rmSync(folder, { recursive: true, force: true })
 }

@@ -51,8 +51,8 @@ export function linearModel(width: number, out: number): Uint8Array {
   return bytesOf(b.graph())
 }
 
-/** Adds x to itself `count` times inside a Loop: takes as long as `count` says. `count` is an input. */
-export function loopModel(size = 64): Uint8Array {
+/** Takes the sine of x `count` times inside a Loop: takes as long as `count` says. Without it, `count` is an input. */
+export function loopModel(size = 64, count?: number): Uint8Array {
   const body = builder()
   body.input('i', value('int64', []))
   body.input('go', value('bool', []))
@@ -63,7 +63,8 @@ export function loopModel(size = 64): Uint8Array {
   body.output('a_next', value('float32', [size]))
   const b = builder()
   b.input('x', value('float32', [size]))
-  b.input('count', value('int64', []))
+  if (count === undefined) b.input('count', value('int64', []))
+  else b.constant(scalar(count, 'int64'), 'count')
   b.ops('Loop', ['count', '', 'x'], { outputs: ['y'], attrs: { body: graphAttr(body.graph('body')) } })
   b.output('y', value('float32', [size]))
   return bytesOf(b.graph())

@@ -1,32 +1,62 @@
 import { expect, test } from 'vitest'
 import { timeCalls } from './measure.js'
 
-/** Keeps the processor busy for so long. */
-function work(ms: number): void {
-  const end = performance.now() + ms
-  while (performance.now() < end);
+/** Calls that take as long as `ms` says on a clock that only they move, so that no other work on the machine counts. */
+function onOwnClock(...ms: readonly ((call: number) => number)[]) {
+  let time = 0
+  const counts = ms.map(() => 0)
+  const calls = ms.map((length, i) => async () => {
+    time += length(counts[i]!++)
+  })
+  return { calls, counts, now: () => time }
 }
 
+const time = ({ calls, now }: ReturnType<typeof onOwnClock>, options: Parameters<typeof timeCalls>[1]) =>
+  timeCalls(calls, options, async () => {}, now)
+
+test('each reading is the time of one call', async () => {
+  const own = onOwnClock(
+    () => 2,
+    () => 7,
+  )
+  expect(await time(own, { rounds: 6 })).toEqual([Array(6).fill(2), Array(6).fill(7)])
+})
+
+test('a call shorter than the clock shows is read in many repeats', async () => {
+  const own = onOwnClock(() => 0.01)
+  const [runs] = await time(own, { rounds: 20 })
+  for (const ms of runs!) expect(ms).toBeCloseTo(0.01, 6)
+  expect(own.counts[0]).toBeGreaterThanOrEqual(20 * 100)
+})
+
 test('two calls of one length are read in equally many repeats, though the first was cold', async () => {
-  const counts = [0, 0]
-  const call = (i: number) => async () => {
-    counts[i]!++
-    work(counts[0]! + counts[1]! <= 20 ? 0.4 : 0.05)
-  }
-  const runs = await timeCalls([call(0), call(1)], { rounds: 20, budgetMs: 60_000 }, async () => {})
+  const cold = (call: number) => (call < 10 ? 0.4 : 0.05)
+  const own = onOwnClock(cold, () => 0.05)
+  const runs = await time(own, { rounds: 20, budgetMs: 60_000 })
   expect(runs.map((r) => r.length)).toEqual([20, 20])
-  // An interruption may lengthen a warm-up call and save the batch of 16 that measures a short one.
-  expect(Math.abs(counts[0]! - counts[1]!)).toBeLessThanOrEqual(2 * 16)
-  expect(counts[0]).toBeGreaterThan(20 * 10)
+  expect(own.counts[0]).toBe(own.counts[1])
+  expect(own.counts[0]).toBeGreaterThan(20 * 10)
 })
 
 test('a call that is much longer than its neighbour is not repeated for its sake', async () => {
-  const counts = [0, 0]
-  const call = (i: number, ms: number) => async () => {
-    counts[i]!++
-    work(ms)
-  }
-  await timeCalls([call(0, 0.05), call(1, 60)], { rounds: 5, budgetMs: 0, warmup: 2 }, async () => {})
-  expect(counts[1]).toBeLessThanOrEqual(2 + 1 + 5)
-  expect(counts[0]).toBeGreaterThan(5 * 10)
+  const own = onOwnClock(
+    () => 0.05,
+    () => 60,
+  )
+  await time(own, { rounds: 5, budgetMs: 0, warmup: 2 })
+  expect(own.counts[1]).toBe(2 + 1 + 5)
+  expect(own.counts[0]).toBeGreaterThan(5 * 10)
+})
+
+test('the budget ends the rounds, but five are read', async () => {
+  const rounds = async (budgetMs: number) =>
+    (
+      await time(
+        onOwnClock(() => 10),
+        { rounds: 1e6, budgetMs },
+      )
+    )[0]!.length
+  expect(await rounds(0)).toBe(5)
+  // Four warm-up calls come before the first round.
+  expect(await rounds(200)).toBe(17)
 })

@@ -16,6 +16,8 @@ const MIN_ROUNDS = 5
 const COLD_MS = 5
 
 type Call = (feed: number) => Promise<void>
+/** Milliseconds since some moment. */
+type Clock = () => number
 
 /**
  * Times `calls` in rounds. A round makes each call once (very short ones several times in a row, and the reading is
@@ -27,19 +29,20 @@ export async function timeCalls(
   calls: readonly Call[],
   { rounds = 50, budgetMs = 5000, warmup = 3 }: WireMeasureOptions,
   between: () => Promise<void>,
+  now: Clock = () => performance.now(),
 ): Promise<readonly (readonly number[])[]> {
-  const begin = performance.now()
-  const plans = await planReadings(calls, warmup, between)
+  const begin = now()
+  const plans = await planReadings(calls, warmup, between, now)
   const runs: number[][] = calls.map(() => [])
   const order = calls.map((_, i) => i)
   const { shuffle } = random(0)
   for (let round = 0; round < Math.max(rounds, MIN_ROUNDS); round++) {
-    if (round >= MIN_ROUNDS && performance.now() - begin > budgetMs) break
+    if (round >= MIN_ROUNDS && now() - begin > budgetMs) break
     for (const i of shuffle(order)) {
       await between()
       const { isShort, repeats } = plans[i]!
       if (isShort) await calls[i]!(round)
-      runs[i]!.push(await reading(calls[i]!, round, repeats))
+      runs[i]!.push(await reading(calls[i]!, round, repeats, now))
     }
   }
   return runs
@@ -59,12 +62,13 @@ async function planReadings(
   calls: readonly Call[],
   warmup: number,
   between: () => Promise<void>,
+  now: Clock,
 ): Promise<readonly Plan[]> {
   const times: number[] = []
   for (const pass of ['cold', 'warm'] as const) {
     for (const [i, call] of calls.entries()) {
       const rounds = pass === 'cold' ? Math.max(warmup, 2) : 1
-      times[i] = await lengthOf(call, rounds, between)
+      times[i] = await lengthOf(call, rounds, between, now)
     }
   }
   const shared = Math.min(repeatsFor(Math.min(...times)), Math.floor(MAX_READING_MS / Math.max(...times)))
@@ -78,17 +82,17 @@ async function planReadings(
 const repeatsFor = (ms: number): number => Math.min(MAX_REPEATS, Math.ceil(READING_MS / Math.max(ms, 1e-6)))
 
 /** Milliseconds of the fastest of `runs` calls; of a short one, the mean of a batch: the clock may be as coarse as the call is short. */
-async function lengthOf(call: Call, runs: number, between: () => Promise<void>): Promise<number> {
+async function lengthOf(call: Call, runs: number, between: () => Promise<void>, now: Clock): Promise<number> {
   let fastest = Number.POSITIVE_INFINITY
   for (let i = 0; i < runs; i++) {
     await between()
-    fastest = Math.min(fastest, await reading(call, i, 1))
+    fastest = Math.min(fastest, await reading(call, i, 1, now))
   }
-  return fastest < READING_MS ? reading(call, 0, 16) : fastest
+  return fastest < READING_MS ? reading(call, 0, 16, now) : fastest
 }
 
-async function reading(call: Call, feed: number, repeats: number): Promise<number> {
-  const start = performance.now()
+async function reading(call: Call, feed: number, repeats: number, now: Clock): Promise<number> {
+  const start = now()
   for (let i = 0; i < repeats; i++) await call(feed)
-  return (performance.now() - start) / repeats
+  return (now() - start) / repeats
 }

@@ -20,7 +20,6 @@ interface Ended {
   readonly out: string
   readonly err: string
   readonly code: number | string | null
-  readonly ms: number
 }
 
 /** Runs a module in a process of its own; one that does not end by itself within 30 s is killed and fails. */
@@ -28,7 +27,6 @@ function node(
   code: string,
   { cwd = folder, env = {} as Record<string, string>, flags = [] as string[] } = {},
 ): Promise<Ended> {
-  const start = performance.now()
   return new Promise((resolve) => {
     execFile(
       process.execPath,
@@ -39,7 +37,6 @@ function node(
           out,
           err,
           code: error === null ? 0 : (error.code ?? error.signal ?? null),
-          ms: performance.now() - start,
         })
       },
     )
