@@ -15,7 +15,7 @@ import {
 import { type Journal, remember } from './journal.js'
 import { layersOf } from './layers.js'
 import { optional, type Setup } from './setup.js'
-import { slowLayers } from './slow-layers.js'
+import { type FloatProfile, profileInFloat, slowLayers } from './slow-layers.js'
 import type { Latency, Step, TrialResult } from './trial.js'
 import { isSlower } from './verdicts.js'
 
@@ -134,11 +134,16 @@ async function withoutSlowLayers(
     .filter((r) => r.trial.steps.some((s) => s.transform === 'quantize/static'))
     .toSorted((a, b) => a.latency.ratio - b.latency.ratio)
   const found: TrialResult[] = []
+  // The same for all of them, and not needed where the journal has the answers.
+  let float: Promise<FloatProfile> | null = null
   for (const { trial } of fixed.slice(0, WITHOUT_SLOW)) {
     setup.env.onProgress?.({ task: `looking for slow layers of ${trial.name}`, done: 0 })
     // A failure is not remembered: the next run may have better luck.
     const ways = await optional(setup, 'slow layers were not looked for', [], () =>
-      remember(journal, `slow layers ${trial.id}`, () => slowLayers(setup, trial.steps)),
+      remember(journal, `slow layers ${trial.id}`, async () => {
+        float ??= profileInFloat(setup)
+        return slowLayers(setup, await float, trial.steps)
+      }),
     )
     for (const { what, keys } of ways) {
       const steps = fallenBack(trial.steps, keys, 'stored')

@@ -12,8 +12,9 @@ import { builder, modelOf } from '../ir/builder.js'
 import { nodeKey } from '../ir/graphs.js'
 import { i64 } from '../ir/tensor.js'
 import { decodeModel } from '../onnx/codec.js'
+import type { Bench } from './evaluate.js'
 import { openSetup, type Setup } from './setup.js'
-import { slowLayers } from './slow-layers.js'
+import { profileInFloat, slowLayers } from './slow-layers.js'
 import type { Step } from './trial.js'
 
 /** x [1, 64] → four convolutions, one without a name → a product; a residual Add is a unit without weights. */
@@ -86,8 +87,10 @@ async function found(float: Times, integer: Times, { name = fused, more = () => 
       return [...rows, ...more(isInteger)]
     },
   }
-  return { ways: await slowLayers({ ...opened, target }, steps), asked }
+  return { ways: await slowLayersOf({ ...opened, target }, steps), asked }
 }
+const slowLayersOf = async (bench: Bench, steps: readonly Step[]) =>
+  slowLayers(bench, await profileInFloat(bench), steps)
 const ONE: Times = [1, 1, 1, 1, 1]
 const keysAt = (...at: readonly number[]): readonly string[] => at.map((i) => keys[i]!)
 
@@ -185,7 +188,7 @@ describe('the engine', () => {
 
 test('on the real engine what is found are layers, not all, the first ones first, and nothing else changes', async () => {
   const before = opened.prepared
-  const ways = await slowLayers(opened, STATIC)
+  const ways = await slowLayersOf(opened, STATIC)
   expect(opened.prepared).toBe(before)
   expect(ways.length).toBeLessThanOrEqual(2)
   for (const way of ways) {
@@ -208,7 +211,7 @@ test('the names that the layers go by are found in the real engine’s profile, 
       return got.map((r) => ({ ...r, ms: rows.length === 1 ? 1 : r.name.startsWith(`unit${numbers[0]}.`) ? 0.5 : 2 }))
     },
   }
-  const [slow] = await slowLayers({ ...opened, target }, STATIC)
+  const [slow] = await slowLayersOf({ ...opened, target }, STATIC)
   expect(rows).toHaveLength(2)
   expect(slow?.keys).toEqual(keys.slice(1))
 })

@@ -22,23 +22,35 @@ export interface SlowLayers {
   readonly keys: readonly string[]
 }
 
+/** A model under names that the engine's profile keeps, and what its layers take in float. */
+export interface FloatProfile {
+  readonly units: readonly Unit[]
+  readonly named: Model
+  readonly times: UnitTimes
+}
+type UnitTimes = ReadonlyMap<Unit, number>
+
+export async function profileInFloat(bench: Bench): Promise<FloatProfile> {
+  const units = findUnits(bench.prepared.graph)
+  const named = nameUnits(bench.prepared, units)
+  return { units, named, times: await unitTimes(bench, named, units) }
+}
+
 /**
  * Layers to leave in float, in the ways to be tried: all that integers make slower, and the longest run of them from
  * the model's input, where leaving float costs no conversion back. Empty where the engine has no profile.
  */
-export async function slowLayers(bench: Bench, steps: readonly Step[]): Promise<readonly SlowLayers[]> {
-  const units = findUnits(bench.prepared.graph)
-  const named = nameUnits(bench.prepared, units)
-  const float = await unitTimes(bench, named, units)
-  const integer = await unitTimes(
-    bench,
-    await applySteps(
-      named,
-      steps.filter((s) => s.transform === 'quantize/static'),
-      bench.env,
-    ),
-    units,
+export async function slowLayers(
+  bench: Bench,
+  { units, named, times: float }: FloatProfile,
+  steps: readonly Step[],
+): Promise<readonly SlowLayers[]> {
+  const integers = await applySteps(
+    named,
+    steps.filter((s) => s.transform === 'quantize/static'),
+    bench.env,
   )
+  const integer = await unitTimes(bench, integers, units)
   const rows = units
     .filter((u) => u.weight !== undefined)
     .flatMap((u) => {
@@ -83,7 +95,7 @@ function nameUnits(model: Model, units: readonly Unit[]): Model {
   })
 }
 
-async function unitTimes(bench: Bench, model: Model, units: readonly Unit[]): Promise<ReadonlyMap<Unit, number>> {
+async function unitTimes(bench: Bench, model: Model, units: readonly Unit[]): Promise<UnitTimes> {
   const { signal } = bench.env
   const rows = await bench.target.profile(encodeModel(model).bytes, bench.feeds[0]!, {
     runs: RUNS,
