@@ -22,6 +22,7 @@ import {
   type Made,
   makeCompressed,
   makeKind,
+  OWN_BUDGETS,
   type Source,
   slug,
 } from './models/make.js'
@@ -32,9 +33,6 @@ import { type Rival, rivalsOf } from './models/rivals.js'
 import { MODEL_SAMPLES, samplesFor } from './samples/index.js'
 import { CLASS_SCORES } from './samples/scores.js'
 import { requiredPath } from './samples/types.js'
-
-/** What `compress` may lose without a peer to compare with: 2 % relative error, or 2 % of the first classes changed. */
-const MAX_DROP = 0.02
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -122,11 +120,7 @@ function budgetFor({ objective, drop }: Rival): Budget {
 
 /** The two that stand for themselves, and one for each of the peer's best; each once. */
 function budgets(rivals: readonly { readonly ours: Budget }[]): readonly Budget[] {
-  const all: readonly Budget[] = [
-    { objective: 'latency', maxDrop: MAX_DROP },
-    { objective: 'size', maxDrop: MAX_DROP },
-    ...rivals.map((r) => r.ours),
-  ]
+  const all: readonly Budget[] = [...OWN_BUDGETS, ...rivals.map((r) => r.ours)]
   return [...new Map(all.map((budget) => [budgetName(budget), budget])).values()]
 }
 

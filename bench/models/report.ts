@@ -5,7 +5,7 @@ import { table } from '../markdown.js'
 import type { Agreement } from '../peers/agreement.js'
 import { type Duel, duel, loss, type Side, type Verdict } from './duels.js'
 import type { Facts } from './facts.js'
-import { type Budget, budgetName, type Made } from './make.js'
+import { type Budget, budgetName, type Made, OWN_BUDGETS } from './make.js'
 import type { Judged, Timed } from './measure.js'
 import type { Rival } from './rivals.js'
 
@@ -138,9 +138,19 @@ function ownFaults(result: ModelResults): readonly string[] {
       return [
         ...(pace?.verdict === 'slower' ? [`${model}, ${made.name}: slower than the original, ${pace.text}`] : []),
         ...(made.file.bytes > facts.bytes ? [`${model}, ${made.name}: larger than the original`] : []),
+        ...brokenBudget(result, made),
       ]
     }),
   ]
+}
+
+/** A search keeps its budget on the samples that it holds out; on those that nobody has seen it may be broken. */
+function brokenBudget(result: ModelResults, { name }: Made): readonly string[] {
+  const budgets = [...OWN_BUDGETS, ...(result.rivals ?? []).map((r) => r.ours)]
+  const budget = budgets.find((b) => budgetName(b) === name)
+  const agreement = result.judged.find((j) => j.id === (result.sameAs[name] ?? name))?.agreement
+  if (budget === undefined || agreement == null || loss(agreement) <= budget.maxDrop) return []
+  return [`${result.model}, ${name}: the budget is not kept, loss ${loss(agreement).toPrecision(3)}`]
 }
 
 function factTable(results: readonly ModelResults[]): string {
