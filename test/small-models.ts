@@ -3,7 +3,7 @@
 import { graphAttr } from '../src/ir/attrs.js'
 import { builder, modelOf } from '../src/ir/builder.js'
 import { f32, scalar, tensorOfBytes } from '../src/ir/tensor.js'
-import type { Dim, DType, Graph, Tensor, Value } from '../src/ir/types.js'
+import type { Dim, DType, Graph, Model, Tensor, Value } from '../src/ir/types.js'
 import { encodeModel } from '../src/onnx/codec.js'
 
 export const value = (dtype: DType, shape: readonly Dim[] | null): Value => ({ kind: 'tensor', dtype, shape })
@@ -74,6 +74,33 @@ export const loopFeeds = (count: number, size = 64) => ({
   x: f32([size], new Float32Array(size).fill(0.5)),
   count: scalar(count, 'int64'),
 })
+
+/**
+ * y = If(flag, LSTM(Squeeze(h)), h), h = x·W of [n, t, 16]. The engine loads it with n and t open; with n fixed at 1 it
+ * sees that the LSTM of the other branch would get a matrix, and refuses the model, whatever the flag will be.
+ */
+export function openOnlyModel(): Model {
+  const b = builder()
+  b.input('x', value('float32', ['n', 't', 8]))
+  b.input('flag', value('bool', []))
+  const pattern = (shape: readonly number[]): Tensor =>
+    f32(
+      shape,
+      Float32Array.from({ length: shape.reduce((n, d) => n * d, 1) }, (_, i) => ((i * 7919) % 201) / 500 - 0.2),
+    )
+  const h = b.op('MatMul', ['x', b.constant(pattern([8, 16]), 'w')], { name: 'product' })
+  const squeezed = b.op('Squeeze', [h])
+  const [lw, lr] = [b.constant(pattern([1, 16, 16]), 'lw'), b.constant(pattern([1, 16, 4]), 'lr')]
+  const yes = builder()
+  const attrs = { hidden_size: { type: 'int', value: 4n } } as const
+  yes.output(yes.ops('LSTM', [squeezed, lw, lr], { outputs: ['l'], attrs })[0]!, value('float32', null))
+  const no = builder()
+  no.output(no.ops('Identity', [h], { outputs: ['i'] })[0]!, value('float32', null))
+  const branches = { then_branch: graphAttr(yes.graph('yes')), else_branch: graphAttr(no.graph('no')) }
+  b.ops('If', ['flag'], { outputs: ['y'], name: 'which', attrs: branches })
+  b.output('y', value('float32', null))
+  return modelOf(b.graph())
+}
 
 /** Two outputs: `s` is a sequence, `y` = x. */
 export function sequenceModel(): Uint8Array {

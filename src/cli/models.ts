@@ -48,7 +48,7 @@ const readTwice = (path: string): PareError =>
     remedy: 'Write the model to a file, and give that.',
   })
 
-/** Inputs and outputs as a session would list them; open dimensions without a name are called `?`. */
+/** Inputs and outputs as a session would list them: open dimensions without a name are ''. */
 export function interfaceOf({ graph }: Model): {
   readonly inputs: readonly ValueInfo[]
   readonly outputs: readonly ValueInfo[]
@@ -56,7 +56,7 @@ export function interfaceOf({ graph }: Model): {
   const info = (name: string): ValueInfo => {
     const value = graph.values.get(name)
     if (value?.kind !== 'tensor') return { name, dtype: value?.kind ?? 'unknown' }
-    return { name, dtype: value.dtype, ...(value.shape && { shape: value.shape.map((d) => d ?? '?') }) }
+    return { name, dtype: value.dtype, ...(value.shape && { shape: value.shape.map((d) => d ?? '') }) }
   }
   return {
     inputs: graph.inputs.filter((name) => !graph.constants.has(name)).map(info),

@@ -35,18 +35,19 @@ export const quantize = defineCommand({
   ],
   async run([path], options, context) {
     const { to, output, force, range, portable, seed } = options
-    const [{ readModel, writeModel }, models, { withShapes }, { openEnv }, library, shapes] = await Promise.all([
-      import('../../onnx/files.js'),
-      import('../models.js'),
-      import('../../passes/with-shapes.js'),
-      import('../../passes/node-env.js'),
-      import('../../compress/quantize/index.js'),
-      shapesOf(options.shape),
-    ])
+    const [{ readModel, writeModel }, models, { withShapes }, { fixedForm }, { openEnv }, library, shapes] =
+      await Promise.all([
+        import('../../onnx/files.js'),
+        import('../models.js'),
+        import('../../passes/with-shapes.js'),
+        import('../../passes/fixed-form.js'),
+        import('../../passes/node-env.js'),
+        import('../../compress/quantize/index.js'),
+        shapesOf(options.shape),
+      ])
     const read = await readModel(path!)
     await models.protectInput(path!, output, force, { model: read, read: [options.data] })
-    const model = withShapes(read, shapes)
-    const data = await openData(options, models.interfaceOf(model))
+    const data = await openData(options, models.interfaceOf(withShapes(read, shapes)))
     const { signal, onProgress, warn } = context
     const env = openEnv({ ...engineOptions(options, warn), signal, onProgress, seed })
     try {
@@ -56,6 +57,7 @@ export const quantize = defineCommand({
         ...(data && { samples: data.samples }),
         ...(range === undefined ? {} : { range }),
       }
+      const model = await fixedForm(read, shapes, env.engine, { signal, onWarning: warn })
       const result = await library.quantize(model, request, env)
       signal.throwIfAborted()
       const before = await models.modelBytes(path!, read)
