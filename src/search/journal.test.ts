@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { repositoryRoot } from '../../test/data.js'
-import { openJournal, remember } from './journal.js'
+import { type Finish, openJournal, refuseUnfinished, remember } from './journal.js'
 
 const IDENTITY = { model: 'abc', seed: 0, options: { maxDrop: 0.01 } }
 let folder: string
@@ -144,4 +144,65 @@ test('remember makes a value once, also where it is null', async () => {
   expect(await remember(journal, 'k', make)).toBe(null)
   expect(await remember(await openJournal(path, IDENTITY, true), 'k', make)).toBe(null)
   expect(made).toBe(1)
+})
+
+describe('the end of a search', () => {
+  /** A journal of a run whose clock stands where it is put. */
+  async function run(seconds: { now: number }) {
+    return openJournal(path, IDENTITY, true, () => seconds.now)
+  }
+
+  test('keeps its date and its seconds, whenever it is asked for again', async () => {
+    const seconds = { now: 0 }
+    const journal = await run(seconds)
+    seconds.now = 7
+    await journal.record('baseline', 1)
+    seconds.now = 9
+    const end = await journal.finish()
+    expect(end.seconds).toBe(9)
+    expect(new Date(end.date).toISOString()).toBe(end.date)
+    const text = await readFile(path, 'utf8')
+    seconds.now = 0.5
+    expect(await (await run(seconds)).finish()).toEqual(end)
+    expect(await readFile(path, 'utf8')).toBe(text)
+  })
+
+  test('counts the seconds of all runs, of a killed one up to its last line', async () => {
+    const seconds = { now: 3 }
+    await (await run(seconds)).record('baseline', 1)
+    seconds.now = 4
+    const second = await run(seconds)
+    await second.record('trial a', 1)
+    const third = await run({ now: 2.5 })
+    expect((await third.finish()).seconds).toBe(9.5)
+  })
+
+  test('is put off where something is measured after it', async () => {
+    const first = await (await run({ now: 1 })).finish()
+    const seconds = { now: 2 }
+    const later = await run(seconds)
+    await later.record('memory', 1)
+    const end: Finish = await later.finish()
+    expect([first.seconds, end.seconds]).toEqual([1, 3])
+    expect(await (await run({ now: 50 })).finish()).toEqual(end)
+  })
+
+  test('is what makes a journal free to be replaced', async () => {
+    await refuseUnfinished(path)
+    const journal = await run({ now: 0 })
+    // Nothing is lost yet.
+    await refuseUnfinished(path)
+    await journal.record('baseline', 1)
+    await expect(refuseUnfinished(path)).rejects.toMatchObject({ code: 'JOURNAL_UNFINISHED' })
+    await journal.finish()
+    await refuseUnfinished(path)
+    await journal.record('memory', 1)
+    await expect(refuseUnfinished(path)).rejects.toMatchObject({ code: 'JOURNAL_UNFINISHED' })
+  })
+
+  test('is not seen in a damaged journal, which is not replaced either', async () => {
+    await written()
+    await appendFile(path, '{"key":\n')
+    await expect(refuseUnfinished(path)).rejects.toMatchObject({ code: 'JOURNAL_BROKEN' })
+  })
 })

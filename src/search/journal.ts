@@ -12,7 +12,19 @@ export interface Journal {
   /** The value recorded under this key by an earlier run, or undefined. */
   recall<T>(key: string): T | undefined
   record(key: string, value: unknown): Promise<void>
+  /** The end of the search: recorded now, or by an earlier run where nothing was measured since. */
+  finish(): Promise<Finish>
 }
+
+export interface Finish {
+  /** ISO 8601. */
+  readonly date: string
+  /** Spent on measuring, in all runs together. */
+  readonly seconds: number
+}
+
+/** The key of the last line of a search that came to its end. */
+const FINISHED = 'finished'
 
 /** What a search is about, one entry an aspect, plain JSON. */
 export type Identity = Readonly<Record<string, unknown>>
@@ -29,41 +41,76 @@ export async function remember<T>(journal: Journal, key: string, make: () => Pro
 interface Line {
   readonly key: string
   readonly value: unknown
+  /** Seconds spent until then, in all runs together: a kill may come after any line. */
+  readonly at?: number
 }
 
 /**
  * Opens a journal. `identity` says what the search is about (model, data, options, engine): with `resume`, a journal
- * about something else is refused (`JOURNAL_OTHER`); without, a new one replaces the old.
+ * about something else is refused (`JOURNAL_OTHER`); without, a new one replaces the old. `elapsed` gives the seconds of
+ * this run.
  */
-export async function openJournal(path: string, identity: unknown, resume: boolean): Promise<Journal> {
+export async function openJournal(
+  path: string,
+  identity: unknown,
+  resume: boolean,
+  elapsed: () => number = stopwatch(),
+): Promise<Journal> {
   await guarded(path, () => mkdir(dirname(path), { recursive: true }))
   const lines = resume ? await readLines(path) : []
   const first = lines[0]
   if (first !== undefined && !(first.key === 'identity' && sameJson(first.value, identity))) {
     throw otherSearch(path, aspectsApart(first, identity))
   }
-  if (first === undefined) {
-    await guarded(path, () => writeFile(path, `${JSON.stringify({ key: 'identity', value: identity })}\n`))
-  }
+  const before = lines.at(-1)?.at ?? 0
+  const spent = (): number => Number((before + elapsed()).toFixed(3))
+  const line = (key: string, value: unknown): string =>
+    `${JSON.stringify({ key, value, at: spent() } satisfies Line)}\n`
+  if (first === undefined) await guarded(path, () => writeFile(path, line('identity', identity)))
   const known = new Map(lines.map(({ key, value }) => [key, value]))
+  let isFinished = lines.at(-1)?.key === FINISHED
+  const record = async (key: string, value: unknown): Promise<void> => {
+    known.set(key, value)
+    isFinished = key === FINISHED
+    await guarded(path, () => appendFile(path, line(key, value), { flush: true }))
+  }
   return {
     recall: <T>(key: string) => known.get(key) as T | undefined,
-    async record(key, value) {
-      known.set(key, value)
-      await guarded(path, () => appendFile(path, `${JSON.stringify({ key, value })}\n`, { flush: true }))
+    record,
+    async finish() {
+      if (!isFinished) {
+        await record(FINISHED, { date: new Date().toISOString(), seconds: spent() } satisfies Finish)
+      }
+      return known.get(FINISHED) as Finish
     },
   }
 }
 
+function stopwatch(): () => number {
+  const start = performance.now()
+  return () => (performance.now() - start) / 1000
+}
+
+/** Throws `JOURNAL_UNFINISHED` where a search measured something and came to no end, `JOURNAL_BROKEN`. */
+export async function refuseUnfinished(path: string): Promise<void> {
+  const lines = await readLines(path)
+  if (lines.length < 2 || lines.at(-1)!.key === FINISHED) return
+  throw new PareError('JOURNAL_UNFINISHED', 'an interrupted search left its measurements here', {
+    where: path,
+    remedy: 'Go on with --resume, lose them with --restart, or search in another --run-folder.',
+  })
+}
+
 /**
  * Refuses a journal about something else by that part of the identity which is known before anything is measured;
- * `openJournal` sees to the rest. Throws `JOURNAL_OTHER`, `JOURNAL_BROKEN`.
+ * `openJournal` sees to the rest. False where there is no journal. Throws `JOURNAL_OTHER`, `JOURNAL_BROKEN`.
  */
-export async function checkJournal(path: string, part: Identity): Promise<void> {
+export async function checkJournal(path: string, part: Identity): Promise<boolean> {
   const [first] = await readLines(path)
-  if (first === undefined) return
+  if (first === undefined) return false
   const apart = aspectsApart(first, part)
   if (apart.length > 0) throw otherSearch(path, apart)
+  return true
 }
 
 /** Values that a journal holds under keys of this beginning; none where it cannot be read. */
@@ -85,7 +132,7 @@ const otherSearch = (where: string, apart: readonly string[]): PareError =>
   new PareError('JOURNAL_OTHER', 'the journal belongs to a search with another model, data, options or engine', {
     where,
     ...(apart.length > 0 && { value: `other: ${apart.join(', ')}` }),
-    remedy: 'Run again without --resume to start over, or with what the earlier run was given.',
+    remedy: 'Run again with what the earlier run was given, or with --restart instead of --resume to start over.',
   })
 
 /** Whole lines only: what a kill cut off is removed from the file too, so that appending stays sound. */
@@ -109,7 +156,7 @@ async function readLines(path: string): Promise<readonly Line[]> {
       } catch (cause) {
         throw new PareError('JOURNAL_BROKEN', `line ${i + 1} is not JSON: ${messageOf(cause)}`, {
           where: path,
-          remedy: 'Remove the run folder and start over.',
+          remedy: 'Start over with --restart, or search in another --run-folder.',
           cause,
         })
       }
