@@ -155,6 +155,13 @@ const ALL: readonly Guard[] = [
     tests: 'src/compress/recipes.test.ts src/search/compress.test.ts',
   },
   {
+    what: 'the journal of an interrupted search is not thrown away',
+    file: 'src/search/compress.ts',
+    code: 'if (options.resume !== true && options.restart !== true) await refuseUnfinished(path)',
+    without: '',
+    tests: 'src/search/resume.test.ts',
+  },
+  {
     what: 'a journal of another search is refused',
     file: 'src/search/identity.ts',
     code: '    maxDrop,\n',

@@ -90,7 +90,10 @@ export function refusals(
 
 export interface PlanContext {
   readonly calibrated: boolean
-  /** Quality can be measured. Without that only recipes that are known to be mild are tried. */
+  /**
+   * Quality can be measured. Without that weights in 4 bits are not tried. Nothing else is sure to be mild either:
+   * dynamic int8 has one grid for all channels of an activation, and one large channel takes it from the others.
+   */
   readonly judged: boolean
   readonly portable: boolean
   readonly objective: 'latency' | 'size'

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { found, kept } from '../../test/report/outcomes.js'
 import { BROKEN, type Outcome } from '../search/outcome.js'
 import type { TrialResult } from '../search/trial.js'
@@ -195,15 +195,68 @@ test('the headline says of the speed what the search decided by', () => {
   }
 })
 
-test('that no kernel was missed is said only where it was looked for', () => {
-  const steps = [{ transform: 'quantize/static', params: {} }]
-  const report = (missed?: TrialResult['missed']) =>
-    renderReport({
-      ...found,
-      trials: [like('one', { trial: { ...ok[0]!.trial, id: 'one', steps }, ...(missed && { missed }) })],
-      chosen: 'one',
-    })
-  expect(report([])).toContain('None: whatever was meant to run in integers does.')
-  expect(report()).not.toContain('missed a fast kernel')
-  expect(report([{ node: 'n', op: 'Tanh', reason: 'no integer kernel' }])).toContain('computed in float by')
+describe('kernels that were missed', () => {
+  const report = (missed: Outcome['missed'], change: Partial<Outcome> = {}) =>
+    renderReport({ ...found, trials: [like('one', {}), like('other', {})], chosen: 'one', ...change, missed })
+  const seen = { trial: 'one', engine: 'onnxruntime-node', isTarget: true, kernels: [] } as const
+  const kernels = [{ node: 'n', op: 'Tanh', reason: 'no integer kernel' }]
+
+  test('that there are none is said only where it was looked for', () => {
+    expect(report(seen)).toContain('In the chosen model. None: whatever was meant to run in integers does.')
+    expect(report(null)).not.toContain('missed a fast kernel')
+    expect(report({ ...seen, kernels })).toContain('Computed in float by onnxruntime-node')
+    expect(report({ ...seen, kernels })).not.toContain('None: whatever')
+  })
+
+  test('of a candidate that was not chosen are said to be its own, and how fast it is', () => {
+    const page = report({ ...seen, kernels }, { chosen: null })
+    expect(page).toContain(`In one, the fastest static candidate (${speed(like('one', {}).latency!)}).`)
+    const slow = like('slow', { latency: { p50: 1, p95: 1, ratio: 1.3, interval: [1.2, 1.4] } })
+    const none = report({ ...seen, trial: 'slow' }, { trials: [slow], chosen: null })
+    expect(none).toContain('In slow, the fastest static candidate (1.30× slower). None: whatever was meant to run in')
+    expect(none).toContain('in integers does, and is no faster for it.')
+  })
+
+  test('on a target that shows no graph are those of the native engine, or not known', () => {
+    const web = { engine: { ...found.engine, name: 'onnxruntime-web', device: 'wasm' } }
+    const unseen = 'onnxruntime-web on wasm does not show the graph that it runs'
+    const native = report({ ...seen, isTarget: false, kernels }, web)
+    expect(native).toContain(`${unseen}; this is what onnxruntime-node makes of it on the CPU.`)
+    const none = report({ ...seen, isTarget: false, engine: null }, web)
+    expect(none).toContain(`Not known of the chosen model: ${unseen}`)
+    expect(none).not.toContain('None: whatever')
+  })
+})
+
+describe('layers', () => {
+  const caption = (change: Partial<Outcome>): string =>
+    /id="layers".*?<caption>(.*?)<\/caption>/s.exec(renderReport({ ...found, ...change }))![1]!
+  const asked = found.asked!
+
+  test('say with which recipe they were asked, and on how many samples', () => {
+    expect(caption({})).toContain('What “static int8, per channel, percentile” costs')
+    expect(caption({})).toContain('on 12 held-out samples')
+    expect(caption({ asked: { ...asked, samples: 1 } })).toContain('on 1 held-out sample:')
+  })
+
+  test('say what became of them, and which ones are not there', () => {
+    expect(caption({})).toContain('3 of 34 are left out in the chosen model. 2 more layers with weights are not in')
+    expect(caption({ asked: { ...asked, layers: 34 } })).not.toContain('not in the list')
+    const whole = found.sensitivity.map((l) => ({ ...l, keptFloat: false }))
+    expect(caption({ sensitivity: whole })).toContain('None is left out in the chosen model.')
+    expect(caption({ sensitivity: whole, chosen: null })).toContain('The original is kept, with all its layers.')
+    const other = caption({ sensitivity: whole, asked: { ...asked, isChosen: false } })
+    expect(other).toContain('The chosen model is made in another way.')
+    for (const change of [{ chosen: null }, { asked: { ...asked, isChosen: false } }]) {
+      expect(caption({ ...change, sensitivity: whole })).not.toMatch(/left out in the chosen model/)
+    }
+  })
+})
+
+test('the model is named as what was hashed, with the sizes that were given', () => {
+  const page = (change: Partial<Outcome['model']>) => renderReport({ ...found, model: { ...found.model, ...change } })
+  expect(page({})).toContain('<dt>SHA-256</dt>')
+  expect(page({})).not.toContain('<dt>Sizes</dt>')
+  expect(page({ isFile: false })).toContain('<dt>SHA-256 as one file</dt>')
+  expect(page({ shapes: { batch: 1, x: [1, 3, 'w'] } })).toContain('<dt>Sizes</dt><dd>batch=1, x=1x3xw</dd>')
 })

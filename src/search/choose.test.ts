@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { chooseBest, frontOf, isMeasured } from './choose.js'
+import { chooseBest, frontOf, isMeasured, unseenRisk } from './choose.js'
 import type { TrialResult } from './trial.js'
 import { isFaster, isSlower } from './verdicts.js'
 
@@ -191,4 +191,15 @@ describe('the front', () => {
     const { quality: _, ...unjudged } = result('unjudged')
     expect(frontOf([unjudged], ORIGINAL)).toEqual(['unjudged'])
   })
+})
+
+test('8 bits of arithmetic that nobody judged are warned of', () => {
+  const chosen = (transform: string): TrialResult => {
+    const { quality: _, ...unjudged } = result('one')
+    return { ...unjudged, trial: { ...unjudged.trial, steps: [{ transform, params: {} }] } }
+  }
+  expect(unseenRisk(chosen('quantize/dynamic'))).toContain('wrong altogether')
+  expect(unseenRisk({ ...chosen('quantize/dynamic'), quality: { value: 1, drop: 0, outputs: [] } })).toBe(null)
+  expect(unseenRisk(chosen('store/int8'))).toBe(null)
+  expect(unseenRisk(null)).toBe(null)
 })

@@ -46,3 +46,13 @@ export function chooseBest(
   const product = (r: Measured): number => r.bytes * r.latency.ratio
   return better.filter((r) => cost(r) <= least * TIE[objective]).reduce((a, b) => (product(b) < product(a) ? b : a))
 }
+
+/**
+ * What to warn of where nobody has looked at what 8 bits cost: of an activation with one grid for all its channels, a
+ * single large one takes it from all others. Null where quality was measured, or only weights have fewer bits.
+ */
+export function unseenRisk(chosen: TrialResult | null): string | null {
+  if (chosen === null || chosen.quality !== undefined) return null
+  if (!chosen.trial.steps.some((s) => s.transform === 'quantize/dynamic')) return null
+  return 'The chosen model computes products in 8 bits, and nothing measured what that costs: where one channel of an activation is far larger than the others, the outputs can be wrong altogether. Give samples with --data.'
+}

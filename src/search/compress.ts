@@ -7,35 +7,42 @@ import { mkdir, readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { applySteps, planRecipes, type Recipe } from '../compress/recipes.js'
 import type { Samples } from '../data/samples.js'
+import type { Engine } from '../engine/engine.js'
 import { cancelled } from '../engine/failures.js'
 import { missedKernels } from '../engine/kernels.js'
 import { modelMemory } from '../engine/node/memory.js'
 import { optimizedGraph } from '../engine/node/optimized.js'
 import type { Model } from '../ir/types.js'
 import { encodeModel } from '../onnx/codec.js'
+import type { InputShapes } from '../passes/with-shapes.js'
 import type { RunOptions } from '../util/env.js'
 import { guarded } from '../util/files.js'
 import { inLockedFolder } from '../util/lock.js'
 import { inTempFolder } from '../util/temp.js'
-import { chooseBest, type Objective } from './choose.js'
+import { chooseBest, isMeasured, type Measured, type Objective, unseenRisk } from './choose.js'
 import { buildCandidate, candidatePath, timed } from './evaluate.js'
-import { explore, FINALISTS, LONGER } from './explore.js'
+import { explore, FINALISTS, isStatic, LONGER } from './explore.js'
 import { LAYER_SAMPLES } from './fallback.js'
 import { askedOf, seenBy } from './identity.js'
-import { checkJournal, type Journal, openJournal, remember, valuesIn } from './journal.js'
+import { checkJournal, type Journal, openJournal, refuseUnfinished, remember, valuesIn } from './journal.js'
 import { layersOf } from './layers.js'
-import type { Outcome } from './outcome.js'
+import type { Missed, Outcome } from './outcome.js'
 import type { Metric } from './quality.js'
 import { openSetup, optional, type Setup, settingsOf } from './setup.js'
 import { summarize } from './summarize.js'
-import type { MissedKernel, Trial, TrialResult } from './trial.js'
+import type { Trial, TrialResult } from './trial.js'
 
 export type Target = 'node' | 'web' | 'webgpu'
 
 export interface CompressOptions extends RunOptions {
   /** The model's file, where the model was read from one: what candidates are measured against. */
   readonly original?: Uint8Array
-  /** Real inputs, fitted to the model. Without them only recipes that need none are tried, and quality stays open. */
+  /**
+   * Sizes of dimensions that the model leaves open: what is made of it has them fixed, where the engine takes it so, and
+   * everything runs with them. Default: those of the samples, or 1, and everything stays open.
+   */
+  readonly shapes?: InputShapes
+  /** Real inputs, fitted to the model and these shapes. Without them only recipes that need none are tried, and quality stays open. */
   readonly samples?: Samples
   /** Largest loss of quality, in the measure's unit. Default 0.01. */
   readonly maxDrop?: number
@@ -54,6 +61,8 @@ export interface CompressOptions extends RunOptions {
   readonly runFolder?: string
   /** Go on with the journal in the run folder. */
   readonly resume?: boolean
+  /** Start over in a run folder that holds the journal of an interrupted search: what it measured is lost. */
+  readonly restart?: boolean
   /** Rounds and milliseconds of each latency measurement. Defaults 60 and 3000. */
   readonly rounds?: number
   readonly budgetMs?: number
@@ -74,14 +83,16 @@ export interface Compressed {
  * than the original. Killed at any moment, it goes on with `resume`; the measurements of the journal are not repeated.
  *
  * Errors: what reading samples, the engine and the file system throw; `OPTION_VALUE`, `SAMPLES_FEW`, `JOURNAL_OTHER`,
- * `FOLDER_BUSY`, and `ABORTED` once the signal fired.
+ * `JOURNAL_UNFINISHED`, `FOLDER_BUSY`, and `ABORTED` once the signal fired.
  */
 export async function compress(model: Model, options: CompressOptions = {}): Promise<Compressed> {
   const { runFolder, signal } = options
   settingsOf(options)
   try {
     if (runFolder === undefined) {
-      return await inTempFolder('search', (folder) => searchIn(folder, model, { ...options, resume: false }))
+      return await inTempFolder('search', (folder) =>
+        searchIn(folder, model, { ...options, resume: false, restart: false }),
+      )
     }
     await guarded(runFolder, () => mkdir(runFolder, { recursive: true }))
     return await inLockedFolder(runFolder, () => searchIn(runFolder, model, options))
@@ -95,28 +106,35 @@ async function searchIn(runFolder: string, model: Model, given: CompressOptions)
   const options = { ...given, original: given.original ?? encodeModel(model).bytes }
   const path = join(runFolder, 'journal.jsonl')
   const asked = await askedOf(options)
-  if (options.resume === true) await checkJournal(path, asked)
+  if (options.resume !== true && options.restart !== true) await refuseUnfinished(path)
+  if (options.resume === true && !(await checkJournal(path, asked))) {
+    options.onWarning?.(`There is no journal in ${runFolder} to go on with: the search starts from the beginning.`)
+  }
   const setup = await openSetup(model, options, runFolder)
   try {
     const before = await valuesIn(path, 'trial ')
-    const journal = await openJournal(path, { ...asked, ...seenBy(setup) }, options.resume === true)
+    const identity = { ...asked, ...seenBy(setup) }
+    const elapsed = (): number => (performance.now() - started) / 1000
+    const journal = await openJournal(path, identity, options.resume === true, elapsed)
     const { objective } = settingsOf(options)
     const found = await explore({ setup, journal, objective, recipes: recipesFor(setup, options) })
     const chosen = chooseBest(found.results, objective, setup.original.byteLength)
     const bytes = chosen === null ? null : new Uint8Array(await readFile(candidatePath(runFolder, chosen.sha256)))
-    const missed = chosen === null ? null : await missedIn(setup, journal, chosen.trial)
+    const risk = unseenRisk(chosen)
+    if (risk !== null) setup.warn(risk)
+    const explained = explainedOf(found.results, chosen)
     const outcome = await summarize({
       setup,
       model,
-      options,
+      options: given,
       ...found,
-      results: found.results.map((r) => (r === chosen && missed !== null ? { ...r, missed } : r)),
       chosen,
+      missed: explained && (await missedIn(setup, journal, explained.trial)),
       peakMemory: {
         original: await peakMemory(setup, journal, 'original', setup.original),
         chosen: bytes === null ? null : await peakMemory(setup, journal, chosen!.trial.id, bytes),
       },
-      seconds: (performance.now() - started) / 1000,
+      ...(await journal.finish()),
     })
     await removeCandidates(runFolder, [...found.results, ...before])
     return { outcome, bytes }
@@ -183,21 +201,28 @@ const recipesFor = (setup: Setup, options: CompressOptions): readonly Recipe[] =
   })
 }
 
-/** Of the chosen steps, on a model whose names are still the user's. Null where the target's graph cannot be seen. */
-export async function missedIn(
-  setup: Setup,
-  journal: Journal,
-  { id, steps }: Trial,
-): Promise<readonly MissedKernel[] | null> {
-  const engine = setup.target
-  if (engine.name !== 'onnxruntime-node' || engine.device !== 'cpu') return null
-  return optional(setup, 'operators that miss a fast kernel were not looked for', null, () =>
-    remember(journal, `missed ${id}`, async () => {
+/** The chosen candidate where it is static, else the fastest that is: why did integers not win? */
+function explainedOf(results: readonly TrialResult[], chosen: Measured | null): TrialResult | null {
+  const fixed = results.filter(isMeasured).filter(isStatic)
+  if (chosen !== null && isStatic(chosen)) return chosen
+  return fixed.toSorted((a, b) => a.latency.ratio - b.latency.ratio)[0] ?? null
+}
+
+/** Of a trial's steps, on a model whose names are still the user's. Null where looking failed. */
+export async function missedIn(setup: Setup, journal: Journal, { id, steps }: Trial): Promise<Missed | null> {
+  const isTarget = showsGraph(setup.target)
+  const engine = isTarget ? setup.target : await setup.env.engine()
+  if (!showsGraph(engine)) return { trial: id, engine: null, isTarget, kernels: [] }
+  return optional(setup, 'operators that miss a fast kernel were not looked for', null, async () => {
+    const kernels = await remember(journal, `missed ${id}`, async () => {
       const model = await applySteps(setup.prepared, steps, setup.env)
       return missedKernels(model, await optimizedGraph(engine, encodeModel(model).bytes))
-    }),
-  )
+    })
+    return { trial: id, engine: engine.name, isTarget, kernels }
+  })
 }
+
+const showsGraph = ({ name, device }: Engine): boolean => name === 'onnxruntime-node' && device === 'cpu'
 
 /** Null where the target's memory cannot be seen from here, or measuring it failed. */
 async function peakMemory(setup: Setup, journal: Journal, key: string, bytes: Uint8Array): Promise<number | null> {

@@ -120,6 +120,8 @@ export const layersAside = (steps: readonly Step[]): string => JSON.stringify(wi
 const withoutExcluded = (steps: readonly Step[]): readonly Step[] =>
   steps.map(({ transform, params: { exclude: _, ...params } }) => ({ transform, params }))
 
+export const isStatic = ({ trial }: TrialResult): boolean => trial.steps.some((s) => s.transform === 'quantize/static')
+
 /** Static candidates that are tried without their slow layers: the fastest by one short timing need not stay it. */
 const WITHOUT_SLOW = 2
 
@@ -131,7 +133,7 @@ async function withoutSlowLayers(
   const { setup, journal } = exploration
   const fixed = results
     .filter(isMeasured)
-    .filter((r) => r.trial.steps.some((s) => s.transform === 'quantize/static'))
+    .filter(isStatic)
     .toSorted((a, b) => a.latency.ratio - b.latency.ratio)
   const found: TrialResult[] = []
   // The same for all of them, and not needed where the journal has the answers.

@@ -12,6 +12,7 @@ export async function askedOf(options: CompressOptions & { readonly original: Ui
   return {
     version: VERSION,
     model: await sha256(options.original),
+    shapes: options.shapes ?? {},
     samples: options.samples?.name ?? null,
     metric: options.metric === undefined ? null : [options.metric.name ?? '', options.metric.higherIsBetter],
     scores: options.scores ?? null,

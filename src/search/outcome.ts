@@ -1,6 +1,7 @@
 /** What a compression ends in: everything the report shows and a reader needs to run it again. Plain JSON. */
 
-import type { Latency, TrialResult } from './trial.js'
+import type { InputShapes } from '../passes/with-shapes.js'
+import type { Latency, MissedKernel, TrialResult } from './trial.js'
 
 /** Stands for errors that are not numbers, and for the drop of a candidate that does not run: JSON has no infinity. */
 export const BROKEN = 1e9
@@ -29,14 +30,36 @@ export interface LayerSensitivity {
   readonly drop: number
   /** Relative L2 error of the worst output when only this layer is quantized. */
   readonly relativeError: number
-  /** Kept in float in the chosen candidate. */
+  /** Left out of the recipe in the chosen candidate, so kept in float. */
   readonly keptFloat: boolean
+}
+
+/** How layers were asked what they cost. */
+export interface Asked {
+  /** Name of the recipe that was applied to one layer at a time. */
+  readonly recipe: string
+  /** Whether the chosen candidate is made by it. */
+  readonly isChosen: boolean
+  /** Held-out samples that each answer rests on. */
+  readonly samples: number
+  /** Layers with weights; those that the recipe leaves as they are have no answer. */
+  readonly layers: number
+}
+
+/** What a static candidate computes in float although it was meant for integers. */
+export interface Missed {
+  /** Id of the trial. */
+  readonly trial: string
+  /** Whose graph was looked at: the native engine's where the target shows none; null where there is none to look at. */
+  readonly engine: string | null
+  readonly isTarget: boolean
+  readonly kernels: readonly MissedKernel[]
 }
 
 export interface Outcome {
   readonly schema: 1
   readonly tool: { readonly name: 'pare'; readonly version: string }
-  /** ISO 8601. */
+  /** When the search came to its end, ISO 8601; resuming it later does not change that. */
   readonly date: string
   /** The command line that gives this outcome again. */
   readonly command: string
@@ -57,6 +80,10 @@ export interface Outcome {
   readonly model: {
     readonly name: string
     readonly sha256: string
+    /** Hash and bytes are those of the file that was given; else those of the one file that the model would be written to. */
+    readonly isFile: boolean
+    /** Sizes that were given for dimensions which the model leaves open. */
+    readonly shapes: InputShapes
     readonly bytes: number
     readonly parameters: number
     readonly macs: number | null
@@ -85,7 +112,12 @@ export interface Outcome {
   /** One sentence: what was chosen and why, or why nothing was. */
   readonly verdict: string
   readonly sensitivity: readonly LayerSensitivity[]
+  /** Null where no layer was asked about. */
+  readonly asked: Asked | null
+  /** Of the chosen trial where it is static, else of the fastest that is; null where none is, or looking failed. */
+  readonly missed: Missed | null
   /** What the reader must know: fallbacks, unmeasured promises, too few samples. */
   readonly warnings: readonly string[]
+  /** Of all runs together, where the search was interrupted. */
   readonly seconds: number
 }

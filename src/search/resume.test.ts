@@ -59,8 +59,8 @@ describe('a finished search', () => {
     const second = await compress(model, { ...options, runFolder: run, resume: true })
     expect(journalText()).toBe(text)
     expect(second.bytes).toEqual(first.bytes)
-    const { date: _d, seconds: _s, ...rest } = first.outcome
-    expect(second.outcome).toMatchObject(rest)
+    // Date and seconds too: they are those of the measurements.
+    expect(second.outcome).toEqual(first.outcome)
     expect((await readdir(run)).toSorted()).toEqual(['journal.jsonl'])
   })
 })
@@ -90,6 +90,7 @@ describe('a journal is refused', () => {
     ['output with scores', { ...base, scores: 'y' }, { scores: undefined as never }],
     ['number of rounds', QUICK, { rounds: 6 }],
     ['time', QUICK, { budgetMs: 11 }],
+    ['size of an input', QUICK, { shapes: { x: [1, 64] } }],
   ])('with another %s', async (what, options, other) => {
     const at = join(kept, what)
     await cutShort(1, options, at)
@@ -118,6 +119,40 @@ describe('a journal is refused', () => {
   })
 })
 
+describe('an interrupted search', () => {
+  test('is not thrown away by a search that does not go on with it, unless that is asked for', async () => {
+    await cutShort(4, JUDGED)
+    const before = journalText()
+    for (const options of [JUDGED, { ...JUDGED, seed: 1 }]) {
+      const search = compress(model, { ...options, runFolder: run })
+      await expect(search).rejects.toMatchObject({
+        code: 'JOURNAL_UNFINISHED',
+        message: expect.stringMatching(/--resume.*--restart.*--run-folder/),
+      })
+      expect(journalText()).toBe(before)
+    }
+    await compress(model, { ...FEW, runFolder: run, restart: true })
+    expect(journalText()).not.toContain(before.split('\n')[1])
+    // Finished now.
+    await compress(model, { ...FEW, runFolder: run })
+  })
+
+  test('cannot both go on and start over', async () => {
+    const search = compress(model, { ...FEW, runFolder: run, resume: true, restart: true })
+    await expect(search).rejects.toMatchObject({ code: 'OPTION_VALUE' })
+  })
+
+  test('that is not there is said to begin', async () => {
+    const warnings: string[] = []
+    const options = { ...FEW, runFolder: run, resume: true, onWarning: (w: string) => warnings.push(w) }
+    await compress(model, options)
+    const said = (): number => warnings.filter((w) => w.includes(`There is no journal in ${run}`)).length
+    expect(said()).toBe(1)
+    await compress(model, options)
+    expect(said()).toBe(1)
+  })
+})
+
 describe('the run folder', () => {
   const foreign = `${'ab'.repeat(32)}.onnx`
 
@@ -129,7 +164,7 @@ describe('the run folder', () => {
     expect((await readdir(run)).filter((f) => f.endsWith('.onnx')).length).toBeGreaterThan(2)
     const [half] = (await readdir(run)).filter((f) => f.endsWith('.onnx') && f !== foreign)
     await writeFile(join(run, `.${half}.0123456789ab.tmp`), 'cut off')
-    await compress(model, { ...FEW, seed: 1, portable: true, runFolder: run })
+    await compress(model, { ...FEW, seed: 1, portable: true, runFolder: run, restart: true })
     expect((await readdir(run)).toSorted()).toEqual([foreign, 'journal.jsonl'])
   })
 
@@ -160,16 +195,18 @@ describe.skipIf(process.platform === 'win32')('without a place for temporary fil
     const onProgress = (): void => {
       vi.stubEnv('TMPDIR', join(folder, 'nowhere'))
     }
-    const { outcome } = await compress(model, { ...FEW, runFolder: run, onProgress })
+    const { outcome } = await compress(model, { ...JUDGED, runFolder: run, onProgress })
     expect(outcome.trials.length).toBeGreaterThan(2)
     expect(outcome.baseline.peakMemoryBytes).toBe(null)
     const lost = outcome.warnings.filter((w) => w.includes('no temporary folder'))
     expect(lost).toContainEqual(expect.stringMatching(/^memory was not measured: /))
-    if (outcome.chosen !== null) expect(lost).toContainEqual(expect.stringMatching(/^operators that miss /))
+    expect(lost).toContainEqual(expect.stringMatching(/^operators that miss /))
+    expect(outcome.missed).toBe(null)
     // Another run may have better luck.
     vi.unstubAllEnvs()
-    const again = await compress(model, { ...FEW, runFolder: run, resume: true })
+    const again = await compress(model, { ...JUDGED, runFolder: run, resume: true })
     expect(again.outcome.baseline.peakMemoryBytes).toBeGreaterThan(0)
+    expect(again.outcome.missed?.engine).toBe('onnxruntime-node')
   })
 })
 
@@ -192,12 +229,18 @@ test('cancelled before it begins, a plan rejects with ABORTED', async () => {
 test('kernels are not said to be missed by an engine that was not looked at', async () => {
   const setup = await openSetup(model, FEW, folder)
   const journal = await openJournal(join(folder, 'journal.jsonl'), {}, false)
-  const on = (target: Partial<Engine>, id: string) =>
-    missedIn({ ...setup, target: { ...setup.target, ...target } }, journal, { ...trial, id })
   const trial = { name: '', model: '', steps: [{ transform: 'store/int8', params: {} }], seed: 0 }
-  expect(await on({ name: 'onnxruntime-web', device: 'wasm' }, 'a')).toBe(null)
-  expect(await on({ device: 'webgpu' }, 'b')).toBe(null)
-  expect(await on({}, 'c')).toEqual([])
+  const on = (target: Partial<Engine>, native: Partial<Engine>, id: string) => {
+    const cpu = { ...setup.target, ...native }
+    const env = { ...setup.env, engine: async () => cpu }
+    return missedIn({ ...setup, env, target: { ...cpu, ...target } }, journal, { ...trial, id })
+  }
+  const web = { name: 'onnxruntime-web', device: 'wasm' } as const
+  const native = { engine: 'onnxruntime-node', kernels: [] }
+  expect(await on({}, {}, 'a')).toEqual({ trial: 'a', ...native, isTarget: true })
+  expect(await on(web, {}, 'b')).toEqual({ trial: 'b', ...native, isTarget: false })
+  expect(await on({ device: 'webgpu' }, {}, 'c')).toEqual({ trial: 'c', ...native, isTarget: false })
+  expect(await on({}, web, 'd')).toEqual({ trial: 'd', engine: null, isTarget: false, kernels: [] })
   await setup.close()
 })
 

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { stream } from '../../test/calibrated.js'
 import { collect } from '../../test/collect.js'
 import { fragileModel, rowSamples } from '../../test/search-models.js'
+import { openOnlyModel } from '../../test/small-models.js'
 import type { Sample, Samples } from '../data/samples.js'
 import { split } from '../data/split.js'
 import type { Engine } from '../engine/engine.js'
@@ -174,4 +175,16 @@ describe('what a search can do without', () => {
     await expect(optional(setup, 'x', null, () => Promise.reject(lost))).rejects.toThrow('enough')
     expect(setup.warnings).toEqual([])
   })
+})
+
+test('random inputs have the sizes that were given, whether the model can be fixed to them or not', async () => {
+  for (const [shapes, size] of [
+    [{ n: 2, t: 3 }, 2],
+    [{ n: 1, t: 3 }, 'n'],
+  ] as const) {
+    const setup = await openSetup(openOnlyModel(), { threads: 1, shapes }, folder)
+    expect(setup.feeds[0]!.x!.shape).toEqual([shapes.n, 3, 8])
+    expect(setup.prepared.graph.values.get('x')).toMatchObject({ shape: [size, size === 'n' ? 't' : 3, 8] })
+    await setup.close()
+  }
 })

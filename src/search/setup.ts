@@ -13,7 +13,9 @@ import { checkParity } from '../engine/parity.js'
 import { clamp } from '../grids/affine.js'
 import type { Model } from '../ir/types.js'
 import { encodeModel } from '../onnx/codec.js'
+import { fixedForm } from '../passes/fixed-form.js'
 import { inspectModel } from '../passes/inspect.js'
+import { fixInputs } from '../passes/with-shapes.js'
 import { messageOf, PareError } from '../util/errors.js'
 import { sha256 } from '../util/hash.js'
 import type { CompressOptions, Target } from './compress.js'
@@ -59,6 +61,7 @@ export function settingsOf(options: CompressOptions) {
   const check = (name: string, value: unknown, ok: boolean, remedy: string): void => {
     if (!ok) throw new PareError('OPTION_VALUE', 'the option cannot have this value', { where: name, value, remedy })
   }
+  check('restart', true, !(options.resume && options.restart), 'Give resume or restart, not both.')
   check('maxDrop', maxDrop, Number.isFinite(maxDrop) && maxDrop >= 0, 'Give a number that is not negative: 0.01.')
   check('rounds', rounds, Number.isSafeInteger(rounds) && rounds > 0, 'Give a whole number above 0: 60.')
   check('budgetMs', budgetMs, Number.isFinite(budgetMs) && budgetMs >= 0, 'Give milliseconds: 3000.')
@@ -72,7 +75,7 @@ export const activationsOf = (): 'uint8' | 'int8' => (arch() === 'arm64' || arch
 
 /** Throws `OPTION_VALUE`, `SAMPLES_EMPTY`, `SAMPLES_FEW`, and what samples and engine throw. */
 export async function openSetup(model: Model, options: CompressOptions, runFolder: string): Promise<Setup> {
-  const { signal, samples, threads, onProgress } = options
+  const { signal, samples, threads, onProgress, shapes = {} } = options
   const { maxDrop, target, seed, measure } = settingsOf(options)
   const run = signal ? { signal } : {}
   const warnings: string[] = []
@@ -101,10 +104,11 @@ export async function openSetup(model: Model, options: CompressOptions, runFolde
       ...(options.portable !== undefined && { portable: options.portable }),
     }
     const original = options.original ?? encodeModel(model).bytes
-    const prepared = await prepareModel(model, env)
+    const form = await fixedForm(model, shapes, async () => device, { ...run, onWarning: warn })
+    const prepared = await prepareModel(form, env)
     const session = await reloadable(device, original, signal)
     const data = samples === undefined ? null : await partsOf(samples, prepared, seed, signal)
-    const feeds = data?.feeds ?? [randomFeeds(session.inputs, { seed })]
+    const feeds = data?.feeds ?? [randomFeeds(fixInputs(session.inputs, shapes), { seed })]
     if (target !== 'node') await checkParity(device, cpu, original, feeds[0]!, run)
     const judge = data && (await openJudge(session, data.heldOut, judgeOptions(options)))
     // What the judge keeps of the original is mostly enough; a large model need not lie in memory all along.

@@ -1,8 +1,10 @@
 import { describe, expect, test } from 'vitest'
 import { fragileModel } from '../../test/search-models.js'
+import { layersAside } from './explore.js'
+import type { Outcome } from './outcome.js'
 import type { Setup } from './setup.js'
-import { summarize } from './summarize.js'
-import type { Latency, TrialResult } from './trial.js'
+import { type SummaryInput, summarize } from './summarize.js'
+import type { Latency, Step, TrialResult } from './trial.js'
 import { speed } from './verdicts.js'
 
 const model = fragileModel()
@@ -25,9 +27,11 @@ const setup = {
   judge: null,
 } as unknown as Setup
 
-async function verdict(l: Latency | null): Promise<string> {
+const STEPS = [{ transform: 'store/int8', params: { exclude: ['b'] } }]
+
+async function outcomeOf(l: Latency | null, change: Partial<SummaryInput> = {}): Promise<Outcome> {
   const result: TrialResult = {
-    trial: { id: 'one', name: 'one', model: 'original', steps: [], seed: 0 },
+    trial: { id: 'one', name: 'one', model: 'original', steps: STEPS, seed: 0 },
     status: 'ok',
     sha256: 'one',
     bytes: 400,
@@ -36,7 +40,7 @@ async function verdict(l: Latency | null): Promise<string> {
     keeps: l !== null,
     seconds: 1,
   }
-  const outcome = await summarize({
+  return summarize({
     setup,
     model,
     options: {},
@@ -45,10 +49,14 @@ async function verdict(l: Latency | null): Promise<string> {
     baseline: latency(1, 1, 1),
     sensitivity: new Map(),
     peakMemory: { original: null, chosen: null },
+    missed: null,
+    date: '2026-01-01T00:00:00.000Z',
     seconds: 1,
+    ...change,
   })
-  return outcome.verdict
 }
+
+const verdict = async (l: Latency | null): Promise<string> => (await outcomeOf(l)).verdict
 
 describe('the verdict', () => {
   test.each([
@@ -67,4 +75,47 @@ describe('the verdict', () => {
   test('says why nothing was chosen', async () => {
     expect(await verdict(null)).toBe('The original stays: no candidate kept the budget and was smaller or faster.')
   })
+})
+
+describe('layers that were asked', () => {
+  const row = (node: string, drop: number) => ({ node, op: 'Gemm', parameters: 64, drop, relativeError: drop })
+  const rows = [row('a', 0.1), row('b', 0.2)]
+  const asked = (steps: readonly Step[]) => new Map([[layersAside(steps), rows]])
+  const judge = { measure: { kind: 'relative error' }, samples: 5 } as unknown as Setup['judge']
+  const other: TrialResult = {
+    trial: {
+      id: 'two',
+      name: 'two; 1 layer in float',
+      model: '',
+      steps: [{ transform: 'other', params: {} }],
+      seed: 0,
+    },
+    status: 'failed',
+    seconds: 1,
+  }
+
+  test('are those of the chosen candidate, the worst first, with what it leaves out', async () => {
+    const outcome = await outcomeOf(latency(0.5, 0.4, 0.6), { sensitivity: asked(STEPS), setup: { ...setup, judge } })
+    expect(outcome.asked).toEqual({ recipe: 'one', isChosen: true, samples: 5, layers: 3 })
+    expect(outcome.sensitivity.map((l) => [l.node, l.keptFloat])).toEqual([
+      ['b', true],
+      ['a', false],
+    ])
+  })
+
+  test('of another recipe are said to be its own: nothing is kept or left out', async () => {
+    const { steps } = other.trial
+    const results = [other]
+    const outcome = await outcomeOf(null, { sensitivity: asked(steps), results })
+    expect(outcome.asked).toMatchObject({ recipe: 'two', isChosen: false })
+    expect(outcome.sensitivity.map((l) => l.keptFloat)).toEqual([false, false])
+    expect((await outcomeOf(null)).asked).toBe(null)
+  })
+})
+
+test('the date and the seconds are those of the search, and what was hashed is named', async () => {
+  const outcome = await outcomeOf(null)
+  expect(outcome).toMatchObject({ date: '2026-01-01T00:00:00.000Z', seconds: 1, model: { isFile: false, shapes: {} } })
+  const given = await outcomeOf(null, { options: { original: setup.original, shapes: { n: 1 } } })
+  expect(given.model).toMatchObject({ isFile: true, shapes: { n: 1 } })
 })

@@ -8,8 +8,9 @@ import { VERSION } from '../util/version.js'
 import { frontOf } from './choose.js'
 import type { CompressOptions } from './compress.js'
 import { type Found, layersAside } from './explore.js'
-import { excludedBy } from './fallback.js'
-import type { LayerSensitivity, Measure, Outcome } from './outcome.js'
+import { excludedBy, LAYER_SAMPLES } from './fallback.js'
+import { layersOf } from './layers.js'
+import type { Measure, Missed, Outcome } from './outcome.js'
 import { type Setup, settingsOf } from './setup.js'
 import type { TrialResult } from './trial.js'
 import { speed } from './verdicts.js'
@@ -17,9 +18,13 @@ import { speed } from './verdicts.js'
 export interface SummaryInput extends Found {
   readonly setup: Setup
   readonly model: Model
+  /** As they were given. */
   readonly options: CompressOptions
   readonly chosen: TrialResult | null
+  readonly missed: Missed | null
   readonly peakMemory: { readonly original: number | null; readonly chosen: number | null }
+  /** When the search came to its end, ISO 8601, and the seconds that it took in all its runs. */
+  readonly date: string
   readonly seconds: number
 }
 
@@ -37,7 +42,7 @@ export async function summarize(input: SummaryInput): Promise<Outcome> {
   return {
     schema: 1,
     tool: { name: 'pare', version: VERSION },
-    date: new Date().toISOString(),
+    date: input.date,
     command: options.command ?? '',
     machine: {
       cpu: cpus()[0]?.model.trim() ?? 'unknown',
@@ -56,6 +61,8 @@ export async function summarize(input: SummaryInput): Promise<Outcome> {
     model: {
       name: options.name ?? model.graph.name,
       sha256: setup.sha256,
+      isFile: options.original !== undefined,
+      shapes: options.shapes ?? {},
       bytes: setup.original.byteLength,
       parameters: inspection.parameters,
       macs: inspection.macs,
@@ -75,7 +82,8 @@ export async function summarize(input: SummaryInput): Promise<Outcome> {
     chosen: chosen?.trial.id ?? null,
     chosenPeakMemoryBytes: input.peakMemory.chosen,
     verdict: verdictOf(input),
-    sensitivity: sensitivityOf(input),
+    ...sensitivityOf(input),
+    missed: input.missed,
     warnings: setup.warnings,
     seconds: input.seconds,
   }
@@ -99,11 +107,27 @@ function verdictOf({ chosen, setup, results }: SummaryInput): string {
 const formatDrop = (drop: number): string => (Math.abs(drop) < 1e-4 ? '0' : drop.toPrecision(2))
 
 /** Of the chosen trial where its layers were asked about, else of the first that were. Worst first. */
-function sensitivityOf({ sensitivity, chosen }: SummaryInput): readonly LayerSensitivity[] {
-  const rows =
-    (chosen !== null && sensitivity.get(layersAside(chosen.trial.steps))) || [...sensitivity.values()][0] || []
-  const excluded = new Set(chosen?.trial.steps.flatMap(excludedBy))
-  return rows
-    .map((r) => ({ ...r, keptFloat: excluded.has(r.node) }))
-    .toSorted((a, b) => b.drop - a.drop || b.relativeError - a.relativeError)
+function sensitivityOf(input: SummaryInput): Pick<Outcome, 'sensitivity' | 'asked'> {
+  const { sensitivity, chosen, results, setup } = input
+  const own = chosen === null ? undefined : layersAside(chosen.trial.steps)
+  const key = own !== undefined && sensitivity.has(own) ? own : [...sensitivity.keys()][0]
+  const rows = sensitivity.get(key ?? '') ?? []
+  if (rows.length === 0) return { sensitivity: [], asked: null }
+  const isChosen = key === own
+  const excluded = new Set(isChosen ? chosen?.trial.steps.flatMap(excludedBy) : [])
+  const made = results.find(({ trial }) => layersAside(trial.steps) === key)
+  return {
+    sensitivity: rows
+      .map((r) => ({ ...r, keptFloat: excluded.has(r.node) }))
+      .toSorted((a, b) => b.drop - a.drop || b.relativeError - a.relativeError),
+    asked: {
+      recipe: recipeName(made?.trial.name ?? ''),
+      isChosen,
+      samples: Math.min(LAYER_SAMPLES, setup.judge?.samples ?? 0),
+      layers: layersOf(setup.prepared).length,
+    },
+  }
 }
+
+/** Without what was left out: `static int8, mse; 3 layers in float`. */
+const recipeName = (trial: string): string => trial.split('; ')[0]!

@@ -67,7 +67,6 @@ export interface TrialResult {
   readonly latency?: Latency
   /** Absent without samples. */
   readonly quality?: Quality
-  readonly missed?: readonly MissedKernel[]
   /** Within the budget, not slower and not larger than the original. */
   readonly keeps?: boolean
   readonly seconds: number

@@ -1,7 +1,7 @@
 /** What `pare compress` refuses before it searches. docs/commands/compress.md runs the searches themselves. */
 
 import { existsSync } from 'node:fs'
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -69,3 +69,21 @@ test.each(['--labels', '--metric', '--scores'])(
     expect([status, answer.error.code]).toEqual([2, 'OPTION_MISSING'])
   },
 )
+
+test('an interrupted search is refused, gone on with, or thrown away, as the options say', async () => {
+  const journal = at('run', 'journal.jsonl')
+  const lost = '{"key":"identity","value":{}}\n{"key":"baseline","value":1}\n'
+  await mkdir(at('run'), { recursive: true })
+  await writeFile(journal, lost)
+  const common = ['-o', at('out.onnx'), '--threads', '1']
+  const refused = await compress(...common)
+  expect([refused.status, refused.answer.error.code]).toEqual([2, 'JOURNAL_UNFINISHED'])
+  expect(await readFile(journal, 'utf8')).toBe(lost)
+  expect((await compress(...common, '--resume')).answer.error.code).toBe('JOURNAL_OTHER')
+  const anew = await compress(...common, '--restart')
+  expect(anew.answer).toMatchObject({ ok: true, warnings: [expect.stringContaining('No samples')] })
+  await rm(journal)
+  const begun = await compress(...common, '--resume')
+  expect(begun.answer.warnings[0]).toContain('There is no journal')
+  expect(begun.answer.ok).toBe(true)
+})

@@ -47,6 +47,7 @@ export const compress = defineCommand({
     ...SHAPE_OPTION,
     dryRun: { kind: 'flag', doc: 'list what would be tried and how long it takes' },
     resume: { kind: 'flag', doc: 'go on with an interrupted search' },
+    restart: { kind: 'flag', doc: 'start over where a search was interrupted: what it measured is lost' },
     runFolder: { kind: 'text', value: 'folder', doc: 'where the search keeps its journal (default .pare/<model>)' },
     ...THREADS_OPTION,
     ...SEED_OPTION,
@@ -81,8 +82,7 @@ export const compress = defineCommand({
       report,
     })
     const isFile = (await models.modelBytes(path!, read)) !== null
-    const model = withShapes(read, shapes)
-    const data = await openData(options, models.interfaceOf(model))
+    const data = await openData(options, models.interfaceOf(withShapes(read, shapes)))
     const samples = data && (await labelled(data.samples, options.labels))
     if (!samples) requireNoSamples(options)
     const name = basename(path!)
@@ -93,25 +93,25 @@ export const compress = defineCommand({
       portable: options.portable,
       runFolder: options.runFolder ?? join('.pare', name.replace(/\.onnx$/, '')),
       resume: options.resume,
+      restart: options.restart,
       seed: options.seed,
       name,
       command: context.commandLine,
       signal: context.signal,
       onProgress: context.onProgress,
       onWarning: context.warn,
-      ...(options.shape === undefined &&
-        isFile &&
-        !models.hasExternalData(model) && { original: new Uint8Array(await readFile(path!)) }),
+      shapes,
+      ...(isFile && !models.hasExternalData(read) && { original: new Uint8Array(await readFile(path!)) }),
       ...(samples && { samples }),
       ...(options.scores !== undefined && { scores: options.scores }),
       ...(options.threads !== undefined && { threads: options.threads }),
       ...(options.metric !== undefined && { metric: await loadMetric(options.metric) }),
     }
     if (dryRun) {
-      const plan = await library.planCompression(model, request)
+      const plan = await library.planCompression(read, request)
       return { text: texts.planText(plan), json: plan }
     }
-    const { outcome, bytes } = await library.compress(model, request)
+    const { outcome, bytes } = await library.compress(read, request)
     context.signal.throwIfAborted()
     if (bytes !== null) await writeFileAtomic(output!, bytes)
     if (report !== undefined) await writeReport(report, outcome)

@@ -78,3 +78,14 @@ describe('files of others', () => {
     expect(existsSync(join(at, 'run/journal.jsonl'))).toBe(false)
   })
 })
+
+test('a demo that was interrupted is no reason to refuse the next one', async () => {
+  const at = join(folder, 'interrupted')
+  mkdirSync(join(at, 'run'), { recursive: true })
+  writeFileSync(join(at, 'run/journal.jsonl'), '{"key":"identity","value":{}}\n{"key":"baseline","value":1}\n')
+  const stop = new AbortController()
+  // The first sign of progress is enough.
+  const stderr = { write: () => stop.abort(new Error('enough')) }
+  const status = await run(['demo', '-o', at], { stdout: { write: () => {} }, stderr, env: {}, signal: stop.signal })
+  expect(status).toBe(130)
+})

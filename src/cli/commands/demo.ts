@@ -39,7 +39,7 @@ export const demo = defineCommand({
     const paths = ['-o', join(folder, OUTPUT), '--report', join(folder, REPORT)]
     const argv = [bundled(MODEL), '--data', bundled('samples.mjs'), ...common, ...paths]
     const line = shellLine(['compress', ...argv])
-    const parsed = parseCommandLine(compress, [...argv, '--run-folder', join(folder, RUN)])
+    const parsed = parseCommandLine(compress, [...argv, '--run-folder', join(folder, RUN), '--restart'])
     const answer = await compress.run(parsed.positionals, parsed.options as never, {
       ...context,
       commandLine: line,
