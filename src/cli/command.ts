@@ -68,7 +68,7 @@ export interface Context {
   readonly onProgress: (progress: Progress) => void
   /** Says at once what the user should know; the JSON answer holds it too. */
   readonly warn: (message: string) => void
-  /** The command line as the user would type it again. */
+  /** The command line as the user would type it to find the same again. */
   readonly commandLine: string
 }
 

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import type { Command } from './command.js'
 import type { CommandEntry } from './commands.js'
 import { run } from './run.js'
 
@@ -25,3 +26,27 @@ test.each([['broken'], ['help']])(
     expect(JSON.parse(said.out)).toMatchObject({ ok: false, exit: 5, error: { code: 'FAULT' } })
   },
 )
+
+test('the command line that finds the same again says nothing of how it was told, or of an earlier run', async () => {
+  const heard: string[] = []
+  const echo: Command = {
+    name: 'echo',
+    summary: 'Says its command line',
+    positionals: { names: ['word'], min: 1, max: 1 },
+    options: { resume: { kind: 'flag', doc: 'go on' }, out: { kind: 'text', value: 'file', doc: 'where to' } },
+    examples: [],
+    async run(_, __, context) {
+      heard.push(context.commandLine)
+      return { text: '', json: null }
+    },
+  }
+  const world = {
+    stdout: { write: () => true },
+    stderr: { write: () => true },
+    env: {},
+    signal: new AbortController().signal,
+  }
+  const entry: CommandEntry = { name: 'echo', summary: '', load: async () => echo }
+  expect(await run(['echo', 'a b', '-q', '--out', 'x', '--resume', '--json'], world, [entry])).toBe(0)
+  expect(heard).toEqual(["pare echo 'a b' --out x"])
+})

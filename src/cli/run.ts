@@ -52,7 +52,7 @@ export async function run(
       terminal: out,
       signal: world.signal,
       onProgress: view.show,
-      commandLine: shellLine(argv),
+      commandLine: shellLine(argv.filter((arg) => !THIS_RUN_ALONE.has(arg))),
       warn(message) {
         warnings.push(message)
         if (args.json) return
@@ -69,6 +69,9 @@ export async function run(
     return fail(error, { world, json, warnings })
   }
 }
+
+/** Flags that say nothing of what is found: how it is told, and what becomes of an earlier run. */
+const THIS_RUN_ALONE: ReadonlySet<string> = new Set(['--json', '--quiet', '-q', '--resume', '--restart'])
 
 interface Failure {
   readonly world: World

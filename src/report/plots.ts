@@ -65,7 +65,8 @@ function cost(view: View, size: Size): ScatterSpec {
   const { budget, measure } = outcome
   const bySize = budget.for === 'size'
   const drops = view.candidates.flatMap((c) => c.result.quality?.drop ?? []).filter((d) => d > 0 && !isBroken(d))
-  const floor = dropFloor([...drops, budget.maxDrop].filter((d) => d > 0))
+  // Where nothing was lost the line of the budget still has room on its left.
+  const floor = dropFloor([...drops, budget.maxDrop / 10].filter((d) => d > 0))
   const points = view.candidates.flatMap((c) =>
     c.result.quality && !isBrokenOne(c) && Number.isFinite(c.latency.ratio)
       ? [point(view, c, { x: c.result.quality.drop, y: bySize ? c.bytes : c.latency.ratio }, size, !bySize)]

@@ -119,6 +119,15 @@ const like = (id: string, change: Partial<TrialResult>): TrialResult => ({
   ...change,
 })
 
+test('where nothing was lost, the line of the budget has room on its left', () => {
+  const lossless = found.trials.flatMap((t) => (t.quality ? [{ ...t, quality: { ...t.quality, drop: 0 } }] : []))
+  const drawn = plot(renderReport({ ...found, trials: lossless }), 'cost-wide')
+  const line = Number(/class="limit"[^>]*x1="([\d.]+)"/.exec(drawn)![1])
+  const points = [...drawn.matchAll(/class="point [^"]*"[^>]*?(?:cx="|d="M)([\d.]+)/g)].map(([, x]) => Number(x))
+  expect(points.length).toBeGreaterThan(5)
+  expect(Math.max(...points)).toBeLessThan(line - 20)
+})
+
 test('a candidate with broken answers is in the table and leaves the plots alone', () => {
   const nan = like('nan', {
     quality: {

@@ -50,7 +50,7 @@ function cards(view: View): readonly Markup[] {
       ? []
       : [
           peak === null
-            ? card('Peak memory', bytes(baseline.peakMemoryBytes), 'of the original')
+            ? card('Peak memory', bytes(baseline.peakMemoryBytes), 'unchanged')
             : card(
                 'Peak memory',
                 bytes(peak),
@@ -67,7 +67,7 @@ function qualityCard({ outcome, chosen }: View): Markup {
   if (measure.kind === 'none') return card(name, 'not measured', 'no samples were given')
   const quality = chosen?.result.quality
   if (!quality)
-    return card(name, measure.baseline === null ? '—' : measureValue(measure, measure.baseline), 'of the original')
+    return card(name, measure.baseline === null ? '—' : measureValue(measure, measure.baseline), 'unchanged')
   const from = measure.baseline === null ? '' : `from ${measureValue(measure, measure.baseline)}`
   const drop = `drop of ${measureDrop(measure, quality.drop)}; allowed ${measureDrop(measure, budget.maxDrop)}`
   return card(name, measureValue(measure, quality.value), from, drop)
