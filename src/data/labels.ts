@@ -47,6 +47,7 @@ export function withLabels(samples: Samples, labels: Labels): Samples {
     name: samples.name,
     count: samples.count ?? labels.count,
     ...(labels.classes && { classes: labels.classes }),
+    labels,
     async *read(options) {
       const iterator = labels.read(options)[Symbol.asyncIterator]()
       let n = 0

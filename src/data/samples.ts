@@ -28,6 +28,11 @@ export interface Samples {
   readonly count: number | null
   /** What the class indices in labels stand for, where the source tells. */
   readonly classes?: readonly string[]
+  /** The labels of the whole source, of which this may be a part, where they can be read without the inputs. */
+  readonly labels?: {
+    readonly name: string
+    read(options?: ReadOptions): AsyncIterable<number | readonly number[]>
+  }
   /** Starts from the first sample each time; holds no more than a batch in memory. */
   read(options?: ReadOptions): AsyncIterable<Sample>
 }

@@ -28,9 +28,9 @@ describe('numbers', () => {
     expect(difference(row(0, 0), row(0, 1))).toMatchObject({ cosine: 0, relativeL2: Number.POSITIVE_INFINITY })
   })
 
-  test('NaN and infinities agree with themselves and with nothing else', () => {
+  test('NaN and infinities agree with nothing else, and where they meet themselves that is counted', () => {
     const odd = row(Number.NaN, Number.POSITIVE_INFINITY, 2)
-    expect(difference(odd, odd)).toMatchObject({ relativeL2: 0, mismatched: 0 })
+    expect(difference(odd, odd)).toMatchObject({ relativeL2: 0, mismatched: 0, elements: 3, nonFinite: 2 })
     for (const other of [row(1, Number.POSITIVE_INFINITY, 2), row(Number.NaN, Number.NEGATIVE_INFINITY, 2)]) {
       expect(difference(odd, other)).toMatchObject({ relativeL2: Number.POSITIVE_INFINITY, mismatched: 1 })
       expect(difference(other, odd).mismatched).toBe(1)
@@ -40,7 +40,10 @@ describe('numbers', () => {
   test('where no element can be compared, nothing is similar', () => {
     const odd = row(Number.NaN, Number.NaN)
     expect(difference(row(1, 2), odd)).toMatchObject({ cosine: 0, relativeL2: Number.POSITIVE_INFINITY })
-    expect(difference(odd, odd).cosine).toBe(1)
+    for (const same of [odd, row(Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY)]) {
+      const nothing = { cosine: Number.NaN, relativeL2: Number.NaN, maxAbs: Number.NaN, top1Agreement: null }
+      expect(difference(same, same)).toMatchObject({ elements: 2, nonFinite: 2, mismatched: 0, ...nothing })
+    }
     expect(difference(text('a'), text('b')).cosine).toBe(0)
     expect(difference(text('a'), text('a')).cosine).toBe(1)
   })
@@ -68,6 +71,13 @@ describe('numbers', () => {
     expect(difference(a, b).top1Agreement).toBe(0.75)
     expect(difference(f32([2, 1], [1, 2]), f32([2, 1], [1, 3])).top1Agreement).toBeNull()
     expect(difference(f32([], [1]), f32([], [1])).top1Agreement).toBeNull()
+  })
+
+  test('rows whose reference holds NaN have no largest element; a candidate with NaN is never right', () => {
+    const a = f32([3, 2], [0, 1, Number.NaN, 1, Number.NaN, Number.NaN])
+    expect(difference(a, a).top1Agreement).toBe(1)
+    expect(difference(a, f32([3, 2], [1, 0, Number.NaN, 1, Number.NaN, Number.NaN])).top1Agreement).toBe(0)
+    expect(difference(row(0, 1), row(0, Number.NaN)).top1Agreement).toBe(0)
   })
 
   test('integers, halves and strings compare too', () => {

@@ -18,23 +18,28 @@ export interface Sums {
   /** Σ(a−b)² */
   readonly dd: number
   readonly maxAbs: number
-  /** Elements that are NaN or infinite on both sides alike: they agree, and stay out of the sums. */
+  /** Elements that are NaN or infinite on both sides alike: they say nothing, and stay out of the sums. */
   readonly sameNonFinite: number
   /** Elements that are NaN or infinite on one side only, or differently. */
   readonly mismatched: number
-  /** Rows of `rowWidth` elements, and those whose largest element is at the same place. */
+  /** Rows of `rowWidth` elements without NaN in the reference, and those whose largest element is at the same place. */
   readonly rows: number
   readonly top1Same: number
 }
 
 export interface Difference {
   readonly elements: number
-  /** Σab / (‖a‖·‖b‖); 1 where both are zero, 0 where one is or where no element could be compared. */
+  /** Of these, those that are NaN or infinite on both sides alike: the numbers below leave them out. */
+  readonly nonFinite: number
+  /** Σab / (‖a‖·‖b‖); 1 where both are zero, 0 where one is, NaN where no element could be compared. */
   readonly cosine: number
-  /** ‖a−b‖ / ‖a‖; 0 where both are zero, infinite where only the reference is or where values are non-finite on one side. */
+  /**
+   * ‖a−b‖ / ‖a‖; 0 where both are zero, infinite where only the reference is or where values are non-finite on one side,
+   * NaN where no element could be compared.
+   */
   readonly relativeL2: number
   readonly maxAbs: number
-  /** Share of rows whose largest element is at the same place; null for rows of one element. */
+  /** Share of rows whose largest element is at the same place; null for rows of one element, or all with NaN. */
   readonly top1Agreement: number | null
   readonly mismatched: number
 }
@@ -102,9 +107,12 @@ function addNumbers(sums: Sums, a: ArrayLike<number>, b: ArrayLike<number>, widt
     const abs = Math.abs(d)
     if (abs > maxAbs) maxAbs = abs
   }
-  const rows = width > 1 ? a.length / width : 0
-  for (let row = 0; row < rows; row++) {
-    if (argmax(a, row * width, width) === argmax(b, row * width, width)) top1Same++
+  let rows = 0
+  for (let at = 0; width > 1 && at < a.length; at += width) {
+    const best = argmax(a, at, width)
+    if (best < 0) continue
+    rows++
+    if (best === argmax(b, at, width)) top1Same++
   }
   return {
     count: sums.count + a.length,
@@ -120,23 +128,29 @@ function addNumbers(sums: Sums, a: ArrayLike<number>, b: ArrayLike<number>, widt
   }
 }
 
-/** The first largest element; NaN is never the largest, and a row of NaN has none (-1). */
+/** The first largest element; a row with NaN has none (-1). */
 function argmax(values: ArrayLike<number>, from: number, width: number): number {
-  let best = -1
+  let best = 0
   for (let i = 0; i < width; i++) {
     const v = values[from + i]!
-    if (!Number.isNaN(v) && (best < 0 || v > values[from + best]!)) best = i
+    if (Number.isNaN(v)) return -1
+    if (v > values[from + best]!) best = i
   }
   return best
 }
 
 export function differenceOf(sums: Sums): Difference {
-  const { count, aa, bb, ab, dd, maxAbs, mismatched, rows, top1Same } = sums
+  const { count, aa, bb, ab, dd, maxAbs, sameNonFinite, mismatched, rows, top1Same } = sums
+  if (isIncomparable({ elements: count, nonFinite: sameNonFinite })) {
+    const none = { cosine: Number.NaN, relativeL2: Number.NaN, maxAbs: Number.NaN, top1Agreement: null }
+    return { elements: count, nonFinite: count, mismatched, ...none }
+  }
   const norms = Math.sqrt(aa) * Math.sqrt(bb)
   const bothZero = aa === bb && mismatched === 0
   const error = aa > 0 ? Math.sqrt(dd / aa) : dd === 0 ? 0 : Number.POSITIVE_INFINITY
   return {
     elements: count,
+    nonFinite: sameNonFinite,
     cosine: norms > 0 ? Math.max(-1, Math.min(1, ab / norms)) : bothZero ? 1 : 0,
     relativeL2: mismatched > 0 ? Number.POSITIVE_INFINITY : error,
     maxAbs: mismatched > 0 ? Number.POSITIVE_INFINITY : maxAbs,
@@ -144,6 +158,10 @@ export function differenceOf(sums: Sums): Difference {
     mismatched,
   }
 }
+
+/** Both sides are NaN or infinite alike, everywhere: that is no agreement. */
+export const isIncomparable = ({ elements, nonFinite }: Pick<Difference, 'elements' | 'nonFinite'>): boolean =>
+  elements > 0 && nonFinite === elements
 
 /** Streams pairs of output sets: `add` each sample's outputs, then read the differences by output name. */
 export function comparison() {

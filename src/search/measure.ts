@@ -1,8 +1,8 @@
 /** Deciding how quality is measured: by the user's metric, else by labels, else by agreement with the original. */
 
 import { rowWidth } from '../engine/compare.js'
-import { elementCount, numbers } from '../ir/tensor.js'
-import type { Tensor } from '../ir/types.js'
+import { checkScores, LOOKED_AT, scoreFinder } from '../engine/scores.js'
+import { elementCount } from '../ir/tensor.js'
 import { PareError } from '../util/errors.js'
 import type { Measure } from './outcome.js'
 import { first, type MetricRecord, type Reference } from './reference.js'
@@ -54,12 +54,9 @@ interface Seen {
   readonly scores?: string
   /** The output that labels speak of: the scores, else the first float output; absent where there is none. */
   readonly output?: string
-  /** `output` is one row of scores, and every label seen is the index of one of them. */
+  /** `output` is one row of numbers, and a label is one number: it can only say which of them should be the largest. */
   readonly classes: boolean
 }
-
-/** Samples looked at to tell what outputs and labels are. */
-const LOOKED_AT = 32
 
 async function lookAtOutputs(reference: Reference, declared: string | undefined): Promise<Seen> {
   const seen: MetricRecord[] = []
@@ -67,51 +64,20 @@ async function lookAtOutputs(reference: Reference, declared: string | undefined)
   const { outputs } = seen[0]!
   if (declared !== undefined) checkScores(outputs, declared)
   const floats = Object.keys(outputs).filter((name) => outputs[name]!.dtype.includes('float'))
-  const scores = declared ?? floats.find((name) => seen.every((r) => isProbability(r.outputs[name]!)))
+  const finder = scoreFinder()
+  for (const record of seen) finder.see(record.outputs)
+  const scores = declared ?? finder.found()[0]
   const output = scores ?? floats[0]
   return {
     ...(scores !== undefined && { scores }),
     ...(output !== undefined && { output }),
-    classes: output !== undefined && seen.every((r) => isClass(r.label, r.outputs[output]!.shape)),
+    classes: output !== undefined && seen.every((r) => namesClass(r.label, r.outputs[output]!.shape)),
   }
 }
 
-function isClass(label: MetricRecord['label'], shape: readonly number[]): boolean {
+function namesClass(label: MetricRecord['label'], shape: readonly number[]): boolean {
   const width = rowWidth(shape)
-  if (width < 2 || elementCount(shape) !== width) return false
-  return label === undefined || (typeof label === 'number' && Number.isInteger(label) && label >= 0 && label < width)
-}
-
-function checkScores(outputs: Readonly<Record<string, Tensor>>, declared: string): void {
-  if (!Object.hasOwn(outputs, declared)) {
-    throw new PareError('SCORES_UNKNOWN', 'the model has no such output', {
-      value: declared,
-      remedy: `It has: ${Object.keys(outputs).join(', ')}.`,
-    })
-  }
-  const { dtype, shape } = outputs[declared]!
-  if (dtype !== 'string' && rowWidth(shape) > 1) return
-  throw new PareError('SCORES_UNKNOWN', 'the output holds no rows of class scores', {
-    where: declared,
-    value: `${dtype} [${shape.join(', ')}]`,
-    remedy: 'Name an output with one number for each class.',
-  })
-}
-
-/** Class scores are rows of two or more numbers, none negative, that add up to 1. */
-function isProbability(t: Tensor): boolean {
-  const width = rowWidth(t.shape)
-  if (width < 2) return false
-  const values = numbers(t)
-  for (let at = 0; at < values.length; at += width) {
-    let sum = 0
-    for (let i = at; i < at + width; i++) {
-      if (!(values[i]! >= -1e-6)) return false
-      sum += values[i]!
-    }
-    if (Math.abs(sum - 1) > 1e-3) return false
-  }
-  return values.length > 0
+  return width > 1 && elementCount(shape) === width && !Array.isArray(label)
 }
 
 function labelMeasure({ output, classes }: Seen): Measure {

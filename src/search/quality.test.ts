@@ -94,7 +94,7 @@ describe('what is measured', () => {
     )
     expect(measure.kind).toBe('rmse')
     const many = samplesOf((row, i) => (i === 3 ? label : best(row)))
-    expect(await code(judge(await classifier(1, 1, 1, 1), many))).toBe('LABEL_SHAPE')
+    expect(await code(judge(await classifier(1, 1, 1, 1), many))).toBe('LABEL_RANGE')
   })
 
   test('agreement, where an output holds probabilities and there are no labels', async () => {
@@ -478,7 +478,9 @@ describe('a metric of the user’s', () => {
 
 test('an original whose error is not a number cannot be measured against', async () => {
   const targets = samplesOf((row) => row.map((v) => v + 1))
-  expect(await code(judge(await broken(), targets))).toBe('LABEL_NAN')
+  // NaN where the first value is negative.
+  const partly = await session((b) => ({ y: b.op('Sqrt', ['x']) }))
+  expect(await code(judge(partly, targets))).toBe('LABEL_NAN')
   const infinite = { higherIsBetter: true, evaluate: () => Number.POSITIVE_INFINITY }
   expect(await code(judge(await regressor(1), targets, { metric: infinite }))).toBe('METRIC_VALUE')
 })

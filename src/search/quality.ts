@@ -4,11 +4,12 @@
  */
 
 import type { Samples } from '../data/samples.js'
-import { comparison } from '../engine/compare.js'
+import { comparison, isIncomparable, rowWidth } from '../engine/compare.js'
 import type { Feeds, Session } from '../engine/engine.js'
 import { numbers } from '../ir/tensor.js'
-import { PareError } from '../util/errors.js'
-import { chooseMeasure, type MeasureOptions } from './measure.js'
+import { messageOf, PareError } from '../util/errors.js'
+import { checkAnswers, checkBaseline, checkClasses, checkTargets } from './evidence.js'
+import { chooseMeasure, type MeasureOptions, type Metric } from './measure.js'
 import { BROKEN, type Measure } from './outcome.js'
 import { first, type MetricRecord, type Reference, type ReferenceOptions, referenceRun } from './reference.js'
 import type { OutputAgreement, Quality } from './trial.js'
@@ -26,6 +27,8 @@ export interface Judge {
   readonly labelled: boolean
   /** SHA-256, in hexadecimal, over the held-out samples: names, labels and the inputs themselves. */
   readonly fingerprint: string
+  /** What the reader must know of the samples and labels that judge. */
+  readonly warnings: readonly string[]
   /** Runs a candidate over the held-out samples (the first `limit` of them). */
   evaluate(candidate: Session, limit?: number): Promise<Quality>
 }
@@ -34,6 +37,9 @@ export interface Judge {
 export async function openJudge(original: Session, samples: Samples, options: JudgeOptions = {}): Promise<Judge> {
   const reference = await referenceRun(original, samples, options)
   const measure = await chooseMeasure(reference, options)
+  const warnings = checkAnswers(measure, reference)
+  if (measure.kind === 'accuracy') await checkClasses(measure, reference.records(), samples, options.signal)
+  if (measure.kind === 'rmse') await checkTargets(reference.records(), samples)
   const baseline = await baselineOf(measure, reference, options)
   const shorter = new Map<number, number>()
   /** The original's own value on the first `limit` samples: what a candidate that saw only these is compared with. */
@@ -69,8 +75,17 @@ export async function openJudge(original: Session, samples: Samples, options: Ju
     samples: reference.count,
     labelled: reference.labelled,
     fingerprint: reference.fingerprint,
+    warnings: [...warnings, ...checkBaseline(measure, baseline, await widthOf(measure, reference))],
     evaluate: (candidate, limit = Number.POSITIVE_INFINITY) => evaluate(candidate, limit),
   }
+}
+
+/** Numbers in a row of the output that is measured; 1 where that is no single one. */
+async function widthOf({ output }: Measure, reference: Reference): Promise<number> {
+  for await (const { outputs } of first(reference.records(), 1)) {
+    if (output !== undefined) return rowWidth(outputs[output]!.shape)
+  }
+  return 1
 }
 
 const usesLabels = (m: Measure): boolean => m.kind === 'accuracy' || m.kind === 'rmse' || m.kind === 'metric'
@@ -131,7 +146,7 @@ async function score(
   onLength?: OnLength,
 ): Promise<number> {
   if (measure.kind === 'metric') {
-    const value: unknown = await metric!.evaluate(records)
+    const value = await evaluated(metric!, records)
     if (typeof value !== 'number') throw noNumber(value)
     return value
   }
@@ -153,6 +168,29 @@ async function score(
     count += values.length
   }
   return measure.kind === 'accuracy' ? sum / count : Math.sqrt(sum / count)
+}
+
+/** What the metric answers. What it throws itself is a fault of it; what running the model throws is not. */
+async function evaluated(metric: Metric, records: AsyncIterable<MetricRecord>): Promise<unknown> {
+  let failed: { readonly error: unknown } | undefined
+  async function* watched(): AsyncIterable<MetricRecord> {
+    try {
+      yield* records
+    } catch (error) {
+      failed = { error }
+      throw error
+    }
+  }
+  try {
+    return await metric.evaluate(watched())
+  } catch (error) {
+    if (failed !== undefined) throw failed.error
+    throw new PareError('METRIC_RUN', `the metric failed: ${messageOf(error)}`, {
+      ...(metric.name !== undefined && { where: metric.name }),
+      remedy: 'Mend its evaluate(): it is given every held-out sample with the outputs of the model.',
+      cause: error,
+    })
+  }
 }
 
 const noNumber = (value: unknown) =>
@@ -190,7 +228,7 @@ function agreementOf(measure: Measure, { texts }: Reference) {
     },
     outputs: (): readonly OutputAgreement[] =>
       [...sums.differences()]
-        .filter(([name]) => !apart.has(name))
+        .filter(([name, d]) => !apart.has(name) && !isIncomparable(d))
         .map(([name, d]) => ({
           name,
           cosine: d.cosine,

@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto'
 import type { Sample, Samples } from '../data/samples.js'
 import type { Feeds, Session } from '../engine/engine.js'
+import { finiteness, type NonFinite } from '../engine/finite.js'
 import type { Tensor } from '../ir/types.js'
 import { PareError } from '../util/errors.js'
 
@@ -19,8 +20,15 @@ export interface Reference {
   /** Every sample has a label. */
   readonly labelled: boolean
   readonly count: number
+  /** Names of all outputs. */
+  readonly outputs: readonly string[]
   /** Outputs that are strings: they are the same or not. */
   readonly texts: ReadonlySet<string>
+  /** Outputs and inputs in which NaN or infinities were seen, by name. */
+  readonly nonFinite: {
+    readonly outputs: ReadonlyMap<string, NonFinite>
+    readonly inputs: ReadonlyMap<string, NonFinite>
+  }
   /** SHA-256 over the samples: names, labels and the inputs themselves. */
   readonly fingerprint: string
 }
@@ -41,6 +49,9 @@ export async function referenceRun(
   const cached: MetricRecord[] = []
   const seen = fingerprint()
   const texts = new Set<string>()
+  let outputs: readonly string[] = []
+  const answers = finiteness()
+  const inputs = finiteness()
   let bytes = 0
   let count = 0
   let labelled = true
@@ -52,6 +63,9 @@ export async function referenceRun(
     count++
     labelled &&= r.label !== undefined
     seen.add(r)
+    outputs = Object.keys(r.outputs)
+    answers.add(r.outputs, r.name)
+    inputs.add(r.feeds, r.name)
     for (const [name, t] of Object.entries(r.outputs)) if (t.dtype === 'string') texts.add(name)
     bytes += sizeOf(r.feeds) + sizeOf(r.outputs)
     if (bytes <= cacheBytes) cached.push(r)
@@ -66,7 +80,9 @@ export async function referenceRun(
   return {
     labelled,
     count,
+    outputs,
     texts,
+    nonFinite: { outputs: answers.found(), inputs: inputs.found() },
     fingerprint: seen.hex(),
     records: whole
       ? async function* () {

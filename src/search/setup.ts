@@ -111,6 +111,7 @@ export async function openSetup(model: Model, options: CompressOptions, runFolde
     const feeds = data?.feeds ?? [randomFeeds(fixInputs(session.inputs, shapes), { seed })]
     if (target !== 'node') await checkParity(device, cpu, original, feeds[0]!, run)
     const judge = data && (await openJudge(session, data.heldOut, judgeOptions(options)))
+    for (const warning of judge?.warnings ?? []) warn(warning)
     // What the judge keeps of the original is mostly enough; a large model need not lie in memory all along.
     await session.close()
     const calibration = data ? await calibrateUnits(prepared, data.calibration, env) : undefined
