@@ -11,7 +11,7 @@ export interface FeedStream {
   readonly name: string
   readonly count: number | null
   /** `remember` takes the reference's outputs, from which states go to the next frame of the same recording. */
-  read(): AsyncIterable<{ readonly feed: Feeds; readonly remember: (outputs: Feeds) => void }>
+  read(): AsyncIterable<{ readonly feed: Feeds; readonly name: string; readonly remember: (outputs: Feeds) => void }>
 }
 
 export interface FeedChoice extends DataChoice {
@@ -50,7 +50,7 @@ export async function feedsFor(model: Session, choice: FeedChoice, context: Cont
         const remember = (outputs: Feeds): void => {
           state = carried(opened.links, outputs)
         }
-        yield { feed: { ...sample.feeds, ...state }, remember }
+        yield { feed: { ...sample.feeds, ...state }, name: sample.name, remember }
       }
     },
   }
@@ -75,7 +75,9 @@ async function randomStream(inputs: readonly ValueInfo[], count: number): Promis
     name: 'random inputs',
     count,
     async *read() {
-      for (let seed = 0; seed < count; seed++) yield { feed: randomFeeds(inputs, { seed }), remember: () => {} }
+      for (let seed = 0; seed < count; seed++) {
+        yield { feed: randomFeeds(inputs, { seed }), name: `seed ${seed}`, remember: () => {} }
+      }
     },
   }
 }

@@ -41,9 +41,13 @@ export async function chooseMeasure(reference: Reference, { metric, scores }: Me
     }
   }
   const text = reference.texts.size > 0 ? ' (of strings, the share that changed)' : ''
+  const hint =
+    seen.row === undefined
+      ? ''
+      : ` Should output ${seen.row} hold class scores, name it with --scores: quality is then how often the first class stays the same.`
   return {
     kind: 'relative error',
-    explanation: `No labels were given: quality is the relative L2 error ‖candidate − original‖ / ‖original‖${text} of the worst output on held-out samples. It says nothing about how good the original is.`,
+    explanation: `No labels were given: quality is the relative L2 error ‖candidate − original‖ / ‖original‖${text} of the worst output on held-out samples. It says nothing about how good the original is.${hint}`,
     higherIsBetter: false,
     baseline: null,
   }
@@ -56,6 +60,8 @@ interface Seen {
   readonly output?: string
   /** `output` is one row of numbers, and a label is one number: it can only say which of them should be the largest. */
   readonly classes: boolean
+  /** The first float output that is a row of numbers, as logits are, and much else. */
+  readonly row?: string
 }
 
 async function lookAtOutputs(reference: Reference, declared: string | undefined): Promise<Seen> {
@@ -68,17 +74,16 @@ async function lookAtOutputs(reference: Reference, declared: string | undefined)
   for (const record of seen) finder.see(record.outputs)
   const scores = declared ?? finder.found()[0]
   const output = scores ?? floats[0]
+  const row = floats.find((name) => isRow(outputs[name]!.shape))
   return {
+    ...(row !== undefined && { row }),
     ...(scores !== undefined && { scores }),
     ...(output !== undefined && { output }),
-    classes: output !== undefined && seen.every((r) => namesClass(r.label, r.outputs[output]!.shape)),
+    classes: output !== undefined && seen.every((r) => !Array.isArray(r.label) && isRow(r.outputs[output]!.shape)),
   }
 }
 
-function namesClass(label: MetricRecord['label'], shape: readonly number[]): boolean {
-  const width = rowWidth(shape)
-  return width > 1 && elementCount(shape) === width && !Array.isArray(label)
-}
+const isRow = (shape: readonly number[]): boolean => rowWidth(shape) > 1 && elementCount(shape) === rowWidth(shape)
 
 function labelMeasure({ output, classes }: Seen): Measure {
   if (output === undefined) {

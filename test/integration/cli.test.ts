@@ -145,7 +145,7 @@ describe('with small models', () => {
     const args = ['verify', one, one, '--data', long]
     const { stdout } = await pare(args, { COLUMNS: '72' })
     expect(Math.max(...stdout.split('\n').map((line) => line.length))).toBeLessThanOrEqual(72)
-    expect((await pare(args)).stdout).toContain(`The models agree within 0.00100 on 1 samples of ${long}.`)
+    expect((await pare(args)).stdout).toContain(`The models agree within 0.001 on 1 sample of ${long}.`)
   })
 
   test('a module that throws is at fault, not pare', async () => {

@@ -2,17 +2,27 @@
 
 import { percent, significant } from '../../report/format.js'
 import type { OutputAgreement } from '../../search/trial.js'
+import { PareError } from '../../util/errors.js'
 import { type Context, defineCommand } from '../command.js'
 import { feedsFor, requireSamples } from '../feeds.js'
 import { DATA_OPTIONS, DEVICE_NOTE, ENGINE_OPTIONS, engineOptions, SHAPE_OPTION } from '../inputs.js'
 import { table } from '../table.js'
 import { safeLine, styled, wrap } from '../terminal.js'
 
+/** As plain JSON, which has no NaN: null where nothing could be compared. */
+interface ComparedOutput extends Omit<OutputAgreement, 'cosine' | 'relativeError' | 'maxAbsolute'> {
+  readonly cosine: number | null
+  readonly relativeError: number | null
+  readonly maxAbsolute: number | null
+  /** Elements that are NaN or infinite in both models alike: the numbers leave them out. */
+  readonly nonFinite: number
+}
+
 interface Verdict {
   readonly agree: boolean
   readonly inputs: { readonly kind: 'samples' | 'random'; readonly name: string; readonly count: number }
   readonly tolerance: number
-  readonly outputs: readonly OutputAgreement[]
+  readonly outputs: readonly ComparedOutput[]
 }
 
 export const verify = defineCommand({
@@ -31,6 +41,11 @@ export const verify = defineCommand({
       percent: true,
       doc: 'largest relative L2 error of any output',
     },
+    scores: {
+      kind: 'text',
+      value: 'output',
+      doc: 'the output that holds class scores, where it is not found by itself',
+    },
     limit: { kind: 'number', value: 'n', min: 1, max: 1e9, whole: true, doc: 'read at most so many samples' },
     ...SHAPE_OPTION,
     ...ENGINE_OPTIONS,
@@ -40,14 +55,22 @@ export const verify = defineCommand({
     'pare verify model.onnx cleaned.onnx --random',
   ],
   notes: [
-    'Exits with 1 where an output differs by more than the tolerance. The relative error is ‖candidate − reference‖ / ‖reference‖ over all samples.',
+    'Exits with 1 where an output differs by more than the tolerance. The relative error is ‖candidate − reference‖ / ‖reference‖ over all samples. The same top class is counted where an output holds class scores: rows of probabilities, or what --scores names.',
     DEVICE_NOTE,
   ],
   async run(paths, options, context) {
     const [reference, candidate] = paths as [string, string]
-    const [{ openEngine }, { comparison }, { checkModelFiles }] = await Promise.all([
+    const [
+      { openEngine },
+      { comparison },
+      { finiteness, whereNonFinite },
+      { checkScores, scoreFinder },
+      { checkModelFiles },
+    ] = await Promise.all([
       import('../../engine/node/open.js'),
       import('../../engine/compare.js'),
+      import('../../engine/finite.js'),
+      import('../../engine/scores.js'),
       import('../models.js'),
     ])
     await checkModelFiles([reference, candidate])
@@ -57,23 +80,42 @@ export const verify = defineCommand({
       const [a, b] = await Promise.all([reference, candidate].map((path) => engine.load({ path }, { signal })))
       const feeds = await feedsFor(a!, options, context)
       const sums = comparison()
+      const [finder, answers, inputs] = [scoreFinder(), finiteness(), finiteness()]
       let count = 0
-      for await (const { feed, remember } of feeds.read()) {
+      for await (const { feed, name, remember } of feeds.read()) {
         const expected = await a!.run(feed, { signal })
+        if (count === 0 && options.scores !== undefined) checkScores(expected, options.scores)
+        finder.see(expected)
+        answers.add(expected, name)
+        inputs.add(feed, name)
         sums.add(expected, await b!.run(feed, { signal }))
         remember(expected)
         count++
         context.onProgress({ task: 'comparing', done: count, ...(feeds.count === null ? {} : { total: feeds.count }) })
       }
       requireSamples(count, feeds)
-      const outputs = [...sums.differences()].map(([name, d]) => ({
-        name,
-        cosine: d.cosine,
-        relativeError: d.relativeL2,
-        maxAbsolute: d.maxAbs,
-        ...(d.top1Agreement === null ? {} : { top1: d.top1Agreement }),
-      }))
-      const agree = outputs.length > 0 && outputs.every((o) => o.relativeError <= options.tolerance)
+      const scores = new Set([...finder.found(), options.scores])
+      const outputs = [...sums.differences()].map(
+        ([name, d]): ComparedOutput => ({
+          name,
+          cosine: orNull(d.cosine),
+          relativeError: orNull(d.relativeL2),
+          maxAbsolute: orNull(d.maxAbs),
+          nonFinite: d.nonFinite,
+          ...(d.top1Agreement !== null && scores.has(name) && { top1: d.top1Agreement }),
+        }),
+      )
+      const isWithin = ({ relativeError }: ComparedOutput): boolean | null =>
+        relativeError === null ? null : relativeError <= options.tolerance
+      const agree = outputs.length > 0 && outputs.every((o) => isWithin(o) === true)
+      const causes = [...inputs.found().values()].map((s) => `input ${s.name} ${whereNonFinite(s)}`)
+      checkCompared(outputs, agree || outputs.some((o) => isWithin(o) === false), causes)
+      for (const { name, nonFinite } of outputs) {
+        if (nonFinite > 0)
+          context.warn(
+            `Output ${name} ${whereNonFinite(answers.found().get(name)!)}, in both models alike: the numbers leave these values out.`,
+          )
+      }
       const verdict: Verdict = {
         agree,
         inputs: { kind: feeds.kind, name: feeds.name, count },
@@ -91,17 +133,36 @@ export const verify = defineCommand({
   },
 })
 
+/** The models neither agree nor differ where that hangs on an output that is NaN throughout. Throws `COMPARE_NAN`. */
+function checkCompared(outputs: readonly ComparedOutput[], isDecided: boolean, causes: readonly string[]): void {
+  const empty = outputs.find((o) => o.relativeError === null)
+  if (isDecided || empty === undefined) return
+  throw new PareError('COMPARE_NAN', 'both models answer nothing but NaN and infinities: nothing can be compared', {
+    where: `output ${empty.name}`,
+    remedy:
+      causes.length > 0
+        ? `Mend the samples: ${causes.join('; ')}.`
+        : 'Look at how the samples are scaled, and for NaN in the weights.',
+  })
+}
+
+const orNull = (value: number): number | null => (Number.isNaN(value) ? null : value)
+
+const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`
+
 function shown({ agree, inputs, tolerance, outputs }: Verdict, { terminal }: Context): string {
-  const said = agree ? 'agree' : 'differ'
+  const said = agree ? 'agree within' : 'differ by more than'
+  const verb = agree ? 'agree' : 'differ'
   const on =
     inputs.kind === 'random'
-      ? `${inputs.count} random inputs (not a statement about quality)`
-      : `${inputs.count} samples of ${safeLine(inputs.name)}`
+      ? `${counted(inputs.count, 'random input')} (not a statement about quality)`
+      : `${counted(inputs.count, 'sample')} of ${safeLine(inputs.name)}`
   // Wrapped while it is plain: colour has no width.
   const sentence = wrap(
-    `The models ${said} within ${significant(tolerance)} on ${on}.`,
+    `The models ${said} ${Number(tolerance.toPrecision(12))} on ${on}.`,
     Math.min(100, terminal.columns),
   )
+  const hasScores = outputs.some((o) => o.top1 !== undefined)
   return [
     table(
       [
@@ -109,18 +170,18 @@ function shown({ agree, inputs, tolerance, outputs }: Verdict, { terminal }: Con
         { title: 'cosine', align: 'right' },
         { title: 'relative error', align: 'right' },
         { title: 'largest difference', align: 'right' },
-        { title: 'same top class', align: 'right' },
+        ...(hasScores ? [{ title: 'same top class', align: 'right' } as const] : []),
       ],
       outputs.map((o) => [
         o.name,
-        o.cosine.toFixed(6),
-        significant(o.relativeError),
-        significant(o.maxAbsolute),
-        o.top1 === undefined ? '' : percent(o.top1),
+        o.cosine === null ? 'NaN' : o.cosine.toFixed(6),
+        significant(o.relativeError ?? Number.NaN),
+        significant(o.maxAbsolute ?? Number.NaN),
+        ...(hasScores ? [o.top1 === undefined ? '' : percent(o.top1)] : []),
       ]),
       terminal,
     ),
     '',
-    sentence.replace(said, styled(terminal, agree ? 'good' : 'bad', said)),
+    sentence.replace(verb, styled(terminal, agree ? 'good' : 'bad', verb)),
   ].join('\n')
 }
