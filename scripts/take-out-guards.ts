@@ -114,7 +114,7 @@ const ALL: readonly Guard[] = [
   },
   {
     what: 'values that are not finite get no grid',
-    file: 'src/compress/quantize/static.ts',
+    file: 'src/compress/quantize/watch.ts',
     code: ' && h.nonFinite === 0',
     without: '',
     tests: 'src/compress/quantize/static.test.ts src/compress/quantize/left-alone.test.ts',

@@ -24,6 +24,7 @@ export function openEnv({ engine: given, device, threads, onWarning, ...run }: E
   }
   return {
     ...run,
+    ...(onWarning === undefined ? {} : { onWarning }),
     async engine() {
       if (given) return given
       opened ??= openEngine(options)

@@ -69,7 +69,6 @@ export interface CompressOptions extends RunOptions {
   /** For the report: what to call the model, and the command line. */
   readonly name?: string
   readonly command?: string
-  readonly onWarning?: (message: string) => void
 }
 
 export interface Compressed {

@@ -99,6 +99,7 @@ export async function openSetup(model: Model, options: CompressOptions, runFolde
     const env: TransformEnv = {
       engine: async () => cpu,
       seed,
+      onWarning: warn,
       ...run,
       ...(onProgress && { onProgress }),
       ...(options.portable !== undefined && { portable: options.portable }),

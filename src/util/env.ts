@@ -12,4 +12,6 @@ export interface RunOptions {
   readonly signal?: AbortSignal
   readonly onProgress?: (progress: Progress) => void
   readonly seed?: number
+  /** Told of what the user should know and that is no error. */
+  readonly onWarning?: (message: string) => void
 }

@@ -35,16 +35,20 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true }))
 
 async function verify(a: string, b: string, data: string, ...args: readonly string[]) {
-  let stdout = ''
-  let stderr = ''
+  const written = { stdout: '', stderr: '' }
+  const to = (stream: 'stdout' | 'stderr') => ({
+    write(text: string) {
+      written[stream] += text
+    },
+  })
   const argv = ['verify', join(folder, a), join(folder, b), '--data', join(folder, data), '--threads', '1', ...args]
   const status = await run(argv, {
-    stdout: { write: (s: string) => void (stdout += s) },
-    stderr: { write: (s: string) => void (stderr += s) },
+    stdout: to('stdout'),
+    stderr: to('stderr'),
     env: {},
     signal: new AbortController().signal,
   })
-  return { status, stdout, stderr }
+  return { status, ...written }
 }
 
 describe('the sentence', () => {

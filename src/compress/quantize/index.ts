@@ -1,6 +1,7 @@
 /** `quantize`: one model, one kind, the recipe that fits. */
 
 import type { Samples } from '../../data/samples.js'
+import { take } from '../../data/split.js'
 import type { Feeds } from '../../engine/engine.js'
 import type { Model } from '../../ir/types.js'
 import { compact } from '../../passes/compact.js'
@@ -20,11 +21,16 @@ import {
 } from '../recipes.js'
 import type { Calibration } from '../transform.js'
 import { calibrate } from './calibrate.js'
+import { suspectOutputs } from './check.js'
 import { calibrationTargets, findUnits } from './units.js'
+import { calibrateFinite, constantRanges } from './watch.js'
 
 export interface QuantizeOptions extends Int8Options {
   readonly to: QuantizeKind
-  /** Real inputs to fix the ranges of activations with. Without them int8 is dynamic. */
+  /**
+   * Real inputs to fix the ranges of activations with. Without them int8 is dynamic. The result is tried on a few of
+   * them, and `onWarning` of the environment is told where it went far from the original.
+   */
   readonly samples?: Samples
   /** Keep to operators of the ONNX standard. */
   readonly portable?: boolean
@@ -62,7 +68,9 @@ export async function quantize(
       remedy: whyNothing(prepared, recipe, portable),
     })
   }
-  return compact.run(result, env)
+  const compacted = await compact.run(result, env)
+  if (samples !== undefined) await checkResult(prepared, compacted, samples, calibration, env)
+  return compacted
 }
 
 /** What the steps say of it, and the node that keeps the model at its opset where that is too old. */
@@ -84,20 +92,36 @@ export async function calibrateUnits(
 ): Promise<Calibration | undefined> {
   const units = findUnits(prepared.graph)
   if (!units.some((u) => u.weight !== undefined)) return undefined
-  return calibrate(
-    prepared,
-    calibrationTargets(prepared.graph, units),
-    feedsOf(samples, env.signal),
-    await env.engine(),
-    {
-      detail,
-      ...(env.signal && { signal: env.signal }),
-      ...(env.onProgress && { onProgress: env.onProgress }),
-      ...(samples.count !== null && { total: samples.count }),
-    },
-  )
+  const targets = calibrationTargets(prepared.graph, units)
+  const engine = await env.engine()
+  const options = {
+    detail,
+    ...(env.signal && { signal: env.signal }),
+    ...(env.onProgress && { onProgress: env.onProgress }),
+    ...(samples.count !== null && { total: samples.count }),
+  }
+  const run = (feeds: AsyncIterable<Feeds>) => calibrate(prepared, targets, feeds, engine, options)
+  const calibration = await calibrateFinite(samples, units, run, env)
+  const constant = constantRanges(units, calibration)
+  if (constant !== null) env.onWarning?.(constant)
+  return calibration
 }
 
-async function* feedsOf(samples: Samples, signal?: AbortSignal): AsyncIterable<Feeds> {
-  for await (const sample of samples.read(signal ? { signal } : {})) yield sample.feeds
+/** Samples that the result is checked on. */
+const CHECKED = 4
+
+async function checkResult(
+  prepared: Model,
+  result: Model,
+  samples: Samples,
+  calibration: Calibration | undefined,
+  env: Env,
+): Promise<void> {
+  const feeds: Feeds[] = [...(calibration?.feeds ?? [])]
+  if (calibration === undefined) {
+    const read = take(samples, CHECKED).read(env.signal ? { signal: env.signal } : {})
+    for await (const sample of read) feeds.push(sample.feeds)
+  }
+  const far = await suspectOutputs(prepared, result, feeds, await env.engine(), env.signal)
+  if (far !== null) env.onWarning?.(far)
 }

@@ -21,6 +21,7 @@ import type { Calibration, Params, Transform } from '../transform.js'
 import { axisAttr, gridInputs, type Rewriter, rewriter, withInput } from './rewrite.js'
 import { saturatingUnits } from './saturation.js'
 import { findUnits, type Grids, isMove, type Unit } from './units.js'
+import { hasRange } from './watch.js'
 import { allFinite, FULL, type QuantizedWeight, REDUCED, unitsByWeight, unitWeight } from './weights.js'
 
 const params = {
@@ -84,11 +85,7 @@ export const quantizeStatic: Transform<typeof params> = {
 /** The units that the parameters allow, in graph order. */
 function selectUnits(graph: Graph, p: StaticParams, calibration: Calibration): readonly Unit[] {
   const excluded = new Set(p.exclude)
-  // A value that was infinite or NaN, such as a mask, has no grid.
-  const known = (name: string): boolean => {
-    const h = calibration.histograms.get(name)
-    return h !== undefined && h.count > 0 && h.nonFinite === 0
-  }
+  const known = (name: string): boolean => hasRange(calibration.histograms.get(name))
   const fits = (name: string | undefined): boolean => {
     const constant = name === undefined ? undefined : graph.constants.get(name)
     return constant === undefined || allFinite(constant)
