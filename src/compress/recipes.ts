@@ -99,26 +99,28 @@ export interface PlanContext {
   readonly objective: 'latency' | 'size'
   /** ARM prefers signed activations. */
   readonly activations: 'uint8' | 'int8'
+  /** The model was given in float16, and is computed in float32. */
+  readonly widened?: boolean
 }
 
 /**
  * The recipes that a search tries on a prepared model, cheapest promise first. Only what the model has something
- * for: no depthwise variant without depthwise layers, no dynamic one without MatMul or LSTM.
+ * for: no depthwise variant without depthwise layers, no dynamic one without MatMul or LSTM, nothing to store without
+ * float32 weights.
  */
 export function planRecipes(
   model: Model,
-  { calibrated, judged, portable, objective, activations }: PlanContext,
+  { calibrated, judged, portable, objective, activations, widened = false }: PlanContext,
 ): readonly Recipe[] {
   const applies = (id: string): boolean => findTransform(id).refuses(model, { portable }) === null
   const dynamic = applies('quantize/dynamic')
   const store = step('store/int8')
   const tail = dynamic ? [step('quantize/dynamic'), store] : [store]
-  const recipes: Recipe[] = [
-    { name: 'cleaned only', steps: [] },
-    { name: 'stored float16', steps: [step('store/f16')] },
-    { name: 'stored int8', steps: [store] },
-  ]
-  if (judged && objective === 'size') recipes.push({ name: 'stored int4', steps: [step('store/int4')] })
+  const recipes: Recipe[] = [{ name: widened ? 'computed in float32' : 'cleaned only', steps: [] }]
+  if (applies('store/f16')) recipes.push({ name: 'stored float16', steps: [step('store/f16')] })
+  if (applies('store/int8')) recipes.push({ name: 'stored int8', steps: [store] })
+  if (judged && objective === 'size' && applies('store/int4'))
+    recipes.push({ name: 'stored int4', steps: [step('store/int4')] })
   if (dynamic) {
     recipes.push({ name: 'dynamic int8', steps: tail })
     recipes.push({ name: 'dynamic int8, per tensor', steps: [step('quantize/dynamic', { perChannel: false }), store] })

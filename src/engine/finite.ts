@@ -16,9 +16,11 @@ export interface NonFinite {
   readonly first: string
 }
 
+const FLOATS: ReadonlySet<string> = new Set(['float32', 'float64', 'float16', 'bfloat16'])
+
 /** How many elements are NaN or infinite; of what is no float, none. */
-export function countNonFinite(t: Tensor): number {
-  if (!t.dtype.includes('float')) return 0
+function countNonFinite(t: Tensor): number {
+  if (!FLOATS.has(t.dtype)) return 0
   const values = numbers(t)
   let count = 0
   // The difference of a finite number with itself is 0, of all others NaN.

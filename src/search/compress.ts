@@ -6,6 +6,7 @@
 import { mkdir, readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { applySteps, planRecipes, type Recipe } from '../compress/recipes.js'
+import { isWidened } from '../compress/widen-half.js'
 import type { Samples } from '../data/samples.js'
 import type { Engine } from '../engine/engine.js'
 import { cancelled } from '../engine/failures.js'
@@ -116,7 +117,7 @@ async function searchIn(runFolder: string, model: Model, given: CompressOptions)
     const elapsed = (): number => (performance.now() - started) / 1000
     const journal = await openJournal(path, identity, options.resume === true, elapsed)
     const { objective } = settingsOf(options)
-    const found = await explore({ setup, journal, objective, recipes: recipesFor(setup, options) })
+    const found = await explore({ setup, journal, objective, recipes: recipesFor(model, setup, options) })
     const chosen = chooseBest(found.results, objective, setup.original.byteLength)
     const bytes = chosen === null ? null : new Uint8Array(await readFile(candidatePath(runFolder, chosen.sha256)))
     const risk = unseenRisk(chosen)
@@ -152,7 +153,7 @@ export async function planCompression(
     const setup = await openSetup(model, options, '')
     const opening = (performance.now() - start) / 1000
     try {
-      const recipes = recipesFor(setup, options)
+      const recipes = recipesFor(model, setup, options)
       return { recipes, seconds: opening + (await estimate(setup, recipes)) }
     } finally {
       await setup.close()
@@ -189,7 +190,7 @@ const MEMORY = 2
 /** The longer timing of the few best, in timings of one candidate. */
 const RUN_OFF = (LONGER * (FINALISTS + 1)) / 2
 
-const recipesFor = (setup: Setup, options: CompressOptions): readonly Recipe[] => {
+const recipesFor = (model: Model, setup: Setup, options: CompressOptions): readonly Recipe[] => {
   const { objective, portable } = settingsOf(options)
   return planRecipes(setup.prepared, {
     calibrated: setup.env.calibration !== undefined,
@@ -197,6 +198,7 @@ const recipesFor = (setup: Setup, options: CompressOptions): readonly Recipe[] =
     portable,
     objective,
     activations: setup.activations,
+    widened: isWidened(model),
   })
 }
 

@@ -70,15 +70,27 @@ export async function isRestored(bench: Bench, { trial, sha256: hash, bytes }: T
   return there?.size === bytes || (await makeCandidate(bench, trial.steps)).hash === hash
 }
 
+export interface RunTrialOptions {
+  /** The result of another trial that came to the same file: it is not measured twice. */
+  readonly known?: (sha256: string) => TrialResult | undefined
+  readonly isAgain?: boolean
+}
+
 /**
  * Never throws for what a candidate does wrong: that is a result. Cancelling throws. A thread that is lost twice was
  * lost to the candidate.
  */
-export async function runTrial(bench: Bench, trial: Trial, isAgain = false): Promise<TrialResult> {
+export async function runTrial(
+  bench: Bench,
+  trial: Trial,
+  { known, isAgain = false }: RunTrialOptions = {},
+): Promise<TrialResult> {
   const start = performance.now()
   const seconds = (): number => (performance.now() - start) / 1000
   try {
     const { bytes, hash } = await makeCandidate(bench, trial.steps)
+    const twin = known?.(hash)
+    if (twin !== undefined) return { ...twin, trial, seconds: seconds() }
     const quality = await judged(bench, bytes)
     const latency = await timed(bench, bytes)
     const within = quality === undefined || quality.drop <= bench.maxDrop
@@ -96,7 +108,7 @@ export async function runTrial(bench: Bench, trial: Trial, isAgain = false): Pro
   } catch (error) {
     bench.env.signal?.throwIfAborted()
     const isLost = error instanceof PareError && error.code === 'ENGINE_LOST'
-    if (isLost && !isAgain) return runTrial(bench, trial, true)
+    if (isLost && !isAgain) return runTrial(bench, trial, { ...(known && { known }), isAgain: true })
     if (isFatal(error) && !isLost) throw error
     return { trial, status: 'failed', error: messageOf(error), seconds: seconds() }
   }

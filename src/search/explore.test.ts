@@ -156,6 +156,16 @@ describe('trying recipes', () => {
     expect(found.baseline.ratio).toBe(1)
   })
 
+  test('lists candidates that came to one file once, by the first name, and measures them once', async () => {
+    const same: Recipe = { name: 'stored again', steps: [{ transform: 'store/int8', params: { minElements: 100 } }] }
+    const idle: Recipe = { name: 'stored nothing', steps: [{ transform: 'store/int8', params: { minElements: 1e9 } }] }
+    const alone = await exploring({ recipes: [nothing, stored] })
+    await rm(folder, { recursive: true })
+    const { results, calls } = await exploring({ recipes: [nothing, stored, same, idle] })
+    expect(results.map((r) => r.trial.name)).toEqual(['nothing', 'stored'])
+    expect(calls).toEqual(alone.calls)
+  })
+
   test('goes on where one fails, and says why it did', async () => {
     const found = await exploring({ recipes: [wrong, stored] })
     expect(byName(found, 'wrong')).toMatchObject({ status: 'failed', error: expect.stringContaining('by hand') })

@@ -41,25 +41,34 @@ const FALLBACKS = 2
 export async function explore(exploration: Exploration): Promise<Found> {
   const { setup, journal, objective, recipes } = exploration
   const baseline = await remember<Latency>(journal, 'baseline', () => timed(setup, setup.original))
-  const results: TrialResult[] = []
+  let results: readonly TrialResult[] = []
   for (const [i, recipe] of recipes.entries()) {
     setup.env.onProgress?.({ task: `trying ${recipe.name}`, done: i, total: recipes.length })
-    results.push(await tried(exploration, recipe))
+    results = withNew(results, await tried(exploration, recipe, results), setup)
   }
-  results.push(...(await withoutSlowLayers(exploration, results)))
+  results = await withoutSlowLayers(exploration, results)
   const sensitivity = new Map<string, readonly Sensitivity[]>()
   if (setup.judge === null) return { results: await runOff(exploration, results), baseline, sensitivity }
   for (const failing of worthFallingBack(exploration, results).slice(0, FALLBACKS)) {
     const asked = await askLayers(exploration, failing.trial.steps)
     sensitivity.set(layersAside(failing.trial.steps), asked)
-    const fallen = await fallBack(exploration, failing, asked)
-    if (fallen !== null) results.push(fallen)
+    const fallen = await fallBack(exploration, failing, asked, results)
+    if (fallen !== null) results = withNew(results, fallen, setup)
   }
   const settled = await runOff(exploration, results)
   const best = chooseBest(settled, objective, setup.original.byteLength)
   const key = best === null ? '' : layersAside(best.trial.steps)
   if (best !== null && !sensitivity.has(key)) sensitivity.set(key, await askLayers(exploration, best.trial.steps))
   return { results: settled, baseline, sensitivity }
+}
+
+/**
+ * The results and one more, unless another trial came to the same file, or the original is that file: where steps find
+ * nothing to do, what they are called does not say what the candidate is.
+ */
+function withNew(results: readonly TrialResult[], more: TrialResult, { sha256 }: Setup): readonly TrialResult[] {
+  const isTwin = more.sha256 === sha256 || results.some((r) => r.sha256 === more.sha256)
+  return more.sha256 !== undefined && isTwin ? results : [...results, more]
 }
 
 /** How many of the best are timed once more, and how much longer. */
@@ -125,7 +134,7 @@ export const isStatic = ({ trial }: TrialResult): boolean => trial.steps.some((s
 /** Static candidates that are tried without their slow layers: the fastest by one short timing need not stay it. */
 const WITHOUT_SLOW = 2
 
-/** The fastest static candidates again, with those layers in float that integers make slower. */
+/** The results, and the fastest static candidates again with those layers in float that integers make slower. */
 async function withoutSlowLayers(
   exploration: Exploration,
   results: readonly TrialResult[],
@@ -135,7 +144,7 @@ async function withoutSlowLayers(
     .filter(isMeasured)
     .filter(isStatic)
     .toSorted((a, b) => a.latency.ratio - b.latency.ratio)
-  const found: TrialResult[] = []
+  let found = results
   // The same for all of them, and not needed where the journal has the answers.
   let float: Promise<FloatProfile> | null = null
   for (const { trial } of fixed.slice(0, WITHOUT_SLOW)) {
@@ -149,19 +158,24 @@ async function withoutSlowLayers(
     )
     for (const { what, keys } of ways) {
       const steps = fallenBack(trial.steps, keys, 'stored')
-      found.push(await tried(exploration, { name: `${trial.name}; ${what} in float`, steps }))
+      found = withNew(found, await tried(exploration, { name: `${trial.name}; ${what} in float`, steps }, found), setup)
     }
   }
   return found
 }
 
-async function tried({ setup, journal }: Exploration, { name, steps }: Recipe): Promise<TrialResult> {
+/** `others`: a trial that comes to the file of one of them is not measured again. */
+async function tried(
+  { setup, journal }: Exploration,
+  { name, steps }: Recipe,
+  others: readonly TrialResult[],
+): Promise<TrialResult> {
   const trial = await makeTrial(setup, name, steps)
   const key = `trial ${trial.id}`
   const known = journal.recall<TrialResult>(key)
   // Only what may be handed back needs its file.
   if (known !== undefined && (known.keeps !== true || (await isRestored(setup, known)))) return known
-  const result = await runTrial(setup, trial)
+  const result = await runTrial(setup, trial, { known: (hash) => others.find((r) => r.sha256 === hash) })
   await journal.record(key, result)
   return result
 }
@@ -205,6 +219,7 @@ async function fallBack(
   { setup, journal, objective, recipes }: Exploration,
   { trial }: TrialResult,
   asked: readonly Sensitivity[],
+  others: readonly TrialResult[],
 ): Promise<TrialResult | null> {
   const order = fallbackOrder(asked, layersOf(setup.prepared), objective)
   const memo: FallbackMemo = {
@@ -218,7 +233,7 @@ async function fallBack(
     const layers = count === 1 ? 'layer' : 'layers'
     const name = `${trial.name}; ${count} ${layers} ${mode === 'stored' ? 'only stored' : 'in float'}`
     const steps = fallenBack(trial.steps, order.slice(0, count), mode)
-    return tried({ setup, journal, objective, recipes }, { name, steps })
+    return tried({ setup, journal, objective, recipes }, { name, steps }, others)
   }
   return null
 }

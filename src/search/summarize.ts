@@ -1,6 +1,8 @@
 /** Turns what a search found into its outcome: plain JSON with everything that a report says. */
 
 import { cpus, totalmem } from 'node:os'
+import { QUANTIZE_KINDS, recipeFor } from '../compress/recipes.js'
+import { whyNothing } from '../compress/why-nothing.js'
 import { cpuFeatures } from '../engine/node/doctor.js'
 import type { Model } from '../ir/types.js'
 import { inspectModel } from '../passes/inspect.js'
@@ -91,6 +93,11 @@ export async function summarize(input: SummaryInput): Promise<Outcome> {
 
 function verdictOf({ chosen, setup, results }: SummaryInput): string {
   if (chosen === null) {
+    if (results.every((r) => r.status === 'ok' && r.trial.steps.length === 0)) {
+      const steps = QUANTIZE_KINDS.flatMap((kind) => recipeFor(kind, true).steps)
+      const why = whyNothing(setup.prepared, steps, setup.env.portable === true)
+      return `The original stays: there is nothing to quantize. ${why}`
+    }
     const reason = results.some((r) => r.status === 'ok')
       ? 'no candidate kept the budget and was smaller or faster'
       : 'no candidate ran'

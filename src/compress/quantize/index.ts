@@ -6,20 +6,12 @@ import type { Feeds } from '../../engine/engine.js'
 import type { Model } from '../../ir/types.js'
 import { compact } from '../../passes/compact.js'
 import type { Env } from '../../passes/pass.js'
-import { upgradeOpset } from '../../passes/upgrade-opset.js'
 import { PareError } from '../../util/errors.js'
 import { resolveExcluded } from '../exclude.js'
-import { prepareModel, TARGET_OPSET } from '../prepare.js'
-import {
-  applySteps,
-  type Int8Options,
-  QUANTIZE_KINDS,
-  type QuantizeKind,
-  type Recipe,
-  recipeFor,
-  refusals,
-} from '../recipes.js'
+import { prepareModel } from '../prepare.js'
+import { applySteps, type Int8Options, QUANTIZE_KINDS, type QuantizeKind, recipeFor } from '../recipes.js'
 import type { Calibration } from '../transform.js'
+import { weightsWithNaN, whyNothing } from '../why-nothing.js'
 import { calibrate } from './calibrate.js'
 import { suspectOutputs } from './check.js'
 import { calibrationTargets, findUnits } from './units.js'
@@ -54,7 +46,7 @@ export async function quantize(
       remedy: `Give one of: ${QUANTIZE_KINDS.join(', ')}.`,
     })
   }
-  const prepared = await prepareModel(model, env)
+  const prepared = await prepareModel(model, env, { keepHalf: to === 'f16' })
   const exclude = options.exclude && resolveExcluded(options.exclude, model, prepared)
   const calibration =
     to === 'int8' && samples !== undefined
@@ -65,22 +57,17 @@ export async function quantize(
   if (result === prepared) {
     throw new PareError('QUANTIZE_NOTHING', `there is nothing to quantize to ${to}`, {
       where: model.graph.name,
-      remedy: whyNothing(prepared, recipe, portable),
+      remedy: whyNothing(prepared, recipe.steps, portable),
     })
+  }
+  const [broken, ...others] = weightsWithNaN(prepared)
+  if (broken !== undefined) {
+    const more = others.length === 0 ? '' : ` and ${others.length} more`
+    env.onWarning?.(`Weights with NaN or infinities stay as they are: ${broken}${more}.`)
   }
   const compacted = await compact.run(result, env)
   if (samples !== undefined) await checkResult(prepared, compacted, samples, calibration, env)
   return compacted
-}
-
-/** What the steps say of it, and the node that keeps the model at its opset where that is too old. */
-function whyNothing(prepared: Model, { steps }: Recipe, portable: boolean): string {
-  const reasons = refusals(prepared, steps, { portable })
-  if (reasons.length === 0) return 'Its weights are excluded, too small, or hold NaN or infinities.'
-  const [blocker] = upgradeOpset(TARGET_OPSET).plan(prepared).blockers
-  const why = `The reason: ${reasons.join('; ')}.`
-  if (blocker === undefined || !reasons.some((r) => r.includes('needs opset'))) return `${why} See \`pare inspect\`.`
-  return `${why} ${blocker.node} bars opset ${blocker.version}: ${blocker.reason}. store-int8 and f16 do without.`
 }
 
 /** Ranges of everything that a static recipe may put on a grid; undefined where the model has no such unit. */
