@@ -92,12 +92,9 @@ export async function summarize(input: SummaryInput): Promise<Outcome> {
 }
 
 function verdictOf({ chosen, setup, results }: SummaryInput): string {
+  const idle = results.every((r) => r.status === 'ok' && r.trial.steps.length === 0) ? nothingBy(setup) : null
   if (chosen === null) {
-    if (results.every((r) => r.status === 'ok' && r.trial.steps.length === 0)) {
-      const steps = QUANTIZE_KINDS.flatMap((kind) => recipeFor(kind, true).steps)
-      const why = whyNothing(setup.prepared, steps, setup.env.portable === true)
-      return `The original stays: there is nothing to quantize. ${why}`
-    }
+    if (idle !== null) return `The original stays. ${idle}`
     const reason = results.some((r) => r.status === 'ok')
       ? 'no candidate kept the budget and was smaller or faster'
       : 'no candidate ran'
@@ -108,7 +105,14 @@ function verdictOf({ chosen, setup, results }: SummaryInput): string {
     chosen.quality === undefined
       ? 'quality not measured'
       : `within the budget (drop ${formatDrop(chosen.quality.drop)} of at most ${setup.maxDrop})`
-  return `${chosen.trial.name}: ${(100 * size).toFixed(0)} % of the size, ${speed(chosen.latency!)}, ${quality}.`
+  const said = `${chosen.trial.name}: ${(100 * size).toFixed(0)} % of the size, ${speed(chosen.latency!)}, ${quality}.`
+  return idle === null ? said : `${said} ${idle}`
+}
+
+/** Where no recipe changed anything: why. */
+function nothingBy({ prepared, env }: Setup): string {
+  const steps = QUANTIZE_KINDS.flatMap((kind) => recipeFor(kind, true).steps)
+  return `There is nothing to quantize. ${whyNothing(prepared, steps, env.portable === true)}`
 }
 
 const formatDrop = (drop: number): string => (Math.abs(drop) < 1e-4 ? '0' : drop.toPrecision(2))
