@@ -28,17 +28,16 @@ function countNonFinite(t: Tensor): number {
   return count
 }
 
-/** The first of the names whose tensor has a NaN or an infinity. */
-export const nonFiniteIn = (values: Feeds): string | undefined =>
-  Object.keys(values).find((name) => countNonFinite(values[name]!) > 0)
-
 /** Counts over samples: memory does not grow with their number. */
 export function finiteness() {
   const seen = new Map<string, NonFinite>()
   return {
-    add(values: Feeds, sample: string): void {
+    /** Whether all is finite. */
+    add(values: Feeds, sample: string): boolean {
+      let allFinite = true
       for (const [name, t] of Object.entries(values)) {
         const bad = countNonFinite(t)
+        if (bad > 0) allFinite = false
         const old = seen.get(name) ?? { name, elements: 0, bad: 0, samples: 0, badSamples: 0, first: '' }
         seen.set(name, {
           name,
@@ -49,6 +48,7 @@ export function finiteness() {
           first: bad > 0 && old.badSamples === 0 ? sample : old.first,
         })
       }
+      return allFinite
     },
     /** By name, those alone that have a NaN or an infinity. */
     found: (): ReadonlyMap<string, NonFinite> => new Map([...seen].filter(([, s]) => s.bad > 0)),

@@ -5,7 +5,7 @@
 
 import type { Samples } from '../../data/samples.js'
 import type { Feeds } from '../../engine/engine.js'
-import { finiteness, nonFiniteIn, whereNonFinite } from '../../engine/finite.js'
+import { finiteness, whereNonFinite } from '../../engine/finite.js'
 import type { Histogram } from '../../grids/histogram.js'
 import { nodeKey } from '../../ir/graphs.js'
 import { PareError } from '../../util/errors.js'
@@ -29,8 +29,7 @@ export async function calibrateFinite(
   let aside = 0
   async function* finite(): AsyncIterable<Feeds> {
     for await (const { feeds, name } of samples.read(signal ? { signal } : {})) {
-      inputs.add(feeds, name)
-      if (nonFiniteIn(feeds) === undefined) {
+      if (inputs.add(feeds, name)) {
         kept++
         yield feeds
       } else aside++
