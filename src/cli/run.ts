@@ -98,8 +98,9 @@ function errorText(error: unknown, world: World): string {
 function errorFacts(error: unknown, interrupted: boolean): Readonly<Record<string, unknown>> {
   if (interrupted) return { code: 'ABORTED', message: 'interrupted' }
   if (!(error instanceof PareError)) return { code: systemCode(error) ?? 'FAULT', message: messageOf(error) }
-  const { where, value, remedy } = error.detail
-  return { code: error.code, message: error.message, what: error.what, where, value: plain(value), remedy }
+  const { where, value, remedy, cause } = error.detail
+  const facts = { code: error.code, message: error.message, what: error.what, where, value: plain(value), remedy }
+  return cause === undefined ? facts : { ...facts, cause: messageOf(cause) }
 }
 
 function causes(error: Error): string {

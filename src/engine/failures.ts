@@ -59,7 +59,7 @@ function explainLoad(message: string): { readonly what: string; readonly remedy:
       message,
     )
   ) {
-    return { what: 'the model breaks the rules of ONNX', remedy: 'The cause has the rule; export the model again.' }
+    return { what: `the model breaks the rules of ONNX: ${wordsOf(message)}`, remedy: 'Export the model again.' }
   }
   if (/bad_alloc|out of memory|Failed to allocate|memory access out of bounds/i.test(message)) {
     return {
@@ -67,7 +67,21 @@ function explainLoad(message: string): { readonly what: string; readonly remedy:
       remedy: 'Free memory, or use a smaller model.',
     }
   }
-  return { what: 'the engine refused the model', remedy: 'The cause has its words; `pare inspect` shows the model.' }
+  return { what: `the engine refused the model: ${wordsOf(message)}`, remedy: '`pare inspect` shows the model.' }
+}
+
+const MOST_WORDS = 400
+
+/** The engine's own words, on one line, without what it says of its sources and of what is said already. */
+function wordsOf(message: string): string {
+  const words = message
+    .replace(/\s+/g, ' ')
+    .trim()
+    .replace(/^.*? Status Message: /, '')
+    .replace(/^Load model from .*? failed: ?/, '')
+    .replace(/^\S+\.(?:cc|cpp|h):\d+ .*?\) (?:const )?(?:\[with .*?\] )?/, '')
+    .replace(/[.\s]+$/, '')
+  return words.length > MOST_WORDS ? `${words.slice(0, MOST_WORDS - 3)}...` : words
 }
 
 /** A run that failed inside the engine. */
@@ -78,12 +92,12 @@ export function runFailure(error: unknown, model: string): PareError {
   const memory = /bad_alloc|out of memory|Failed to allocate|memory access out of bounds/i.test(message)
   return new PareError(
     'ENGINE_RUN',
-    memory ? 'the engine ran out of memory' : 'the engine failed while it ran the model',
+    memory ? 'the engine ran out of memory' : `the engine failed while it ran the model: ${wordsOf(message)}`,
     {
       where: node === undefined ? model : `${model}, node ${node}`,
       remedy: memory
         ? 'Run smaller batches, or a smaller model.'
-        : 'The cause has its words. Check that the inputs have values and shapes that the model was made for.',
+        : 'Check that the inputs have values and shapes that the model was made for.',
       cause: error,
     },
   )

@@ -14,22 +14,29 @@ const shapeText = (shape: readonly (number | string)[]): string =>
 const feedsError = (what: string, where: string, value?: string) =>
   new PareError('ENGINE_FEEDS', what, { where, ...(value === undefined ? {} : { value }), remedy: REMEDY })
 
+/** Which model it is matters where there are several; one in memory has no name. */
+const inModel = (model: string | undefined, place: string): string =>
+  model === undefined ? place : `${model}, ${place}`
+
 /**
  * Throws `ENGINE_FEEDS` where a feed is missing, unknown, of another dtype or rank, or differs in a fixed dimension.
  * A symbolic dimension takes any size, but the same one wherever its name occurs is left to the engine.
  */
-export function checkFeeds(inputs: readonly ValueInfo[], feeds: Fed): void {
+export function checkFeeds(inputs: readonly ValueInfo[], feeds: Fed, model?: string): void {
   const names = inputs.map(({ name }) => name).join(', ')
   for (const name of Object.keys(feeds)) {
     if (!inputs.some((input) => input.name === name)) {
-      throw feedsError(`the model has no such input, it has ${names === '' ? 'none' : names}`, `input ${name}`)
+      throw feedsError(
+        `the model has no such input, it has ${names === '' ? 'none' : names}`,
+        inModel(model, `input ${name}`),
+      )
     }
   }
-  for (const input of inputs) checkFeed(input, feeds)
+  for (const input of inputs) checkFeed(input, feeds, model)
 }
 
-function checkFeed({ name, dtype, shape }: ValueInfo, feeds: Fed): void {
-  const where = `input ${name}`
+function checkFeed({ name, dtype, shape }: ValueInfo, feeds: Fed, model: string | undefined): void {
+  const where = inModel(model, `input ${name}`)
   const t = Object.hasOwn(feeds, name) ? feeds[name] : undefined
   if (shape === undefined) throw feedsError('the engine takes tensors only, and this input is not one', where)
   if (t === undefined) throw feedsError(`missing, expected ${dtype}${shapeText(shape)}`, where)
@@ -42,13 +49,17 @@ function checkFeed({ name, dtype, shape }: ValueInfo, feeds: Fed): void {
 }
 
 /** The outputs to fetch; throws where one is unknown or not a tensor. Default: all. */
-export function checkOutputs(outputs: readonly ValueInfo[], asked?: readonly string[]): readonly string[] {
+export function checkOutputs(
+  outputs: readonly ValueInfo[],
+  asked?: readonly string[],
+  model?: string,
+): readonly string[] {
   const names = asked ?? outputs.map(({ name }) => name)
   for (const name of names) {
     const output = outputs.find((o) => o.name === name)
     if (output === undefined) {
       throw new PareError('ENGINE_OUTPUTS', 'the model has no such output', {
-        where: `output ${name}`,
+        where: inModel(model, `output ${name}`),
         remedy: `It has ${outputs.map((o) => o.name).join(', ')}.`,
       })
     }
@@ -57,7 +68,7 @@ export function checkOutputs(outputs: readonly ValueInfo[], asked?: readonly str
         'ENGINE_OUTPUTS',
         'the output is a sequence, map or optional, and the engine returns tensors only',
         {
-          where: `output ${name}`,
+          where: inModel(model, `output ${name}`),
           remedy: 'Name the outputs that are tensors, or remove this one from the model.',
         },
       )

@@ -256,7 +256,7 @@ async function measure(
     const calls = loaded.map(({ session, label }) => {
       const outputs = fetchable(platform, session, label)
       for (const one of feeds) {
-        checkFeeds(session.inputMetadata.map(valueInfo), feedsOf(session, one))
+        checkFeeds(session.inputMetadata.map(valueInfo), feedsOf(session, one), models.length > 1 ? label : undefined)
         refuse(platform, session, feedsOf(session, one), [])
       }
       const own = tensors.map((one) => feedsOf(session, one))

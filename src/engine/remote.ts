@@ -54,7 +54,8 @@ export function remoteEngine({ name, device, start, oneThread = false }: RemoteO
     async load(model, { signal, ...options } = {}) {
       const link = await serving.get()
       const wire = toWireModel(model)
-      return sessionOf(link, await link.call({ kind: 'load', model: wire, options }, modelBuffers([wire]), signal))
+      const loaded = await link.call({ kind: 'load', model: wire, options }, modelBuffers([wire]), signal)
+      return sessionOf(link, loaded, 'path' in wire ? wire.path : undefined)
     },
 
     async measure(models, feeds, { signal, ...options } = {}) {
@@ -84,15 +85,15 @@ export function remoteEngine({ name, device, start, oneThread = false }: RemoteO
   }
 }
 
-function sessionOf(link: Link, { session, inputs, outputs }: LoadedSession): Session {
+function sessionOf(link: Link, { session, inputs, outputs }: LoadedSession, model: string | undefined): Session {
   let closed = false
   return {
     inputs,
     outputs,
     async run(feeds: Feeds, { outputs: asked, signal } = {}) {
       if (closed) throw new PareError('ENGINE_CLOSED', 'the session is closed', { remedy: 'Load the model again.' })
-      checkFeeds(inputs, feeds)
-      const names = checkOutputs(outputs, asked)
+      checkFeeds(inputs, feeds, model)
+      const names = checkOutputs(outputs, asked, model)
       const wire = Object.fromEntries(inputs.map(({ name }) => [name, toWire(name, feeds[name]!)]))
       const results = await link.call({ kind: 'run', session, feeds: wire, outputs: names }, buffersOf([wire]), signal)
       return Object.fromEntries(names.map((name) => [name, fromWire(results[name]!)]))

@@ -149,7 +149,8 @@ function sizeFits(t: Tensor): boolean {
 /** An error made plain; one that is not a `PareError` becomes `fallback`'s code. */
 export function errorToWire(error: unknown, fallback = 'ENGINE_RUN'): WireError {
   if (!(error instanceof PareError)) {
-    return { code: fallback, what: 'the engine failed', remedy: 'See the cause.', cause: messageOf(error) }
+    const cause = messageOf(error)
+    return { code: fallback, what: `the engine failed: ${cause}`, remedy: 'Please report it.', cause }
   }
   const { where, value, remedy, cause } = error.detail
   return {
