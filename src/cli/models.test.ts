@@ -71,6 +71,7 @@ test.each<[string | undefined, boolean, FilesInUse, string]>([
   ['./link/../ext.onnx', false, {}, 'OUTPUT_IS_INPUT'],
   ['ext.onnx', true, {}, 'allowed'],
   ['ext.onnx.data', false, {}, 'OUTPUT_IS_INPUT'],
+  ['ext.onnx.data', true, {}, 'OUTPUT_IS_INPUT'],
   ['rows.csv', false, { read: [at('rows.csv'), undefined] }, 'OUTPUT_IS_INPUT'],
   ['rows.csv', true, { read: [at('rows.csv')] }, 'OUTPUT_IS_INPUT'],
   ['new.onnx', false, { report: at('new.html') }, 'allowed'],
@@ -86,12 +87,16 @@ test.each<[string | undefined, boolean, FilesInUse, string]>([
 test.skipIf(process.platform === 'win32')('links are followed', async () => {
   symlinkSync(at('ext.onnx.data'), at('link/data'))
   expect(await outcome('link/data', false)).toBe('OUTPUT_IS_INPUT')
+  symlinkSync(at('link/nothing.onnx'), at('link/dangling'))
+  expect(await outcome('link/nothing.onnx', false, { report: at('link/dangling') })).toBe('OUTPUT_TWICE')
 })
 
 test('the weights that are written beside the output are protected from being weights that are read', async () => {
   await writeModel(product(), at('one.onnx'), { externalAbove: 1000 })
   const model = await readModel(at('one.onnx'))
   // A model called two.onnx whose weights lie in one.onnx.data: one.onnx would write there.
-  const protect = protectInput(at('two.onnx'), at('one.onnx'), false, { model })
-  await expect(protect).rejects.toMatchObject({ code: 'OUTPUT_IS_INPUT' })
+  for (const force of [false, true]) {
+    const protect = protectInput(at('two.onnx'), at('one.onnx'), force, { model })
+    await expect(protect).rejects.toMatchObject({ code: 'OUTPUT_IS_INPUT' })
+  }
 })

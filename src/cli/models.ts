@@ -1,12 +1,13 @@
 /** Model files as commands need them: checked before an engine sees them, sized with their external data. */
 
-import { realpath, stat } from 'node:fs/promises'
-import { basename, dirname, join, resolve } from 'node:path'
+import { stat } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import type { ValueInfo } from '../engine/engine.js'
 import type { Model } from '../ir/types.js'
 import { tensorsOf } from '../onnx/external.js'
 import { readModel } from '../onnx/files.js'
 import { PareError } from '../util/errors.js'
+import { placeOf } from '../util/files.js'
 
 /**
  * Bytes of the file and of the parts of other files that it refers to; null for a pipe or device, which has no size.
@@ -75,8 +76,8 @@ export interface FilesInUse {
 }
 
 /**
- * Throws `OUTPUT_IS_INPUT` where writing would replace a file that is read; with `force` the model and its weights may
- * be. Throws `OUTPUT_TWICE` where two files to write are one.
+ * Throws `OUTPUT_IS_INPUT` where writing would replace a file that is read; with `force` the model itself may be, and
+ * the weights that are written anew with it, but no other file of weights. Throws `OUTPUT_TWICE` where two files to write are one.
  */
 export async function protectInput(
   input: string,
@@ -85,11 +86,17 @@ export async function protectInput(
   { model, read = [], report }: FilesInUse = {},
 ): Promise<void> {
   const weights = model ? [...tensorsOf(model)].flatMap(({ external }) => external?.location ?? []) : []
-  const own = await placesOf([input, ...[...new Set(weights)].map((location) => join(dirname(input), location))])
+  const itself = await placesOf([input])
+  const apart = await placesOf([...new Set(weights)].map((location) => join(dirname(input), location)))
+  const own = new Set([...itself, ...apart])
   const others = await placesOf(read.filter((path) => path !== undefined))
   // Large weights go into a file beside the output.
   const written = output === undefined ? new Set<string>() : await placesOf([output, `${output}.data`])
-  if (output !== undefined && !force && overlap(written, own)) {
+  const replacesItself = output !== undefined && overlap(await placesOf([output]), itself)
+  if (output !== undefined && overlap(written, apart) && !replacesItself) {
+    throw refused('OUTPUT_IS_INPUT', "the output would replace a file that holds the model's weights", output, '-o')
+  }
+  if (output !== undefined && !force && replacesItself) {
     throw refused(
       'OUTPUT_IS_INPUT',
       'the output would replace the model itself',
@@ -118,11 +125,6 @@ const overlap = (a: ReadonlySet<string>, b: ReadonlySet<string>): boolean => [..
 /** Where files are or will be, links followed. */
 const placesOf = async (paths: readonly string[]): Promise<ReadonlySet<string>> =>
   new Set(await Promise.all(paths.map(placeOf)))
-
-async function placeOf(path: string): Promise<string> {
-  const folder = dirname(resolve(path))
-  return realpath(path).catch(async () => join(await realpath(folder).catch(() => folder), basename(path)))
-}
 
 /** Some of the model's weights lie in other files. */
 export function hasExternalData(model: Model): boolean {

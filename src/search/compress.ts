@@ -3,7 +3,7 @@
  * candidate that keeps the budget, with everything measured on the way.
  */
 
-import { mkdir, readdir, readFile, rm } from 'node:fs/promises'
+import { readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { applySteps, planRecipes, type Recipe } from '../compress/recipes.js'
 import { isWidened } from '../compress/widen-half.js'
@@ -17,7 +17,7 @@ import type { Model } from '../ir/types.js'
 import { encodeModel } from '../onnx/codec.js'
 import type { InputShapes } from '../passes/with-shapes.js'
 import type { RunOptions } from '../util/env.js'
-import { guarded } from '../util/files.js'
+import { makeFolder } from '../util/files.js'
 import { inLockedFolder } from '../util/lock.js'
 import { inTempFolder } from '../util/temp.js'
 import { chooseBest, isMeasured, type Measured, type Objective, unseenRisk } from './choose.js'
@@ -94,7 +94,7 @@ export async function compress(model: Model, options: CompressOptions = {}): Pro
         searchIn(folder, model, { ...options, resume: false, restart: false }),
       )
     }
-    await guarded(runFolder, () => mkdir(runFolder, { recursive: true }))
+    await makeFolder(runFolder)
     return await inLockedFolder(runFolder, () => searchIn(runFolder, model, options))
   } catch (error) {
     throw cancelled(error, signal)

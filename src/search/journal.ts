@@ -3,10 +3,10 @@
  * reads it back and goes on; a line cut short by the kill is dropped.
  */
 
-import { appendFile, mkdir, readFile, truncate, writeFile } from 'node:fs/promises'
+import { appendFile, readFile, truncate, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { messageOf, PareError } from '../util/errors.js'
-import { guarded } from '../util/files.js'
+import { guarded, makeFolder } from '../util/files.js'
 
 export interface Journal {
   /** The value recorded under this key by an earlier run, or undefined. */
@@ -56,7 +56,7 @@ export async function openJournal(
   resume: boolean,
   elapsed: () => number = stopwatch(),
 ): Promise<Journal> {
-  await guarded(path, () => mkdir(dirname(path), { recursive: true }))
+  await makeFolder(dirname(path))
   const lines = resume ? await readLines(path) : []
   const first = lines[0]
   if (first !== undefined && !(first.key === 'identity' && sameJson(first.value, identity))) {

@@ -1,11 +1,11 @@
 import { execFileSync } from 'node:child_process'
 import { rmdirSync } from 'node:fs'
-import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
+import { chmod, lstat, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { PareError } from './errors.js'
-import { checkWritable, stageFile, writeFileAtomic } from './files.js'
+import { checkWritable, makeFolder, stageFile, writeFileAtomic } from './files.js'
 
 let folder: string
 beforeAll(async () => {
@@ -81,6 +81,33 @@ test('links are followed and the mode stays', async () => {
   expect(await readFile(join(at, 'real'), 'utf8')).toBe('new')
   expect((await stat(join(at, 'real'))).mode & 0o777).toBe(0o640)
   expect((await readdir(at)).sort()).toEqual(['link', 'real'])
+})
+
+test('a link that leads to nothing stays a link, and the file is made where it leads', async () => {
+  const at = await fresh()
+  await mkdir(join(at, 'inner'))
+  await symlink('inner/second', join(at, 'first'))
+  await symlink('real', join(at, 'inner', 'second'))
+  await writeFileAtomic(join(at, 'first'), 'new')
+  expect(await readFile(join(at, 'inner', 'real'), 'utf8')).toBe('new')
+  expect((await lstat(join(at, 'first'))).isSymbolicLink()).toBe(true)
+  expect((await readdir(join(at, 'inner'))).sort()).toEqual(['real', 'second'])
+  await symlink('circle', join(at, 'circle'))
+  expect(await codeOf(writeFileAtomic(join(at, 'circle'), 'x'))).toBe('FILE_UNWRITABLE')
+})
+
+test('a folder is made with those around it; where none can be, that is said', async () => {
+  const at = await fresh()
+  await makeFolder(join(at, 'a', 'b', 'c'))
+  await makeFolder(join(at, 'a', 'b'))
+  expect((await stat(join(at, 'a', 'b', 'c'))).isDirectory()).toBe(true)
+  await writeFile(join(at, 'file'), '')
+  expect(await codeOf(makeFolder(join(at, 'file')))).toBe('FILE_UNWRITABLE')
+  expect(await codeOf(makeFolder(join(at, 'file', 'x', 'y')))).toBe('FILE_UNWRITABLE')
+})
+
+test.skipIf(process.platform !== 'linux')('a folder that the system has no place for is no endless loop', async () => {
+  expect(await codeOf(makeFolder('/proc/pare/run'))).toBe('FILE_UNWRITABLE')
 })
 
 test('a folder of this name, a missing folder and a file in place of one are refused', async () => {

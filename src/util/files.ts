@@ -1,8 +1,8 @@
 /** Files written whole or not at all: to a temporary file beside the target, flushed to disk, then renamed. Node only. */
 
 import { randomBytes } from 'node:crypto'
-import { type FileHandle, open, realpath, rename, rm, stat } from 'node:fs/promises'
-import { basename, dirname, join } from 'node:path'
+import { type FileHandle, mkdir, open, readlink, realpath, rename, rm, stat } from 'node:fs/promises'
+import { basename, dirname, join, resolve } from 'node:path'
 import { messageOf, PareError } from './errors.js'
 
 /** What a file is made of: bytes or text, in one piece or several that are asked for one after the other. */
@@ -44,7 +44,7 @@ export async function checkWritable(path: string): Promise<void> {
 
 /** The first half of `writeFileAtomic`, for files that must change together. Throws the same. */
 export async function stageFile(path: string, chunks: Chunks): Promise<StagedFile> {
-  const target = await realpath(path).catch(() => path)
+  const target = await placeOf(path)
   const old = await stat(target).catch(() => null)
   if (old?.isDirectory()) {
     throw new PareError('FILE_UNWRITABLE', 'there is a folder of this name', {
@@ -74,6 +74,57 @@ export async function stageFile(path: string, chunks: Chunks): Promise<StagedFil
       }),
   }
 }
+
+const MOST_LINKS = 40
+
+/** Where a file is or will be: links are followed, those that lead to nothing too. Throws `FILE_UNWRITABLE`. */
+export async function placeOf(path: string): Promise<string> {
+  let place = path
+  for (let links = 0; links < MOST_LINKS; links++) {
+    const whole = await realpath(place).catch(() => null)
+    if (whole !== null) return whole
+    const folder = dirname(resolve(place))
+    const parent = await realpath(folder).catch(() => folder)
+    const target = await readlink(place).catch(() => null)
+    if (target === null) return join(parent, basename(place))
+    place = resolve(parent, target)
+  }
+  throw new PareError('FILE_UNWRITABLE', 'the links lead in a circle', {
+    where: path,
+    remedy: 'Remove them, or choose another place.',
+  })
+}
+
+/** Makes a folder and those around it; one that is there will do. Throws `FILE_UNWRITABLE`, `DISK_FULL`. */
+export async function makeFolder(path: string): Promise<void> {
+  await guarded(path, () => makeFolders(resolve(path)))
+}
+
+/** Node's own `recursive` tries for ever where the system says ENOENT although the folder around is there (/proc). */
+async function makeFolders(path: string): Promise<void> {
+  const parent = dirname(path)
+  try {
+    await mkdir(path)
+  } catch (error) {
+    if (await isFolder(path)) return
+    if (codeOf(error) !== 'ENOENT') throw error
+    if (await isFolder(parent)) {
+      throw new PareError('FILE_UNWRITABLE', 'no folder can be made here', {
+        where: path,
+        remedy: 'Choose another place.',
+        cause: error,
+      })
+    }
+    await makeFolders(parent)
+    await makeFolders(path)
+  }
+}
+
+const isFolder = (path: string): Promise<boolean> =>
+  stat(path).then(
+    (found) => found.isDirectory(),
+    () => false,
+  )
 
 /** Pieces that reach the disk at once, in bytes; one call to the system takes less than 2 GiB. */
 const PIECE = 2 ** 28

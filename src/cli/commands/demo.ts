@@ -33,8 +33,8 @@ export const demo = defineCommand({
   async run(_args, options, context) {
     const folder = options.output ?? 'pare-demo'
     await refuseForeign(folder)
+    const [{ compress }, { makeFolder }] = await Promise.all([import('./compress.js'), import('../../util/files.js')])
     await makeFolder(folder)
-    const { compress } = await import('./compress.js')
     const common = ['--max-drop', '0.01', '--for', 'latency', '--threads', String(options.threads)]
     const paths = ['-o', join(folder, OUTPUT), '--report', join(folder, REPORT)]
     const argv = [bundled(MODEL), '--data', bundled('samples.mjs'), ...common, ...paths]
@@ -63,11 +63,6 @@ function bundled(name: string): string {
   const path = join(BUNDLED, name)
   const near = relative('.', path)
   return near.startsWith('../..') || near.length > path.length ? path : near
-}
-
-async function makeFolder(folder: string): Promise<void> {
-  const [{ mkdir }, { guarded }] = await Promise.all([import('node:fs/promises'), import('../../util/files.js')])
-  await guarded(folder, () => mkdir(folder, { recursive: true }))
 }
 
 /** Throws `OUTPUT_EXISTS` where the folder holds files under our names and not the journal of an earlier demo. */
