@@ -55,6 +55,15 @@ test('options of every kind, in any order and both spellings', () => {
   expect(parse('--nonsense --help').help).toBe(true)
 })
 
+test('an empty value and - are no paths', () => {
+  for (const argv of [['x', '-o', ''], ['x', '--output='], ['x', '-o', '-'], [''], ['x', '-'], ['x', '--with', '']]) {
+    expect(() => parseCommandLine(command, argv), argv.join('|')).toThrow(
+      expect.objectContaining({ code: 'OPTION_VALUE', detail: expect.objectContaining({ where: expect.any(String) }) }),
+    )
+  }
+  expect(parse('./- -o ./-').options).toMatchObject({ output: './-' })
+})
+
 test.each([
   ['x --ouput y', /^OPTION_UNKNOWN.*Did you mean --output\?/],
   ['x -z', /^OPTION_UNKNOWN/],

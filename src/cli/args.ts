@@ -40,6 +40,9 @@ export function parseCommandLine(command: Command, argv: readonly string[]): Par
     given.set(name, [...(given.get(name) ?? []), token.value])
   }
   checkCount(command, positionals)
+  positionals.forEach((given, i) => {
+    checkPath(command.positionals.names[i] ?? command.positionals.names.at(-1)!, given)
+  })
   const options = Object.fromEntries(
     Object.entries(specs).map(([name, spec]) => [
       name,
@@ -59,6 +62,16 @@ function tokenOption(spec: OptionSpec) {
   return { type, multiple: true, ...(spec.short === undefined ? {} : { short: spec.short }) }
 }
 
+/** What options call values that are places in the file system. */
+const PATHS = ['file', 'folder', 'path', 'module']
+
+/** Throws `OPTION_VALUE` for an empty path, and for `-`: nothing is read from standard input or written to standard output. */
+function checkPath(where: string, given: string): void {
+  if (given === '') throw badValue(where, 'the path is empty', given, 'Give the name of a file.')
+  if (given !== '-') return
+  throw badValue(where, '- is no file', given, 'Give the name of a file; one that is called - is written ./-.')
+}
+
 const NUMBER = /^-?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?%?$/i
 
 function checkShape(option: string, spec: OptionSpec, value: string | undefined, inline: boolean): void {
@@ -66,6 +79,8 @@ function checkShape(option: string, spec: OptionSpec, value: string | undefined,
     if (value !== undefined) throw badValue(option, 'the option takes no value', value, `Write ${option} alone.`)
     return
   }
+  if (value === '') throw badValue(option, 'the value is empty', value, `Leave ${option} out, or give it a value.`)
+  if (value !== undefined && 'value' in spec && PATHS.includes(spec.value)) checkPath(option, value)
   const looksLikeOption = !inline && value !== undefined && value.length > 1 && value.startsWith('-')
   if (value === undefined || (looksLikeOption && !NUMBER.test(value))) {
     const shown = 'value' in spec ? `<${spec.value}>` : spec.choices.join('|')

@@ -16,7 +16,6 @@ export interface FeedStream {
 
 export interface FeedChoice extends DataChoice {
   readonly random: boolean
-  readonly limit: number | undefined
   readonly shape: string | undefined
 }
 
@@ -27,16 +26,17 @@ export async function feedsFor(model: Session, choice: FeedChoice, context: Cont
   const shapes = await shapesOf(choice.shape)
   const { fixInputs } = await import('../passes/with-shapes.js')
   const inputs = fixInputs(model.inputs, shapes)
-  const opened = await openData(choice, { inputs, outputs: model.outputs })
+  // Of random inputs too, the limit says how many.
+  const limit = choice.data === undefined ? undefined : choice.limit
+  const opened = await openData({ ...choice, limit }, { inputs, outputs: model.outputs })
   if (!opened && !choice.random) {
     throw new PareError('OPTION_MISSING', 'there is nothing to run the models on', {
       remedy: 'Give real inputs with --data, or --random for a check that says nothing of quality.',
     })
   }
   if (!opened) return randomStream(inputs, choice.limit ?? RANDOM_RUNS)
-  const { take } = await import('../data/split.js')
   const { carried } = await import('../data/state.js')
-  const samples = choice.limit === undefined ? opened.samples : take(opened.samples, choice.limit)
+  const { samples } = opened
   return {
     kind: 'samples',
     name: samples.name,

@@ -70,7 +70,7 @@ const vad = {
 const open = (...dataOption: readonly string[]) => {
   const path = join(folder, 'rows.csv')
   writeFileSync(path, '1,2\n3,4\n')
-  return openData({ data: path, dataKind: undefined, dataOption }, vad)
+  return openData({ data: path, dataKind: undefined, dataOption, limit: undefined }, vad)
 }
 
 test('states are linked as carry says, with colons in their names, and no others', async () => {

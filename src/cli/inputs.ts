@@ -34,6 +34,7 @@ export const DATA_OPTIONS = {
   },
   dataKind: { kind: 'choice', choices: KINDS, doc: 'what --data is, where the file does not tell' },
   dataOption: { kind: 'texts', value: 'name=value', doc: 'how to read it: see docs/samples.md' },
+  limit: { kind: 'number', value: 'n', min: 1, max: 1e9, whole: true, doc: 'read at most so many samples' },
 } as const satisfies OptionSpecs
 
 export const SHAPE_OPTION = {
@@ -72,6 +73,7 @@ export interface DataChoice {
   readonly data: string | undefined
   readonly dataKind: SampleKind | undefined
   readonly dataOption: readonly string[]
+  readonly limit: number | undefined
 }
 
 export const DEVICE_NOTE =
@@ -233,9 +235,33 @@ export interface OpenedData {
   readonly links: readonly StateLink[]
 }
 
-/** The samples of `--data`, fitted to the model; null where none were given. */
+/** Throws `OPTION_UNUSED` where something is said of samples, and there are none. */
+export function requireUnread({ dataKind, dataOption, limit }: Omit<DataChoice, 'data'>): void {
+  const given = Object.entries({ '--data-kind': dataKind, '--data-option': dataOption[0], '--limit': limit })
+  const name = given.find(([, value]) => value !== undefined)?.[0]
+  if (name === undefined) return
+  throw unused(name, 'there are no samples that this could speak of', 'Give them with --data, or leave it out.')
+}
+
+export const unused = (where: string, what: string, remedy: string): PareError =>
+  new PareError('OPTION_UNUSED', what, { where, remedy })
+
+/** The first of the samples, as many as `--limit` allows. */
+export async function limited(samples: Samples, limit: number | undefined): Promise<Samples> {
+  if (limit === undefined) return samples
+  const { take } = await import('../data/split.js')
+  return take(samples, limit)
+}
+
+/**
+ * The samples of `--data`, fitted to the model; null where none were given. Throws `OPTION_UNUSED` where they are
+ * spoken of and not given, and what opening samples throws.
+ */
 export async function openData(choice: DataChoice, model: Interface): Promise<OpenedData | null> {
-  if (choice.data === undefined) return null
+  if (choice.data === undefined) {
+    requireUnread(choice)
+    return null
+  }
   const [{ openSamples, sampleKind }, { carryLinks }] = await Promise.all([
     import('../data/open.js'),
     import('../data/state.js'),
@@ -249,7 +275,7 @@ export async function openData(choice: DataChoice, model: Interface): Promise<Op
     inputs: model.inputs,
     fit: { ...fit, carry: links },
   })
-  return { samples, links }
+  return { samples: await limited(samples, choice.limit), links }
 }
 
 /** `input:output` as { output: input }; names may hold colons themselves. `none` alone: no output is fed back. */

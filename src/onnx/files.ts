@@ -39,21 +39,13 @@ async function readBytes(path: string): Promise<Uint8Array> {
   try {
     const stats = await file.stat()
     if (stats.isDirectory()) throw await isFolder(path)
-    if (!stats.isFile()) return await readStream(file)
+    if (!stats.isFile()) return await readStream(file, path)
     const head = await readRange(file, 0, Math.min(HEAD, stats.size))
     const foreign = foreignFormat(path, head)
     if (foreign !== null) throw foreign
     if (stats.size > MAX_MESSAGE) {
-      const tooLarge = new PareError(
-        'MODEL_SIZE',
-        'an ONNX file has less than 2 GB; larger weights lie in files beside it',
-        {
-          where: path,
-          value: stats.size,
-          remedy: 'Give the .onnx file, or export the model with external data.',
-        },
-      )
-      throw foreignFormat(path, head, tooLarge) ?? tooLarge
+      const error = tooLarge(path, stats.size)
+      throw foreignFormat(path, head, error) ?? error
     }
     return await readRange(file, 0, stats.size)
   } catch (cause) {
@@ -74,12 +66,26 @@ async function readRange(file: FileHandle, start: number, length: number): Promi
   return bytes.subarray(0, at)
 }
 
-/** A pipe has no size: it is read to its end. */
-async function readStream(file: FileHandle): Promise<Uint8Array> {
+/** A pipe has no size: it is read to its end, or until it can be no model (a device may have no end). */
+async function readStream(file: FileHandle, path: string): Promise<Uint8Array> {
   const parts: Uint8Array[] = []
-  for await (const part of file.createReadStream({ autoClose: false })) parts.push(part as Uint8Array)
+  let size = 0
+  for await (const part of file.createReadStream({ autoClose: false })) {
+    parts.push(part as Uint8Array)
+    size += (part as Uint8Array).byteLength
+    // No message of protobuf begins with a zero.
+    if (parts[0]![0] === 0) break
+    if (size > MAX_MESSAGE) throw tooLarge(path, `more than ${MAX_MESSAGE}`)
+  }
   return Buffer.concat(parts)
 }
+
+const tooLarge = (where: string, value: number | string): PareError =>
+  new PareError('MODEL_SIZE', 'an ONNX file has less than 2 GB; larger weights lie in files beside it', {
+    where,
+    value,
+    remedy: 'Give the .onnx file, or export the model with external data.',
+  })
 
 function unreadable(where: string, cause: unknown): PareError {
   const code = (cause as { readonly code?: string }).code

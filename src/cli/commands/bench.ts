@@ -46,7 +46,7 @@ export const bench = defineCommand({
   },
   examples: ['pare bench model.onnx small.onnx --threads 1', 'pare bench a.onnx b.onnx --data samples.npz --json'],
   notes: [
-    'Rounds run every model once, in an order that rotates, so that what slows the machine down hits all alike. Without --data the inputs are random. Memory is measured in a process of its own, above an idle runtime.',
+    'Rounds run every model once, in an order that rotates, so that what slows the machine down hits all alike. Without --data the inputs are random. At most 16 inputs take turns. Memory is measured in a process of its own, above an idle runtime.',
     DEVICE_NOTE,
   ],
   async run(paths, options, context) {
@@ -73,14 +73,13 @@ export const bench = defineCommand({
   },
 })
 
-async function readFeeds(
-  engine: Engine,
-  path: string,
-  options: Omit<FeedChoice, 'random' | 'limit'>,
-  context: Context,
-) {
+async function readFeeds(engine: Engine, path: string, options: Omit<FeedChoice, 'random'>, context: Context) {
   const session = await engine.load({ path }, { signal: context.signal })
-  const stream = await feedsFor(session, { ...options, random: true, limit: INPUTS }, context)
+  const stream = await feedsFor(
+    session,
+    { ...options, random: true, limit: Math.min(options.limit ?? INPUTS, INPUTS) },
+    context,
+  )
   const feeds: Feeds[] = []
   for await (const { feed } of stream.read()) feeds.push(feed)
   await session.close()

@@ -10,7 +10,7 @@ import type { Metric } from '../../search/quality.js'
 import { messageOf, PareError } from '../../util/errors.js'
 import { defineCommand } from '../command.js'
 import { shapesOf } from '../feeds.js'
-import { DATA_OPTIONS, openData, SEED_OPTION, SHAPE_OPTION, THREADS_OPTION } from '../inputs.js'
+import { DATA_OPTIONS, limited, openData, requireUnread, SEED_OPTION, SHAPE_OPTION, THREADS_OPTION } from '../inputs.js'
 
 export const compress = defineCommand({
   name: 'compress',
@@ -82,9 +82,13 @@ export const compress = defineCommand({
       report,
     })
     const isFile = (await models.modelBytes(path!, read)) !== null
-    const data = await openData(options, models.interfaceOf(withShapes(read, shapes)))
-    const samples = data && (await labelled(data.samples, options.labels))
-    if (!samples) requireNoSamples(options)
+    // Labels belong to all samples, also to those beyond the limit.
+    const data = await openData({ ...options, limit: undefined }, models.interfaceOf(withShapes(read, shapes)))
+    const samples = data && (await limited(await labelled(data.samples, options.labels), options.limit))
+    if (!samples) {
+      requireNoSamples(options)
+      requireUnread(options)
+    }
     const name = basename(path!)
     const request: CompressOptions = {
       maxDrop: options.maxDrop,

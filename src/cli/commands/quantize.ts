@@ -1,12 +1,13 @@
 /** `pare quantize`: one model, one kind. */
 
 import type { QuantizeKind } from '../../compress/recipes.js'
+import type { QuantizeSummary } from '../../compress/summary.js'
 import type { RangeMethod } from '../../grids/ranges.js'
 import { bytes, significant } from '../../report/format.js'
 import { defineCommand } from '../command.js'
 import { shapesOf } from '../feeds.js'
-import { DATA_OPTIONS, ENGINE_OPTIONS, engineOptions, openData, SEED_OPTION, SHAPE_OPTION } from '../inputs.js'
-import { safe } from '../terminal.js'
+import { DATA_OPTIONS, ENGINE_OPTIONS, engineOptions, openData, SEED_OPTION, SHAPE_OPTION, unused } from '../inputs.js'
+import { safe, wrap } from '../terminal.js'
 
 const KINDS = ['int8', 'int4', 'f16', 'store-int8', 'store-int4'] as const satisfies QuantizeKind[]
 const RANGES = ['min-max', 'percentile', 'entropy', 'mse'] as const satisfies RangeMethod[]
@@ -35,16 +36,26 @@ export const quantize = defineCommand({
   ],
   async run([path], options, context) {
     const { to, output, force, range, portable, seed } = options
-    const [{ readModel, writeModel }, models, { withShapes }, { fixedForm }, { openEnv }, library, shapes] =
-      await Promise.all([
-        import('../../onnx/files.js'),
-        import('../models.js'),
-        import('../../passes/with-shapes.js'),
-        import('../../passes/fixed-form.js'),
-        import('../../passes/node-env.js'),
-        import('../../compress/quantize/index.js'),
-        shapesOf(options.shape),
-      ])
+    refuseUnused(options)
+    const [
+      { readModel, writeModel },
+      models,
+      { withShapes },
+      { fixedForm },
+      { openEnv },
+      library,
+      { summarizeQuantization },
+      shapes,
+    ] = await Promise.all([
+      import('../../onnx/files.js'),
+      import('../models.js'),
+      import('../../passes/with-shapes.js'),
+      import('../../passes/fixed-form.js'),
+      import('../../passes/node-env.js'),
+      import('../../compress/quantize/index.js'),
+      import('../../compress/summary.js'),
+      shapesOf(options.shape),
+    ])
     const read = await readModel(path!)
     await models.protectInput(path!, output, force, { model: read, read: [options.data] })
     const data = await openData(options, models.interfaceOf(withShapes(read, shapes)))
@@ -66,15 +77,64 @@ export const quantize = defineCommand({
       const known = before !== null && after !== null
       if (known && after >= before)
         warn(`The result is not smaller than the model: ${bytes(after)} against ${bytes(before)}.`)
-      const json = { output, to, bytes: after, originalBytes: before }
-      return {
-        text: known
-          ? `${safe(output)}: ${bytes(after)}, from ${bytes(before)} (${significant(before / after)}× smaller).`
-          : `${safe(output)} is written.`,
-        json,
-      }
+      const done = summarizeQuantization(model, result)
+      const other = whatIsOther(done, { to, portable, calibrated: data !== null })
+      if (other !== null) warn(other)
+      const json = { output, to, bytes: after, originalBytes: before, done }
+      const size = known
+        ? `${safe(output)}: ${bytes(after)}, from ${bytes(before)} (${significant(before / after)}× smaller).`
+        : `${safe(output)} is written.`
+      return { text: `${size}\n${wrap(doneText(done, to), Math.min(100, context.terminal.columns))}`, json }
     } finally {
       await env.close()
     }
   },
 })
+
+interface Asked {
+  readonly to: QuantizeKind
+  readonly data: string | undefined
+  readonly range: RangeMethod | undefined
+}
+
+/** Throws `OPTION_UNUSED`: what is asked for and has no effect is a misunderstanding. */
+function refuseUnused({ to, data, range }: Asked): void {
+  if (range !== undefined && (data === undefined || to !== 'int8')) {
+    throw unused('--range', 'there are no ranges of activations to find', 'Give samples with --to int8 --data.')
+  }
+}
+
+const counted = (n: number, one: string, many: string): string => `${n} ${n === 1 ? one : many}`
+
+/** One sentence. */
+function doneText(done: QuantizeSummary, to: QuantizeKind): string {
+  const products = (n: number): string => counted(n, 'product', 'products')
+  const weights = (n: number): string => counted(n, 'weight', 'weights')
+  const parts = [
+    to === 'int4' || done.blocks4 > 0 ? `${products(done.blocks4)} in blocks of 4 bits` : '',
+    done.static > 0 ? `${counted(done.static, 'layer', 'layers')} in static int8` : '',
+    done.dynamic > 0 ? `${products(done.dynamic)} in dynamic int8` : '',
+    done.dynamicLstm > 0 ? `${done.dynamicLstm} LSTM in dynamic int8` : '',
+    done.storedInt8 > 0 ? `${weights(done.storedInt8)} stored as int8` : '',
+    done.storedInt4 > 0 ? `${weights(done.storedInt4)} stored as int4` : '',
+    done.storedFloat16 > 0 ? `${weights(done.storedFloat16)} stored as float16` : '',
+  ]
+  return `Now: ${parts.filter((part) => part !== '').join(', ') || 'cleaned only'}.`
+}
+
+/** What was done instead of what was asked for; null where it was done. */
+function whatIsOther(
+  done: QuantizeSummary,
+  { to, portable, calibrated }: { readonly to: QuantizeKind; readonly portable: boolean; readonly calibrated: boolean },
+): string | null {
+  if (to === 'int4' && done.blocks4 === 0) {
+    const why = portable
+      ? 'MatMulNBits, which computes with them, is no operator of the standard, and --portable keeps to that'
+      : 'there is no MatMul or Gemm with a constant weight of 1024 elements or more'
+    return `No weight is in 4 bits: ${why}. This is the int8 model; --to store-int4 stores weights of every kind in 4 bits.`
+  }
+  if (to === 'int8' && calibrated && done.static === 0) {
+    return 'The samples had no effect: no Conv, MatMul or Gemm of the main graph can have fixed ranges. What int8 does without --data was done.'
+  }
+  return null
+}

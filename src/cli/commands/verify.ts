@@ -5,7 +5,7 @@ import type { OutputAgreement } from '../../search/trial.js'
 import { PareError } from '../../util/errors.js'
 import { type Context, defineCommand } from '../command.js'
 import { feedsFor, requireSamples } from '../feeds.js'
-import { DATA_OPTIONS, DEVICE_NOTE, ENGINE_OPTIONS, engineOptions, SHAPE_OPTION } from '../inputs.js'
+import { DATA_OPTIONS, DEVICE_NOTE, ENGINE_OPTIONS, engineOptions, SHAPE_OPTION, unused } from '../inputs.js'
 import { table } from '../table.js'
 import { safeLine, styled, wrap } from '../terminal.js'
 
@@ -46,7 +46,6 @@ export const verify = defineCommand({
       value: 'output',
       doc: 'the output that holds class scores, where it is not found by itself',
     },
-    limit: { kind: 'number', value: 'n', min: 1, max: 1e9, whole: true, doc: 'read at most so many samples' },
     ...SHAPE_OPTION,
     ...ENGINE_OPTIONS,
   },
@@ -60,6 +59,9 @@ export const verify = defineCommand({
   ],
   async run(paths, options, context) {
     const [reference, candidate] = paths as [string, string]
+    if (options.random && options.data !== undefined) {
+      throw unused('--random', 'the models run on the samples of --data', 'Give one of the two.')
+    }
     const [
       { openEngine },
       { comparison },

@@ -1,0 +1,73 @@
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { stream } from '../../test/calibrated.js'
+import { weights } from '../../test/compress-models.js'
+import { value } from '../../test/small-models.js'
+import type { Engine } from '../engine/engine.js'
+import { openEngine } from '../engine/node/open.js'
+import { graphAttr, int } from '../ir/attrs.js'
+import { builder, modelOf } from '../ir/builder.js'
+import { f32, i64, tensor } from '../ir/tensor.js'
+import type { Model } from '../ir/types.js'
+import { type QuantizeOptions, quantize } from './quantize/index.js'
+import { type QuantizeSummary, summarizeQuantization } from './summary.js'
+
+let engine: Engine
+beforeAll(async () => {
+  engine = await openEngine({ threads: 1 })
+})
+afterAll(() => engine.close())
+
+/** A Conv, a MatMul, a Gather from a table and, in a branch of an If, an LSTM; the other branch is a copy of the input. */
+function mixed(): Model {
+  const b = builder()
+  b.input('x', value('float32', [1, 16, 32]))
+  b.input('rows', value('int64', [2]))
+  b.input('on', value('bool', []))
+  b.output(b.op('Conv', ['x', b.constant(weights([24, 16, 3], 1), 'conv')]), value('float32', null))
+  b.output(b.op('MatMul', ['x', b.constant(weights([32, 64], 2), 'product')]), value('float32', null))
+  b.output(b.op('Gather', [b.constant(weights([64, 32], 3), 'table'), 'rows']), value('float32', null))
+  const branch = builder()
+  const lstm = [branch.constant(weights([1, 32, 32], 4), 'w'), branch.constant(weights([1, 32, 8], 5), 'r')]
+  branch.output(branch.op('LSTM', ['x', ...lstm], { attrs: { hidden_size: int(8) } }), value('float32', null))
+  const other = builder()
+  other.output(other.op('Unsqueeze', ['x', 'axes']), value('float32', null))
+  b.constant(i64([1], [1]), 'axes')
+  const branches = { then_branch: graphAttr(branch.graph('then')), else_branch: graphAttr(other.graph('else')) }
+  b.output(b.op('If', ['on'], { attrs: branches }), value('float32', null))
+  return modelOf(b.graph(), { '': 17 })
+}
+
+const NONE: QuantizeSummary = {
+  static: 0,
+  dynamic: 0,
+  dynamicLstm: 0,
+  blocks4: 0,
+  storedInt8: 0,
+  storedInt4: 0,
+  storedFloat16: 0,
+}
+const feeds = {
+  x: f32(
+    [1, 16, 32],
+    Float32Array.from({ length: 512 }, (_, i) => Math.sin(i)),
+  ),
+  rows: i64([2], [0, 1]),
+  on: tensor('bool', [], Uint8Array.of(1)),
+}
+const samples = { name: 'one', count: 1, read: () => stream([{ feeds, name: '0' }]) }
+
+test.each<[string, QuantizeOptions, Partial<QuantizeSummary>]>([
+  ['dynamic int8', { to: 'int8' }, { dynamic: 1, dynamicLstm: 1, storedInt8: 2 }],
+  ['static int8', { to: 'int8', samples }, { static: 2, dynamicLstm: 1, storedInt8: 1 }],
+  ['portable int8', { to: 'int8', portable: true }, { dynamic: 1, storedInt8: 4 }],
+  ['int4', { to: 'int4' }, { blocks4: 1, dynamicLstm: 1, storedInt8: 2 }],
+  ['int4 within the standard', { to: 'int4', portable: true }, { dynamic: 1, storedInt8: 4 }],
+  ['float16', { to: 'f16' }, { storedFloat16: 5 }],
+  ['stored int8', { to: 'store-int8' }, { storedInt8: 5 }],
+  ['stored int4', { to: 'store-int4' }, { storedInt4: 5 }],
+])('%s', async (_, options, expected) => {
+  const model = mixed()
+  const result = await quantize(model, options, { engine: async () => engine })
+  expect(summarizeQuantization(model, result)).toEqual({ ...NONE, ...expected })
+  expect(summarizeQuantization(result, result)).toEqual(NONE)
+})
