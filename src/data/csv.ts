@@ -68,7 +68,7 @@ export async function* csvRecords(
     throw new PareError('CSV_FORMAT', 'the table cannot be read', {
       where: source.name,
       value: messageOf(cause),
-      remedy: 'Check the row that it names, and the delimiter.',
+      remedy: 'Check the row that it names, and the delimiter (--data-option delimiter).',
       cause,
     })
   } finally {

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import type { ValueInfo } from '../engine/engine.js'
 import { elements, f32, numbers, tensor } from '../ir/tensor.js'
 import type { Tensor } from '../ir/types.js'
+import type { PareError } from '../util/errors.js'
 import { alignShape } from './align.js'
 import { stringTensor, tensorOf } from './convert.js'
 import { fitter } from './fit.js'
@@ -14,7 +15,7 @@ const codeOf = (run: () => unknown) => {
   try {
     run()
   } catch (error) {
-    return error as { code: string; message: string }
+    return error as PareError
   }
   throw new Error('nothing was thrown')
 }
@@ -82,6 +83,31 @@ test('reshaping only where it is allowed', () => {
   expect(fitter(inputs, { reshape: true })(sample({ x: zeros(28, 28) })).feeds.x!.shape).toEqual([1, 784])
   const wrong = () => fitter(inputs, { reshape: true })(sample({ x: zeros(28, 27) }))
   expect(codeOf(wrong).code).toBe('SAMPLE_SHAPE')
+})
+
+test('a number as a constant fills the input, whatever lengths the sample gives it', () => {
+  const inputs = [input('x', ['N', 'seq']), input('b', ['N', 'seq', 3]), input('rate', [], 'int64'), input('w', [1, 2])]
+  const fit = fitter(inputs, { constants: { b: 3, rate: 16000, w: 2 } })
+  const { feeds } = fit(sample({ x: zeros(1, 4) }))
+  expect(feeds.b!.shape).toEqual([1, 4, 3])
+  expect([...numbers(feeds.b!)]).toEqual(new Array(12).fill(3))
+  expect([feeds.rate!.shape, ...elements(feeds.rate!)]).toEqual([[], 16000n])
+  expect([feeds.w!.shape, ...numbers(feeds.w!)]).toEqual([[1, 2], 2, 2])
+  expect(codeOf(() => fitter(inputs, { constants: { rate: 0.5 } })).code).toBe('SAMPLE_RANGE')
+})
+
+test('the remedy is the option that helps', () => {
+  const remedy = (shape: (number | string)[], have: readonly number[], count: number | null = null) =>
+    codeOf(() => fitter([input('x', shape)], {}, count)(sample({ x: zeros(...have) }))).detail.remedy
+  expect(remedy(['N', 1, 28, 28], [784])).toContain('--data-option reshape')
+  expect(remedy([1, 1, 28, 28], [28], 28)).toMatch(/first axis .* these are 28.*x\[None\]/)
+  expect(remedy([1, 1, 28, 28], [28], 20)).toContain('Resize or cut')
+  expect(remedy([4, 3, 8, 8], [3, 8, 8], 10)).toMatch(/batch is fixed at 4.*--shape.*\[samples, 4, 3, 8, 8\]/)
+  expect(remedy([4, 3, 8, 8], [3, 7, 8], 10)).not.toContain('batch')
+  const vad = [input('sound', ['N', 'length']), input('sr', [], 'int64')]
+  const unclear = codeOf(() => fitter(vad)({ feeds: { '': zeros(512) }, name: 's' }))
+  expect(unclear.detail.remedy).toContain('--data-option constant=sr:VALUE or zero=sr')
+  expect(codeOf(() => fitter(vad)(sample({ sound: zeros(512) }))).detail.remedy).toContain('constant=sr:VALUE')
 })
 
 const convertTo = (dtype: string, t: Tensor) => fitter([input('x', t.shape.slice(), dtype)])(sample({ x: t })).feeds.x!

@@ -29,10 +29,14 @@ export interface FitOptions {
 }
 
 /**
- * A function that fits one sample. Throws `SAMPLE_NAME` (an input is missing, or there is none of that name),
+ * A function that fits one sample, of `count` where that is known. Throws `SAMPLE_NAME` (an input is missing, or there is none of that name),
  * `SAMPLE_SHAPE`, `SAMPLE_DTYPE`, `SAMPLE_RANGE`; when made, `SAMPLE_NAME` for options that name no input.
  */
-export function fitter(inputs: readonly ValueInfo[], options: FitOptions = {}): (sample: Sample) => Sample {
+export function fitter(
+  inputs: readonly ValueInfo[],
+  options: FitOptions = {},
+  count: number | null = null,
+): (sample: Sample) => Sample {
   const { rename = {}, constants = {}, zeroInputs = [], carry = [], dims = {}, reshape = false } = options
   const byName = new Map(inputs.map((input) => [input.name, input]))
   const zeros = new Set([...zeroInputs, ...carry.map(({ input }) => input)])
@@ -43,17 +47,22 @@ export function fitter(inputs: readonly ValueInfo[], options: FitOptions = {}): 
     Object.entries(constants).map(([name, value]) => [name, constantTensor(byName.get(name)!, value)] as const),
   )
   const optional = new Set([...zeros, ...fixed.keys()])
+  const isSpread = ({ name }: ValueInfo): boolean => typeof constants[name] === 'number'
 
   return (sample) => {
     const given = named(sample, inputs, byName, rename, optional)
     const feeds: Record<string, Tensor> = {}
     const bound = new Map(Object.entries(dims))
     for (const input of inputs) {
-      const t = given.get(input.name) ?? fixed.get(input.name)
-      if (t) feeds[input.name] = fitTensor(t, input, { bound, dims, reshape, sample: sample.name })
+      const t = given.get(input.name) ?? (isSpread(input) ? undefined : fixed.get(input.name))
+      if (t) feeds[input.name] = fitTensor(t, input, { bound, dims, reshape, sample: sample.name, count })
     }
     for (const input of inputs) {
       if (feeds[input.name]) continue
+      if (isSpread(input)) {
+        feeds[input.name] = spread(fixed.get(input.name)!, shapeWithin(input, bound))
+        continue
+      }
       if (!zeros.has(input.name)) throw missingInput(input, given, inputs, sample)
       feeds[input.name] = zerosLike(input, bound, sample.name)
     }
@@ -63,7 +72,7 @@ export function fitter(inputs: readonly ValueInfo[], options: FitOptions = {}): 
 
 /** Samples fitted one by one as they are read; see `fitter`. */
 export function fitSamples(samples: Samples, inputs: readonly ValueInfo[], options: FitOptions = {}): Samples {
-  const fitted = fitter(inputs, options)
+  const fitted = fitter(inputs, options, samples.count)
   return {
     ...samples,
     async *read(readOptions) {
@@ -97,7 +106,7 @@ function named(
       {
         where: sample.name,
         value: `shape ${shownShape(unnamed[0]!.shape)}`,
-        remedy: `Give every array the name of an input (.npz), or name the inputs that are zero or constant. The model wants ${wanted(inputs)}.`,
+        remedy: `Give every array the name of an input (.npz), or say what the others are: ${asOptions(free)}. The model wants ${wanted(inputs)}.`,
       },
     )
   }
@@ -113,9 +122,10 @@ interface FitContext {
   readonly dims: Readonly<Record<string, number>>
   readonly reshape: boolean
   readonly sample: string
+  readonly count: number | null
 }
 
-function fitTensor(t: Tensor, input: ValueInfo, { bound, dims, reshape, sample }: FitContext): Tensor {
+function fitTensor(t: Tensor, input: ValueInfo, { bound, dims, reshape, sample, count }: FitContext): Tensor {
   const where = `${sample}, input ${input.name}`
   const converted = convert(t, input.dtype as DType, where)
   if (!input.shape) return converted
@@ -123,7 +133,7 @@ function fitTensor(t: Tensor, input: ValueInfo, { bound, dims, reshape, sample }
   // The engine reports an unknown rank as rank 0.
   const anyRank = want.length === 0 ? t.shape : null
   const shape = alignShape(t.shape, want) ?? anyRank ?? (reshape ? reshaped(t.shape, want) : null)
-  if (!shape) throw shapeError(input, t.shape, where)
+  if (!shape) throw shapeError(input, t.shape, where, count)
   input.shape.forEach((d, axis) => {
     if (typeof d !== 'string' || d === '') return
     const other = bound.get(d)
@@ -157,8 +167,21 @@ function constantTensor(input: ValueInfo, value: number | readonly number[] | Te
   return tensorOf(input.dtype as DType, shape, values, `constant ${input.name}`)
 }
 
+/** The shape that an input has in a sample: lengths that nothing else decides are 1. */
+const shapeWithin = ({ shape = [] }: ValueInfo, bound: ReadonlyMap<string, number>): readonly number[] =>
+  shape.map((d) => (typeof d === 'number' ? d : (bound.get(d) ?? 1)))
+
+/** One element, as often as the shape holds. */
+function spread(one: Tensor, shape: readonly number[]): Tensor {
+  const count = elementCount(shape)
+  if (one.dtype === 'string') return stringTensor(shape, new Array(count).fill(one.strings!()[0]!))
+  const [element, bytes] = [one.bytes(), new Uint8Array(count * one.byteLength)]
+  for (let at = 0; at < bytes.byteLength; at += element.byteLength) bytes.set(element, at)
+  return tensorOfBytes(one.dtype, shape, bytes)
+}
+
 function zerosLike(input: ValueInfo, bound: ReadonlyMap<string, number>, sample: string): Tensor {
-  const shape = (input.shape ?? []).map((d) => (typeof d === 'number' ? d : (bound.get(d) ?? 1)))
+  const shape = shapeWithin(input, bound)
   const count = elementCount(shape)
   if (input.dtype === 'string') return stringTensor(shape, new Array<string>(count).fill(''))
   const bytes = byteSize(input.dtype as DType, count)
@@ -176,11 +199,17 @@ function zerosLike(input: ValueInfo, bound: ReadonlyMap<string, number>, sample:
 const wanted = (inputs: readonly ValueInfo[]): string =>
   inputs.map(({ name, dtype, shape }) => `${name} (${dtype}${shape ? ` ${shownShape(shape)}` : ''})`).join(', ')
 
+/** How to say of an input that no sample gives it: of the one that is a number, where there is one. */
+function asOptions(inputs: readonly ValueInfo[]): string {
+  const name = (inputs.find(({ shape }) => shape?.every((d) => d === 1)) ?? inputs.at(-1))?.name ?? 'NAME'
+  return `--data-option constant=${name}:VALUE or zero=${name}`
+}
+
 const unknownName = (name: string, inputs: readonly ValueInfo[], where: string): PareError =>
   new PareError('SAMPLE_NAME', 'the model has no input of this name', {
     where,
     value: name,
-    remedy: `The model wants ${wanted(inputs)}. Rename the array, or say which input it is for.`,
+    remedy: `The model wants ${wanted(inputs)}. Rename the array (--data-option rename=NAME:INPUT).`,
   })
 
 const missingInput = (
@@ -192,26 +221,30 @@ const missingInput = (
   new PareError('SAMPLE_NAME', `the sample gives nothing for input ${input.name}`, {
     where: sample.name,
     value: [...given.keys()].join(', ') || 'nothing',
-    remedy: `The model wants ${wanted(inputs)}. If ${input.name} is a state that starts as zeros, or a constant, say so.`,
+    remedy: `The model wants ${wanted(inputs)}. If ${input.name} is a constant, or a state that starts as zeros, say so: ${asOptions([input])}.`,
   })
 
-function shapeError(input: ValueInfo, have: readonly number[], where: string): PareError {
-  const known = input.shape!.every((d) => typeof d === 'number')
-  const sameCount = known && elementCount(input.shape as readonly number[]) === elementCount(have)
-  const permuted =
-    sameCount &&
-    [...have].sort().join() ===
-      [...(input.shape as readonly number[])]
-        .filter((d, i) => i > 0 || d !== 1)
-        .sort()
-        .join()
-  return new PareError('SAMPLE_SHAPE', `the model wants ${shownShape(input.shape!)}`, {
+function shapeError(input: ValueInfo, have: readonly number[], where: string, count: number | null): PareError {
+  const want = input.shape!
+  return new PareError('SAMPLE_SHAPE', `the model wants ${shownShape(want)}`, {
     where,
     value: shownShape(have),
-    remedy: permuted
-      ? 'The axes are in another order; transpose the sample (images: check the layout).'
-      : sameCount
-        ? 'The number of elements is right; allow reshaping if their order is too.'
-        : 'Resize or cut the samples to this shape.',
+    remedy: shapeRemedy(have, want, count),
   })
+}
+
+function shapeRemedy(have: readonly number[], want: readonly (number | string)[], count: number | null): string {
+  const [batch, ...rest] = want
+  if (typeof batch === 'number' && batch > 1 && alignShape(have, [1, ...rest])) {
+    return `The model's batch is fixed at ${batch}, and a sample is read as one: leave the batch open or fix it at 1 (--shape), or give whole batches, an array of ${shownShape(['samples', ...want])}.`
+  }
+  if (count !== null && count > 1 && alignShape([count, ...have], want)) {
+    return `The first axis of an array counts the samples, so these are ${count}. If they are one, save it as x[None].`
+  }
+  const known = want.map((d) => (typeof d === 'string' ? 1 : d))
+  if (elementCount(known) !== elementCount(have)) return 'Resize or cut the samples to this shape.'
+  const lengths = known.filter((d, i) => i > 0 || d !== 1)
+  return [...have].sort().join() === lengths.sort().join()
+    ? 'The axes are in another order; transpose the sample (images: check the layout).'
+    : 'The number of elements is right; if their order is too, allow reshaping: --data-option reshape.'
 }

@@ -25,7 +25,7 @@ export async function folderFiles(path: string, kind?: FolderFiles['kind']): Pro
     throw new PareError('FOLDER_MIXED', 'the folder holds pictures and sounds', {
       where: path,
       value: `${images[0]}, ${wavs[0]}`,
-      remedy: 'Say which kind is meant, images or wav.',
+      remedy: 'Say which kind is meant: --data-kind images or wav.',
     })
   }
   const chosen = kind ?? (wavs.length > 0 ? 'wav' : 'images')
@@ -34,7 +34,7 @@ export async function folderFiles(path: string, kind?: FolderFiles['kind']): Pro
     throw new PareError('FOLDER_EMPTY', 'the folder holds no samples', {
       where: path,
       value: `${all.length} other files`,
-      remedy: 'Give a folder of pictures or .wav files; with kind raw, every file is taken as bytes.',
+      remedy: 'Give a folder of pictures or .wav files; with --data-kind raw, every file is taken as bytes.',
     })
   }
   return { kind: chosen, files }

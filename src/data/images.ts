@@ -55,7 +55,7 @@ function inputFor(inputs: readonly ValueInfo[], name: string | undefined): Value
   if (found) return found
   throw new PareError('IMAGE_INPUT', 'it is not clear which input takes the pictures', {
     value: name ?? inputs.map((i) => i.name),
-    remedy: 'Name it; inputs that are states or constants can be declared so.',
+    remedy: 'Name it: --data-option input=NAME. Or say of the others what they are: constant=NAME:VALUE, zero=NAME.',
   })
 }
 
@@ -69,7 +69,7 @@ function withSize(shape: PictureShape, size: ImageOptions['size']): PictureShape
       `the model takes pictures of ${shape.height ?? 'any'} x ${shape.width ?? 'any'}`,
       {
         value: `${height} x ${width}`,
-        remedy: 'Leave the size out, or give one that the model takes.',
+        remedy: 'Leave --data-option size out, or give one that the model takes.',
       },
     )
   }

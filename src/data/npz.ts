@@ -19,8 +19,15 @@ export interface NpzOptions {
   readonly label?: string
 }
 
-/** Throws `NPZ_EMPTY`, `NPZ_MEMBER`, `NPZ_COUNT`, and what zip and npy throw. */
+/** Throws `NPZ_HEADER`, `NPZ_EMPTY`, `NPZ_MEMBER`, `NPZ_COUNT`, and what zip and npy throw. */
 export async function npzSamples(source: Source, { inputs = [], label }: NpzOptions = {}): Promise<Samples> {
+  // Every part of a zip archive begins with these two letters.
+  if (!'PK'.startsWith(new TextDecoder().decode(await source.slice(0, 2)))) {
+    throw new PareError('NPZ_HEADER', 'this is not an .npz archive', {
+      where: source.name,
+      remedy: 'Write it with np.savez(file, input_name=array), or say with --data-kind what it is.',
+    })
+  }
   const entries = (await zipEntries(source)).filter(({ name }) => name.endsWith('.npy'))
   if (entries.length === 0) {
     throw new PareError('NPZ_EMPTY', 'the archive holds no arrays', {

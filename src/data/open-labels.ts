@@ -57,7 +57,15 @@ export async function openLabels(path: string, options: LabelOptions = {}): Prom
 }
 
 async function folderLabels(path: string, options: LabelOptions): Promise<Labels> {
-  const { files } = await folderFiles(path)
+  const { files } = await folderFiles(path).catch((cause: unknown) => {
+    if (!(cause instanceof PareError && cause.code === 'FOLDER_EMPTY')) throw cause
+    throw new PareError('LABELS_KIND', 'the folder holds no class folders with pictures or .wav files', {
+      where: path,
+      value: cause.detail.value,
+      remedy: 'Give the folder that holds one folder for each class, or a label file: .csv, .txt, .npy or idx.',
+      cause,
+    })
+  })
   const loose = files.find((file) => !file.includes('/'))
   if (loose !== undefined) {
     throw new PareError('LABELS_KIND', 'files that lie in no class folder have no label', {

@@ -56,6 +56,7 @@ test('unknown, missing and damaged files', async () => {
     code: 'SAMPLES_KIND',
     message: expect.stringMatching(/\.npz, \.npy, idx.*\.csv.*\.parquet, \.wav.*module.*raw/),
   })
+  await expect(values(await file('.npz', '1,2'))).rejects.toMatchObject({ code: 'NPZ_HEADER' })
   await expect(values(await file('.npz', 'PK'))).rejects.toMatchObject({ code: 'SAMPLES_TRUNCATED' })
   await expect(values(folder)).rejects.toMatchObject({ code: 'FOLDER_EMPTY' })
   await expect(values(folder, 'csv')).rejects.toMatchObject({ code: 'SAMPLES_KIND' })
@@ -159,6 +160,11 @@ test('labels: numbers and text, from every kind of file', async () => {
   await expect(labels(await file('.txt', '1\n\n2\n'))).rejects.toMatchObject({ code: 'LABEL_TEXT' })
   await expect(labels(await file('.csv', 'a,b\n1,2\n'))).rejects.toMatchObject({ code: 'TABLE_COLUMN' })
   await expect(labels(await file('.doc', 'x'))).rejects.toMatchObject({ code: 'LABELS_KIND' })
+  await mkdir(join(folder, 'no-classes'), { recursive: true })
+  await expect(labels(join(folder, 'no-classes'))).rejects.toMatchObject({
+    code: 'LABELS_KIND',
+    detail: { remedy: expect.stringContaining('one folder for each class') },
+  })
   await expect(labels(join(folder, 'nothing'))).rejects.toMatchObject({
     code: 'LABELS_MISSING',
     message: expect.stringMatching(/labels/),

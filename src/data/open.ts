@@ -150,6 +150,6 @@ async function kindOf(path: string, source: Source): Promise<SampleKind> {
     value: extension === '' ? 'no extension' : `.${extension}`,
     remedy:
       'Give .npz, .npy, idx (also .gz), .csv, .tsv, .parquet, .wav, a picture or a folder of pictures or .wav files, ' +
-      'or a module (.mjs) that yields samples; with kind raw, any file is taken as bytes.',
+      'or a module (.mjs) that yields samples; with --data-kind raw, any file is taken as bytes.',
   })
 }

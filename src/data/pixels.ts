@@ -41,7 +41,7 @@ export function pictureShape(input: ValueInfo, layout?: 'nchw' | 'nhwc'): Pictur
     throw new PareError('IMAGE_INPUT', 'this input does not take pictures: they have 3 or 4 axes', {
       where: `input ${name}`,
       value: shape ? shownShape(shape) : 'no shape',
-      remedy: 'Name the input that takes the pictures, or give the samples as .npz.',
+      remedy: 'Name the input that takes the pictures (--data-option input=NAME), or give the samples as .npz.',
     })
   }
   const [a, b, c] = shape.slice(-3)
@@ -51,7 +51,7 @@ export function pictureShape(input: ValueInfo, layout?: 'nchw' | 'nhwc'): Pictur
     throw new PareError('IMAGE_LAYOUT', 'the shape does not show which axis holds the colours', {
       where: `input ${name}`,
       value: shownShape(shape),
-      remedy: 'Give the layout, nchw or nhwc.',
+      remedy: 'Give it: --data-option layout=nchw or layout=nhwc.',
     })
   }
   const chosen = layout ?? (first ? 'nchw' : 'nhwc')
@@ -60,7 +60,7 @@ export function pictureShape(input: ValueInfo, layout?: 'nchw' | 'nhwc'): Pictur
     throw new PareError('IMAGE_LAYOUT', `${chosen} would mean ${channels} colour channels`, {
       where: `input ${name}`,
       value: shownShape(shape),
-      remedy: 'Give the other layout, or samples as .npz.',
+      remedy: 'Give the other --data-option layout, or samples as .npz.',
     })
   }
   const length = (d: number | string | undefined) => (typeof d === 'number' ? d : null)
@@ -116,7 +116,7 @@ function normalization(options: PixelOptions, channels: number): { mean: readonl
     if (!bad) return list
     throw new PareError('IMAGE_VALUES', `${name} needs one number, or one for each of ${channels} channels`, {
       value: list,
-      remedy: 'Give e.g. 127.5.',
+      remedy: `Give for example --data-option ${name}=127.5.`,
     })
   }
   const scale = options.std === undefined ? each('scale', 1) : each('std', 1).map((s) => 1 / s)

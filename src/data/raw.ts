@@ -39,7 +39,7 @@ export async function rawSamples(source: Source, options: RawOptions = {}): Prom
     throw new PareError('RAW_LENGTH', 'a sample needs a positive number of bytes, an even one for both ends', {
       where: source.name,
       value: length,
-      remedy: 'Give the length that the model expects.',
+      remedy: 'Give the length that the model expects: --data-option length=1024.',
     })
   }
   const sampleOf = (values: ArrayLike<number>, name: string) => ({
@@ -112,5 +112,5 @@ const tooShort = (source: Source, length: number): PareError =>
   new PareError('RAW_SHORT', `the file has fewer than ${length} bytes to take`, {
     where: source.name,
     value: source.size,
-    remedy: 'Give the value that the model takes as padding, or leave the file out.',
+    remedy: 'Give the value that the model takes as padding (--data-option pad=VALUE), or leave the file out.',
   })

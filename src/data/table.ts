@@ -107,7 +107,8 @@ const badCell = (where: string, value: unknown, what: string): PareError =>
   new PareError('TABLE_CELL', what, {
     where,
     value,
-    remedy: 'Correct the cell, or choose the columns that are inputs and the one that is the label.',
+    remedy:
+      'Correct the cell, or choose the columns that are inputs and the one that is the label: --data-option columns=a,b and label=c.',
   })
 
 function labelFrom(cell: Cell, classes: readonly string[] | undefined, where: string): Label {
@@ -129,6 +130,6 @@ export function textLabel(text: string, classes: readonly string[] | undefined, 
     value: text,
     remedy: classes
       ? `The classes are ${classes.slice(0, 20).join(', ')}.`
-      : "Give the classes in the order of the model's scores, so that names become indices.",
+      : "Give the classes in the order of the model's scores, so that names become indices: --data-option classes=a,b.",
   })
 }

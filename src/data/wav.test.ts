@@ -117,7 +117,10 @@ test('the frame is what the input declares; frames name their recording', async 
 })
 
 test('another rate is refused, or resampled if asked', async () => {
-  await expect(read(ramp(10), { rate: 8000 })).rejects.toMatchObject({ code: 'WAV_RATE' })
+  await expect(read(ramp(10), { rate: 8000 })).rejects.toMatchObject({
+    code: 'WAV_RATE',
+    detail: { remedy: expect.stringContaining('--data-option resample') },
+  })
   const line = (rate: number, n = 20_000) => read(ramp(n), { rate, resample: true })
   for (const rate of [8000, 12_000, 32_000, 44_100]) {
     const [sound] = await line(rate)

@@ -99,7 +99,7 @@ export async function wavSamples(source: Source, options: WavOptions = {}): Prom
     if (!Number.isInteger(value) || value < 1) {
       throw new PareError('WAV_FRAME', `${name} is a number of samples`, {
         value,
-        remedy: 'Give a positive whole number.',
+        remedy: `Give a positive whole number: --data-option ${name}=512.`,
       })
     }
   }
@@ -107,7 +107,7 @@ export async function wavSamples(source: Source, options: WavOptions = {}): Prom
     throw new PareError('WAV_RATE', `the model expects ${rate} samples a second`, {
       where: source.name,
       value: format.rate,
-      remedy: `Convert it, e.g. ffmpeg -i in.wav -ar ${rate} out.wav, or ask for resampling.`,
+      remedy: `Convert it, e.g. ffmpeg -i in.wav -ar ${rate} out.wav, or have it resampled: --data-option resample.`,
     })
   }
   const total = Math.floor(format.length / bytesPerMoment(format))
@@ -118,7 +118,8 @@ export async function wavSamples(source: Source, options: WavOptions = {}): Prom
     throw new PareError('WAV_SHORT', `the clip is shorter than a frame of ${frame ?? 1} samples`, {
       where: source.name,
       value: length,
-      remedy: 'Give longer clips, shorter frames, or allow padding with zeros.',
+      remedy:
+        'Give longer clips, shorter frames (--data-option frame), or allow padding with zeros (--data-option pad).',
     })
   }
   return {

@@ -41,8 +41,8 @@ function body(prefix: string, make: (b: Builder, name: (n: string) => string) =>
 /** Every value of a run, in whatever graph, is what was inferred for these feeds. */
 async function holds(model: Model, feeds: Feeds): Promise<number> {
   const measured = await shapesFromRun(model, feeds, engine, { values: 'all' })
-  const { graphs, problems } = factsOf(model, { feeds })
-  expect(problems).toEqual([])
+  const { graphs, problems, branchProblems } = factsOf(model, { feeds })
+  expect([problems, branchProblems.size]).toEqual([[], 0])
   let count = 0
   for (const [graph, values] of measured) {
     for (const [name, actual] of values) {
@@ -275,6 +275,27 @@ test('the content of an input with a default counts only where the default is ta
   expect(known(model, 'y')).toBe('float32[?,?]')
   expect(known(model, 'y', { useDefaults: true })).toBe('float32[3,4]')
   expect(known({ ...model, irVersion: 3 }, 'y')).toBe('float32[3,4]')
+})
+
+test('what does not fit in a branch of an If is told apart, by the outermost If', () => {
+  const model = build((b) => {
+    const [x, c] = [b.input('x', value([2, 3])), b.input('c', value([], 'bool'))]
+    const squeezed = builder()
+    squeezed.output(squeezed.op('Squeeze', [x, 'axis'], { name: 'squeeze' }), value(null))
+    const plain = builder()
+    plain.output(plain.op('Identity', [x]), value(null))
+    const branches = () => ({ then_branch: graphAttr(squeezed.graph('s')), else_branch: graphAttr(plain.graph('p')) })
+    const outer = builder()
+    outer.output(outer.op('If', [c], { name: 'inner', attrs: branches() }), value(null))
+    b.constant(i64([1], [1]), 'axis')
+    const attrs = { then_branch: graphAttr(outer.graph('o')), else_branch: graphAttr(plain.graph('p')) }
+    b.output(b.op('If', [c], { name: 'outer', attrs }), value(null))
+  })
+  const { problems, branchProblems } = factsOf(model)
+  expect(problems).toEqual([])
+  expect([...branchProblems].map(([name, found]) => [name, found.map((p) => p.detail.where)])).toEqual([
+    ['outer (If)', ['squeeze (Squeeze)']],
+  ])
 })
 
 test('names inside a branch hide those outside', () => {

@@ -40,11 +40,13 @@ export interface Facts {
   readonly runs: ReadonlyMap<Node, number | 'one' | null>
   /** Nodes that break their operator's specification, and statements of the file that cannot be true. */
   readonly problems: readonly PareError[]
+  /** The same inside branches of an If: no fault where the branch is not taken with these sizes. By the If's name. */
+  readonly branchProblems: ReadonlyMap<string, readonly PareError[]>
 }
 
 /**
  * What is known of the values of a model. Pure; reads no weights beyond small ones. A malformed node is no error
- * here: its outputs stay as the file states them, and `problems` names it (`SHAPE_EFFORT`: nothing was found). Throws `SHAPE_NAME`, `SHAPE_FIXED`,
+ * here: its outputs stay as the file states them, and `problems` or `branchProblems` names it (`SHAPE_EFFORT`: nothing was found). Throws `SHAPE_NAME`, `SHAPE_FIXED`,
  * `SHAPE_RANK` or `SHAPE_SIZE` where `feedShapes` or `dims` do not fit the model.
  */
 export function factsOf(model: Model, options: FactOptions = {}): Facts {
@@ -52,6 +54,7 @@ export function factsOf(model: Model, options: FactOptions = {}): Facts {
   const macs = new Map<Node, number | null>()
   const runs = new Map<Node, number | 'one' | null>()
   const problems = new Map<string, PareError>()
+  const inBranches = new Map<string, Map<string, PareError>>()
   const { feeds = {} } = options
   const fed = Object.fromEntries(Object.entries(feeds).map(([name, t]) => [name, t.shape]))
   const { values, bound } = inputBindings(model, { ...options.dims, ...options.feedShapes, ...fed })
@@ -64,6 +67,10 @@ export function factsOf(model: Model, options: FactOptions = {}): Facts {
     measured: (graph) => options.measured?.get(graph),
     record: { graph: (g, f) => graphs.set(g, f), macs: (n, m) => macs.set(n, m), runs: (n, r) => runs.set(n, r) },
     problem: (error) => problems.set(error.message, error),
+    branchProblem: (branching, error) => {
+      const known = inBranches.get(branching) ?? new Map<string, PareError>()
+      inBranches.set(branching, known.set(error.message, error))
+    },
     visits: { left: MOST_VISITS + model.graph.nodes.length },
   }
   const inputs = model.graph.inputs.map((name) => {
@@ -76,8 +83,11 @@ export function factsOf(model: Model, options: FactOptions = {}): Facts {
     if (root.visits.left >= 0) throw error
   }
   // What was noted of a loop's body before its last evaluation need not be true.
-  if (root.visits.left < 0) return { graphs: new Map(), macs: new Map(), runs: new Map(), problems: [tooLong()] }
-  return { graphs, macs, runs, problems: [...problems.values()] }
+  if (root.visits.left < 0) {
+    return { graphs: new Map(), macs: new Map(), runs: new Map(), problems: [tooLong()], branchProblems: new Map() }
+  }
+  const branchProblems = new Map([...inBranches].map(([name, found]) => [name, [...found.values()]]))
+  return { graphs, macs, runs, problems: [...problems.values()], branchProblems }
 }
 
 /**
@@ -141,6 +151,8 @@ interface Context {
     runs(node: Node, runs: number | 'one' | null): void
   }
   readonly problem: (error: PareError) => void
+  /** Takes the name of an If; null inside one, where `problem` speaks of the outermost. */
+  readonly branchProblem: ((branching: string, error: PareError) => void) | null
   /** Nodes that may still be looked at. */
   readonly visits: { left: number }
 }
@@ -221,13 +233,14 @@ function evaluate(
 function visit(node: Node, scope: Scope, ctx: Context): Evaluated {
   if (--ctx.visits.left < 0) throw tooLong()
   const inner = new Map<Graph, number | null>()
+  const within = isStandard(node.domain) && node.op === 'If' ? inBranchOf(node, ctx) : ctx
   const call: Call = {
     node,
     opset: (isStandard(node.domain) ? standardOpset(ctx.opsets) : ctx.opsets.get(node.domain)) || 1,
     inputs: node.inputs.map((name) => (name === '' ? null : scope.fact(name))),
     constant: (i) => (node.inputs[i] ? scope.tensor(node.inputs[i]) : null),
     subgraph: (graph, inputs) => {
-      const { outputs, macs } = evaluate(graph, inputs, scope, ctx)
+      const { outputs, macs } = evaluate(graph, inputs, scope, within)
       inner.set(graph, macs)
       return outputs
     },
@@ -240,6 +253,13 @@ function visit(node: Node, scope: Scope, ctx: Context): Evaluated {
   // Graphs that were not looked at (a branch never taken, an op without a record) have facts all the same.
   for (const { graph } of subgraphs(node)) if (!inner.has(graph)) call.subgraph(graph, [])
   return { outputs, macs: macs ?? null }
+}
+
+/** What does not fit in a branch is told apart: with other sizes it may be the branch that is taken. */
+function inBranchOf(node: Node, ctx: Context): Context {
+  const { branchProblem } = ctx
+  if (branchProblem === null) return ctx
+  return { ...ctx, problem: (error) => branchProblem(describeNode(node), error), branchProblem: null }
 }
 
 /** An op whose first parameter takes any number of inputs takes at least one. */

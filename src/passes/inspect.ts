@@ -76,6 +76,8 @@ export interface Inspection {
   /** Indices into `layers`, the dearest first, each with the part of the whole that it and those before it make up. */
   readonly heavy: { readonly macs: readonly Heavy[]; readonly bytes: readonly Heavy[] }
   readonly problems: readonly string[]
+  /** Inside branches of an If, by its name: no fault where the branch is not taken with these sizes. */
+  readonly branchProblems: Readonly<Record<string, readonly string[]>>
 }
 
 export interface Heavy {
@@ -138,6 +140,9 @@ export function inspectModel(model: Model, options: InspectOptions = {}): Inspec
       bytes: heaviest(layers, (r) => r.byteShare, options.top ?? 10),
     },
     problems: facts.problems.map((p) => p.message),
+    branchProblems: Object.fromEntries(
+      [...facts.branchProblems].map(([name, found]) => [name, found.map((p) => p.message)]),
+    ),
   }
 }
 

@@ -77,14 +77,20 @@ function shown(path: string, found: Inspection, all: boolean, { terminal }: Cont
       terminal,
     ),
     '',
-    styled(terminal, 'bold', title),
-    layerTable(rows, terminal),
+    ...(rows.length > 0
+      ? [styled(terminal, 'bold', title), layerTable(rows, terminal)]
+      : ['No layer has weights or costs products.']),
     '',
-    paragraph(`Ops: ${ops.join(', ')}.`),
+    ...(ops.length > 0 ? [paragraph(`Ops: ${ops.join(', ')}.`)] : []),
     ...(found.unknownOps.length > 0
       ? [paragraph(`Carried along as they are, unknown to pare: ${found.unknownOps.join(', ')}.`)]
       : []),
     ...found.problems.map((p) => paragraph(`Problem: ${p}`)),
+    ...Object.entries(found.branchProblems).map(([name, all]) =>
+      paragraph(
+        `Note: in a branch of ${name}, ${all.length === 1 ? 'a node does' : `${all.length} nodes do`} not fit these shapes. Inputs of these shapes may never take it; --json lists what does not fit.`,
+      ),
+    ),
   ].join('\n')
 }
 
