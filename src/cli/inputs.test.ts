@@ -32,7 +32,10 @@ test('one name, each kind its own meaning', () => {
 test.each([
   ['meam=1', 'images', 'OPTION_UNKNOWN', /Did you mean mean\?/],
   ['toString=1', 'images', 'OPTION_UNKNOWN', /no such data option/],
-  ['mean=grey', 'images', 'OPTION_VALUE', /a number is needed/],
+  ['mean=grey', 'images', 'OPTION_VALUE', /needs a number.*mean=127\.5/],
+  ['pad=grey', 'raw', 'OPTION_VALUE', /needs a number.*pad=256/],
+  ['constant=sr:x', 'wav', 'OPTION_VALUE', /needs a number.*constant=sr:16000/],
+  ['pad=grey', 'wav', 'OPTION_VALUE', /true, false/],
   ['constant=16000', 'idx', 'OPTION_VALUE', /name:value/],
   ['color=zzz', 'images', 'OPTION_VALUE', /rgb, bgr/],
   ['layout=nwhc', 'images', 'OPTION_VALUE', /Did you mean nhwc\?/],

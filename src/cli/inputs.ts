@@ -81,23 +81,32 @@ export const DEVICE_NOTE =
 
 interface Meaning {
   readonly field: string
-  readonly read: (text: string) => unknown
+  /** Of what stands after `name=`. */
+  readonly read: (text: string, name: string) => unknown
   /** Of the reader's kinds, the one that has it. */
   readonly only?: SampleKind
 }
 
 const text = (value: string): string => value
-const number = (value: string): number => checked(value === '' ? Number.NaN : Number(value), value)
-const numbers = (value: string): number | readonly number[] =>
-  value.includes(',') ? value.split(',').map((v) => checked(Number(v), v)) : number(value)
-const size = (value: string): readonly number[] => value.split(/x/i).map((v) => checked(Number(v), v))
+const number = (value: string, name: string): number => {
+  const found = value === '' ? Number.NaN : Number(value)
+  if (Number.isFinite(found)) return found
+  throw new PareError('OPTION_VALUE', `${name} needs a number`, {
+    where: '--data-option',
+    value,
+    remedy: `Write for example ${EXAMPLES[name]}.`,
+  })
+}
+const numbers = (value: string, name: string): number | readonly number[] =>
+  value.includes(',') ? value.split(',').map((v) => number(v, name)) : number(value, name)
+const size = (value: string, name: string): readonly number[] => value.split(/x/i).map((v) => number(v, name))
 const list = (value: string): readonly string[] => value.split(',')
-const flag = (value: string): boolean => value !== 'false' && value !== '0'
+const flag = (value: string): boolean => ['true', '1'].includes(oneOf('true', 'false', '1', '0')(value))
 
 /** `name:value`, gathered over several options. */
 const pair =
-  <T>(read: (value: string) => T) =>
-  (value: string): Readonly<Record<string, T>> => {
+  <T>(read: (value: string, name: string) => T) =>
+  (value: string, name: string): Readonly<Record<string, T>> => {
     const at = value.lastIndexOf(':')
     if (at < 1) {
       throw new PareError('OPTION_VALUE', 'name:value is needed', {
@@ -106,7 +115,7 @@ const pair =
         remedy: 'Write for example constant=sr:16000 or rename=image:input.',
       })
     }
-    return { [value.slice(0, at)]: read(value.slice(at + 1)) }
+    return { [value.slice(0, at)]: read(value.slice(at + 1), name) }
   }
 
 /** What a name means, by the reader that the samples need. */
@@ -154,13 +163,19 @@ export const DATA_OPTION_NAMES: Readonly<Record<string, Option>> = {
   delimiter: { table: { ...to('delimiter', text), only: 'csv' } },
 }
 
-function checked(value: number, shown: string): number {
-  if (Number.isFinite(value)) return value
-  throw new PareError('OPTION_VALUE', 'a number is needed', {
-    where: '--data-option',
-    value: shown,
-    remedy: 'Write for example mean=127.5.',
-  })
+/** Of the names that take numbers. */
+const EXAMPLES: Readonly<Record<string, string>> = {
+  constant: 'constant=sr:16000',
+  size: 'size=240x320',
+  mean: 'mean=127.5',
+  scale: 'scale=0.0078',
+  std: 'std=58.4',
+  frame: 'frame=576',
+  hop: 'hop=512',
+  rate: 'rate=16000',
+  pad: 'pad=256',
+  length: 'length=1024',
+  strip: 'strip=4096',
 }
 
 /** What the names mean to samples of a kind: options of `openSamples`, but that `carry` is still text. */
@@ -175,7 +190,7 @@ export function parseDataOptions(entries: readonly string[], kind: SampleKind): 
     const at = entry.indexOf('=')
     const name = at < 0 ? entry : entry.slice(0, at)
     const { reader, meaning } = meaningOf(name, kind)
-    const value = meaning.read(at < 0 ? 'true' : entry.slice(at + 1))
+    const value = meaning.read(at < 0 ? 'true' : entry.slice(at + 1), name)
     readers[reader] = { ...readers[reader], [meaning.field]: merged(readers[reader]?.[meaning.field], value) }
   }
   return readers as ReadOptions

@@ -87,8 +87,8 @@ test('reshaping only where it is allowed', () => {
 
 test('a number as a constant fills the input, whatever lengths the sample gives it', () => {
   const inputs = [input('x', ['N', 'seq']), input('b', ['N', 'seq', 3]), input('rate', [], 'int64'), input('w', [1, 2])]
-  const fit = fitter(inputs, { constants: { b: 3, rate: 16000, w: 2 } })
-  const { feeds } = fit(sample({ x: zeros(1, 4) }))
+  const fitted = fitter(inputs, { constants: { b: 3, rate: 16000, w: 2 } })
+  const { feeds } = fitted(sample({ x: zeros(1, 4) }))
   expect(feeds.b!.shape).toEqual([1, 4, 3])
   expect([...numbers(feeds.b!)]).toEqual(new Array(12).fill(3))
   expect([feeds.rate!.shape, ...elements(feeds.rate!)]).toEqual([[], 16000n])

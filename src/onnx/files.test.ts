@@ -14,6 +14,7 @@ import {
 } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { plainModel } from '../../test/plain.js'
 import { builder, modelOf } from '../ir/builder.js'
@@ -215,12 +216,20 @@ test.each([
   ['model.onnx', Buffer.from('version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n'), 'git lfs pull'],
   ['model.onnx', Buffer.from('<!DOCTYPE html><html>'), 'raw file'],
   ['x.npy', Buffer.from('\x93NUMPY', 'latin1'), 'samples'],
+  ['model.onnx.gz', gzipSync('model'), 'Unpack'],
+  ['renamed.onnx', Buffer.from('\x28\xb5\x2f\xfd\x04\x00', 'latin1'), 'Unpack'],
+  ['model.mlmodel', Buffer.from('\x08\x04\x12\x0ctext'), 'Core ML'],
+  ['notes.onnx', Buffer.from('hello wörld\n'), 'text file'],
 ])('%s of another format gets the way out', async (name, bytes, remedy) => {
   const path = join(await fresh(), name)
   await writeFile(path, bytes)
   const error = await errorOf(readModel(path))
   expect(error.code).toBe('MODEL_FORMAT')
   expect(error.message).toContain(remedy)
+})
+
+test.skipIf(process.platform !== 'linux')('a device without end is no model, and is not read for ever', async () => {
+  expect(await codeOf(readModel('/dev/zero'))).toBe('MODEL_GARBAGE')
 })
 
 test('a model named like another format is read all the same', async () => {

@@ -59,6 +59,25 @@ const TENSOR: Format = {
   remedy: 'Give the .onnx file as the model and this file as samples.',
 }
 
+/** gzip, Zstandard, xz. */
+const COMPRESSED: readonly (readonly number[])[] = [
+  [0x1f, 0x8b],
+  [0x28, 0xb5, 0x2f, 0xfd],
+  [0xfd, 0x37, 0x7a, 0x58, 0x5a],
+]
+const PACKED: Format = {
+  what: 'a compressed file',
+  remedy: 'Unpack it (gunzip, unzstd, unxz), and give the .onnx file in it.',
+}
+const CORE_ML: Format = {
+  what: 'a Core ML model',
+  remedy: 'Export the model that it was made from; Core ML itself has no way to ONNX.',
+}
+const TEXT: Format = {
+  what: 'a text file',
+  remedy: 'Give the .onnx file itself.',
+}
+
 const EXTENSIONS: Readonly<Record<string, Format>> = {
   pt: TORCH,
   pth: TORCH,
@@ -78,6 +97,7 @@ const EXTENSIONS: Readonly<Record<string, Format>> = {
   npz: TENSOR,
   npy: TENSOR,
   zip: ZIP,
+  mlmodel: CORE_ML,
 }
 
 const extensionOf = (name: string): string => /\.([^./\\]+)$/.exec(name)?.[1]?.toLowerCase() ?? ''
@@ -94,6 +114,7 @@ function byContent(name: string, head: Uint8Array): Format | null {
   if (text.startsWith('\u0093NUMPY')) return TENSOR
   if (text.slice(4, 8) === 'TFL3') return TFLITE
   if (text.slice(4, 8) === 'ORTM') return ORT
+  if (COMPRESSED.some((magic) => magic.every((byte, i) => head[i] === byte))) return PACKED
   // Eight bytes of length, of which the upper ones are 0, then JSON.
   if (head[8] === 0x7b && head[5] === 0 && head[6] === 0 && head[7] === 0) return TRANSFORMERS
   // The opcode PROTO, then the protocol's number.
@@ -101,9 +122,17 @@ function byContent(name: string, head: Uint8Array): Format | null {
   return null
 }
 
+/** Nothing but printable characters and line ends; what a cut may have left of the last character does not count. */
+function isText(head: Uint8Array): boolean {
+  const text = new TextDecoder().decode(head.subarray(0, 256)).replace(/\ufffd+$/, '')
+  return text !== '' && !/[^\t\n\r\u0020-\u007e\u00a0-\ufffc]/.test(text)
+}
+
 /** An error `MODEL_FORMAT` for a file of another format, or null. `decoded`: whether it was tried as ONNX, and failed. */
 export function foreignFormat(name: string, head: Uint8Array, decoded?: unknown): PareError | null {
-  const format = byContent(name, head) ?? (decoded === undefined ? null : EXTENSIONS[extensionOf(name)])
+  const failed = decoded !== undefined
+  const format =
+    byContent(name, head) ?? (failed ? (EXTENSIONS[extensionOf(name)] ?? (isText(head) ? TEXT : null)) : null)
   if (format == null) return null
   return new PareError('MODEL_FORMAT', `this is no ONNX model but ${format.what}`, {
     where: name,
