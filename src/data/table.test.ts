@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import * as zlib from 'node:zlib'
 import { expect, test } from 'vitest'
 import { collect } from '../../test/collect.js'
 import { dataPath } from '../../test/data.js'
@@ -99,6 +100,28 @@ test('Parquet: groups of rows, snappy and gzip, columns by name, lists', async (
   expect(read.map((s) => s.label)).toEqual([0, 1, 2, 0, 1, 2, 0])
   const plain = await collect((await parquetSamples(await golden('rows-gzip.parquet'))).read())
   expect(plain.map((s) => [...numbers(s.feeds[UNNAMED]!)])).toEqual([0, 1, 2, 3, 4, 5, 6].map((i) => [i / 4, i]))
+})
+
+const zstd = 'zstdDecompressSync' in zlib
+const values = async (name: string) => {
+  const inputs = [input('a', 'float32', ['N', 1]), input('vec', 'float32', ['N', 3])]
+  const samples = await parquetSamples(await golden(name), { inputs })
+  return (await collect(samples.read())).map((s) => [...numbers(s.feeds.a!), ...numbers(s.feeds.vec!)])
+}
+
+test('Parquet: Brotli', async () => {
+  expect(await values('rows-brotli.parquet')).toEqual(await values('rows.parquet'))
+})
+
+test.skipIf(!zstd)('Parquet: Zstandard, where Node has it', async () => {
+  expect(await values('rows-zstd.parquet')).toEqual(await values('rows.parquet'))
+})
+
+test.skipIf(zstd)('Parquet: Zstandard, where Node does not have it', async () => {
+  await expect(values('rows-zstd.parquet')).rejects.toMatchObject({
+    code: 'PARQUET_READ',
+    message: expect.stringMatching(/got "ZSTD".*'snappy'.*Node 22\.15/),
+  })
 })
 
 test('Parquet: errors', async () => {
