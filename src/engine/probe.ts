@@ -38,3 +38,4 @@ const brief = (error: unknown): string =>
     .trim()
     .split('\n')[0]!
     .replace(/^\/\S+:\d+ .*(?:was false|<lambda\(\)>)\W*/, '')
+    .replace(/^OrtSessionOptionsAppendExecutionProvider\w*: /, '')

@@ -1,10 +1,10 @@
 /** `pare doctor`: what there is to compute with, and the command that gets what is missing. */
 
-import type { DoctorFacts, PackageFacts } from '../../engine/node/doctor.js'
+import type { DeviceFacts, DoctorFacts, PackageFacts } from '../../engine/node/doctor.js'
 import { bytes } from '../../report/format.js'
 import { type Context, defineCommand } from '../command.js'
 import { facts, table } from '../table.js'
-import { styled } from '../terminal.js'
+import { safeLine, styled, type Terminal, wrap } from '../terminal.js'
 
 export const doctor = defineCommand({
   name: 'doctor',
@@ -55,14 +55,20 @@ function shown(found: DoctorFacts, { terminal }: Context): string {
     '',
     title('Devices'),
     table(
-      [{ title: 'device' }, { title: 'works' }, { title: 'why not', shrinkTo: 20 }],
-      found.devices.map((d) => [d.device, d.works ? 'yes' : 'no', d.problem ?? '']),
+      [{ title: 'device' }, { title: 'works' }],
+      found.devices.map((d) => [d.device, d.works ? 'yes' : 'no']),
       terminal,
     ),
+    ...found.devices.flatMap((d) => (d.problem === null ? [] : ['', notWorking(d, terminal)])),
     ...(missing.length > 0
       ? ['', title('Missing'), ...missing.map((p) => `${p.name}, for ${p.use}:\n  ${p.install}`)]
       : []),
   ].join('\n')
+}
+
+function notWorking({ device, problem, remedy }: DeviceFacts, terminal: Terminal): string {
+  const sentence = `${device}: ${problem}${remedy === null ? '' : `. ${remedy}`}`
+  return wrap(safeLine(sentence), Math.min(100, terminal.columns), '  ')
 }
 
 function packageRow(p: PackageFacts): readonly string[] {

@@ -24,7 +24,12 @@ test('the facts of this machine', async () => {
   const [native, web] = facts.engines
   expect(web).toMatchObject({ name: 'onnxruntime-web', version: expect.stringMatching(/^\d+\.\d+/), install: null })
   expect(web!.size).toBeGreaterThan(10e6)
-  expect(facts.devices.find(({ device }) => device === 'wasm')).toEqual({ device: 'wasm', works: true, problem: null })
+  expect(facts.devices.find(({ device }) => device === 'wasm')).toEqual({
+    device: 'wasm',
+    works: true,
+    problem: null,
+    remedy: null,
+  })
   expect(facts.devices.find(({ device }) => device === 'cpu')!.works).toBe(native!.version !== null)
   for (const { works, problem } of facts.devices) expect(works).toBe(problem === null)
   expect(facts.cpu.threads).toBeLessThanOrEqual(facts.cpu.logicalCores)

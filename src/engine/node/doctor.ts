@@ -31,6 +31,8 @@ export interface DeviceFacts {
   readonly works: boolean
   /** Why it does not. */
   readonly problem: string | null
+  /** What gets it to work. */
+  readonly remedy: string | null
 }
 
 export interface DoctorFacts {
@@ -143,9 +145,11 @@ async function tryDevice(device: string): Promise<DeviceFacts> {
       },
     })
     await engine.close()
-    return { device, works: warning === null, problem: warning }
+    return { device, works: warning === null, problem: warning, remedy: null }
   } catch (error) {
-    return { device, works: false, problem: error instanceof PareError ? error.what : messageOf(error) }
+    if (!(error instanceof PareError)) return { device, works: false, problem: messageOf(error), remedy: null }
+    const problem = error.what.replace(/^the device does not work here: /, '')
+    return { device, works: false, problem, remedy: error.detail.remedy }
   }
 }
 

@@ -5,6 +5,7 @@ import type { Engine, EngineOptions } from '../engine.js'
 import { connect } from '../link.js'
 import { remoteEngine } from '../remote.js'
 import { physicalCores } from './cores.js'
+import { tryDevice } from './device.js'
 import { INSTALL_NATIVE } from './ort-node.js'
 import type { PlatformSpec } from './platform.js'
 import { startWorker } from './port.js'
@@ -36,6 +37,7 @@ export async function openEngine({
   if (device === 'wasm') return webAssembly(threads)
   const spec: PlatformSpec = { runtime: 'native', device, threads }
   const start = () => connect(startWorker(spec))
+  if (device !== 'cpu') await tryDevice(spec)
   try {
     return remoteEngine({ name: 'onnxruntime-node', device, start }, await start())
   } catch (error) {

@@ -200,10 +200,11 @@ describe.skipIf(!existsSync(SWIFTSHADER) || LOADER === undefined)('WebGPU in Nod
   })
 })
 
-test('a device that is listed but does not work is refused when the engine is opened', async () => {
-  const { out } = await node(
-    `${BUILT}await openEngine({ device: 'webgpu' }).then((e) => console.log('opened', e.device), (e) => console.log(e.code))`,
+test('a device that is listed but does not work is refused when the engine is opened, and its driver is silent', async () => {
+  const { out, err } = await node(
+    `${BUILT}await openEngine({ device: 'webgpu' }).then((e) => console.log('opened', e.device), (e) => console.log(e.code, e.detail.remedy))`,
     { env: { VK_ICD_FILENAMES: '/nowhere.json' } },
   )
-  expect(out).toBe('ENGINE_DEVICE\n')
+  expect(out).toMatch(/^ENGINE_DEVICE It needs a GPU.*\n$/)
+  expect(err).toBe('')
 })
