@@ -82,7 +82,9 @@ function lineOf(progress: Progress, left: number | null): string {
 
 function plainLine(progress: Progress, left: number | null): string {
   const { task, done, total } = progress
-  const share = total === undefined || total === 0 ? '' : ` ${Math.floor((100 * Math.min(done, total)) / total)}%`
+  // Of work without a known end, how far it is.
+  if (total === undefined) return `${safeLine(task)}${done > 0 ? ` ${done}` : ''}`
+  const share = total === 0 ? '' : ` ${Math.floor((100 * Math.min(done, total)) / total)}%`
   return `${safeLine(task)}${share}${left === null ? '' : `, ${clock(left)} left`}`
 }
 

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import type { Command } from './command.js'
+import { PareError } from '../util/errors.js'
+import { type Command, defineCommand } from './command.js'
 import type { CommandEntry } from './commands.js'
 import { run } from './run.js'
 
@@ -49,4 +50,33 @@ test('the command line that finds the same again says nothing of how it was told
   const entry: CommandEntry = { name: 'echo', summary: '', load: async () => echo }
   expect(await run(['echo', 'a b', '-q', '--out', 'x', '--resume', '--json'], world, [entry])).toBe(0)
   expect(heard).toEqual(["pare echo 'a b' --out x"])
+})
+
+const refused: CommandEntry = {
+  name: 'refused',
+  summary: 'Is refused by the engine',
+  load: async () =>
+    defineCommand({
+      name: 'refused',
+      summary: '',
+      positionals: { names: ['model'], min: 1, max: 1 },
+      options: {},
+      examples: [],
+      run: () =>
+        Promise.reject(
+          new PareError('ENGINE_LOAD', 'no', { where: 'model, node n', remedy: 'r', cause: new Error('its words') }),
+        ),
+    }),
+}
+
+test('an error in JSON holds the words of its cause, and the model as it was given', async () => {
+  let out = ''
+  const stdout = {
+    write: (text: string) => {
+      out += text
+    },
+  }
+  const world = { stdout, stderr: stdout, env: {}, signal: new AbortController().signal }
+  expect(await run(['refused', 'net.onnx', '--json'], world, [refused])).toBe(3)
+  expect(JSON.parse(out).error).toMatchObject({ code: 'ENGINE_LOAD', where: 'net.onnx, node n', cause: 'its words' })
 })

@@ -11,6 +11,7 @@ import { type ProgressSink, progressView, SILENT } from './progress.js'
 import { shellLine } from './shell.js'
 import { nearest } from './suggest.js'
 import { safe, styled, terminalOf } from './terminal.js'
+import { namingModel } from './where.js'
 
 export interface World {
   readonly stdout: ProgressSink
@@ -41,11 +42,13 @@ export async function run(
   if (!found) return fail(unknownCommand(name), { world, json, warnings: [] })
   const warnings: string[] = []
   let clear = (): void => {}
+  let model: string | undefined
   try {
     const command = await found.load()
     if (first === 'help') return print(commandHelp(command, out))
     const args = parseCommandLine(command, rest)
     if (args.help) return print(commandHelp(command, out))
+    model = args.positionals[0]
     const view = args.json || args.quiet ? SILENT : progressView(world.stderr)
     clear = view.clear
     const context: Context = {
@@ -66,7 +69,7 @@ export async function run(
     return answer.exit ?? EXIT.ok
   } catch (error) {
     clear()
-    return fail(error, { world, json, warnings })
+    return fail(namingModel(error, model), { world, json, warnings })
   }
 }
 

@@ -3,6 +3,7 @@
 import { subgraphs } from '../ir/attrs.js'
 import { elementCount } from '../ir/tensor.js'
 import type { Graph, Model, Tensor } from '../ir/types.js'
+import { standardOpset } from '../passes/standard-domain.js'
 import { upgradeOpset } from '../passes/upgrade-opset.js'
 import { TARGET_OPSET } from './prepare.js'
 import { allFinite } from './quantize/weights.js'
@@ -11,8 +12,15 @@ import { type RecipeStep, refusals } from './recipes.js'
 /** Smaller constants are no weights, or not worth it. */
 const WEIGHT = 64
 
+/** The first whose operators are known; storing weights needs no newer one. */
+const KNOWN_OPSET = 7
+
 /** One or two sentences, the last of which says what to do. */
 export function whyNothing(prepared: Model, steps: readonly RecipeStep[], portable: boolean): string {
+  const opset = standardOpset(prepared.opsets)
+  if (opset < KNOWN_OPSET) {
+    return `Its opset is ${opset}, and operators are known here from opset ${KNOWN_OPSET} on: export it again with a newer one, or convert it with onnx.version_converter in Python.`
+  }
   const odd = oddWeights(
     prepared,
     steps.some((s) => s.transform === 'store/f16'),

@@ -183,6 +183,23 @@ test('what cannot be counted is named, with the reason', () => {
   expect(macs).toBe(0)
 })
 
+test('what does not fit in a branch is no problem of the model', () => {
+  const model = build((b) => {
+    b.input('cond', value([], 'bool'))
+    b.input('x', value(['n', 4]))
+    const squeezed = builder(['x'])
+    squeezed.output(squeezed.op('Squeeze', ['x', squeezed.constant(i64([1], [0]))], { name: 'squeeze' }))
+    const plain = builder(['x'])
+    plain.output(plain.op('Identity', ['x']))
+    const attrs = { then_branch: graphAttr(squeezed.graph()), else_branch: graphAttr(plain.graph()) }
+    b.output(b.ops('If', ['cond'], { name: 'if', outputs: ['y'], attrs })[0]!, value(null))
+  })
+  expect(inspectModel(model)).toMatchObject({ problems: [], branchProblems: {} })
+  const fixed = inspectModel(model, { feedShapes: { n: 3 } })
+  expect(fixed.problems).toEqual([])
+  expect(fixed.branchProblems).toEqual({ 'if (If)': [expect.stringContaining('squeeze')] })
+})
+
 test('the If of a voice model: branches apart, the dearer one counted', () => {
   const dense = (prefix: string, columns: number) => {
     const b = builder(['x'])

@@ -25,6 +25,8 @@ const COUNTED = 16384
 export interface CalibrateOptions extends RunOptions {
   /** Known number of samples, for the progress. */
   readonly total?: number
+  /** What to call the samples in messages. */
+  readonly name?: string
   /** `range` keeps minimum and maximum only: enough for min-max grids, and several times faster. Default `histogram`. */
   readonly detail?: 'histogram' | 'range'
 }
@@ -35,7 +37,7 @@ export async function calibrate(
   names: readonly string[],
   feeds: AsyncIterable<Feeds>,
   engine: Engine,
-  { detail = 'histogram', signal, onProgress, total }: CalibrateOptions = {},
+  { detail = 'histogram', signal, onProgress, total, name }: CalibrateOptions = {},
 ): Promise<Calibration> {
   const probe = detail === 'range' ? rangeProbe(model, names) : histogramProbe(model, names)
   const session = await engine.load(encodeModel(probe.model).bytes, signal ? { signal } : {})
@@ -61,6 +63,7 @@ export async function calibrate(
   }
   if (samples === 0) {
     throw new PareError('SAMPLES_EMPTY', 'there are no samples to calibrate with', {
+      ...(name !== undefined && { where: name }),
       remedy: 'Check the path given as --data.',
     })
   }

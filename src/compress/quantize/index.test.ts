@@ -114,6 +114,25 @@ test('a model without weights is told so', async () => {
   expect(error.message).not.toContain('opset')
 })
 
+test('a model of an opset that is not known gets no advice that does not help', async () => {
+  const error = await refusal(
+    model(5, () => []),
+    { to: 'f16' },
+  )
+  expect(error.code).toBe('QUANTIZE_NOTHING')
+  expect(error.message).toMatch(/^model: .*Its opset is 5.* from opset 7 on/)
+  expect(error.message).not.toContain('store-int8')
+})
+
+test('a file without samples is named', async () => {
+  const none: Samples = { name: 'none.npy', count: 0, read: () => stream([]) }
+  const error = await refusal(
+    model(21, () => []),
+    { to: 'int8', samples: none },
+  )
+  expect(error).toMatchObject({ code: 'SAMPLES_EMPTY', detail: { where: 'none.npy' } })
+})
+
 test.each([17, 21, 22])('opset %i: the standard domain may be spelled ai.onnx', async (opset) => {
   const of = (domain: string) => decodeModel(encodeModel(model(opset, () => [], domain)).bytes)
   for (const options of [{ to: 'int8', samples: samplesOf(ramp) }, { to: 'int4' }] as const) {

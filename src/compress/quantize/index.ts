@@ -56,7 +56,7 @@ export async function quantize(
   const result = await applySteps(prepared, recipe.steps, { ...env, portable, ...(calibration && { calibration }) })
   if (result === prepared) {
     throw new PareError('QUANTIZE_NOTHING', `there is nothing to quantize to ${to}`, {
-      where: model.graph.name,
+      where: 'model',
       remedy: whyNothing(prepared, recipe.steps, portable),
     })
   }
@@ -86,6 +86,7 @@ export async function calibrateUnits(
     ...(env.signal && { signal: env.signal }),
     ...(env.onProgress && { onProgress: env.onProgress }),
     ...(samples.count !== null && { total: samples.count }),
+    name: samples.name,
   }
   const run = (feeds: AsyncIterable<Feeds>) => calibrate(prepared, targets, feeds, engine, options)
   const calibration = await calibrateFinite(samples, units, run, env)
