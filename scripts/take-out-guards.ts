@@ -171,8 +171,15 @@ const ALL: readonly Guard[] = [
   {
     what: 'the output does not replace the model',
     file: 'src/cli/models.ts',
-    code: '&& !force && overlap(written, own)',
-    without: '&& false && overlap(written, own)',
+    code: 'if (output !== undefined && !force && replacesItself) {',
+    without: 'if (false) {',
+    tests: 'src/cli/models.test.ts',
+  },
+  {
+    what: 'the output replaces no file of weights, forced or not',
+    file: 'src/cli/models.ts',
+    code: 'if (output !== undefined && overlap(written, apart) && !replacesItself) {',
+    without: 'if (false) {',
     tests: 'src/cli/models.test.ts',
   },
 ]

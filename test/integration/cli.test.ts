@@ -77,6 +77,13 @@ describe('without a model', () => {
     expect((await loading(['inspect', 'missing.onnx'])).loaded).toMatch(HEAVY)
   })
 
+  test.skipIf(process.platform !== 'linux')('a folder that cannot be made ends the work', async () => {
+    expect(await pare(['demo', '-o', '/proc/pare-demo'])).toMatchObject({
+      status: 4,
+      stderr: expect.stringContaining('FILE_UNWRITABLE'),
+    })
+  })
+
   test('exit codes of usage and input errors', async () => {
     expect(await pare([])).toMatchObject({ status: 2 })
     expect(await pare(['inspct'])).toMatchObject({ status: 2, stderr: expect.stringContaining('pare inspect') })
@@ -155,7 +162,7 @@ describe('with small models', () => {
   })
 
   test('a closed pipe does not change the answer', async () => {
-    const child = start(['verify', one, two, '--data', 'vectors.mjs'])
+    const child = start(['verify', one, two, '--data', 'vectors.mjs', '--quiet'])
     child.stdout!.destroy()
     expect(await finished(child)).toMatchObject({ status: 1, stderr: '' })
     // Progress comes after two seconds.
@@ -193,10 +200,12 @@ describe('with small models', () => {
     const before = readFileSync(join(folder, 'ext.onnx.data'))
     const quantize = (output: string, ...more: readonly string[]) =>
       pare(['quantize', 'ext.onnx', '--to', 'store-int8', '-o', output, ...more])
-    expect(await quantize('ext.onnx.data')).toMatchObject({
-      status: 2,
-      stderr: expect.stringContaining('OUTPUT_IS_INPUT'),
-    })
+    for (const force of [[], ['--force']]) {
+      expect(await quantize('ext.onnx.data', ...force)).toMatchObject({
+        status: 2,
+        stderr: expect.stringContaining('OUTPUT_IS_INPUT'),
+      })
+    }
     expect(readFileSync(join(folder, 'ext.onnx.data')).equals(before)).toBe(true)
     const { status, stdout, stderr } = await quantize('stored.onnx', '--json')
     expect([status, stderr]).toEqual([0, ''])

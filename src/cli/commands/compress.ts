@@ -85,10 +85,8 @@ export const compress = defineCommand({
     // Labels belong to all samples, also to those beyond the limit.
     const data = await openData({ ...options, limit: undefined }, models.interfaceOf(withShapes(read, shapes)))
     const samples = data && (await limited(await labelled(data.samples, options.labels), options.limit))
-    if (!samples) {
-      requireNoSamples(options)
-      requireUnread(options)
-    }
+    if (!samples) requireNoSamples(options)
+    if (!samples) requireUnread(options)
     const name = basename(path!)
     const request: CompressOptions = {
       maxDrop: options.maxDrop,
