@@ -35,23 +35,16 @@ export async function feedsFor(model: Session, choice: FeedChoice, context: Cont
     })
   }
   if (!opened) return randomStream(inputs, choice.limit ?? RANDOM_RUNS)
-  const { carried } = await import('../data/state.js')
+  const { carriedStates } = await import('../data/state.js')
   const { samples } = opened
   return {
     kind: 'samples',
     name: samples.name,
     count: samples.count,
     async *read() {
-      let sequence: string | undefined
-      let state: Feeds = {}
-      for await (const sample of samples.read({ signal: context.signal })) {
-        if (sample.sequence === undefined || sample.sequence !== sequence) state = {}
-        sequence = sample.sequence
-        const remember = (outputs: Feeds): void => {
-          state = carried(opened.links, outputs)
-        }
-        yield { feed: { ...sample.feeds, ...state }, name: sample.name, remember }
-      }
+      const { feeds, remember } = carriedStates(opened.links)
+      for await (const sample of samples.read({ signal: context.signal }))
+        yield { feed: feeds(sample), name: sample.name, remember }
     },
   }
 }

@@ -55,7 +55,11 @@ export function outcomeText(outcome: Outcome, { output, report }: Written, termi
     '',
     styled(terminal, view.chosen ? 'good' : 'bold', wrap(safe(outcome.verdict), width)),
     wrap(safe(measure.explanation), width),
-    ...(data ? [`${data.calibration} samples to calibrate, ${data.heldOut} held out to judge.`] : []),
+    ...(data
+      ? [
+          `${data.calibration} samples to calibrate, ${data.heldOut} held out to judge, of ${data.total} that there are.`,
+        ]
+      : []),
     `${engine.name} ${engine.version}, ${engine.device}, ${threads}; ${duration(outcome.seconds)}.`,
     ...(output === null ? [] : [`Model: ${safe(output)}`]),
     ...(report === null ? [] : [`Report: ${safe(report)}`]),

@@ -1,11 +1,10 @@
-import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { collect } from '../../test/collect.js'
 import { elements, f32, numbers } from '../ir/tensor.js'
 import { batches } from './batch.js'
 import { stringTensor } from './convert.js'
 import type { Sample, Samples } from './samples.js'
-import { split, take } from './split.js'
+import { take } from './split.js'
 
 const list = (items: readonly Sample[], counted = true): Samples => ({
   name: 'list',
@@ -55,38 +54,6 @@ test('samples of differing lengths are not stacked, text is', async () => {
 
 test('a batch of no samples is refused', async () => {
   await expect(collect(batches(scalars(1), 0, free))).rejects.toMatchObject({ code: 'BATCH_SIZE' })
-})
-
-test('a split is a partition of the stated sizes, equal at each reading, in order', async () => {
-  await fc.assert(
-    fc.asyncProperty(
-      fc.nat(60),
-      fc.nat(1000),
-      fc.double({ min: 0.01, max: 0.99, noNaN: true }),
-      fc.boolean(),
-      async (n, seed, fraction, counted) => {
-        const { calibration, heldOut } = split(scalars(n, counted), { seed, fraction })
-        const [a, b] = [await indices(calibration), await indices(heldOut)]
-        expect([...a, ...b].sort((x, y) => x - y)).toEqual(Array.from({ length: n }, (_, i) => i))
-        expect(a).toEqual([...a].sort((x, y) => x - y))
-        expect(await indices(calibration)).toEqual(a)
-        if (!counted) return
-        expect([calibration.count, heldOut.count]).toEqual([a.length, b.length])
-        if (n >= 2) expect(Math.abs(a.length - fraction * n)).toBeLessThan(1.5)
-        if (n >= 2) expect(Math.min(a.length, b.length)).toBeGreaterThan(0)
-      },
-    ),
-    { numRuns: 60, seed: 2 },
-  )
-})
-
-test('another seed splits otherwise, and each sample is as likely as any other', async () => {
-  const of = (seed: number) => indices(split(scalars(20), { seed, fraction: 0.25 }).calibration)
-  expect(await of(1)).not.toEqual(await of(2))
-  const counts = new Array<number>(20).fill(0)
-  for (let seed = 0; seed < 800; seed++) for (const i of await of(seed)) counts[i]!++
-  for (const count of counts) expect(Math.abs(count - 200)).toBeLessThan(60)
-  expect(() => split(scalars(3), { fraction: 1 })).toThrow(expect.objectContaining({ code: 'SPLIT_FRACTION' }))
 })
 
 test('taking the first few stops reading', async () => {

@@ -10,7 +10,7 @@ import type { DType, Tensor } from '../ir/types.js'
 import { PareError } from '../util/errors.js'
 import { alignShape, shownShape } from './align.js'
 import { convert, stringTensor, tensorOf } from './convert.js'
-import { type Sample, type Samples, UNNAMED } from './samples.js'
+import { readOf, type Sample, type Samples, someOf, UNNAMED } from './samples.js'
 import type { StateLink } from './state.js'
 
 export interface FitOptions {
@@ -73,11 +73,13 @@ export function fitter(
 /** Samples fitted one by one as they are read; see `fitter`. */
 export function fitSamples(samples: Samples, inputs: readonly ValueInfo[], options: FitOptions = {}): Samples {
   const fitted = fitter(inputs, options, samples.count)
+  const { carry = [] } = options
   return {
     ...samples,
-    async *read(readOptions) {
-      for await (const sample of samples.read(readOptions)) yield fitted(sample)
-    },
+    ...(carry.length > 0 && { carry }),
+    read: readOf(async function* (isWanted, readOptions) {
+      for await (const sample of someOf(samples, isWanted, readOptions)) yield fitted(sample)
+    }),
   }
 }
 

@@ -4,7 +4,7 @@ import { basename } from 'node:path'
 import type { ValueInfo } from '../engine/engine.js'
 import { messageOf, PareError } from '../util/errors.js'
 import { type PictureShape, type PixelOptions, pictureShape, pixelsToTensor } from './pixels.js'
-import { type Samples, UNNAMED } from './samples.js'
+import { readOf, type Samples, UNNAMED } from './samples.js'
 
 export interface ImageOptions extends PixelOptions {
   /** Height and width where the model leaves them free. Default: those of each picture. */
@@ -29,6 +29,7 @@ export async function imageSamples(
   paths: readonly string[],
   inputs: readonly ValueInfo[],
   options: ImageOptions = {},
+  names: readonly string[] = paths.map((path) => basename(path)),
 ): Promise<Samples> {
   const target = inputFor(inputs, options.input)
   const shape = withSize(pictureShape(target, options.layout), options.size)
@@ -36,17 +37,18 @@ export async function imageSamples(
   return {
     name,
     count: paths.length,
-    async *read({ signal } = {}) {
-      for (const path of paths) {
+    read: readOf(async function* (isWanted, { signal } = {}) {
+      for (const [i, path] of paths.entries()) {
+        if (!isWanted(i)) continue
         signal?.throwIfAborted()
         const { data, info } = await decode(sharp, path, shape, options.resize ?? 'stretch')
-        const where = basename(path)
+        const where = names[i]!
         yield {
           feeds: { [options.input ?? UNNAMED]: pixelsToTensor(data, info, shape, options, where) },
           name: where,
         }
       }
-    },
+    }),
   }
 }
 

@@ -3,7 +3,7 @@
 import { numbers } from '../ir/tensor.js'
 import type { Tensor } from '../ir/types.js'
 import { PareError } from '../util/errors.js'
-import type { ReadOptions, Samples } from './samples.js'
+import { type ReadOptions, readOf, type Samples, someOf } from './samples.js'
 
 /** Class index, or target values. */
 export type Label = number | readonly number[]
@@ -48,21 +48,37 @@ export function withLabels(samples: Samples, labels: Labels): Samples {
     count: samples.count ?? labels.count,
     ...(labels.classes && { classes: labels.classes }),
     labels,
-    async *read(options) {
+    ...(samples.carry && { carry: samples.carry }),
+    read: readOf(async function* (isWanted, options) {
       const iterator = labels.read(options)[Symbol.asyncIterator]()
-      let n = 0
+      const few = (some: number) => countError(samples, labels, `only ${some} labels`)
+      let read = 0
+      /** The label at an index; those of samples that were left out are passed over. */
+      const labelAt = async (index: number): Promise<IteratorResult<Label>> => {
+        for (; read < index; read++) if ((await iterator.next()).done) throw few(read)
+        read++
+        return iterator.next()
+      }
+      const wanted: number[] = []
+      let count = 0
+      const ask = (index: number): boolean => {
+        count = index + 1
+        const isIn = isWanted(index)
+        if (isIn) wanted.push(index)
+        return isIn
+      }
       try {
-        for await (const sample of samples.read(options)) {
-          const next = await iterator.next()
-          if (next.done) throw countError(samples, labels, `only ${n} labels`)
-          n++
-          yield { ...sample, label: next.value }
+        for await (const sample of someOf(samples, ask, options)) {
+          const index = wanted.shift()!
+          const label = await labelAt(index)
+          if (label.done) throw few(index)
+          yield { ...sample, label: label.value }
         }
-        if (!(await iterator.next()).done) throw countError(samples, labels, `only ${n} samples`)
+        if (!(await labelAt(count)).done) throw countError(samples, labels, `only ${count} samples`)
       } finally {
         await iterator.return?.()
       }
-    },
+    }),
   }
 }
 

@@ -101,10 +101,7 @@ async function openFolder(path: string, inputs: readonly ValueInfo[], options: O
   }
   const { kind, files } = await folderFiles(path, wanted)
   const paths = files.map((file) => join(path, file))
-  if (kind === 'images') {
-    const samples = await imageSamples(path, paths, inputs, options.image)
-    return renamed(samples, files)
-  }
+  if (kind === 'images') return imageSamples(path, paths, inputs, options.image, files)
   const open = async (file: string): Promise<Samples> => {
     const source = { ...(await fileSource(join(path, file))), name: file }
     return kind === 'wav'
@@ -121,15 +118,6 @@ async function openFolder(path: string, inputs: readonly ValueInfo[], options: O
     },
   }
 }
-
-/** Samples called after their files. */
-const renamed = (samples: Samples, names: readonly string[]): Samples => ({
-  ...samples,
-  async *read(options) {
-    let i = 0
-    for await (const sample of samples.read(options)) yield { ...sample, name: names[i++]! }
-  },
-})
 
 async function kindOf(path: string, source: Source): Promise<SampleKind> {
   const head = await source.slice(0, 16)

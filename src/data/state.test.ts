@@ -1,7 +1,9 @@
-import { expect, test } from 'vitest'
-import type { ValueInfo } from '../engine/engine.js'
-import { f32 } from '../ir/tensor.js'
-import { carried, carryLinks } from './state.js'
+import { describe, expect, test } from 'vitest'
+import { collect } from '../../test/collect.js'
+import type { Feeds, ValueInfo } from '../engine/engine.js'
+import { f32, numbers } from '../ir/tensor.js'
+import type { Samples } from './samples.js'
+import { carryLinks, withStates } from './state.js'
 
 const value = (name: string, shape: (number | string)[], dtype = 'float32'): ValueInfo => ({ name, dtype, shape })
 
@@ -45,7 +47,34 @@ test('explicit links win, and are checked', () => {
   )
 })
 
-test('what is carried are the feeds of the next frame', () => {
-  const state = f32([1], [3])
-  expect(carried([{ output: 'stateN', input: 'state' }], { stateN: state, y: f32([], [0]) })).toEqual({ state })
+describe('states', () => {
+  const frame = (x: number, sequence?: string) => ({
+    feeds: { x: f32([1], [x]), h: f32([1], [0]) },
+    name: `${x}`,
+    ...(sequence !== undefined && { sequence }),
+  })
+  const links = [{ output: 'hn', input: 'h' }]
+  /** hn = h + x: the sum of all frames of a recording. */
+  const model = {
+    run: async (feeds: Feeds) => ({ hn: f32([1], [numbers(feeds.h!)[0]! + numbers(feeds.x!)[0]!]) }),
+  }
+  const samples: Samples = {
+    name: 'frames',
+    count: 6,
+    carry: links,
+    async *read() {
+      yield* [frame(1, 'a'), frame(2, 'a'), frame(4, 'a'), frame(8, 'b'), frame(16), frame(32)]
+    },
+  }
+
+  test('go from frame to frame, and start afresh with each recording and each frame of none', async () => {
+    const read = await collect(withStates(samples, model).read())
+    expect(read.map(({ feeds }) => numbers(feeds.h!)[0])).toEqual([0, 1, 3, 0, 0, 0])
+    expect(withStates(samples, model).carry).toBe(undefined)
+  })
+
+  test('samples of a model without any are handed on', () => {
+    const { carry: _, ...plain } = samples
+    expect(withStates(plain, model)).toBe(plain)
+  })
 })

@@ -1,12 +1,13 @@
 /**
  * States of recurrent models: which output is fed back to which input at the next frame. Readers give frames in order,
- * with a `sequence` name that changes where a new recording begins; whoever runs the samples carries the state:
- * zeros at the start of a sequence, then `carried(links, outputs)` laid over the next frame's feeds.
+ * with a `sequence` name that changes where a new recording begins; whoever runs the samples carries the state
+ * (`carriedStates`): what the sample gives at the start of a sequence, mostly zeros, then the outputs of the last frame.
  */
 
-import type { Feeds, ValueInfo } from '../engine/engine.js'
+import type { Feeds, Session, ValueInfo } from '../engine/engine.js'
 import type { Tensor } from '../ir/types.js'
 import { PareError } from '../util/errors.js'
+import type { Sample, Samples } from './samples.js'
 
 export interface StateLink {
   readonly output: string
@@ -36,9 +37,42 @@ export function carryLinks(
   })
 }
 
-/** The feeds that a frame's outputs give to the next frame. */
-export const carried = (links: readonly StateLink[], outputs: Readonly<Record<string, Tensor>>): Feeds =>
-  Object.fromEntries(links.map(({ output, input }) => [input, outputs[output]!]))
+/** Carries the states of one model along its frames. */
+export function carriedStates(links: readonly StateLink[]) {
+  let sequence: string | undefined
+  let state: Feeds = {}
+  return {
+    /** What the next frame is run on. A frame without a sequence stands alone. */
+    feeds(frame: Pick<Sample, 'feeds' | 'sequence'>): Feeds {
+      if (frame.sequence === undefined || frame.sequence !== sequence) state = {}
+      sequence = frame.sequence
+      return { ...frame.feeds, ...state }
+    },
+    /** Takes what the model made of that frame. */
+    remember(outputs: Readonly<Record<string, Tensor>>): void {
+      state = Object.fromEntries(links.map(({ output, input }) => [input, outputs[output]!]))
+    },
+  }
+}
+
+/** The samples with the states that this model carries along them: each stands alone then. */
+export function withStates(samples: Samples, model: Pick<Session, 'run'>): Samples {
+  const { carry: links = [], ...rest } = samples
+  if (links.length === 0) return samples
+  return {
+    ...rest,
+    async *read(options = {}) {
+      const states = carriedStates(links)
+      for await (const sample of samples.read(options)) {
+        const feeds = states.feeds(sample)
+        yield { ...sample, feeds }
+        if (sample.sequence !== undefined) {
+          states.remember(await model.run(feeds, { ...options, outputs: links.map(({ output }) => output) }))
+        }
+      }
+    },
+  }
+}
 
 function successors(name: string): ReadonlySet<string> {
   const base = name.toLowerCase()

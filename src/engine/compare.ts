@@ -22,6 +22,10 @@ export interface Sums {
   readonly sameNonFinite: number
   /** Elements that are NaN or infinite on one side only, or differently. */
   readonly mismatched: number
+  /** Those of them that are numbers in `a` alone. */
+  readonly lost: number
+  /** Elements that are not the same, by however little. */
+  readonly unequal: number
   /** Rows of `rowWidth` elements without NaN in the reference, and those whose largest element is at the same place. */
   readonly rows: number
   readonly top1Same: number
@@ -42,6 +46,8 @@ export interface Difference {
   /** Share of rows whose largest element is at the same place; null for rows of one element, or all with NaN. */
   readonly top1Agreement: number | null
   readonly mismatched: number
+  readonly lost: number
+  readonly unequal: number
 }
 
 export const NO_SUMS: Sums = {
@@ -53,6 +59,8 @@ export const NO_SUMS: Sums = {
   maxAbs: 0,
   sameNonFinite: 0,
   mismatched: 0,
+  lost: 0,
+  unequal: 0,
   rows: 0,
   top1Same: 0,
 }
@@ -85,11 +93,16 @@ export function addPair(sums: Sums, a: Tensor, b: Tensor, where = 'output'): Sum
 function addStrings(sums: Sums, a: Tensor, b: Tensor): Sums {
   const [left, right] = [a.strings?.() ?? [], b.strings?.() ?? []]
   const different = left.filter((s, i) => right[i] === undefined || !sameBytes(s, right[i])).length
-  return { ...sums, count: sums.count + left.length, mismatched: sums.mismatched + different }
+  return {
+    ...sums,
+    count: sums.count + left.length,
+    mismatched: sums.mismatched + different,
+    unequal: sums.unequal + different,
+  }
 }
 
 function addNumbers(sums: Sums, a: ArrayLike<number>, b: ArrayLike<number>, width: number): Sums {
-  let { aa, bb, ab, dd, maxAbs, sameNonFinite, mismatched, top1Same } = sums
+  let { aa, bb, ab, dd, maxAbs, sameNonFinite, mismatched, lost, unequal, top1Same } = sums
   for (let i = 0; i < a.length; i++) {
     const x = a[i]!
     const y = b[i]!
@@ -97,9 +110,14 @@ function addNumbers(sums: Sums, a: ArrayLike<number>, b: ArrayLike<number>, widt
     // The difference of finite numbers is finite but for overflow; one test serves the common case.
     if (!Number.isFinite(d) && !(Number.isFinite(x) && Number.isFinite(y))) {
       if (Object.is(x, y)) sameNonFinite++
-      else mismatched++
+      else {
+        mismatched++
+        unequal++
+        if (Number.isFinite(x)) lost++
+      }
       continue
     }
+    if (d !== 0) unequal++
     aa += x * x
     bb += y * y
     ab += x * y
@@ -123,13 +141,15 @@ function addNumbers(sums: Sums, a: ArrayLike<number>, b: ArrayLike<number>, widt
     maxAbs,
     sameNonFinite,
     mismatched,
+    lost,
+    unequal,
     rows: sums.rows + rows,
     top1Same,
   }
 }
 
 /** The first largest element; a row with NaN has none (-1). */
-function argmax(values: ArrayLike<number>, from: number, width: number): number {
+export function argmax(values: ArrayLike<number>, from = 0, width = values.length): number {
   let best = 0
   for (let i = 0; i < width; i++) {
     const v = values[from + i]!
@@ -140,10 +160,10 @@ function argmax(values: ArrayLike<number>, from: number, width: number): number 
 }
 
 export function differenceOf(sums: Sums): Difference {
-  const { count, aa, bb, ab, dd, maxAbs, sameNonFinite, mismatched, rows, top1Same } = sums
+  const { count, aa, bb, ab, dd, maxAbs, sameNonFinite, mismatched, lost, unequal, rows, top1Same } = sums
   if (isIncomparable({ elements: count, nonFinite: sameNonFinite })) {
     const none = { cosine: Number.NaN, relativeL2: Number.NaN, maxAbs: Number.NaN, top1Agreement: null }
-    return { elements: count, nonFinite: count, mismatched, ...none }
+    return { elements: count, nonFinite: count, mismatched, lost, unequal, ...none }
   }
   const norms = Math.sqrt(aa) * Math.sqrt(bb)
   const bothZero = aa === bb && mismatched === 0
@@ -156,6 +176,8 @@ export function differenceOf(sums: Sums): Difference {
     maxAbs: mismatched > 0 ? Number.POSITIVE_INFINITY : maxAbs,
     top1Agreement: rows === 0 ? null : top1Same / rows,
     mismatched,
+    lost,
+    unequal,
   }
 }
 

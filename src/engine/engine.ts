@@ -62,6 +62,8 @@ export interface MeasureOptions {
   /** Upper bound on the time spent, in ms; at least 5 rounds are always measured. */
   readonly budgetMs?: number
   readonly warmup?: number
+  /** Times `rounds` and `budgetMs` that may be spent while a model is not told apart from the first. Default 1. */
+  readonly patience?: number
   readonly signal?: AbortSignal
 }
 

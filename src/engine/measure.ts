@@ -4,6 +4,7 @@
  */
 
 import { random } from '../util/random.js'
+import { isTold, ratio } from './timing.js'
 import type { WireMeasureOptions } from './wire.js'
 
 /** A reading shorter than this says more about the clock than about the model: it is filled up with repeated calls. */
@@ -23,11 +24,12 @@ type Clock = () => number
  * Times `calls` in rounds. A round makes each call once (very short ones several times in a row, and the reading is
  * their mean) on the same feed, in an order drawn anew, so that none always follows the same one; the next round takes
  * the next feed. Returns the milliseconds a call took, one number a round, for each call. `between` runs outside the
- * readings and may throw.
+ * readings and may throw. With `patience` the rounds go on up to so many times their usual number and time while any
+ * call is not told apart from the first (`isTold`).
  */
 export async function timeCalls(
   calls: readonly Call[],
-  { rounds = 50, budgetMs = 5000, warmup = 3 }: WireMeasureOptions,
+  { rounds = 50, budgetMs = 5000, warmup = 3, patience = 1 }: WireMeasureOptions,
   between: () => Promise<void>,
   now: Clock = () => performance.now(),
 ): Promise<readonly (readonly number[])[]> {
@@ -36,8 +38,17 @@ export async function timeCalls(
   const runs: number[][] = calls.map(() => [])
   const order = calls.map((_, i) => i)
   const { shuffle } = random(0)
-  for (let round = 0; round < Math.max(rounds, MIN_ROUNDS); round++) {
-    if (round >= MIN_ROUNDS && now() - begin > budgetMs) break
+  const isDue = (round: number, times: number): boolean =>
+    round < MIN_ROUNDS || (round < rounds * times && now() - begin <= budgetMs * times)
+  let lookAt = 0
+  /** Looked at when the usual is done and then at each half more: more looks would find differences by chance. */
+  const isOpen = (round: number): boolean => {
+    if (round < lookAt) return true
+    lookAt = Math.ceil(round * 1.5)
+    return runs.some((own) => !isTold(ratio(runs[0]!, own)))
+  }
+  for (let round = 0; ; round++) {
+    if (!isDue(round, 1) && !(isDue(round, patience) && isOpen(round))) break
     for (const i of shuffle(order)) {
       await between()
       const { isShort, repeats } = plans[i]!

@@ -39,7 +39,7 @@ export interface RatioOptions {
 }
 
 /** Repeated measurements of one model differ by about this share. */
-const MARGIN = 0.02
+export const MARGIN = 0.02
 
 const RESAMPLES = 1000
 
@@ -70,6 +70,13 @@ export function verdictOf({ ratio, low, high }: Omit<Ratio, 'verdict'>, margin =
   if (high < 1 && ratio < 1 - margin) return 'faster'
   return low > 1 && ratio > 1 + margin ? 'slower' : 'same'
 }
+
+/**
+ * Whether more rounds would tell nothing new to a user: one is faster or slower beyond doubt, or the interval is
+ * narrower than what repeated measurements of one model differ by.
+ */
+export const isTold = (ratio: Omit<Ratio, 'verdict'>, margin = MARGIN): boolean =>
+  verdictOf(ratio, margin) !== 'same' || ratio.high - ratio.low <= 2 * margin * ratio.ratio
 
 const medianOf = (values: Float64Array): number => quantileOf(values.sort(), 0.5)
 

@@ -30,6 +30,7 @@ export interface WireMeasureOptions {
   readonly rounds?: number
   readonly budgetMs?: number
   readonly warmup?: number
+  readonly patience?: number
 }
 
 export type WireRequest =

@@ -106,7 +106,7 @@ function meaning(view: View): Markup {
   const share = measure.kind === 'accuracy' || measure.kind === 'top-1 agreement'
   const used =
     data &&
-    html`<p>Samples: ${data.name}; ${data.calibration} to calibrate, ${data.heldOut} held out to judge${data.labels ? ', with labels' : ', without labels'}.${share && data.heldOut > 0 && ` One held-out sample weighs ${percent(1 / data.heldOut)}; differences of that order are chance.`}</p>`
+    html`<p>Samples: ${data.name}; ${data.calibration} to calibrate, ${data.heldOut} held out to judge, of ${data.total} that there are${data.labels ? ', with labels' : ', without labels'}.${share && data.heldOut > 0 && ` One held-out sample weighs ${percent(1 / data.heldOut)}; differences of that order are chance.`}</p>`
   return html`<section aria-labelledby="meaning"><h2 id="meaning">How quality was measured, and what is not promised</h2>
 <p>${measure.kind === 'none' ? 'Quality was not measured.' : `Measure: ${measure.kind}${where}.`} ${measure.explanation}</p>${used}
 <p>Latency and memory hold for the machine, engine and thread count below; elsewhere they differ.${data && ' Quality holds for data like the samples.'}</p>${agreement(view)}</section>`

@@ -48,7 +48,7 @@ const SMALL = { ...QUICK, samples, maxDrop: 0.15, for: 'size' } as const satisfi
 /** Relative L2 error of the worst output on the held-out samples, as the outcome counts it. */
 async function errorOn(bytes: Uint8Array): Promise<number> {
   const sums = comparison()
-  for await (const { feeds } of split(samples).heldOut.read())
+  for await (const { feeds } of (await split(samples)).heldOut.read())
     sums.add(await outputsOf(engine, model, feeds), await outputsOf(engine, decodeModel(bytes), feeds))
   return Math.max(...[...sums.differences().values()].map((d) => d.relativeL2))
 }

@@ -13,7 +13,7 @@ import { messageOf, PareError } from '../util/errors.js'
 import { writeFileAtomic } from '../util/files.js'
 import { sha256 } from '../util/hash.js'
 import type { Judge } from './quality.js'
-import type { Latency, Step, Trial, TrialResult } from './trial.js'
+import type { Latency, Quality, Step, Trial, TrialResult } from './trial.js'
 import { isSlower } from './verdicts.js'
 
 export interface Bench {
@@ -119,11 +119,12 @@ export const isFatal = (error: unknown): boolean =>
   error instanceof PareError &&
   /^(ABORTED|DISK_|FILE_|TEMP_|SAMPLE|METRIC|LABEL|ENGINE_(MISSING|DEVICE|LOST|CLOSED)$)/.test(error.code)
 
-async function judged(bench: Bench, bytes: Uint8Array) {
+/** A candidate's quality, on `limit` samples where that is given; absent where nothing judges. */
+export async function judged(bench: Bench, bytes: Uint8Array, limit?: number): Promise<Quality | undefined> {
   if (bench.judge === null) return undefined
   const session = await bench.target.load(bytes, bench.env.signal ? { signal: bench.env.signal } : {})
   try {
-    return await bench.judge.evaluate(session)
+    return await bench.judge.evaluate(session, limit)
   } finally {
     await session.close()
   }
@@ -134,7 +135,10 @@ export async function timed(bench: Bench, bytes: Uint8Array): Promise<Latency> {
   return (await timedTogether(bench, [bytes]))[0]!
 }
 
-/** The same of several candidates at once, for `longer` times the usual rounds and time. */
+/** Times the longer rounds and time that the last word may take where it is in doubt. */
+const PATIENCE = 6
+
+/** The same of several candidates at once, for `longer` times the usual rounds and time, and on while there is doubt. */
 export async function timedTogether(
   bench: Bench,
   candidates: readonly ModelSource[],
@@ -144,6 +148,7 @@ export async function timedTogether(
   const [original, ...timings] = await bench.target.measure([bench.original, ...candidates], bench.feeds, {
     rounds: rounds * longer,
     budgetMs: budgetMs * longer,
+    ...(longer > 1 && { patience: PATIENCE }),
     ...(bench.env.signal && { signal: bench.env.signal }),
   })
   return timings.map(({ runs }) => {

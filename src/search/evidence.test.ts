@@ -112,7 +112,7 @@ describe('labels', () => {
 
   test('of samples that do not judge are looked at too', async () => {
     for (const at of good.keys()) {
-      const { heldOut } = split(labelled(good.map((l, i) => (i === at ? 4 : l))))
+      const { heldOut } = await split(labelled(good.map((l, i) => (i === at ? 4 : l))))
       await expect(opened(classifier, heldOut)).rejects.toMatchObject({ code: 'LABEL_RANGE' })
     }
   })

@@ -17,7 +17,7 @@ import { layersOf } from './layers.js'
 import { optional, type Setup } from './setup.js'
 import { type FloatProfile, profileInFloat, slowLayers } from './slow-layers.js'
 import type { Latency, Step, TrialResult } from './trial.js'
-import { isSlower } from './verdicts.js'
+import { isSlower, maybeSlower } from './verdicts.js'
 
 /** What every step of an exploration works with. */
 export interface Exploration {
@@ -119,7 +119,7 @@ async function timedAgain(
   const again = new Map(finalists.map((r, i) => [r.trial.id, latencies[i]!]))
   return results.map((r) => {
     const latency = again.get(r.trial.id)
-    return latency === undefined ? r : { ...r, latency, keeps: r.keeps === true && !isSlower(latency) }
+    return latency === undefined ? r : { ...r, latency, keeps: r.keeps === true && !maybeSlower(latency) }
   })
 }
 

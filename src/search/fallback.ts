@@ -6,7 +6,7 @@
 import { applySteps } from '../compress/recipes.js'
 import { encodeModel } from '../onnx/codec.js'
 import { messageOf } from '../util/errors.js'
-import { type Bench, isFatal } from './evaluate.js'
+import { type Bench, isFatal, judged } from './evaluate.js'
 import type { Layer } from './layers.js'
 import type { LayerSensitivity } from './outcome.js'
 import { BROKEN } from './outcome.js'
@@ -45,7 +45,7 @@ export const fallbackModes = (steps: readonly Step[]): readonly FallbackMode[] =
 
 export type Sensitivity = Omit<LayerSensitivity, 'keptFloat'>
 
-/** Held-out samples that one layer's measurement sees: the order of layers matters here, not the last digit. */
+/** Held-out samples that one layer's measurement sees, drawn from all of them: the order of layers matters here, not the last digit. */
 export const LAYER_SAMPLES = 12
 
 /** Quality when one layer alone is quantized; layers that the recipe does not touch are left out. */
@@ -73,12 +73,7 @@ export async function layerSensitivity(
 /** Null where the candidate does not run. Throws what is no fault of the candidate. */
 async function qualityOf(bench: Bench, bytes: Uint8Array, limit?: number): Promise<Quality | null> {
   try {
-    const session = await bench.target.load(bytes, bench.env.signal ? { signal: bench.env.signal } : {})
-    try {
-      return await bench.judge!.evaluate(session, limit)
-    } finally {
-      await session.close()
-    }
+    return (await judged(bench, bytes, limit)) ?? null
   } catch (error) {
     bench.env.signal?.throwIfAborted()
     if (isFatal(error)) throw error
@@ -115,8 +110,15 @@ export interface FallbackMemo {
 }
 
 /**
- * The fewest layers from the front of `order` whose return keeps the budget, found by bisection on full quality; null
- * where even all of them do not help.
+ * The part of the budget that a search for the least that keeps it may use up. It finds what only just passes on the
+ * samples at hand, and a mean over n of them is uncertain by a part of the order of 1/√n.
+ */
+export const cautious = (maxDrop: number, samples: number): number =>
+  maxDrop * (1 - Math.min(0.5, 1 / Math.sqrt(samples)))
+
+/**
+ * The fewest layers from the front of `order` whose return keeps the budget with some room (`cautious`), found by
+ * bisection on full quality; all of them where they keep it without; null where even they do not.
  */
 export async function fewestExcluded(
   bench: Bench,
@@ -137,9 +139,10 @@ export async function fewestExcluded(
   let low = 0
   let high = order.length
   if ((await dropAt(high)) > bench.maxDrop) return null
+  const allowed = cautious(bench.maxDrop, bench.judge!.samples)
   while (high - low > 1) {
     const middle = (low + high) >> 1
-    if ((await dropAt(middle)) <= bench.maxDrop) high = middle
+    if ((await dropAt(middle)) <= allowed) high = middle
     else low = middle
   }
   return high

@@ -4,11 +4,13 @@ import { sha256 } from '../util/hash.js'
 import { VERSION } from '../util/version.js'
 import type { CompressOptions } from './compress.js'
 import type { Identity } from './journal.js'
+import { machineOf } from './machine.js'
 import { activationsOf, type Setup, settingsOf } from './setup.js'
 
 /** What was asked for: known before anything is measured. */
 export async function askedOf(options: CompressOptions & { readonly original: Uint8Array }): Promise<Identity> {
   const { maxDrop, objective, target, measure, portable, seed } = settingsOf(options)
+  const { cpu, features } = await machineOf()
   return {
     version: VERSION,
     model: await sha256(options.original),
@@ -23,6 +25,7 @@ export async function askedOf(options: CompressOptions & { readonly original: Ui
     seed,
     timing: measure,
     activations: activationsOf(),
+    machine: [cpu, features],
   }
 }
 

@@ -129,11 +129,15 @@ function aspectsApart({ key, value }: Line, identity: unknown): readonly string[
 }
 
 const otherSearch = (where: string, apart: readonly string[]): PareError =>
-  new PareError('JOURNAL_OTHER', 'the journal belongs to a search with another model, data, options or engine', {
-    where,
-    ...(apart.length > 0 && { value: `other: ${apart.join(', ')}` }),
-    remedy: 'Run again with what the earlier run was given, or with --restart instead of --resume to start over.',
-  })
+  new PareError(
+    'JOURNAL_OTHER',
+    'the journal belongs to a search with another model, data, options, engine or machine',
+    {
+      where,
+      ...(apart.length > 0 && { value: `other: ${apart.join(', ')}` }),
+      remedy: 'Run again with what the earlier run was given, or with --restart instead of --resume to start over.',
+    },
+  )
 
 /** Whole lines only: what a kill cut off is removed from the file too, so that appending stays sound. */
 async function readLines(path: string): Promise<readonly Line[]> {

@@ -35,7 +35,8 @@ export async function chooseMeasure(reference: Reference, { metric, scores }: Me
     return {
       kind: 'top-1 agreement',
       output: seen.scores,
-      explanation: `No labels were given: quality is how often the candidate and the original put the same class first in output ${seen.scores}. It says nothing about how often either is right.`,
+      ...(seen.allScores.length > 1 && { scores: seen.allScores }),
+      explanation: `No labels were given: quality is how often the candidate and the original put the same class first in output ${seen.scores}.${ofOthers(seen)} It says nothing about how often either is right.`,
       higherIsBetter: true,
       baseline: null,
     }
@@ -53,9 +54,24 @@ export async function chooseMeasure(reference: Reference, { metric, scores }: Me
   }
 }
 
+/** What the other outputs are held to: the budget is for the worst of all. */
+function ofOthers({ allScores, others }: Seen): string {
+  const parts = [
+    ...(allScores.length > 1 ? [`so are ${allScores.slice(1).join(', ')}`] : []),
+    ...(others
+      ? ['the others are judged by their relative L2 error, whole numbers and strings by the share that changed']
+      : []),
+  ]
+  return parts.length === 0 ? '' : ` The worst output decides: ${parts.join('; ')}.`
+}
+
 interface Seen {
   /** The output that holds class scores, declared or detected. */
   readonly scores?: string
+  /** That one first, then all others whose rows are found to be probabilities. */
+  readonly allScores: readonly string[]
+  /** There are outputs of another kind. */
+  readonly others: boolean
   /** The output that labels speak of: the scores, else the first float output; absent where there is none. */
   readonly output?: string
   /** `output` is one row of numbers, and a label is one number: it can only say which of them should be the largest. */
@@ -72,10 +88,14 @@ async function lookAtOutputs(reference: Reference, declared: string | undefined)
   const floats = Object.keys(outputs).filter((name) => outputs[name]!.dtype.includes('float'))
   const finder = scoreFinder()
   for (const record of seen) finder.see(record.outputs)
-  const scores = declared ?? finder.found()[0]
+  const found = finder.found()
+  const scores = declared ?? found[0]
   const output = scores ?? floats[0]
   const row = floats.find((name) => isRow(outputs[name]!.shape))
+  const allScores = scores === undefined ? [] : [...new Set([scores, ...found])]
   return {
+    allScores,
+    others: Object.keys(outputs).length > allScores.length,
     ...(row !== undefined && { row }),
     ...(scores !== undefined && { scores }),
     ...(output !== undefined && { output }),

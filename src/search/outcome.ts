@@ -14,6 +14,8 @@ export interface Measure {
   readonly kind: 'accuracy' | 'rmse' | 'metric' | 'top-1 agreement' | 'relative error' | 'none'
   /** The output it was taken from, where it is one. */
   readonly output?: string
+  /** All outputs that hold class scores, that one first, where there are several. */
+  readonly scores?: readonly string[]
   /** One sentence for the reader: what the number means and what it cannot promise. */
   readonly explanation: string
   readonly higherIsBetter: boolean
@@ -91,6 +93,8 @@ export interface Outcome {
   }
   readonly data: {
     readonly name: string
+    /** Samples that the source holds; those used were drawn from all of them. */
+    readonly total: number
     readonly calibration: number
     readonly heldOut: number
     readonly labels: boolean

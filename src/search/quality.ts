@@ -4,7 +4,8 @@
  */
 
 import type { Samples } from '../data/samples.js'
-import { comparison, isIncomparable, rowWidth } from '../engine/compare.js'
+import { carriedStates } from '../data/state.js'
+import { argmax, comparison, type Difference, isIncomparable, rowWidth } from '../engine/compare.js'
 import type { Feeds, Session } from '../engine/engine.js'
 import { numbers } from '../ir/tensor.js'
 import { messageOf, PareError } from '../util/errors.js'
@@ -29,7 +30,7 @@ export interface Judge {
   readonly fingerprint: string
   /** What the reader must know of the samples and labels that judge. */
   readonly warnings: readonly string[]
-  /** Runs a candidate over the held-out samples (the first `limit` of them). */
+  /** Runs a candidate over the held-out samples, with `limit` over so many, drawn from all of them. */
   evaluate(candidate: Session, limit?: number): Promise<Quality>
 }
 
@@ -42,10 +43,10 @@ export async function openJudge(original: Session, samples: Samples, options: Ju
   if (measure.kind === 'rmse') await checkTargets(reference.records(), samples)
   const baseline = await baselineOf(measure, reference, options)
   const shorter = new Map<number, number>()
-  /** The original's own value on the first `limit` samples: what a candidate that saw only these is compared with. */
+  /** The original's own value on `limit` samples: what a candidate that saw only these is compared with. */
   const baselineOn = async (limit: number): Promise<number> => {
     if (!usesLabels(measure) || limit >= reference.count) return baseline
-    const known = shorter.get(limit) ?? (await score(measure, first(reference.records(), limit), options))
+    const known = shorter.get(limit) ?? (await score(measure, reference.some(limit), options))
     shorter.set(limit, known)
     return known
   }
@@ -55,17 +56,26 @@ export async function openJudge(original: Session, samples: Samples, options: Ju
     // A metric may say nothing of a few samples, of one class alone for instance: then it sees all.
     if (!Number.isFinite(own)) return evaluate(candidate, Number.POSITIVE_INFINITY)
     const answers = agreementOf(measure, reference)
+    // A few frames stand alone, on the original's states; all of them run on the candidate's own.
+    const states = carriedStates(limit < reference.count ? [] : reference.carry)
     async function* run(): AsyncIterable<MetricRecord> {
-      for await (const record of first(reference.records(), limit)) {
-        const outputs = await candidate.run(record.feeds, options.signal ? { signal: options.signal } : {})
+      for await (const record of reference.some(limit)) {
+        const feeds = states.feeds(record)
+        const outputs = await candidate.run(feeds, options.signal ? { signal: options.signal } : {})
+        states.remember(outputs)
         answers.add(record.outputs, outputs)
-        yield { ...record, outputs }
+        yield { ...record, feeds, outputs }
       }
     }
     const value = await valueFrom(measure, run(), answers.outputs, options)
+    const { output, drop } = worstOf([
+      { output: measure.output, drop: dropOf(measure, own, value) },
+      ...answers.drops(),
+    ])
     return {
       value: Number.isFinite(value) ? value : BROKEN,
-      drop: dropOf(measure, own, value),
+      drop,
+      ...(output !== undefined && output !== measure.output && { worst: output }),
       outputs: answers.outputs(),
     }
   }
@@ -115,6 +125,14 @@ async function valueFrom(
     ? outputs().find((o) => o.name === measure.output)!.top1!
     : Math.max(...outputs().map((o) => o.relativeError))
 }
+
+interface Drop {
+  readonly output: string | undefined
+  readonly drop: number
+}
+
+/** The first of the largest. */
+const worstOf = (drops: readonly Drop[]): Drop => drops.reduce((a, b) => (b.drop > a.drop ? b : a))
 
 /** No drop is beyond `BROKEN`. */
 const bounded = (value: number): number => (Number.isFinite(value) ? Math.min(value, BROKEN) : BROKEN)
@@ -199,13 +217,6 @@ const noNumber = (value: unknown) =>
     remedy: 'Return a finite number from evaluate().',
   })
 
-/** NaN is never the largest; -1 where there is nothing else. */
-function argmax(values: ArrayLike<number>): number {
-  let best = -1
-  for (let i = 0; i < values.length; i++) if (values[i]! > (values[best] ?? Number.NEGATIVE_INFINITY)) best = i
-  return best
-}
-
 /**
  * How far outputs are apart, over all samples. Where the shape of one depends on the data and comes out otherwise, it
  * is left out, unless quality is taken from it.
@@ -213,12 +224,17 @@ function argmax(values: ArrayLike<number>): number {
 function agreementOf(measure: Measure, { texts }: Reference) {
   const sums = comparison()
   const apart = new Set<string>()
+  const whole = new Set<string>()
+  const scores = new Set(measure.scores ?? (measure.output === undefined ? [] : [measure.output]))
   const decides = (name: string): boolean =>
     measure.kind === 'relative error' || (measure.kind === 'top-1 agreement' && name === measure.output)
+  const compared = () => [...sums.differences()].filter(([name, d]) => !apart.has(name) && !isIncomparable(d))
+  const relativeError = (name: string, d: Difference): number => bounded(texts.has(name) ? changed(d) : d.relativeL2)
   const together = (values: Feeds): Feeds => Object.fromEntries(Object.entries(values).filter(([n]) => !apart.has(n)))
   return {
     add(reference: Feeds, candidate: Feeds): void {
-      for (const [name, { shape }] of Object.entries(reference)) {
+      for (const [name, { dtype, shape }] of Object.entries(reference)) {
+        if (dtype !== 'string' && !dtype.includes('float')) whole.add(name)
         const other = candidate[name]?.shape
         if (other === undefined || other.join() === shape.join()) continue
         if (decides(name)) throw otherShape(name, shape, other)
@@ -227,17 +243,27 @@ function agreementOf(measure: Measure, { texts }: Reference) {
       sums.add(together(reference), together(candidate))
     },
     outputs: (): readonly OutputAgreement[] =>
-      [...sums.differences()]
-        .filter(([name, d]) => !apart.has(name) && !isIncomparable(d))
-        .map(([name, d]) => ({
-          name,
-          cosine: d.cosine,
-          relativeError: bounded(texts.has(name) ? d.mismatched / Math.max(1, d.elements) : d.relativeL2),
-          maxAbsolute: Number.isFinite(d.maxAbs) ? d.maxAbs : BROKEN,
-          ...(d.top1Agreement !== null && name === measure.output && { top1: d.top1Agreement }),
-        })),
+      compared().map(([name, d]) => ({
+        name,
+        cosine: d.cosine,
+        relativeError: relativeError(name, d),
+        maxAbsolute: Number.isFinite(d.maxAbs) ? d.maxAbs : BROKEN,
+        ...(d.top1Agreement !== null && scores.has(name) && { top1: d.top1Agreement }),
+      })),
+    /** Of outputs that quality is not taken from, where they count beside it. */
+    drops: (): readonly Drop[] => compared().map(([output, d]) => ({ output, drop: dropIn(output, d) })),
+  }
+  /** Whatever quality is measured by, an output that stops being a number is broken. */
+  function dropIn(name: string, d: Difference): number {
+    if (d.lost > 0) return BROKEN
+    if (measure.kind !== 'top-1 agreement' || name === measure.output) return Number.NEGATIVE_INFINITY
+    if (scores.has(name) && d.top1Agreement !== null) return 1 - d.top1Agreement
+    return whole.has(name) ? changed(d) : relativeError(name, d)
   }
 }
+
+/** The share of elements that are not the same. */
+const changed = ({ unequal, elements }: Difference): number => unequal / Math.max(1, elements)
 
 const otherShape = (output: string, [...shape]: readonly number[], [...other]: readonly number[]) =>
   new PareError('COMPARE_SHAPE', `the shapes differ: [${shape.join(', ')}] and [${other.join(', ')}]`, {

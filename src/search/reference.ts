@@ -1,22 +1,30 @@
 /** The original's answers on the held-out samples: what candidates are judged by. */
 
 import { createHash } from 'node:crypto'
-import type { Sample, Samples } from '../data/samples.js'
+import { type Sample, type Samples, someOf } from '../data/samples.js'
+import { drawn } from '../data/split.js'
+import { carriedStates, type StateLink } from '../data/state.js'
 import type { Feeds, Session } from '../engine/engine.js'
 import { finiteness, type NonFinite } from '../engine/finite.js'
 import type { Tensor } from '../ir/types.js'
 import { PareError } from '../util/errors.js'
+import { random } from '../util/random.js'
 
 export interface MetricRecord {
   readonly feeds: Feeds
   readonly outputs: Readonly<Record<string, Tensor>>
   readonly label?: number | readonly number[]
   readonly name: string
+  readonly sequence?: string
 }
 
 export interface Reference {
-  /** Every sample with the original's outputs, from the first each time. */
+  /** Every sample with the original's outputs and, of a recurrent model, its states, from the first each time. */
   records(): AsyncIterable<MetricRecord>
+  /** `limit` of them, always the same, drawn from all. */
+  some(limit: number): AsyncIterable<MetricRecord>
+  /** States that a candidate carries along the records; none along `some` of them, which stand alone. */
+  readonly carry: readonly StateLink[]
   /** Every sample has a label. */
   readonly labelled: boolean
   readonly count: number
@@ -36,6 +44,7 @@ export interface Reference {
 export interface ReferenceOptions {
   /** Bytes of inputs and original outputs kept; beyond that it runs again for each candidate. Default 256 MB. */
   readonly cacheBytes?: number
+  readonly seed?: number
   readonly signal?: AbortSignal
 }
 
@@ -44,7 +53,7 @@ const CACHE_BYTES = 256e6
 export async function referenceRun(
   original: Session,
   samples: Samples,
-  { signal, cacheBytes = CACHE_BYTES }: ReferenceOptions,
+  { signal, cacheBytes = CACHE_BYTES, seed = 0 }: ReferenceOptions,
 ): Promise<Reference> {
   const cached: MetricRecord[] = []
   const seen = fingerprint()
@@ -55,14 +64,27 @@ export async function referenceRun(
   let bytes = 0
   let count = 0
   let labelled = true
-  const read = async function* (): AsyncIterable<MetricRecord> {
-    for await (const sample of samples.read(signal ? { signal } : {}))
-      yield recordOf(sample, await original.run(sample.feeds, signal ? { signal } : {}))
+  const { carry = [] } = samples
+  const run = signal ? { signal } : {}
+  async function* answered(from: AsyncIterable<Sample>): AsyncIterable<MetricRecord> {
+    const states = carriedStates(carry)
+    for await (const sample of from) {
+      const feeds = states.feeds(sample)
+      const results = await original.run(feeds, run)
+      states.remember(results)
+      yield recordOf({ ...sample, feeds }, results)
+    }
   }
-  for await (const r of read()) {
+  async function* hashed(): AsyncIterable<Sample> {
+    for await (const sample of samples.read(run)) {
+      seen.add(sample)
+      yield sample
+    }
+  }
+  const read = () => answered(samples.read(run))
+  for await (const r of answered(hashed())) {
     count++
     labelled &&= r.label !== undefined
-    seen.add(r)
     outputs = Object.keys(r.outputs)
     answers.add(r.outputs, r.name)
     inputs.add(r.feeds, r.name)
@@ -77,6 +99,26 @@ export async function referenceRun(
       remedy: 'Check the path given as --data.',
     })
   const whole = cached.length === count
+  const records = whole ? () => streamed(cached) : read
+  const few = new Map<number, readonly MetricRecord[]>()
+  async function* some(limit: number): AsyncIterable<MetricRecord> {
+    if (limit >= count) return yield* records()
+    const known = few.get(limit)
+    if (known) return yield* known
+    const marks = drawn(count, limit, random(seed))
+    const isDrawn = (i: number): boolean => marks[i] === 1
+    // Where states are carried, the way to a frame leads through those before it.
+    const isAlone = !whole && carry.length === 0
+    const chosen = isAlone ? answered(someOf(samples, isDrawn, run)) : filtered(records(), isDrawn)
+    const kept: MetricRecord[] = []
+    let size = 0
+    for await (const r of chosen) {
+      size += sizeOf(r.feeds) + sizeOf(r.outputs)
+      if (size <= cacheBytes) kept.push(r)
+      yield r
+    }
+    if (kept.length === limit) few.set(limit, kept)
+  }
   return {
     labelled,
     count,
@@ -84,19 +126,30 @@ export async function referenceRun(
     texts,
     nonFinite: { outputs: answers.found(), inputs: inputs.found() },
     fingerprint: seen.hex(),
-    records: whole
-      ? async function* () {
-          yield* cached
-        }
-      : read,
+    carry,
+    records,
+    some,
   }
 }
 
-const recordOf = ({ feeds, label, name }: Sample, outputs: Readonly<Record<string, Tensor>>): MetricRecord => ({
+async function* streamed<T>(items: Iterable<T>): AsyncIterable<T> {
+  yield* items
+}
+
+async function* filtered<T>(items: AsyncIterable<T>, isIn: (index: number) => boolean): AsyncIterable<T> {
+  let i = 0
+  for await (const item of items) if (isIn(i++)) yield item
+}
+
+const recordOf = (
+  { feeds, label, name, sequence }: Sample,
+  outputs: Readonly<Record<string, Tensor>>,
+): MetricRecord => ({
   feeds,
   outputs,
   name,
   ...(label !== undefined && { label }),
+  ...(sequence !== undefined && { sequence }),
 })
 
 const sizeOf = (values: Readonly<Record<string, Tensor>>): number =>

@@ -4,10 +4,11 @@ import { arch } from 'node:os'
 import { prepareModel } from '../compress/prepare.js'
 import { calibrateUnits } from '../compress/quantize/index.js'
 import type { TransformEnv } from '../compress/transform.js'
-import type { Samples } from '../data/samples.js'
-import { split, take } from '../data/split.js'
+import type { Sample, Samples } from '../data/samples.js'
+import { draw, split, take } from '../data/split.js'
+import { withStates } from '../data/state.js'
 import { randomFeeds } from '../data/synthesize.js'
-import type { Engine, Feeds, Session } from '../engine/engine.js'
+import type { Engine, Session } from '../engine/engine.js'
 import { openEngine } from '../engine/node/open.js'
 import { checkParity } from '../engine/parity.js'
 import { clamp } from '../grids/affine.js'
@@ -26,6 +27,8 @@ import { fingerprint } from './reference.js'
 export interface Setup extends Bench {
   readonly data: {
     readonly name: string
+    /** Samples that the source holds; those used were drawn from all of them. */
+    readonly total: number
     readonly calibration: number
     readonly heldOut: number
     readonly labels: boolean
@@ -39,7 +42,7 @@ export interface Setup extends Bench {
   close(): Promise<void>
 }
 
-/** Most samples used for ranges: more change them little. */
+/** Most samples used for ranges, drawn from all: more change them little. */
 const CALIBRATION = 256
 /**
  * Held-out samples: as many as multiply-accumulates allow, within bounds. Decided by what the model computes and not
@@ -108,14 +111,16 @@ export async function openSetup(model: Model, options: CompressOptions, runFolde
     const form = await fixedForm(model, shapes, async () => device, { ...run, onWarning: warn })
     const prepared = await prepareModel(form, env)
     const session = await reloadable(device, original, signal)
-    const data = samples === undefined ? null : await partsOf(samples, prepared, seed, signal)
+    const data = samples === undefined ? null : await partsOf(samples, prepared, env)
     const feeds = data?.feeds ?? [randomFeeds(fixInputs(session.inputs, shapes), { seed })]
     if (target !== 'node') await checkParity(device, cpu, original, feeds[0]!, run)
-    const judge = data && (await openJudge(session, data.heldOut, judgeOptions(options)))
+    const judge = data && (await openJudge(session, data.heldOut, { seed, ...judgeOptions(options) }))
     for (const warning of judge?.warnings ?? []) warn(warning)
     // What the judge keeps of the original is mostly enough; a large model need not lie in memory all along.
     await session.close()
-    const calibration = data ? await calibrateUnits(prepared, data.calibration, env) : undefined
+    const calibration = data ? await calibrateUnits(prepared, data.calibration(session), env) : undefined
+    await session.close()
+    if (data?.warning) warn(data.warning)
     if (judge === null) {
       warn(
         'No samples were given: nothing is promised about quality, and only recipes that need no calibration are tried.',
@@ -136,6 +141,7 @@ export async function openSetup(model: Model, options: CompressOptions, runFolde
       measure,
       data: judge && {
         name: samples!.name,
+        total: data!.total,
         calibration: calibration?.samples ?? 0,
         heldOut: judge.samples,
         labels: judge.labelled,
@@ -194,32 +200,54 @@ const judgeOptions = ({ metric, scores, signal }: CompressOptions) => ({
   ...(signal && { signal }),
 })
 
-/** Half for ranges and half held out, both bounded; the first inputs held out, for timing. */
-async function partsOf(samples: Samples, prepared: Model, seed: number, signal: AbortSignal | undefined) {
-  const parts = split(samples, { seed })
+/** Half for ranges and half held out, both bounded and drawn from the whole source; a few held out, for timing. */
+async function partsOf(samples: Samples, prepared: Model, { seed = 0, signal, onProgress }: TransformEnv) {
   const { macs } = inspectModel(prepared)
   const limit =
     macs === null ? HELD_OUT_UNKNOWN : clamp(Math.floor(HELD_OUT_MACS / Math.max(1, macs)), HELD_OUT_MIN, HELD_OUT_MAX)
-  const feeds = await firstFeeds(parts.heldOut, 8, signal)
-  const others = await firstFeeds(parts.calibration, 1, signal)
-  if (feeds.length === 0 || others.length === 0) throw tooFew(samples, feeds.length + others.length)
+  const isRecurrent = (samples.carry ?? []).length > 0
+  const parts = await split(samples, {
+    seed,
+    // Of a recurrent model more frames are run than are counted: its state must get to where it gets in use.
+    calibration: isRecurrent ? Math.max(CALIBRATION, limit) : CALIBRATION,
+    heldOut: limit,
+    ...(signal && { signal }),
+    ...(onProgress && { onProgress }),
+  })
+  if (parts.calibration.count === 0 || parts.heldOut.count === 0) throw tooFew(samples, parts.total)
+  const first = await firstSamples(parts.heldOut, 8, signal)
+  if (first.length === 0) throw tooFew(samples, parts.calibration.count)
   const seen = fingerprint()
-  const calibration = take(parts.calibration, CALIBRATION)
+  const read = {
+    ...parts.calibration,
+    async *read(options) {
+      for await (const sample of parts.calibration.read(options)) {
+        seen.add(sample)
+        yield sample
+      }
+    },
+  } satisfies Samples
   return {
-    feeds,
-    heldOut: take(parts.heldOut, limit),
-    calibration: {
-      ...calibration,
-      async *read(options) {
-        for await (const sample of calibration.read(options)) {
-          seen.add(sample)
-          yield sample
-        }
-      },
-    } satisfies Samples,
+    feeds: first.map(({ feeds }) => feeds),
+    heldOut: parts.heldOut,
+    total: parts.total,
+    /** What calibrates; `original` makes the states that it needs. */
+    calibration: (original: Session): Samples =>
+      draw({ ...withStates(read, original), count: read.count }, CALIBRATION, seed),
     /** Hash of what was read to calibrate, known afterwards. */
     calibratedBy: () => seen.hex(),
+    warning: stateWarning(samples, first),
   }
+}
+
+/** What must be known where states start anew at each sample; null where they do not. */
+function stateWarning({ carry = [] }: Samples, first: readonly Sample[]): string | null {
+  const own = carry.filter(({ input }) =>
+    first.every(({ feeds, sequence }) => sequence === undefined && feeds[input]?.bytes().every((b) => b === 0)),
+  )
+  if (own.length === 0) return null
+  const names = own.map(({ input }) => input).join(', ')
+  return `The samples do not say which recording they are of (sequence), so ${names} starts as zeros at each: ranges and quality hold for first frames only.`
 }
 
 function tooFew({ name }: Samples, some: number): PareError {
@@ -234,8 +262,8 @@ function tooFew({ name }: Samples, some: number): PareError {
       })
 }
 
-async function firstFeeds(samples: Samples, n: number, signal: AbortSignal | undefined): Promise<readonly Feeds[]> {
-  const feeds: Feeds[] = []
-  for await (const sample of take(samples, n).read(signal ? { signal } : {})) feeds.push(sample.feeds)
-  return feeds
+async function firstSamples(samples: Samples, n: number, signal: AbortSignal | undefined): Promise<readonly Sample[]> {
+  const first: Sample[] = []
+  for await (const sample of take(samples, n).read(signal ? { signal } : {})) first.push(sample)
+  return first
 }

@@ -1,9 +1,7 @@
 /** Turns what a search found into its outcome: plain JSON with everything that a report says. */
 
-import { cpus, totalmem } from 'node:os'
 import { QUANTIZE_KINDS, recipeFor } from '../compress/recipes.js'
 import { whyNothing } from '../compress/why-nothing.js'
-import { cpuFeatures } from '../engine/node/doctor.js'
 import type { Model } from '../ir/types.js'
 import { inspectModel } from '../passes/inspect.js'
 import { VERSION } from '../util/version.js'
@@ -12,6 +10,7 @@ import type { CompressOptions } from './compress.js'
 import { type Found, layersAside } from './explore.js'
 import { excludedBy, LAYER_SAMPLES } from './fallback.js'
 import { layersOf } from './layers.js'
+import { machineOf } from './machine.js'
 import type { Measure, Missed, Outcome } from './outcome.js'
 import { type Setup, settingsOf } from './setup.js'
 import type { TrialResult } from './trial.js'
@@ -46,14 +45,7 @@ export async function summarize(input: SummaryInput): Promise<Outcome> {
     tool: { name: 'pare', version: VERSION },
     date: input.date,
     command: options.command ?? '',
-    machine: {
-      cpu: cpus()[0]?.model.trim() ?? 'unknown',
-      cores: cpus().length,
-      memoryBytes: totalmem(),
-      features: (await cpuFeatures()) ?? [],
-      platform: `${process.platform}-${process.arch}`,
-      runtime: `Node ${process.version}`,
-    },
+    machine: await machineOf(),
     engine: {
       name: setup.target.name,
       version: setup.target.version,
@@ -104,7 +96,7 @@ function verdictOf({ chosen, setup, results }: SummaryInput): string {
   const quality =
     chosen.quality === undefined
       ? 'quality not measured'
-      : `within the budget (drop ${formatDrop(chosen.quality.drop)} of at most ${setup.maxDrop})`
+      : `within the budget (drop ${formatDrop(chosen.quality.drop)} of at most ${setup.maxDrop}${chosen.quality.worst === undefined ? '' : `, in output ${chosen.quality.worst}`})`
   const said = `${chosen.trial.name}: ${(100 * size).toFixed(0)} % of the size, ${speed(chosen.latency!)}, ${quality}.`
   return idle === null ? said : `${said} ${idle}`
 }

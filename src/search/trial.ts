@@ -46,6 +46,8 @@ export interface Quality {
   readonly value: number
   /** How much worse than the original; 0 is as good, negative is better. */
   readonly drop: number
+  /** The output that the drop is of, where it is not the measure's. */
+  readonly worst?: string
   readonly outputs: readonly OutputAgreement[]
 }
 

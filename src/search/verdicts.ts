@@ -1,18 +1,31 @@
 /** What a measured latency says of a candidate: for searching, for sentences and for the report. */
 
-import { verdictOf } from '../engine/timing.js'
+import { isTold, MARGIN, verdictOf } from '../engine/timing.js'
 import type { Latency } from './trial.js'
 
-const verdict = ({ ratio, interval: [low, high] }: Latency) => verdictOf({ ratio, low, high })
+const plain = ({ ratio, interval: [low, high] }: Latency) => ({ ratio, low, high })
 
 /** Beyond doubt: see `verdictOf`. */
-export const isSlower = (latency: Latency): boolean => verdict(latency) === 'slower'
-export const isFaster = (latency: Latency): boolean => verdict(latency) === 'faster'
+export const isSlower = (latency: Latency): boolean => verdictOf(plain(latency)) === 'slower'
+export const isFaster = (latency: Latency): boolean => verdictOf(plain(latency)) === 'faster'
 
-/** `2.84× faster`, `1.20× slower`, or `the same speed` where neither is beyond doubt. */
+/**
+ * Slower beyond doubt, or more slower than repeated measurements differ by and so roughly measured that the doubt is
+ * not in its favour: what may be handed back is no such.
+ */
+export const maybeSlower = (latency: Latency): boolean =>
+  isSlower(latency) || (latency.ratio > 1 + MARGIN && !isTold(plain(latency)))
+
+/**
+ * `2.84× faster`, `1.20× slower`, or where neither is beyond doubt `the same speed`, or `not told apart (0.9–1.2 of the
+ * original’s time)` where the measurement is too rough to say that.
+ */
 export function speed(latency: Latency): string {
   if (isFaster(latency)) return `${factor(1 / latency.ratio)} faster`
-  return isSlower(latency) ? `${factor(latency.ratio)} slower` : 'the same speed'
+  if (isSlower(latency)) return `${factor(latency.ratio)} slower`
+  if (isTold(plain(latency))) return 'the same speed'
+  const [low, high] = latency.interval.map((v) => v.toPrecision(2))
+  return `speed not told apart (${low}–${high} of the original’s time)`
 }
 
 /** Three digits: beyond the margin they are never those of 1. */

@@ -72,7 +72,7 @@ export const found: Outcome = {
     macs: 8.2e7,
     opset: 13,
   },
-  data: { name: 'faces/', calibration: 100, heldOut: 400, labels: true },
+  data: { name: 'faces/', total: 500, calibration: 100, heldOut: 400, labels: true },
   measure: {
     kind: 'accuracy',
     output: 'scores',

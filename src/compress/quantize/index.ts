@@ -2,8 +2,10 @@
 
 import type { Samples } from '../../data/samples.js'
 import { take } from '../../data/split.js'
+import { withStates } from '../../data/state.js'
 import type { Feeds } from '../../engine/engine.js'
 import type { Model } from '../../ir/types.js'
+import { encodeModel } from '../../onnx/codec.js'
 import { compact } from '../../passes/compact.js'
 import type { Env } from '../../passes/pass.js'
 import { PareError } from '../../util/errors.js'
@@ -81,18 +83,26 @@ export async function calibrateUnits(
   if (!units.some((u) => u.weight !== undefined)) return undefined
   const targets = calibrationTargets(prepared.graph, units)
   const engine = await env.engine()
+  const run = env.signal ? { signal: env.signal } : {}
   const options = {
     detail,
-    ...(env.signal && { signal: env.signal }),
+    ...run,
     ...(env.onProgress && { onProgress: env.onProgress }),
     ...(samples.count !== null && { total: samples.count }),
     name: samples.name,
   }
-  const run = (feeds: AsyncIterable<Feeds>) => calibrate(prepared, targets, feeds, engine, options)
-  const calibration = await calibrateFinite(samples, units, run, env)
-  const constant = constantRanges(units, calibration)
-  if (constant !== null) env.onWarning?.(constant)
-  return calibration
+  const isRecurrent = (samples.carry ?? []).length > 0
+  const original = isRecurrent ? await engine.load(encodeModel(prepared).bytes, run) : null
+  try {
+    const seen = original === null ? samples : withStates(samples, original)
+    const read = (feeds: AsyncIterable<Feeds>) => calibrate(prepared, targets, feeds, engine, options)
+    const calibration = await calibrateFinite(seen, units, read, env)
+    const constant = constantRanges(units, calibration)
+    if (constant !== null) env.onWarning?.(constant)
+    return calibration
+  } finally {
+    await original?.close()
+  }
 }
 
 /** Samples that the result is checked on. */
