@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest'
+import { random } from '../util/random.js'
 import { timeCalls } from './measure.js'
+import { ratio } from './timing.js'
 
 /** Calls that take as long as `ms` says on a clock that only they move, so that no other work on the machine counts. */
 function onOwnClock(...ms: readonly ((call: number) => number)[]) {
@@ -59,4 +61,36 @@ test('the budget ends the rounds, but five are read', async () => {
   expect(await rounds(0)).toBe(5)
   // Four warm-up calls come before the first round.
   expect(await rounds(200)).toBe(17)
+})
+
+/** Readings that go up and down by a tenth, of calls `factor` times as long as the first. */
+const rough = (factor: number, ms = 300) => {
+  const { normal } = random(5)
+  return onOwnClock(
+    () => ms * Math.exp(normal(0, 0.1)),
+    () => factor * ms * Math.exp(normal(0, 0.1)),
+  )
+}
+
+test('with patience, rounds go on while the calls are not told apart, up to a limit', async () => {
+  const options = { rounds: 60, budgetMs: 3000 }
+  const usual = await time(rough(1.1), options)
+  expect(usual[0]!.length).toBeLessThan(7)
+  const patient = await time(rough(1.1), { ...options, patience: 20 })
+  expect(patient[0]!.length).toBeGreaterThan(2 * usual[0]!.length)
+  expect(ratio(patient[0]!, patient[1]!).verdict).toBe('slower')
+  const alike = await time(rough(1), { ...options, patience: 20 })
+  // 60 s of rounds of 600 ms.
+  expect(alike[0]!.length).toBeGreaterThan(90)
+  expect(alike[0]!.length).toBeLessThan(110)
+})
+
+test('patience is not called for where the usual rounds tell', async () => {
+  const options = { rounds: 60, budgetMs: 3000, patience: 20 }
+  expect((await time(rough(3), options))[0]!.length).toBeLessThan(10)
+  const even = onOwnClock(
+    () => 2,
+    () => 2,
+  )
+  expect((await time(even, options))[0]).toHaveLength(60)
 })

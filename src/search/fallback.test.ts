@@ -10,6 +10,7 @@ import { encodeModel } from '../onnx/codec.js'
 import { PareError } from '../util/errors.js'
 import type { Bench } from './evaluate.js'
 import {
+  cautious,
   excludedBy,
   type FallbackMemo,
   type FallbackMode,
@@ -187,8 +188,8 @@ describe('the fewest layers that must return', () => {
         const order = drops.map((_, i) => `layer ${i}`)
         const { memo, asked, recorded } = memoOf(Object.fromEntries(drops.map((d, i) => [`stored ${i + 1}`, d])))
         const count = await fewestExcluded(loadingNothing({ maxDrop }), [fixed], order, 'stored', memo)
-        const fewest = drops.findIndex((d) => d <= maxDrop)
-        expect(count).toBe(fewest < 0 ? null : fewest + 1)
+        const fewest = drops.findIndex((d) => d <= cautious(maxDrop, bench.judge!.samples))
+        expect(count).toBe(fewest >= 0 ? fewest + 1 : drops.at(-1)! <= maxDrop ? drops.length : null)
         expect(recorded).toEqual([])
         expect(asked.length).toBeLessThanOrEqual(2 + Math.ceil(Math.log2(drops.length)))
       }),
@@ -206,7 +207,7 @@ describe('the fewest layers that must return', () => {
       expect(drops[0]).toBeGreaterThan(0.3)
       expect(drops[1]).toBeLessThan(0.1)
       expect(drops.toSorted((a, b) => b - a)).toEqual(drops)
-      for (const [fewest, maxDrop] of [1, 2, 3].map((n) => [n, drops[n]!] as const)) {
+      for (const [fewest, maxDrop] of [1, 2, 3].map((n) => [n, withRoom(drops[n]!)] as const)) {
         const { memo, values } = memoOf()
         expect(await fewestExcluded({ ...bench, maxDrop }, [fixed, store], order, 'stored', memo)).toBe(fewest)
         for (const [key, drop] of values) expect(drop, key).toBe(drops[Number(key.replace('stored ', ''))])
@@ -229,6 +230,24 @@ describe('the fewest layers that must return', () => {
       expect(await fewestExcluded({ ...bench, maxDrop: 0.1 }, [fixed, store], order, 'float', memo)).toBe(1)
       expect(recorded).toEqual(['float 3', 'float 1'])
     })
+
+    test('have some room under the budget, more where fewer samples judge', async () => {
+      expect([4, 25, 10_000].map((n) => cautious(0.02, n))).toEqual([0.01, 0.016, 0.0198])
+      expect(cautious(0.02, 1)).toBe(0.01)
+      const drops = { 'stored 1': 0.0195, 'stored 2': 0.015, 'stored 3': 0.014 }
+      const fewest = (samples: number, own: Readonly<Record<string, number>> = drops) => {
+        const judge = { ...bench.judge!, samples }
+        return fewestExcluded(loadingNothing({ maxDrop: 0.02, judge }), [fixed], order, 'stored', memoOf(own).memo)
+      }
+      expect(await fewest(10_000)).toBe(1)
+      expect(await fewest(30)).toBe(2)
+      // All of them are the most that can be done.
+      expect(await fewest(4)).toBe(3)
+      expect(await fewest(4, { 'stored 1': 1, 'stored 2': 1, 'stored 3': 0.021 })).toBe(null)
+    })
+
+    /** A budget of which just this much may be used. */
+    const withRoom = (drop: number): number => (drop / cautious(1, bench.judge!.samples)) * (1 + 1e-9)
 
     const dropOf = async (steps: readonly Step[]): Promise<number> => {
       const session = await bench.target.load(encodeModel(await applySteps(bench.prepared, steps, bench.env)).bytes)

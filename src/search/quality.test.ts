@@ -2,7 +2,6 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { stream } from '../../test/calibrated.js'
 import { bytesOf, value } from '../../test/small-models.js'
 import type { Sample, Samples } from '../data/samples.js'
-import { comparison } from '../engine/compare.js'
 import type { Engine, Session } from '../engine/engine.js'
 import { openEngine } from '../engine/node/open.js'
 import { int } from '../ir/attrs.js'
@@ -271,12 +270,12 @@ describe('a candidate that gives NaN', () => {
     )
     const { baseline } = j.measure
     expect(baseline).toBeGreaterThan(0)
-    expect(await j.evaluate(await broken())).toMatchObject({ value: 0, drop: baseline })
+    expect(await j.evaluate(await broken())).toMatchObject({ value: 0, drop: BROKEN })
   })
 
   test('agrees with nothing', async () => {
     const j = await judge(await classifier(1, 1, 1, 1), samplesOf())
-    expect(await j.evaluate(await broken())).toMatchObject({ value: 0, drop: 1 })
+    expect(await j.evaluate(await broken())).toMatchObject({ value: 0, drop: BROKEN })
   })
 
   test('has a drop beyond any budget, in numbers that a journal can hold', async () => {
@@ -321,31 +320,160 @@ describe('errors', () => {
 })
 
 describe('few samples', () => {
-  test('a limit takes the first ones, and compares with the original on the same', async () => {
-    // The original is wrong on the first five and right on the others.
-    const labels = samplesOf((row, i) => (i < 5 ? (best(row) + 1) % WIDTH : best(row)))
+  test('a limit draws from all, and compares with the original on the same', async () => {
+    // Sorted: the original is wrong on the first half and right on the others.
+    const rows = Array.from({ length: 10 }, () => xs).flat()
+    const labels = samplesOf((row, i) => (i < rows.length / 2 ? (best(row) + 1) % WIDTH : best(row)), rows)
     const original = await classifier(1, 1, 1, 1)
-    const j = await judge(original, labels)
-    expect(await j.evaluate(original, 5)).toMatchObject({ value: 0, drop: 0 })
-    expect(await j.evaluate(original, 10)).toMatchObject({ value: 0.5, drop: 0 })
-    expect(await j.evaluate(original, 100)).toMatchObject({ value: 0.75, drop: 0 })
+    for (const cacheBytes of [256e6, 5 * 32]) {
+      const j = await judge(original, labels, { cacheBytes })
+      const few = await j.evaluate(original, 40)
+      expect(few.drop).toBe(0)
+      expect(Math.abs(few.value - 0.5)).toBeLessThan(0.25)
+      expect(await j.evaluate(original, 40)).toEqual(few)
+      expect(await j.evaluate(original, 1000)).toMatchObject({ value: 0.5, drop: 0 })
+    }
   })
 
-  test('a limit holds for agreement too', async () => {
-    const two = (a: number) => regressor(a)
-    const j = await judge(await two(1), samplesOf())
-    const sums = comparison()
-    for (const row of xs.slice(0, 3))
-      sums.add(
-        { y: f32([1, 4], row) },
-        {
-          y: f32(
-            [1, 4],
-            row.map((v) => Math.fround(v) * 1.5),
-          ),
+  test('a limit holds for agreement too, and another seed draws others', async () => {
+    const names = async (seed: number) => {
+      const seen: string[] = []
+      const metric = {
+        higherIsBetter: true,
+        async evaluate(records: AsyncIterable<MetricRecord>) {
+          seen.length = 0
+          for await (const r of records) seen.push(r.name)
+          return 1
         },
-      )
-    expect((await j.evaluate(await two(1.5), 3)).value).toBeCloseTo([...sums.differences().values()][0]!.relativeL2, 6)
+      }
+      const j = await judge(await regressor(1), samplesOf(), { metric, seed })
+      const { outputs } = await j.evaluate(await regressor(1.5), 3)
+      expect(outputs[0]!.relativeError).toBeCloseTo(0.5, 6)
+      return [...seen]
+    }
+    expect(await names(1)).toHaveLength(3)
+    expect(await names(1)).toEqual(await names(1))
+    expect(await names(1)).not.toEqual(await names(2))
+  })
+})
+
+describe('outputs besides the scores', () => {
+  /** Scores, scores of another kind, boxes and whole numbers, each with a factor of its own. */
+  const detector = (scores: number, others: number, boxes: number, index: number) =>
+    session((b) => {
+      const one = softmax(b, times(b, 'x', scores, 1, 1, 1))
+      const two = softmax(b, times(b, 'x', 1, others, 1, 1))
+      const whole = b.op('Cast', [times(b, 'x', 10 * index)], { attrs: { to: int(7) } })
+      return { one, two, boxes: times(b, 'x', boxes), index: whole }
+    })
+  const drop = async (candidate: Session) => {
+    const j = await judge(await detector(1, 1, 1, 1), samplesOf())
+    expect(j.measure).toMatchObject({ kind: 'top-1 agreement', output: 'one', scores: ['one', 'two'] })
+    expect(j.measure.explanation).toContain('The worst output decides')
+    return j.evaluate(candidate)
+  }
+
+  test('count as well: the worst decides', async () => {
+    expect((await drop(await detector(1, 1, 1, 1))).drop).toBe(0)
+    const boxes = await drop(await detector(1, 1, 1.7, 1))
+    expect(boxes).toMatchObject({ value: 1, worst: 'boxes' })
+    expect(boxes.drop).toBeCloseTo(0.7, 5)
+    const own = await drop(await detector(-1, 1, 1, 1))
+    expect(own.drop).toBeCloseTo(1 - own.value, 9)
+    expect(own).not.toHaveProperty('worst')
+    const two = await drop(await detector(1, -1, 1, 1))
+    expect(two).toMatchObject({ value: 1, worst: 'two' })
+    expect(two.drop).toBeCloseTo(1 - two.outputs.find((o) => o.name === 'two')!.top1!, 9)
+    const index = await drop(await detector(1, 1, 1, -1))
+    expect(index.worst).toBe('index')
+    expect(index.drop).toBeGreaterThan(0.9)
+    expect(index.drop).toBeLessThanOrEqual(1)
+  })
+
+  test('are not mentioned where there are none', async () => {
+    const j = await judge(await classifier(1, 1, 1, 1), samplesOf())
+    expect(j.measure.explanation).not.toContain('worst output')
+    expect(j.measure).not.toHaveProperty('scores')
+  })
+
+  test('may not cease to be numbers, whatever quality is measured by', async () => {
+    const two = (zero: number) =>
+      session((b) => ({
+        y: softmax(b, 'x'),
+        boxes: times(b, times(b, 'x', zero), zero === 0 ? Number.POSITIVE_INFINITY : 1),
+      }))
+    const metric = {
+      higherIsBetter: true,
+      async evaluate(records: AsyncIterable<MetricRecord>) {
+        for await (const _ of records);
+        return 1
+      },
+    }
+    const labelled = samplesOf((row) => best(row))
+    for (const options of [{}, { metric }]) {
+      const j = await judge(await two(1), labelled, options)
+      expect((await j.evaluate(await two(2))).drop).toBe(0)
+      expect(await j.evaluate(await two(0))).toMatchObject({ drop: BROKEN, worst: 'boxes' })
+    }
+  })
+})
+
+describe('the states of a recurrent model', () => {
+  /** hn = k · h + x, y = hn: an error of k grows along a recording. */
+  const leaky = async (k: number) => {
+    const b = builder()
+    for (const name of ['x', 'h']) b.input(name, value('float32', [1, WIDTH]))
+    b.ops('Add', [times(b, 'h', k), 'x'], { outputs: ['hn'] })
+    b.ops('Identity', ['hn'], { outputs: ['y'] })
+    for (const name of ['hn', 'y']) b.output(name, value('float32', [1, WIDTH]))
+    const loaded = await engine.load(bytesOf(b.graph()))
+    open.push(loaded)
+    return loaded
+  }
+  const frames = (recordings: number): Samples => ({
+    name: 'frames',
+    count: xs.length,
+    carry: [{ output: 'hn', input: 'h' }],
+    async *read() {
+      for (const [i, row] of xs.entries()) {
+        const feeds = { x: f32([1, WIDTH], row), h: f32([1, WIDTH], [0, 0, 0, 0]) }
+        yield { feeds, name: `${i}`, sequence: `clip ${Math.floor((i * recordings) / xs.length)}` }
+      }
+    },
+  })
+  const errorOf = async (samples: Samples, k: number, options: JudgeOptions = {}, limit?: number) =>
+    (await (await judge(await leaky(0.9), samples, options)).evaluate(await leaky(k), limit)).value
+
+  /** ‖candidate − original‖ / ‖original‖ of a recursion in double precision. */
+  const expected = (k: number, length: number): number => {
+    let [error, norm] = [0, 0]
+    for (let c = 0; c < WIDTH; c++) {
+      let [a, b] = [0, 0]
+      for (const [i, row] of xs.entries()) {
+        if (i % length === 0) [a, b] = [0, 0]
+        a = 0.9 * a + row[c]!
+        b = k * b + row[c]!
+        error += (a - b) ** 2
+        norm += a ** 2
+      }
+    }
+    return Math.sqrt(error / norm)
+  }
+
+  test('are each model’s own along a recording, and start afresh with the next', async () => {
+    for (const cacheBytes of [256e6, 100]) {
+      expect(await errorOf(frames(1), 0.8, { cacheBytes })).toBeCloseTo(expected(0.8, xs.length), 5)
+      expect(await errorOf(frames(4), 0.8, { cacheBytes })).toBeCloseTo(expected(0.8, xs.length / 4), 5)
+    }
+    const { carry: _, ...reset } = frames(1)
+    expect(await errorOf(reset, 0.8)).toBe(0)
+  })
+
+  test('are the original’s where a few frames alone are asked about', async () => {
+    const one = await errorOf(frames(1), 0.8, {}, 6)
+    expect(one).toBeGreaterThan(0.01)
+    expect(one).toBeLessThan(expected(0.8, xs.length))
+    expect(await errorOf(frames(1), 0.8, { cacheBytes: 100 }, 6)).toBeCloseTo(one, 9)
   })
 })
 

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { stream } from '../../test/calibrated.js'
@@ -98,6 +98,21 @@ describe('a journal is refused', () => {
     const resumed = compress(model, { ...options, ...other, runFolder: at, resume: true })
     await expect(resumed).rejects.toMatchObject({ code: 'JOURNAL_OTHER' })
     expect(journalText(at)).toBe(before)
+  })
+
+  test('of another machine, whose times are not this one’s', async () => {
+    const at = join(kept, 'machine')
+    await cutShort(1, base, at)
+    const path = join(at, 'journal.jsonl')
+    const [first, ...rest] = journalText(at).split('\n')
+    const line = JSON.parse(first!)
+    expect(line.value.machine).toEqual([cpus()[0]!.model.trim(), expect.any(Array)])
+    line.value.machine[0] = 'another processor'
+    await writeFile(path, [JSON.stringify(line), ...rest].join('\n'))
+    await expect(compress(model, { ...base, runFolder: at, resume: true })).rejects.toMatchObject({
+      code: 'JOURNAL_OTHER',
+      message: expect.stringContaining('machine'),
+    })
   })
 
   test('before the samples are read, where that is known before', async () => {

@@ -46,25 +46,33 @@ const RECIPES = [
 interface Times {
   readonly first: readonly number[]
   readonly again: number
+  /** When timed once more, rounds differ much. */
+  readonly isRough?: boolean
   readonly objective?: Objective
   readonly profile?: Engine['profile']
   readonly recipes?: readonly Recipe[]
 }
 
-async function exploring({ first, again, objective = 'latency', profile, recipes = RECIPES }: Times) {
+async function exploring({ first, again, objective = 'latency', profile, recipes = RECIPES, isRough = false }: Times) {
   const timed: string[][] = []
   const warnings: string[] = []
   let next = -1
   const target: Engine = {
     ...opened.target,
     profile: profile ?? (async () => []),
-    async measure(models, _, { rounds = 0 } = {}) {
+    async measure(models, _, { rounds = 0, patience = 1 } = {}) {
       const isAgain = rounds > opened.measure.rounds
       const candidates = models.slice(1)
       if (isAgain) timed.push(await Promise.all(candidates.map((m) => hashOf(m as { readonly path: string }))))
       // The first of all times the original against itself.
       const ms = isAgain ? again : (first[next++] ?? 1)
-      return [1, ...candidates.map(() => ms)].map((v) => ({ runs: Array<number>(9).fill(v), loadMs: 0 }))
+      expect(patience > 1).toBe(isAgain)
+      // Rough: two rounds of ten far off on either side.
+      const shape = isAgain && isRough ? [0.7, 0.8, 1, 1, 1, 1, 1, 1.2, 1.3] : Array<number>(9).fill(1)
+      return [1, ...candidates.map(() => ms)].map((v, i) => ({
+        runs: shape.map((f) => (i === 0 ? v : v * f)),
+        loadMs: 0,
+      }))
     },
   }
   const setup: Setup = { ...opened, target, runFolder: folder, warn: (w) => warnings.push(w) }
@@ -92,6 +100,15 @@ test('for size too: where the smallest turn out slower, the next is timed before
   expect(timed).toHaveLength(2)
   expect(new Set(timed.flat())).toEqual(new Set(found.results.map((r) => r.sha256)))
   expect(best).toBe(null)
+})
+
+test('what may well be slower, by measurements too rough to tell, is not handed back', async () => {
+  expect((await exploring({ first: [], again: 1.05, objective: 'size', isRough: true })).best).toBe(null)
+})
+
+test('what is as fast, by measurements as rough, is', async () => {
+  const { best } = await exploring({ first: [], again: 0.98, objective: 'size', isRough: true })
+  expect(best!.latency.ratio).toBeCloseTo(0.98, 9)
 })
 
 test('is over after one round where the winner was in it', async () => {

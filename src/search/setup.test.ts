@@ -5,14 +5,18 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { stream } from '../../test/calibrated.js'
 import { collect } from '../../test/collect.js'
 import { fragileModel, rowSamples } from '../../test/search-models.js'
-import { openOnlyModel } from '../../test/small-models.js'
+import { openOnlyModel, value } from '../../test/small-models.js'
+import { calibrateUnits } from '../compress/quantize/index.js'
 import type { Sample, Samples } from '../data/samples.js'
 import { split } from '../data/split.js'
 import type { Engine } from '../engine/engine.js'
 import { openEngine } from '../engine/node/open.js'
+import { builder, modelOf } from '../ir/builder.js'
+import { f32 } from '../ir/tensor.js'
 import { encodeModel } from '../onnx/codec.js'
 import { PareError } from '../util/errors.js'
 import { type CompressOptions, compress } from './compress.js'
+import type { MetricRecord } from './quality.js'
 import { openSetup, optional, reloadable, type Setup } from './setup.js'
 
 let folder: string
@@ -105,6 +109,121 @@ describe('what is known of the samples', () => {
     expect(calibration.calibratedBy).not.toBe(before.calibratedBy)
     expect(heldOut.heldOut).not.toBe(before.heldOut)
     expect(heldOut.calibratedBy).toBe(before.calibratedBy)
+  })
+})
+
+describe('what calibrates and what judges', () => {
+  test('is drawn from all of sorted samples, counted or not', async () => {
+    const count = 4000
+    const sorted: Samples = {
+      name: 'sorted',
+      count,
+      async *read() {
+        for (let i = 0; i < count; i++) {
+          yield { feeds: { x: f32([1, 64], new Float32Array(64).fill(i / count)) }, name: `${i}`, label: i % 16 }
+        }
+      },
+    }
+    const judged: number[] = []
+    const metric = {
+      higherIsBetter: true,
+      async evaluate(records: AsyncIterable<MetricRecord>) {
+        for await (const { name } of records) judged.push(Number(name))
+        return 1
+      },
+    }
+    for (const samples of [sorted, uncounted(sorted)]) {
+      judged.length = 0
+      const { data, range } = await settled({ samples, metric }, ({ data, env }) => ({
+        data,
+        range: env.calibration!.histograms.get('x')!,
+      }))
+      expect(data).toMatchObject({ total: count, calibration: 256, heldOut: 2000 })
+      expect(range.min).toBeLessThan(0.03)
+      expect(range.max).toBeGreaterThan(0.97)
+      expect(Math.min(...judged)).toBeLessThan(0.01 * count)
+      expect(Math.max(...judged)).toBeGreaterThan(0.99 * count)
+    }
+  })
+
+  /** hn = x·w + h, which grows along a recording of ones. */
+  const sums = (() => {
+    const b = builder()
+    for (const name of ['x', 'h']) b.input(name, value('float32', [1, 16]))
+    const eye = Float32Array.from({ length: 256 }, (_, i) => (i % 17 === 0 ? 1 : 0))
+    b.ops('Add', [b.op('MatMul', ['x', b.constant(f32([16, 16], eye), 'w')]), 'h'], { outputs: ['hn'] })
+    b.ops('MatMul', ['hn', b.constant(f32([16, 16], eye), 'v')], { outputs: ['y'] })
+    for (const name of ['hn', 'y']) b.output(name, value('float32', [1, 16]))
+    return modelOf(b.graph())
+  })()
+  const frames = (sequenceOf: (i: number) => string | undefined): Samples => ({
+    name: 'frames',
+    count: 40,
+    carry: [{ output: 'hn', input: 'h' }],
+    async *read() {
+      for (let i = 0; i < 40; i++) {
+        const sequence = sequenceOf(i)
+        const feeds = { x: f32([1, 16], new Float32Array(16).fill(1)), h: f32([1, 16], new Float32Array(16)) }
+        yield { feeds, name: `${i}`, ...(sequence !== undefined && { sequence }) }
+      }
+    },
+  })
+  const largest = ({ env }: Setup) => env.calibration!.histograms.get('hn')!.max
+  const opened = async (samples: Samples, look: (setup: Setup) => unknown) => {
+    const setup = await openSetup(sums, { samples, threads: 1 }, folder)
+    try {
+      return look(setup)
+    } finally {
+      await setup.close()
+    }
+  }
+
+  test('carries the states of a recurrent model, so that ranges are those of its use', async () => {
+    expect(
+      await opened(
+        frames(() => 'clip'),
+        largest,
+      ),
+    ).toBe(20)
+    expect(
+      await opened(
+        frames((i) => `clip ${Math.floor(i / 4)}`),
+        largest,
+      ),
+    ).toBe(4)
+  })
+
+  test('says so where the samples name no recordings', async () => {
+    const warned = ({ warnings }: Setup) => warnings.filter((w) => w.includes('sequence'))
+    expect(
+      await opened(
+        frames(() => undefined),
+        warned,
+      ),
+    ).toEqual([expect.stringContaining('so h starts as zeros at each')])
+    expect(
+      await opened(
+        frames(() => 'clip'),
+        warned,
+      ),
+    ).toEqual([])
+    const given = await edited(
+      frames(() => undefined),
+      (s) => ({ ...s, feeds: { ...s.feeds, h: s.feeds.x! } }),
+    )
+    expect(await opened(given, warned)).toEqual([])
+  })
+
+  test('carries them where a model is quantized, too', async () => {
+    const engine = await openEngine({ threads: 1 })
+    const env = { engine: async () => engine }
+    const { histograms } = (await calibrateUnits(
+      sums,
+      frames(() => 'clip'),
+      env,
+    ))!
+    expect(histograms.get('hn')!.max).toBe(40)
+    await engine.close()
   })
 })
 

@@ -62,8 +62,8 @@ describe('the verdict', () => {
   test.each([
     [0.355, 0.34, 0.37, '2.82× faster'],
     [1 / 1.03, 0.96, 0.98, '1.03× faster'],
-    [1.3, 0.99, 1.6, 'the same speed'],
-    [1 / 1.4, 0.5, 1.2, 'the same speed'],
+    [1.3, 0.99, 1.6, 'speed not told apart (0.99–1.60 of the original’s time)'],
+    [1 / 1.4, 0.5, 1.2, 'speed not told apart (0.50–1.20 of the original’s time)'],
     [1.02, 1.01, 1.03, 'the same speed'],
     [0.985, 0.98, 0.99, 'the same speed'],
   ])('says of a ratio of %f [%f, %f]: %s', async (ratio, low, high, said) => {

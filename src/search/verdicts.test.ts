@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { Latency } from './trial.js'
-import { isFaster, isSlower, speed } from './verdicts.js'
+import { isFaster, isSlower, maybeSlower, speed } from './verdicts.js'
 
 const latency = (ratio: number, low: number, high: number): Latency => ({
   p50: 1,
@@ -28,15 +28,24 @@ describe('faster and slower', () => {
     expect(isFaster(latency(0.985, 0.98, 0.99))).toBe(false)
   })
 
+  test('where the measurement is rough, a ratio above the margin is held against a candidate', () => {
+    expect(maybeSlower(latency(1.05, 1.01, 1.1))).toBe(true)
+    expect(maybeSlower(latency(1.1, 0.9, 1.3))).toBe(true)
+    expect(maybeSlower(latency(1.021, 0.999, 1.038))).toBe(false)
+    expect(maybeSlower(latency(1.01, 0.9, 1.2))).toBe(false)
+    expect(maybeSlower(latency(0.9, 0.7, 1.2))).toBe(false)
+  })
+
   test('are told with digits that tell', () => {
     expect(speed(latency(0.355, 0.34, 0.37))).toBe('2.82× faster')
     expect(speed(latency(1 / 1.03, 0.96, 0.98))).toBe('1.03× faster')
     expect(speed(latency(1 / 9.996, 0.09, 0.11))).toBe('10.0× faster')
     expect(speed(latency(1 / 250, 0.003, 0.005))).toBe('250× faster')
     expect(speed(latency(1.2, 1.1, 1.3))).toBe('1.20× slower')
-    for (const doubtful of [latency(1.3, 0.99, 1.6), latency(0.714, 0.5, 1.2), latency(1.015, 1.01, 1.03)]) {
-      expect(speed(doubtful)).toBe('the same speed')
-    }
+    for (const close of [latency(1, 0.985, 1.02), latency(1.015, 1.01, 1.03)])
+      expect(speed(close)).toBe('the same speed')
+    expect(speed(latency(1.3, 0.99, 1.6))).toBe('speed not told apart (0.99–1.60 of the original’s time)')
+    expect(speed(latency(0.714, 0.5, 1.2))).toBe('speed not told apart (0.50–1.20 of the original’s time)')
   })
 
   test('are told as they are decided, and never as 1 times', () => {
@@ -45,7 +54,7 @@ describe('faster and slower', () => {
         const said = speed(l)
         expect(said.endsWith('faster')).toBe(isFaster(l))
         expect(said.endsWith('slower')).toBe(isSlower(l))
-        if (said !== 'the same speed') expect(Number.parseFloat(said)).toBeGreaterThan(1)
+        if (isFaster(l) || isSlower(l)) expect(Number.parseFloat(said)).toBeGreaterThan(1)
       }),
     )
   })

@@ -17,14 +17,14 @@ export const maybeSlower = (latency: Latency): boolean =>
   isSlower(latency) || (latency.ratio > 1 + MARGIN && !isTold(plain(latency)))
 
 /**
- * `2.84× faster`, `1.20× slower`, or where neither is beyond doubt `the same speed`, or `not told apart (0.9–1.2 of the
+ * `2.84× faster`, `1.20× slower`, or where neither is beyond doubt `the same speed`, or `speed not told apart (0.90–1.20 of the
  * original’s time)` where the measurement is too rough to say that.
  */
 export function speed(latency: Latency): string {
   if (isFaster(latency)) return `${factor(1 / latency.ratio)} faster`
   if (isSlower(latency)) return `${factor(latency.ratio)} slower`
   if (isTold(plain(latency))) return 'the same speed'
-  const [low, high] = latency.interval.map((v) => v.toPrecision(2))
+  const [low, high] = latency.interval.map((v) => v.toFixed(2))
   return `speed not told apart (${low}–${high} of the original’s time)`
 }
 
