@@ -197,6 +197,13 @@ const ALL: readonly Guard[] = [
     tests: 'src/search/setup.test.ts',
   },
   {
+    what: 'ranges are those of carried states, without a search too',
+    file: 'src/compress/quantize/index.ts',
+    code: 'original === null ? samples : withStates(samples, original)',
+    without: 'samples',
+    tests: 'src/search/setup.test.ts',
+  },
+  {
     what: 'samples are drawn from the whole source',
     file: 'src/data/split.ts',
     code: 'if (uniform() * (count - i) >= need) continue',

@@ -156,12 +156,12 @@ describe('what calibrates and what judges', () => {
     for (const name of ['hn', 'y']) b.output(name, value('float32', [1, 16]))
     return modelOf(b.graph())
   })()
-  const frames = (sequenceOf: (i: number) => string | undefined): Samples => ({
+  const frames = (sequenceOf: (i: number) => string | undefined, count = 40): Samples => ({
     name: 'frames',
-    count: 40,
+    count,
     carry: [{ output: 'hn', input: 'h' }],
     async *read() {
-      for (let i = 0; i < 40; i++) {
+      for (let i = 0; i < count; i++) {
         const sequence = sequenceOf(i)
         const feeds = { x: f32([1, 16], new Float32Array(16).fill(1)), h: f32([1, 16], new Float32Array(16)) }
         yield { feeds, name: `${i}`, ...(sequence !== undefined && { sequence }) }
@@ -191,6 +191,13 @@ describe('what calibrates and what judges', () => {
         largest,
       ),
     ).toBe(4)
+    // Of 400 frames 256 are counted, and all run.
+    expect(
+      await opened(
+        frames(() => 'clip', 800),
+        largest,
+      ),
+    ).toBeGreaterThan(380)
   })
 
   test('says so where the samples name no recordings', async () => {

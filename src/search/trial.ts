@@ -69,7 +69,7 @@ export interface TrialResult {
   readonly latency?: Latency
   /** Absent without samples. */
   readonly quality?: Quality
-  /** Within the budget, not slower and not larger than the original. */
+  /** Within the budget, not larger than the original and not slower, by all that was measured. */
   readonly keeps?: boolean
   readonly seconds: number
 }
