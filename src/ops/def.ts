@@ -85,6 +85,11 @@ export interface OpDef {
   readonly quant: QuantRule | 'none'
   /** True where two runs on one input may differ (RandomNormal, Dropout in training): never folded, never merged. */
   readonly random?: boolean
+  /**
+   * True where an optional output that nobody reads may be left out alone. Never where outputs go together: attention
+   * with a past keeps its state in `present`, and BatchNormalization trains where it has more outputs.
+   */
+  readonly separable?: boolean
   /** Of ops with subgraphs: how often each runs in one run of the node (null: unknown), or 'one': one of them, once. */
   readonly runs?: (call: Call) => number | 'one' | null
 }

@@ -28,6 +28,7 @@ interface Spec {
   readonly cost?: OpDef['cost']
   readonly quant?: OpDef['quant']
   readonly random?: boolean
+  readonly separable?: boolean
 }
 
 /** A record; parameters are written as for `params`, the cost is 0 products and the quantization rule none by default. */
@@ -40,6 +41,7 @@ export const def = (op: string, since: number, spec: Spec): OpDef => ({
   cost: spec.cost ?? noMacs,
   quant: spec.quant ?? 'none',
   ...(spec.random && { random: true }),
+  ...(spec.separable && { separable: true }),
 })
 
 /** Quantization rules. */

@@ -39,6 +39,7 @@ const skip = (op: string, inputs: readonly string[]): OpDef =>
     domain: 'com.microsoft',
     inputs,
     outputs: ['output', 'mean?', 'inv_std_var?', 'input_skip_bias_sum?'],
+    separable: true,
     attrs: { epsilon: 'float' },
     infer: (call) => {
       const statistic = statistics(call, -1, 'float32')
@@ -76,6 +77,7 @@ export const norm: readonly OpDef[] = [
   def('LayerNormalization', 17, {
     inputs: ['X', 'Scale', 'B?'],
     outputs: ['Y', 'Mean?', 'InvStdDev?'],
+    separable: true,
     attrs: { axis: 'int', epsilon: 'float', stash_type: 'int' },
     infer: (call) => [like(call), stashed(call), stashed(call)],
     quant: map(0),
@@ -95,6 +97,7 @@ export const norm: readonly OpDef[] = [
   def('SimplifiedLayerNormalization', 1, {
     inputs: ['X', 'scale'],
     outputs: ['Y', 'inv_std_var?'],
+    separable: true,
     attrs: { axis: 'int', epsilon: 'float', stash_type: 'int' },
     infer: (call) => [like(call, 0, commonDType(call, [1, 0])), stashed(call)],
     quant: map(0),

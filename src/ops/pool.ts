@@ -94,6 +94,7 @@ export const pool: readonly OpDef[] = [
   def('MaxPool', 1, {
     inputs: ['X'],
     outputs: ['Y', 'Indices?'],
+    separable: true,
     attrs: { ...POOL_ATTRS, storage_order: 'int' },
     infer: (call) => {
       const shape = poolShape(call)

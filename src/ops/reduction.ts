@@ -120,6 +120,7 @@ const nonZero = def('NonZero', 9, {
 const unique = def('Unique', 11, {
   inputs: ['X'],
   outputs: ['Y', 'indices?', 'inverse_indices?', 'counts?'],
+  separable: true,
   attrs: { axis: 'int', sorted: 'int' },
   infer: (call): readonly (Fact | null)[] => {
     const shape = shapeOf(call.inputs[0])

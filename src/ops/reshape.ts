@@ -143,6 +143,7 @@ const identity = def('Identity', 1, {
 const dropout = def('Dropout', 1, {
   inputs: ['data', 'ratio?', 'training_mode?'],
   outputs: ['output', 'mask?'],
+  separable: true,
   attrs: { ratio: 'float', seed: 'int' },
   quant: move(0),
   random: true,

@@ -76,6 +76,7 @@ export const rnn: readonly OpDef[] = [
   def('LSTM', 1, {
     inputs: ['X', 'W', 'R', 'B?', 'sequence_lens?', 'initial_h?', 'initial_c?', 'P?'],
     outputs: ['Y?', 'Y_h?', 'Y_c?'],
+    separable: true,
     attrs: { ...RNN_ATTRS, input_forget: 'int' },
     infer: (call) => outputs(call, 2),
     cost: macs(4),
@@ -84,6 +85,7 @@ export const rnn: readonly OpDef[] = [
   def('GRU', 1, {
     inputs: ['X', 'W', 'R', 'B?', 'sequence_lens?', 'initial_h?'],
     outputs: ['Y?', 'Y_h?'],
+    separable: true,
     attrs: { ...RNN_ATTRS, linear_before_reset: 'int' },
     infer: (call) => outputs(call, 1),
     cost: macs(3),
@@ -92,6 +94,7 @@ export const rnn: readonly OpDef[] = [
   def('RNN', 1, {
     inputs: ['X', 'W', 'R', 'B?', 'sequence_lens?', 'initial_h?'],
     outputs: ['Y?', 'Y_h?'],
+    separable: true,
     attrs: RNN_ATTRS,
     infer: (call) => outputs(call, 1),
     cost: macs(1),
@@ -114,6 +117,7 @@ export const rnn: readonly OpDef[] = [
       'R_zero_point',
     ],
     outputs: ['Y?', 'Y_h?', 'Y_c?'],
+    separable: true,
     attrs: {
       activation_alpha: 'floats',
       activation_beta: 'floats',

@@ -1,6 +1,6 @@
 /**
- * Common subexpressions: of two nodes with the same op, attributes and inputs, readers of the second read the first.
- * Never ops that may be random, ops without a record (they might be), ops with subgraphs.
+ * Common subexpressions: of two nodes with the same op, attributes and inputs and as many outputs, readers of the
+ * second read the first. Never ops that may be random, ops without a record (they might be), ops with subgraphs.
  */
 
 import { subgraphs } from '../ir/attrs.js'
@@ -28,7 +28,7 @@ function merge(graph: Graph): Graph {
     const first = seen.get(key)
     if (first === undefined) {
       seen.set(key, node)
-    } else if (!node.outputs.some((out, i) => outputs.has(out) || (out !== '' && !first.outputs[i]))) {
+    } else if (!node.outputs.some((out) => outputs.has(out))) {
       node.outputs.forEach((out, i) => {
         if (out !== '') same.set(out, first.outputs[i]!)
       })
@@ -37,7 +37,10 @@ function merge(graph: Graph): Graph {
   return same.size === 0 ? graph : sweep(bypass(graph, same))
 }
 
-/** Equal for nodes that compute the same; null where that cannot be promised. */
+/**
+ * Equal for nodes that compute the same; null where that cannot be promised. Which outputs a node has is part of what
+ * it computes: their number tells Split (before opset 18) its pieces, and BatchNormalization (before 14) to train.
+ */
 function keyOf(node: Node): string | null {
   const def = findOp(node.domain, node.op)
   if (def === undefined || isRandom(node) || subgraphs(node).length > 0) return null
@@ -47,7 +50,8 @@ function keyOf(node: Node): string | null {
     if (key === null) return null
     attrs.push(`${name}=${key}`)
   }
-  return JSON.stringify([node.domain, node.op, node.overload ?? '', node.inputs, attrs])
+  const outputs = node.outputs.map((out) => out !== '')
+  return JSON.stringify([node.domain, node.op, node.overload ?? '', node.inputs, outputs, attrs])
 }
 
 const LARGEST_TENSOR = 4096

@@ -91,6 +91,22 @@ describe('merge-nodes', () => {
     expect(await mergeNodes.run(noisy, env)).toBe(noisy)
   })
 
+  it('keeps nodes that differ in the number of outputs: it tells what they compute', async () => {
+    const split = small(13, { x: ['float32', [6]] }, (b) => {
+      const thirds = b.ops('Split', ['x'], { outputs: 3 })
+      const halves = b.ops('Split', ['x'], { outputs: 2 })
+      return [b.op('Sub', [thirds[0]!, thirds[1]!]), b.op('Sub', [halves[0]!, halves[1]!])]
+    })
+    expect(opsOf(await check(mergeNodes, split))).toEqual(['Split', 'Split', 'Sub', 'Sub'])
+    const norm = small(13, { x: ['float32', [2, 3, 4]] }, (b) => {
+      const inputs = ['x', ...[1, 2, 3, 4].map((v) => b.constant(f32([3], [v, v + 1, v + 2])))]
+      const [trained] = b.ops('BatchNormalization', inputs, { outputs: 5 })
+      const [inferred] = b.ops('BatchNormalization', inputs, { outputs: 1 })
+      return [b.op('Sub', [trained!, inferred!])]
+    })
+    expect(await check(mergeNodes, norm)).toBe(norm)
+  })
+
   it('merges all outputs of a node or none', async () => {
     const model = small(13, { x: ['float32', [4]] }, (b) => {
       const [a, c] = b.ops('Split', ['x'], { outputs: 2 })

@@ -7,7 +7,7 @@ import { findOp } from '../ops/index.js'
 
 /**
  * What the outputs of one graph need (graphs inside it are taken as they are). Inputs stay, and so do constants that
- * are inputs' defaults. Optional outputs that nobody reads become '', so that the engine need not compute them.
+ * are inputs' defaults. Optional outputs that nobody reads become '' where their op can do without them.
  */
 export function sweep(graph: Graph): Graph {
   const needed = new Set([...graph.outputs, ...noteReads(graph)])
@@ -37,11 +37,10 @@ const hasSideEffect = (node: Node): boolean =>
 
 function trimOutputs(node: Node, needed: ReadonlySet<string>): readonly string[] {
   if (node.outputs.length < 2 || node.outputs.every((out) => out === '' || needed.has(out))) return node.outputs
-  // Before opset 14, more outputs than one put it into training mode.
-  if (node.op === 'BatchNormalization') return node.outputs
-  const declared = findOp(node.domain, node.op)?.schema.outputs
-  if (declared === undefined) return node.outputs
-  return mapSame(node.outputs, (out, i) => (declared[i]?.kind === 'optional' && !needed.has(out) ? '' : out))
+  const def = findOp(node.domain, node.op)
+  if (!def?.separable) return node.outputs
+  const { outputs } = def.schema
+  return mapSame(node.outputs, (out, i) => (outputs[i]?.kind === 'optional' && !needed.has(out) ? '' : out))
 }
 
 function dropConstants(graph: Graph, needed: ReadonlySet<string>): Graph {
