@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import sharp from 'sharp'
+import sharp, { type Sharp } from 'sharp'
 import { afterAll, expect, test, vi } from 'vitest'
 import { collect } from '../../test/collect.js'
 import { dataPath } from '../../test/data.js'
@@ -56,9 +56,32 @@ test('the element type of the input', async () => {
 test('one channel is luminance, four have transparency', async () => {
   const grey = await read(['N', 1, 2, 3], { layout: 'nchw' })
   expect(grey.shape).toEqual([1, 1, 2, 3])
-  expect([...numbers(grey)].slice(3)).toEqual([255, 0, 128])
+  // What Pillow's convert('L') gives.
+  expect([...numbers(grey)]).toEqual([76, 150, 29, 255, 0, 128])
   const alpha = [...numbers(await read(['N', 'h', 'w', 4]))].filter((_, i) => i % 4 === 3)
   expect(alpha).toEqual([255, 255, 255, 255, 255, 255])
+})
+
+test('grey pictures keep their values, of 16 bits too, and lose their transparency', async () => {
+  const ramp = Uint8Array.from({ length: 256 }, (_, i) => i)
+  const grey = join(folder, 'grey.png')
+  const raw = (channels: 1 | 2, height: number) => ({ raw: { width: 256, height, channels } })
+  const path = async (name: string, picture: Sharp) => {
+    const file = join(folder, name)
+    await picture.png().toFile(file)
+    const [sample] = await collect((await openSamples(file, { inputs: x([1, 1, 'h', 'w']) })).read())
+    return [...numbers(sample!.feeds.x!)]
+  }
+  expect(await path('grey.png', sharp(ramp, raw(1, 1)).toColourspace('b-w'))).toEqual([...ramp])
+  expect((await sharp(grey).metadata()).channels).toBe(1)
+  const clear = Uint8Array.from({ length: 512 }, (_, i) => (i % 2 === 0 ? i >> 1 : 40))
+  expect(await path('clear.png', sharp(clear, raw(2, 1)).toColourspace('b-w'))).toEqual([...ramp])
+  const deep = sharp(
+    Uint16Array.from(ramp, (v) => v * 257),
+    raw(1, 1),
+  ).toColourspace('grey16')
+  expect(await path('deep.png', deep)).toEqual([...ramp])
+  expect((await sharp(join(folder, 'deep.png')).metadata()).depth).toBe('ushort')
 })
 
 test('resizing: stretched, cut, with bars', async () => {

@@ -109,7 +109,7 @@ async function decode(
         background: { r: 0, g: 0, b: 0 },
       })
     }
-    picture = channels === 1 ? picture.removeAlpha().toColourspace('b-w') : picture.toColourspace('srgb')
+    picture = picture.toColourspace('srgb')
     picture = channels === 4 ? picture.ensureAlpha() : picture.removeAlpha()
     return await picture.raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true })
   } catch (cause) {

@@ -74,17 +74,31 @@ export function pictureShape(input: ValueInfo, layout?: 'nchw' | 'nhwc'): Pictur
 }
 
 /**
- * A tensor of shape [1, C, H, W] or [1, H, W, C] from interleaved bytes (RGB or grey, H x W x C). Integer types take
- * rounded values. Throws `IMAGE_VALUES` where mean, scale or std do not fit, `SAMPLE_RANGE` where the type cannot hold
- * the result.
+ * Luminance of interleaved sRGB bytes, a byte each: 0.299 R + 0.587 G + 0.114 B (ITU-R BT.601) of the values as they
+ * are stored, in fixed point of 16 bits as Pillow and OpenCV compute it, so that grey stays what it is. Models of one
+ * channel were trained on this, not on luminance in linear light.
+ */
+function luminance(rgb: Uint8Array): Uint8Array {
+  const at = (i: number, c: number) => rgb[3 * i + c]!
+  return Uint8Array.from(
+    { length: rgb.length / 3 },
+    (_, i) => (19595 * at(i, 0) + 38470 * at(i, 1) + 7471 * at(i, 2) + 0x8000) >> 16,
+  )
+}
+
+/**
+ * A tensor of shape [1, C, H, W] or [1, H, W, C] from interleaved bytes of sRGB, with transparency for 4 channels; one
+ * channel is luminance. Integer types take rounded values. Throws `IMAGE_VALUES` where mean, scale or std do not fit,
+ * `SAMPLE_RANGE` where the type cannot hold the result.
  */
 export function pixelsToTensor(
-  pixels: Uint8Array,
+  bytes: Uint8Array,
   { height, width }: { readonly height: number; readonly width: number },
   { layout, channels, dtype }: PictureShape,
   options: PixelOptions,
   where: string,
 ): Tensor {
+  const pixels = channels === 1 ? luminance(bytes) : bytes
   const { mean, scale } = normalization(options, channels)
   const planar = layout === 'nchw'
   const area = height * width
