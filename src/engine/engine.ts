@@ -47,6 +47,7 @@ export interface Session {
     feeds: Feeds,
     options?: { readonly outputs?: readonly string[]; readonly signal?: AbortSignal },
   ): Promise<Record<string, Tensor>>
+  /** The engine gives the memory back once it is done with what was asked of it before; this does not wait for that. */
   close(): Promise<void>
 }
 

@@ -26,6 +26,44 @@ function mortal(): Promise<Link> {
   return connect(port)
 }
 
+/** Loads at once, and never comes back from a run. */
+function stuck(): Promise<Link> {
+  const worker = new Worker(
+    `const { parentPort: p } = require('node:worker_threads')
+     p.postMessage({ ready: { version: '1', threads: 1, backends: [] } })
+     const reply = { session: 1, inputs: [], outputs: [{ name: 'y', dtype: 'float32', shape: [] }] }
+     p.on('message', ({ id, request }) => {
+       while (request?.kind === 'run');
+       if (id) p.postMessage({ id, reply })
+     })`,
+    { eval: true },
+  )
+  const port: Port = {
+    post: (message) => worker.postMessage(message),
+    onMessage: (handler) => worker.on('message', handler),
+    onFailure: () => {},
+    hold: () => {},
+    terminate: async () => {
+      await worker.terminate()
+    },
+  }
+  return connect(port)
+}
+
+test('closing a session does not wait for a run that was cancelled and goes on', async () => {
+  const start = () => Promise.reject(new Error('one thread is enough'))
+  const engine = remoteEngine({ name: 'onnxruntime-node', device: 'cpu', start }, await stuck())
+  const session = await engine.load(linearModel(2, 2))
+  const controller = new AbortController()
+  const run = session.run({}, { signal: controller.signal })
+  const other = session.run({}).catch((error) => error.code)
+  controller.abort()
+  await expect(run).rejects.toMatchObject({ code: 'ABORTED' })
+  expect(await Promise.race([session.close().then(() => 'closed'), other])).toBe('closed')
+  await engine.close()
+  expect(await other).toBe('ENGINE_CLOSED')
+})
+
 test('an engine whose thread died says so, and goes on with a new one', async () => {
   let starts = 0
   const start = () => {

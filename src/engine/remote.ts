@@ -101,7 +101,8 @@ function sessionOf(link: Link, { session, inputs, outputs }: LoadedSession, mode
     async close() {
       if (closed) return
       closed = true
-      if (link.isAlive()) await link.call({ kind: 'release', session }).catch(() => null)
+      // Nobody waits for the answer: it comes after whatever the thread still works on, and the next load after it.
+      if (link.isAlive()) void link.call({ kind: 'release', session }).catch(() => null)
     },
   }
 }
