@@ -118,3 +118,8 @@ export function cancelled(error: unknown, signal: AbortSignal | undefined): unkn
 export function aborted(reason: unknown): PareError {
   return new PareError('ABORTED', 'cancelled', { remedy: 'Start again when you want the result.', cause: reason })
 }
+
+/** For work between calls of the engine. Throws `ABORTED` once the signal fired. */
+export function throwIfAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted) throw aborted(signal.reason)
+}

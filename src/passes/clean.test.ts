@@ -5,6 +5,7 @@ import { builder } from '../ir/builder.js'
 import { f32, i64, tensor } from '../ir/tensor.js'
 import type { Model } from '../ir/types.js'
 import { cleanModel } from './clean.js'
+import { foldConstants } from './fold-constants.js'
 import { freezeDefaults } from './freeze-defaults.js'
 import type { Pass } from './pass.js'
 
@@ -97,6 +98,9 @@ describe('cleanModel', () => {
   it('stops when told to', async () => {
     const controller = new AbortController()
     controller.abort(new Error('enough'))
-    await expect(cleanModel(exported(), { ...env, signal: controller.signal })).rejects.toThrow('enough')
+    const cause = expect.objectContaining({ message: 'enough' })
+    const stopped = { ...env, signal: controller.signal }
+    await expect(cleanModel(exported(), stopped)).rejects.toMatchObject({ code: 'ABORTED', cause })
+    await expect(foldConstants.run(exported(), stopped)).rejects.toMatchObject({ code: 'ABORTED', cause })
   })
 })

@@ -1,5 +1,6 @@
 /** Cleaning a model: the passes that make it simpler without changing what it computes, until none finds anything. */
 
+import { throwIfAborted } from '../engine/failures.js'
 import type { Model } from '../ir/types.js'
 import { encodeModel } from '../onnx/codec.js'
 import { PareError } from '../util/errors.js'
@@ -18,7 +19,7 @@ const MAX_ROUNDS = 8
 
 /**
  * The model, simpler: same outputs, never more bytes when written, and the same object where there was nothing to do.
- * Inputs with a default become constants unless `keepDefaults` is set.
+ * Inputs with a default become constants unless `keepDefaults` is set. Throws `ABORTED`, and what the engine throws.
  */
 export async function cleanModel(
   model: Model,
@@ -30,7 +31,7 @@ export async function cleanModel(
   for (let round = 0; round < MAX_ROUNDS; round++) {
     const before = current
     for (const [i, pass] of list.entries()) {
-      env.signal?.throwIfAborted()
+      throwIfAborted(env.signal)
       env.onProgress?.({ task: `cleaning: ${pass.name}`, done: i, total: list.length })
       current = await pass.run(current, env)
     }

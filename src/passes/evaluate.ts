@@ -1,15 +1,21 @@
 /** Evaluating pieces of a graph that depend on constants alone, by running them on the engine. */
 
+import { throwIfAborted } from '../engine/failures.js'
 import { producers, reads } from '../ir/graphs.js'
 import type { Graph, Model, Node, Tensor } from '../ir/types.js'
 import { encodeModel } from '../onnx/codec.js'
+import { PareError } from '../util/errors.js'
 import type { Env } from './pass.js'
 import type { Scope } from './scope.js'
+
+/** The engine will not load or run a piece, or not hand a value over; or the piece is too large for a file. */
+const REFUSALS: ReadonlySet<string> = new Set(['ENGINE_LOAD', 'ENGINE_RUN', 'ENGINE_OUTPUTS', 'MODEL_SIZE'])
 
 /**
  * The tensors of the named values of `scope`'s graph, each a function of constants and of `known` values. One session
  * without optimization serves all; where that fails, the list is split in half and tried again, so that what the
- * engine cannot run (or does not return as a tensor) is simply absent from the result.
+ * engine cannot run (or does not return as a tensor) is simply absent from the result. Throws `ABORTED`, and what else
+ * keeps the engine from running anything.
  */
 export async function evaluate(
   values: readonly string[],
@@ -23,7 +29,7 @@ export async function evaluate(
   const engine = await env.engine()
   const makers = producers(scope.graph)
   const attempt = async (names: readonly string[]): Promise<void> => {
-    env.signal?.throwIfAborted()
+    throwIfAborted(env.signal)
     try {
       const bytes = encodeModel(pieceOf(names, model, scope, makers, known)).bytes
       const session = await engine.load(bytes, { optimization: 'off', ...(env.signal && { signal: env.signal }) })
@@ -33,8 +39,8 @@ export async function evaluate(
       } finally {
         await session.close()
       }
-    } catch {
-      env.signal?.throwIfAborted()
+    } catch (error) {
+      if (!(error instanceof PareError && REFUSALS.has(error.code))) throw error
       if (names.length === 1) return
       const half = names.length >> 1
       await attempt(names.slice(0, half))

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { opsOf, passTester, small } from '../../test/check-pass.js'
+import { openEngine } from '../engine/node/open.js'
 import { float, graphAttr, int, ints, tensorAttr } from '../ir/attrs.js'
 import { type Builder, builder } from '../ir/builder.js'
 import { f32, i64, tensor } from '../ir/tensor.js'
@@ -243,5 +244,86 @@ describe('fold-constants', () => {
       { 'com.microsoft': 1 },
     )
     expect(opsOf(await foldConstants.run(model, env))).toEqual(['NoSuchOp', 'Add', 'Add'])
+  })
+
+  describe('loops over constants', () => {
+    /** Takes the sine of a constant in a Loop of this trip count, in `depth` Loops one in the other. */
+    const loops = (b: Builder, state: string, counts: readonly (number | null)[]): string => {
+      const [count, ...inner] = counts
+      const body = builder([])
+      const level = `${counts.length}`
+      body.input(`i${level}`, { kind: 'tensor', dtype: 'int64', shape: [] })
+      body.input(`go${level}`, { kind: 'tensor', dtype: 'bool', shape: [] })
+      body.input(`a${level}`, { kind: 'tensor', dtype: 'float32', shape: [64] })
+      const goes = body.op('Identity', [`go${level}`], { outputs: [`goes${level}`] })
+      body.output(goes)
+      const next = inner.length > 0 ? loops(body, `a${level}`, inner) : body.op('Sin', [`a${level}`])
+      body.output(body.op('Identity', [next], { outputs: [`next${level}`] }))
+      const trips = count === null || count === undefined ? '' : b.constant(i64([], [count]), `count${level}`)
+      const starts = count === null ? b.constant(tensor('bool', [], Uint8Array.of(1)), `start${level}`) : ''
+      return b.op('Loop', [trips, starts, state], { attrs: { body: graphAttr(body.graph(`body${level}`)) } })
+    }
+    const summed = (counts: readonly (number | null)[]) =>
+      small(17, { x: ['float32', [64]] }, (b) => [
+        b.op('Add', ['x', b.op('Neg', [loops(b, b.constant(f32([64], random(64))), counts)])]),
+      ])
+    const noEngine = { engine: () => Promise.reject(new Error('nothing is to be computed')) }
+
+    it.each([[[3]], [[0]], [[50, 50]]])('of few steps are run: %j', async (counts) => {
+      expect(opsOf(await check(foldConstants, summed(counts), { tolerance: 1e-6 }))).toEqual(['Add'])
+    })
+
+    it.each([[[1e12]], [[10_001]], [[200, 200]], [[null]], [[3, null]]])('of many or unknown: %j', async (counts) => {
+      expect(opsOf(await foldConstants.run(summed(counts), noEngine))).toContain('Loop')
+    })
+
+    it('are not run in a branch that is never taken either', async () => {
+      const inner = builder(['x'])
+      const state = inner.constant(f32([64], random(64)))
+      inner.output(inner.op('Add', ['x', loops(inner, state, [1e12])], { outputs: ['t'] }))
+      const other = builder(['x'])
+      other.output(other.op('Neg', ['x'], { outputs: ['e'] }))
+      const model = small(17, { x: ['float32', [64]], c: ['bool', []] }, (b) => {
+        const both = { then_branch: graphAttr(inner.graph('t')), else_branch: graphAttr(other.graph('e')) }
+        return [b.op('If', ['c'], { attrs: both })]
+      })
+      expect(opsOf(await foldConstants.run(model, noEngine))).toContain('Loop')
+    })
+
+    it.each([
+      [40, true],
+      [20_000, false],
+    ])('Scan over %j elements', async (length, folds) => {
+      const body = builder([])
+      body.input('s', { kind: 'tensor', dtype: 'float32', shape: [] })
+      body.input('e', { kind: 'tensor', dtype: 'float32', shape: [] })
+      body.output(body.op('Add', ['s', 'e'], { outputs: ['t'] }))
+      const model = small(17, { x: ['float32', []] }, (b) => {
+        const inputs = [b.constant(f32([], [0])), b.constant(f32([length], random(length)))]
+        const attrs = { num_scan_inputs: int(1), body: graphAttr(body.graph('body')) }
+        return [b.op('Add', ['x', b.op('Scan', inputs, { attrs })])]
+      })
+      if (folds) expect(opsOf(await check(foldConstants, model, { tolerance: 1e-6 }))).toEqual(['Add'])
+      else expect(await foldConstants.run(model, noEngine)).toBe(model)
+    })
+
+    it('and values on the way that no memory holds', async () => {
+      const model = small(17, { x: ['float32', []] }, (b) => {
+        const ones = b.op('Expand', [b.constant(f32([], [1])), b.constant(i64([2], [1e6, 1e6]))])
+        return [b.op('Add', ['x', b.op('ReduceMax', [ones], { attrs: { keepdims: int(0) } })])]
+      })
+      expect(await foldConstants.run(model, noEngine)).toBe(model)
+    })
+  })
+
+  it('passes on what keeps the engine from running at all', async () => {
+    const model = small(17, { x: ['float32', [2]] }, (b) => [
+      b.op('Add', ['x', b.op('Exp', [b.constant(f32([2], [1, 2]))])]),
+    ])
+    const engine = await openEngine({ device: 'wasm', threads: 1 })
+    await engine.close()
+    await expect(foldConstants.run(model, { engine: async () => engine })).rejects.toMatchObject({
+      code: 'ENGINE_CLOSED',
+    })
   })
 })

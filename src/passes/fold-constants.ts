@@ -5,6 +5,7 @@
  * are stored narrow and expanded by the graph stay narrow.
  */
 
+import { throwIfAborted } from '../engine/failures.js'
 import { bigintAttr, bigintsAttr, floatAttr, floatsAttr, subgraphs, tensorOf } from '../ir/attrs.js'
 import { dropValues } from '../ir/edits.js'
 import { f32, scalar, tensor } from '../ir/tensor.js'
@@ -27,7 +28,7 @@ export const foldConstants: Pass = {
     const open = unlistConstants(model)
     let current = open
     for (let round = 0; round < MAX_ROUNDS; round++) {
-      env.signal?.throwIfAborted()
+      throwIfAborted(env.signal)
       const next = await foldPieces(inlineIfs(mapScopes(current, takeConstants)), env)
       if (next === current) break
       current = next

@@ -3,14 +3,13 @@
  * than what it replaces.
  */
 
-import { subgraphs } from '../ir/attrs.js'
 import { byteSize, DTYPES, isKnownDType } from '../ir/dtypes.js'
 import { consumers, producers, reads } from '../ir/graphs.js'
 import { elementCount, tensor } from '../ir/tensor.js'
 import type { Node, Tensor } from '../ir/types.js'
 import { fits, isStatic } from '../ops/shapes.js'
 import type { FactOf } from './facts.js'
-import { isRandom } from './random.js'
+import { isPure } from './pure.js'
 import type { Scope } from './scope.js'
 import { nodeBytes, tensorBytes } from './size.js'
 
@@ -44,7 +43,7 @@ export async function planFolds(
   known: ReadonlyMap<string, Tensor>,
   evaluate: Evaluate,
 ): Promise<FoldPlan> {
-  const foldable = foldableNodes(scope, known)
+  const foldable = foldableNodes(scope, factOf, known)
   const values = new Map(known)
   const compute = async (names: readonly string[]): Promise<void> => {
     for (const [name, result] of await evaluate(names.filter((n) => !values.has(n)))) values.set(name, result)
@@ -79,36 +78,20 @@ function overBudget(candidates: readonly Candidate[]): readonly Candidate[] {
   return out
 }
 
-/**
- * DequantizeLinear of a constant is how a quantized weight or bias is written, and the engine's integer kernels look
- * for it: it stays, whatever it weighs. Constant nodes are taken elsewhere.
- */
-const KEPT = new Set(['DequantizeLinear', 'Constant'])
-
-function foldableNodes(scope: Scope, known: ReadonlyMap<string, Tensor>): Set<Node> {
+function foldableNodes(scope: Scope, factOf: FactOf, known: ReadonlyMap<string, Tensor>): Set<Node> {
   const foldable = new Set<Node>()
   const settled = new Set<string>()
   for (const node of scope.graph.nodes) {
     const outputs = node.outputs.filter((out) => out !== '')
     if (outputs.length === 0 || node.op === 'Constant') continue
     const given = outputs.every((out) => known.has(out))
-    const computed = isPure(node) && reads(node).every((n) => n === '' || settled.has(n) || scope.constant(n) !== null)
+    const computed =
+      reads(node).every((n) => n === '' || settled.has(n) || scope.constant(n) !== null) && isPure(node, factOf)
     if (!given && !computed) continue
     foldable.add(node)
     for (const out of outputs) settled.add(out)
   }
   return foldable
-}
-
-/** The engine gives one answer to it, and it is not one of the ops that must stay. */
-function isPure(node: Node): boolean {
-  const standard = node.domain === '' || node.domain === 'com.microsoft'
-  return (
-    standard &&
-    !KEPT.has(node.op) &&
-    !isRandom(node) &&
-    subgraphs(node).every(({ graph }) => graph.nodes.every((inner) => isPure(inner) || KEPT.has(inner.op)))
-  )
 }
 
 /** Values of foldable nodes that others read, with their makers. */
