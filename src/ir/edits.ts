@@ -36,6 +36,29 @@ function renameCaptures(graph: Graph, to: ReadonlyMap<string, string>): Graph {
   return nodes === graph.nodes && outputs === graph.outputs ? graph : { ...graph, nodes, outputs }
 }
 
+/** A graph whose own definitions are renamed, with all that reads them. What it captures keeps its name. */
+export function renameDefinitions(graph: Graph, to: ReadonlyMap<string, string>): Graph {
+  const renamed = (name: string) => to.get(name) ?? name
+  const keys = <T>(map: ReadonlyMap<string, T>) => new Map([...map].map(([name, item]) => [renamed(name), item]))
+  const { sparseConstants, quantAnnotations } = graph
+  return {
+    ...graph,
+    inputs: graph.inputs.map(renamed),
+    outputs: graph.outputs.map(renamed),
+    nodes: graph.nodes.map((node) => ({ ...renameReads(node, to), outputs: node.outputs.map(renamed) })),
+    constants: keys(graph.constants),
+    ...(sparseConstants && { sparseConstants: keys(sparseConstants) }),
+    values: keys(graph.values),
+    ...(quantAnnotations && {
+      quantAnnotations: quantAnnotations.map((q) => ({
+        ...q,
+        tensor: renamed(q.tensor),
+        parameters: new Map([...q.parameters].map(([key, name]) => [key, renamed(name)])),
+      })),
+    }),
+  }
+}
+
 /**
  * Makes readers of each key of `same` read its value instead, which must be equal and come earlier. The node that
  * makes a key goes where all its outputs are keys or unused by name; where the key is an output of the graph, the

@@ -216,6 +216,27 @@ describe('fold-constants', () => {
     expect(opsOf(next)).toEqual(['Relu', 'Add', 'Tanh', 'Add', 'Neg', 'Relu', 'Add', 'Tanh', 'Add', 'If'])
   })
 
+  it('inlines a branch in which a graph means another value by the name of the output', async () => {
+    const deepest = (name: string, op: string) => {
+      const inner = builder(['x', 'p'])
+      inner.op(op, ['x'], { outputs: ['y'] })
+      inner.output(inner.op('Add', ['y', 'p'], { outputs: [name] }))
+      return graphAttr(inner.graph(name))
+    }
+    const taken = builder(['x', 'c'])
+    taken.output(taken.op('Exp', ['x'], { outputs: ['p'] }))
+    const nested = { then_branch: deepest('q', 'Neg'), else_branch: deepest('r', 'Abs') }
+    taken.output(taken.op('If', ['c'], { attrs: nested, outputs: ['z'] }))
+    const other = builder(['x'])
+    for (const name of ['p2', 'z2']) other.output(other.op('Relu', ['x'], { outputs: [name] }))
+    const model = small(17, { x: ['float32', [3]], c: ['bool', []] }, (b) => {
+      const always = b.constant(tensor('bool', [], Uint8Array.of(1)))
+      const both = { then_branch: graphAttr(taken.graph('t')), else_branch: graphAttr(other.graph('e')) }
+      return [...b.ops('If', [always], { attrs: both, outputs: ['y', 'w'] })]
+    })
+    expect(opsOf(await check(foldConstants, model))).toEqual(['Neg', 'Add', 'Abs', 'Add', 'Exp', 'If'])
+  })
+
   it('folds inside subgraphs, from constants around them', async () => {
     const inner = builder(['h', 'w'])
     inner.output(inner.op('Add', ['h', inner.op('Neg', [inner.op('Exp', ['w'])])], { outputs: ['t'] }))

@@ -1,7 +1,8 @@
 /** An If whose condition is a constant becomes the nodes of the branch it takes. */
 
 import { graphOf, subgraphs } from '../ir/attrs.js'
-import { definitionCounts, definitions, renameReads } from '../ir/edits.js'
+import { definitionCounts, definitions, renameDefinitions } from '../ir/edits.js'
+import { mapInner } from '../ir/graphs.js'
 import { numbers } from '../ir/tensor.js'
 import type { Graph, Model, Node, Tensor, Value } from '../ir/types.js'
 import { freshNames } from './names.js'
@@ -25,6 +26,7 @@ export function inlineIfs(model: Model): Model {
     const constants = new Map(graph.constants)
     const values = new Map(graph.values)
     let sparse = graph.sparseConstants
+    const around = definitions(graph)
     let changed = false
     for (const node of graph.nodes) {
       const branch = branchOf(node, scope.constant(node.inputs[0] ?? ''))
@@ -33,7 +35,7 @@ export function inlineIfs(model: Model): Model {
         continue
       }
       changed = true
-      const inlined = adopt(branch, node, names)
+      const inlined = adopt(apart(branch, around, fresh), node, names)
       nodes.push(...inlined.nodes)
       for (const [name, tensor] of inlined.constants) constants.set(name, tensor)
       for (const [name, value] of inlined.values) values.set(name, value)
@@ -86,21 +88,24 @@ function adopt(branch: Graph, node: Node, names: Names): Inlined {
     if (!outer || source === outer) return
     identities.push({ name: '', domain: '', op: 'Identity', inputs: [source], outputs: [outer], attrs: {} })
   })
-  const renamed = (name: string) => to.get(name) ?? name
-  const rename = <T>(map: ReadonlyMap<string, T>) => new Map([...map].map(([name, item]) => [renamed(name), item]))
   const outputs = new Set(node.outputs)
+  const { nodes, constants, sparseConstants = new Map(), values } = renameDefinitions(branch, to)
   return {
-    nodes: [
-      ...branch.nodes.map((n) => ({
-        ...renameReads(n, to),
-        name: names.node(n.name),
-        outputs: n.outputs.map(renamed),
-      })),
-      ...identities,
-    ],
-    constants: rename(branch.constants),
-    sparse: rename(branch.sparseConstants ?? new Map()),
+    nodes: [...nodes.map((n) => ({ ...n, name: names.node(n.name) })), ...identities],
+    constants,
+    sparse: sparseConstants,
     // The If's outputs keep the types that the graph around it has for them.
-    values: new Map([...rename(branch.values)].filter(([name]) => !outputs.has(name))),
+    values: new Map([...values].filter(([name]) => !outputs.has(name))),
   }
+}
+
+/**
+ * Graphs inside a branch come one level closer to the graph that takes it in: values of theirs that share a name with
+ * one there get a fresh one. The engine refuses a graph that names a value as the one right around it does.
+ */
+function apart(branch: Graph, around: ReadonlySet<string>, fresh: (name: string) => string): Graph {
+  return mapInner(branch, (inner) => {
+    const to = new Map([...definitions(inner)].filter((name) => around.has(name)).map((name) => [name, fresh(name)]))
+    return apart(to.size === 0 ? inner : renameDefinitions(inner, to), around, fresh)
+  })
 }
