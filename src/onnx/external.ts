@@ -59,7 +59,7 @@ export function externalFiles(modelPath: string): ExternalFiles {
 }
 
 /** The file that a location names, links resolved. Throws `EXTERNAL_PATH` outside the folder, `EXTERNAL_MISSING`. */
-async function resolveInside(modelPath: string, location: string): Promise<string> {
+export async function resolveInside(modelPath: string, location: string): Promise<string> {
   const folder = dirname(modelPath)
   const outside = (): PareError =>
     new PareError('EXTERNAL_PATH', "the model's weights lie outside its folder, which is not allowed", {

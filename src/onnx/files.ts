@@ -4,13 +4,12 @@ import { type FileHandle, open, readdir, stat } from 'node:fs/promises'
 import { basename } from 'node:path'
 import type { Model } from '../ir/types.js'
 import { messageOf, PareError } from '../util/errors.js'
-import { type StagedFile, stageFile } from '../util/files.js'
+import { readRange, type StagedFile, stageFile } from '../util/files.js'
 import { decodeModel, encodeModel, MAX_MESSAGE } from './codec.js'
 import { externalFiles, tensorsOf } from './external.js'
 import { foreignFormat } from './foreign.js'
 
-/** Bytes that one call to the system reads at most: it refuses 2 GiB and more. */
-const PIECE = 2 ** 28
+/** Bytes that tell another format. */
 const HEAD = 512
 
 /**
@@ -53,17 +52,6 @@ async function readBytes(path: string): Promise<Uint8Array> {
   } finally {
     await file.close()
   }
-}
-
-async function readRange(file: FileHandle, start: number, length: number): Promise<Uint8Array> {
-  const bytes = new Uint8Array(length)
-  let at = 0
-  while (at < length) {
-    const { bytesRead } = await file.read(bytes, at, Math.min(PIECE, length - at), start + at)
-    if (bytesRead === 0) break
-    at += bytesRead
-  }
-  return bytes.subarray(0, at)
 }
 
 /** A pipe has no size: it is read to its end, or until it can be no model (a device may have no end). */

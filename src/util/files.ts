@@ -126,7 +126,7 @@ const isFolder = (path: string): Promise<boolean> =>
     () => false,
   )
 
-/** Pieces that reach the disk at once, in bytes; one call to the system takes less than 2 GiB. */
+/** Bytes that one call to the system reads or writes at most: it refuses 2 GiB and more. */
 const PIECE = 2 ** 28
 
 async function fill(path: string, flags: string, chunks: Chunks, mode?: number): Promise<void> {
@@ -139,6 +139,28 @@ async function fill(path: string, flags: string, chunks: Chunks, mode?: number):
     await file.sync().catch((error: unknown) => {
       if (codeOf(error) !== 'EINVAL') throw error
     })
+  } finally {
+    await file.close()
+  }
+}
+
+/** Bytes of a file from `start` on; fewer where it ends before. */
+export async function readRange(file: FileHandle, start: number, length: number): Promise<Uint8Array> {
+  const bytes = new Uint8Array(length)
+  let at = 0
+  while (at < length) {
+    const { bytesRead } = await file.read(bytes, at, Math.min(PIECE, length - at), start + at)
+    if (bytesRead === 0) break
+    at += bytesRead
+  }
+  return bytes.subarray(0, at)
+}
+
+/** All bytes of a file, of 2 GiB and more too, which `readFile` refuses. */
+export async function readWhole(path: string): Promise<Uint8Array> {
+  const file = await open(path, 'r')
+  try {
+    return await readRange(file, 0, (await file.stat()).size)
   } finally {
     await file.close()
   }

@@ -1,23 +1,10 @@
 /** Models whose weights lie in files beside them, for runtimes that do not open files, and bytes that have lost them. */
 
 import { readFile } from 'node:fs/promises'
-import { dirname, isAbsolute, relative, resolve } from 'node:path'
-import { subgraphs } from '../../ir/attrs.js'
-import type { Graph, Tensor } from '../../ir/types.js'
+import { resolveInside, tensorsOf } from '../../onnx/external.js'
 import { PareError } from '../../util/errors.js'
+import { readWhole } from '../../util/files.js'
 import type { OrtSessionOptions } from '../ort.js'
-
-function tensorsOf(graph: Graph): readonly Tensor[] {
-  return [
-    ...graph.constants.values(),
-    ...graph.nodes.flatMap((node) => [
-      ...Object.values(node.attrs).flatMap((a) =>
-        a.type === 'tensor' ? [a.value] : a.type === 'tensors' ? a.value : [],
-      ),
-      ...subgraphs(node).flatMap(({ graph: inner }) => tensorsOf(inner)),
-    ]),
-  ]
-}
 
 /** Every entry of external data has this key; models without the word need no decoding (and no decoder loaded). */
 const KEY = 'location'
@@ -27,7 +14,7 @@ async function externalLocations(bytes: Uint8Array): Promise<readonly string[]> 
   if (!Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).includes(KEY)) return []
   const { decodeModel } = await import('../../onnx/codec.js')
   try {
-    return [...new Set(tensorsOf(decodeModel(bytes).graph).flatMap((t) => t.external?.location ?? []))]
+    return [...new Set([...tensorsOf(decodeModel(bytes))].flatMap((t) => t.external?.location ?? []))]
   } catch {
     return []
   }
@@ -47,24 +34,23 @@ export async function refuseExternal(bytes: Uint8Array): Promise<void> {
   })
 }
 
-/** The bytes of a model file and of the files that its weights lie in. Throws `ENGINE_LOAD` where a path leaves its folder. */
+/**
+ * The bytes of a model file and of the files that its weights lie in. Throws `ENGINE_LOAD` where one is missing or lies
+ * outside the model's folder, links resolved.
+ */
 export async function externalFiles(
   path: string,
 ): Promise<{ readonly model: Uint8Array; readonly externalData: NonNullable<OrtSessionOptions['externalData']> }> {
   const model = await readFile(path)
-  const folder = dirname(resolve(path))
   const externalData = []
   for (const location of await externalLocations(model)) {
-    const file = resolve(folder, location)
-    const inside = relative(folder, file)
-    if (inside.startsWith('..') || isAbsolute(inside)) {
-      throw new PareError('ENGINE_LOAD', 'the external data of the model leaves its folder', {
-        where: path,
-        value: location,
-        remedy: 'Put the data file beside the model; such a path is not followed.',
-      })
-    }
-    externalData.push({ path: location, data: await readFile(file) })
+    const file = await resolveInside(path, location).catch(refusedToLoad)
+    externalData.push({ path: location, data: await readWhole(file) })
   }
   return { model, externalData }
+}
+
+/** Whichever runtime finds it, a model that cannot be loaded is `ENGINE_LOAD`. */
+function refusedToLoad(error: unknown): never {
+  throw error instanceof PareError ? new PareError('ENGINE_LOAD', error.what, { ...error.detail, cause: error }) : error
 }

@@ -1,11 +1,13 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { bytesOf, value } from '../../../test/small-models.js'
-import { builder } from '../../ir/builder.js'
+import { tensorAttr } from '../../ir/attrs.js'
+import { builder, modelOf } from '../../ir/builder.js'
 import { f32, floats } from '../../ir/tensor.js'
-import type { Tensor } from '../../ir/types.js'
+import type { Func, Node, Tensor } from '../../ir/types.js'
+import { encodeModel } from '../../onnx/codec.js'
 import { openEngine } from './open.js'
 
 const root = mkdtempSync(join(tmpdir(), 'pare-files-'))
@@ -44,6 +46,41 @@ writeFileSync(join(root, 'w.bin'), new Uint8Array(weights.buffer))
 writeFileSync(join(folder, 'm.onnx'), externalModel('w.bin'))
 writeFileSync(join(folder, 'leaves.onnx'), externalModel('../w.bin'))
 writeFileSync(join(folder, 'missing.onnx'), externalModel('gone.bin'))
+symlinkSync(join(root, 'w.bin'), join(folder, 'link.bin'))
+writeFileSync(join(folder, 'linked.onnx'), externalModel('link.bin'))
+writeFileSync(join(folder, '..w.bin'), new Uint8Array(weights.buffer))
+writeFileSync(join(folder, 'dots.onnx'), externalModel('..w.bin'))
+
+/** y = x + w, w in another file, for a function of the model. */
+function functionModel(): Uint8Array {
+  const external = { location: 'w.bin', offset: 0, length: 16 }
+  const w: Tensor = { ...f32([4], weights), external }
+  const node = (op: string, inputs: readonly string[], out: string, attrs: Node['attrs'] = {}): Node => ({
+    name: '',
+    domain: '',
+    op,
+    inputs,
+    outputs: [out],
+    attrs,
+  })
+  const shift: Func = {
+    name: 'Shift',
+    domain: 'own',
+    inputs: ['x'],
+    outputs: ['y'],
+    attributes: [],
+    defaults: {},
+    opsets: new Map([['', 17]]),
+    nodes: [node('Constant', [], 'w', { value: tensorAttr(w) }), node('Add', ['x', 'w'], 'y')],
+    values: new Map(),
+  }
+  const b = builder()
+  b.input('x', value('float32', [4]))
+  b.ops('Shift', ['x'], { outputs: ['y'], domain: 'own' })
+  b.output('y', value('float32', [4]))
+  const model = { ...modelOf(b.graph(), { '': 17, own: 1 }), functions: [shift] }
+  return encodeModel(model, { keepReferences: true }).bytes
+}
 
 describe.each(['cpu', 'wasm'])('weights in files of their own, on %s', (device) => {
   test('are found beside the model; bytes without them and paths out of the folder are refused', async () => {
@@ -59,6 +96,13 @@ describe.each(['cpu', 'wasm'])('weights in files of their own, on %s', (device) 
     })
     await expect(engine.load({ path: join(folder, 'leaves.onnx') })).rejects.toMatchObject(refused)
     await expect(engine.load({ path: join(folder, 'missing.onnx') })).rejects.toMatchObject(refused)
+    await expect(engine.load({ path: join(folder, 'linked.onnx') })).rejects.toMatchObject(refused)
+    const dots = await engine.load({ path: join(folder, 'dots.onnx') })
+    expect([...floats((await dots.run({ x: f32([4], [1, 2, 3, 4]) })).y!)]).toEqual([11, 22, 33, 44])
+    await expect(engine.load(functionModel())).rejects.toMatchObject({
+      ...refused,
+      message: expect.stringMatching(/only its bytes.*got "w\.bin"/),
+    })
     await engine.close()
   })
 
