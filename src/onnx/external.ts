@@ -69,16 +69,16 @@ export async function resolveInside(modelPath: string, location: string): Promis
     })
   const strange = isAbsolute(location) || /^[a-z]:|^[\\/]|(^|[\\/])\.\.([\\/]|$)|\0/i.test(location)
   if (strange) throw outside()
-  const path = await realpath(join(folder, location)).catch((cause: unknown) => {
+  // A download cache links model and data into another folder: beside the model's real file is as good.
+  const homes = [await realpath(folder), dirname(await realpath(modelPath))]
+  const [path] = (await Promise.all(homes.map((home) => realpath(join(home, location)).catch(() => [])))).flat()
+  if (path === undefined) {
     throw new PareError('EXTERNAL_MISSING', 'a file with weights of the model is missing', {
       where: modelPath,
       value: location,
       remedy: `Put ${location} into the folder of the model; it was exported together with it.`,
-      cause,
     })
-  })
-  // A download cache links model and data into another folder: beside the model's real file is as good.
-  const homes = [await realpath(folder), dirname(await realpath(modelPath))]
+  }
   if (!homes.some((home) => isInside(home, path))) throw outside()
   return path
 }

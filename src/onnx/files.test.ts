@@ -255,6 +255,21 @@ test('where the model cannot be written, neither it nor its data is left or chan
   expect(existsSync(`${other}.data`)).toBe(false)
 })
 
+test('written through a link, model and data lie beside the file itself, and both names read them', async () => {
+  const at = await fresh()
+  const [path, link] = [join(at, 'm.onnx'), join(at, 'links', 'l.onnx')]
+  await writeModel(large(), path)
+  await mkdir(join(at, 'links'))
+  await symlink(path, link)
+  await writeModel(large(), link, { externalAbove: 1000 })
+  expect((await readdir(at)).sort()).toEqual(['links', 'm.onnx', 'm.onnx.data'])
+  expect(await readdir(join(at, 'links'))).toEqual(['l.onnx'])
+  for (const name of [path, link]) {
+    const [read] = (await readModel(name)).graph.constants.values()
+    expect([...elements(read!)]).toEqual([...elements([...large().graph.constants.values()][0]!)])
+  }
+})
+
 test('a device takes a whole model', async () => {
   await writeModel(large(), '/dev/null', { externalAbove: 0 })
   expect(existsSync('/dev/null.data')).toBe(false)

@@ -1,6 +1,6 @@
 /** Models on disk, with their external data. Node only. */
 
-import { type FileHandle, open, readdir, stat } from 'node:fs/promises'
+import { type FileHandle, open, readdir, realpath, stat } from 'node:fs/promises'
 import { basename } from 'node:path'
 import type { Model } from '../ir/types.js'
 import { messageOf, PareError } from '../util/errors.js'
@@ -120,11 +120,13 @@ export async function writeModel(
     () => false,
   )
   const outside = total > externalAbove && !special
-  const encoded = encodeModel(model, outside ? { external: { location: `${basename(path)}.data` } } : {})
+  // Beside the file itself, not beside a link to it.
+  const target = await realpath(path).catch(() => path)
+  const encoded = encodeModel(model, outside ? { external: { location: `${basename(target)}.data` } } : {})
   const staged: StagedFile[] = []
   try {
-    for (const file of encoded.external) staged.push(await stageFile(`${path}.data`, file.chunks()))
-    staged.push(await stageFile(path, encoded.chunks))
+    for (const file of encoded.external) staged.push(await stageFile(`${target}.data`, file.chunks()))
+    staged.push(await stageFile(target, encoded.chunks))
     for (const file of staged) await file.commit()
   } catch (error) {
     for (const file of staged) await file.discard()

@@ -8,6 +8,7 @@ import { builder, modelOf } from '../../ir/builder.js'
 import { f32, floats } from '../../ir/tensor.js'
 import type { Func, Node, Tensor } from '../../ir/types.js'
 import { encodeModel } from '../../onnx/codec.js'
+import { writeModel } from '../../onnx/files.js'
 import { openEngine } from './open.js'
 
 const root = mkdtempSync(join(tmpdir(), 'pare-files-'))
@@ -103,6 +104,21 @@ describe.each(['cpu', 'wasm'])('weights in files of their own, on %s', (device) 
       ...refused,
       message: expect.stringMatching(/only its bytes.*got "w\.bin"/),
     })
+    await engine.close()
+  })
+
+  test('are found where writeModel put them through a link', async () => {
+    const b = builder()
+    b.input('x', value('float32', [1000]))
+    b.output(b.op('Add', ['x', b.constant(f32([1000], new Float32Array(1000).fill(7)))], { outputs: ['y'] }))
+    const file = join(root, `${device}.onnx`)
+    writeFileSync(file, '')
+    const link = join(folder, `${device}.onnx`)
+    symlinkSync(file, link)
+    await writeModel(modelOf(b.graph(), { '': 17 }), link, { externalAbove: 0 })
+    const engine = await openEngine({ device })
+    const session = await engine.load({ path: link })
+    expect(floats((await session.run({ x: f32([1000], new Float32Array(1000)) })).y!)[999]).toBe(7)
     await engine.close()
   })
 

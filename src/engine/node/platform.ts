@@ -1,6 +1,7 @@
 /** What the engine's host runs on in Node: a runtime, files and temporary folders. */
 
-import { readdir, readFile } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { readdir, readFile, realpath } from 'node:fs/promises'
 import { join } from 'node:path'
 import { PareError } from '../../util/errors.js'
 import { inTempFolder } from '../../util/temp.js'
@@ -34,7 +35,13 @@ async function open(native: boolean, model: WireModel): ReturnType<Platform['ope
     await refuseExternal(model.bytes)
     return { model: model.bytes }
   }
-  return native ? { model: model.path } : externalFiles(model.path)
+  return native ? { model: await besideItsData(model.path) } : externalFiles(model.path)
+}
+
+/** Weights that `writeModel` wrote through a link lie beside the file itself, where the native runtime does not look. */
+async function besideItsData(path: string): Promise<string> {
+  const file = await realpath(path).catch(() => path)
+  return existsSync(`${file}.data`) ? file : path
 }
 
 /**
