@@ -5,7 +5,7 @@ import { elements } from '../ir/tensor.js'
 import { concatBytes } from '../util/bytes.js'
 import { fileSource } from './files.js'
 import { UNNAMED } from './samples.js'
-import { bytesSource } from './source.js'
+import { bytesSource, type Source } from './source.js'
 import { type WavOptions, wavFormat, wavSamples } from './wav.js'
 
 const u16 = (v: number) => [v & 255, v >> 8]
@@ -141,6 +141,31 @@ test('bad files', async () => {
   await expect(read(ramp(0))).rejects.toMatchObject({ code: 'WAV_SHORT' })
   await expect(read(ramp(3), { frame: 0 })).rejects.toMatchObject({ code: 'WAV_FRAME' })
   expect(await read(wav(pcm([16384]), { size: 0xffffffff }))).toEqual([[0.5]])
+})
+
+test('a damaged header is said so, without a walk through the whole file', async () => {
+  let slices = 0
+  const counting = (bytes: Uint8Array): Source => {
+    const source = bytesSource('a.wav', bytes)
+    const slice: Source['slice'] = (start, end) => {
+      slices++
+      return source.slice(start, end)
+    }
+    return { ...source, slice }
+  }
+  const head = wav([]).slice(0, 12)
+  const zeros = concatBytes([head, new Uint8Array(8e5)])
+  await expect(wavFormat(counting(zeros))).rejects.toMatchObject({ code: 'WAV_HEADER' })
+  expect(slices).toBe(2)
+  const empty = concatBytes([head, Uint8Array.from(new Array(1e5).fill([...ascii('junk'), ...u32(0)]).flat())])
+  await expect(wavFormat(counting(empty))).rejects.toMatchObject({ code: 'WAV_HEADER' })
+  expect(slices).toBeLessThan(2000)
+})
+
+test('a length of 0 means an unknown one where sound follows, and none where another chunk does', async () => {
+  expect(await read(wav(pcm([16384, -16384]), { size: 0 }))).toEqual([[0.5, -0.5]])
+  const list = Uint8Array.from([...ascii('LIST'), ...u32(4), ...ascii('INFO')])
+  await expect(read(concatBytes([wav([]), list]))).rejects.toMatchObject({ code: 'WAV_SHORT' })
 })
 
 const speech = dataPath('samples/speech/speech-16k.wav')

@@ -50,16 +50,16 @@ export async function wavFormat(source: Source): Promise<WavFormat> {
     })
   }
   let format: Omit<WavFormat, 'start' | 'length'> | null = null
+  let chunks = 0
   for (let at = 12; at + 8 <= source.size; ) {
-    const head = await source.slice(at, at + 8)
-    const id = tag(head, 0)
-    const size = viewOf(head).getUint32(4, true)
-    if (id === 'fmt ') format = parseFormat(await source.slice(at + 8, at + 8 + size), source.name)
+    const { id, size } = await chunkAt(source, at)
+    if (!isId(id) || ++chunks > MOST_CHUNKS) throw damaged(source.name, id)
+    if (id === 'fmt ') format = parseFormat(await source.slice(at + 8, at + 8 + Math.min(size, 40)), source.name)
     if (id === 'data') {
       if (!format) break
       const rest = source.size - at - 8
       // Programs that write to a pipe cannot know the length: they leave 0 or the largest number.
-      const open = size === 0xffffffff || (size === 0 && rest > 0)
+      const open = size === 0xffffffff || (size === 0 && rest > 0 && !(await isChunk(source, at + 8)))
       if (!open && size > rest) throw truncated(source.name, 'the sound', `${rest} of ${size} bytes`)
       return { ...format, start: at + 8, length: open ? rest : size }
     }
@@ -67,6 +67,30 @@ export async function wavFormat(source: Source): Promise<WavFormat> {
   }
   throw truncated(source.name, 'the header: there is no format or no data')
 }
+
+/** More than any recorder writes before the sound. */
+const MOST_CHUNKS = 1000
+
+async function chunkAt(source: Source, at: number): Promise<{ readonly id: string; readonly size: number }> {
+  const head = await source.slice(at, at + 8)
+  return { id: tag(head, 0), size: viewOf(head).getUint32(4, true) }
+}
+
+const isId = (id: string): boolean => /^[ -~]{4}$/.test(id)
+
+/** Whether what begins here is another chunk of the file, and not sound. */
+async function isChunk(source: Source, at: number): Promise<boolean> {
+  if (at + 8 > source.size) return false
+  const { id, size } = await chunkAt(source, at)
+  return isId(id) && at + 8 + size <= source.size
+}
+
+const damaged = (where: string, id: string): PareError =>
+  new PareError('WAV_HEADER', 'the header of this WAV file is damaged', {
+    where,
+    value: id,
+    remedy: 'Copy the file again, or convert the recording anew, e.g. ffmpeg -i in.mp3 out.wav.',
+  })
 
 function parseFormat(bytes: Uint8Array, where: string): Omit<WavFormat, 'start' | 'length'> {
   if (bytes.byteLength < 16) throw truncated(where, 'the header')
