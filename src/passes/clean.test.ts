@@ -103,4 +103,19 @@ describe('cleanModel', () => {
     await expect(cleanModel(exported(), stopped)).rejects.toMatchObject({ code: 'ABORTED', cause })
     await expect(foldConstants.run(exported(), stopped)).rejects.toMatchObject({ code: 'ABORTED', cause })
   })
+
+  it('lets a signal come in between passes that never wait', async () => {
+    const controller = new AbortController()
+    let runs = 0
+    const busy: Pass = {
+      name: 'busy',
+      run: async (model) => {
+        if (++runs === 1) setTimeout(() => controller.abort())
+        return { ...model }
+      },
+    }
+    const stopped = cleanModel(exported(), { ...env, signal: controller.signal }, { passes: [busy, busy] })
+    await expect(stopped).rejects.toMatchObject({ code: 'ABORTED' })
+    expect(runs).toBeLessThan(16)
+  })
 })

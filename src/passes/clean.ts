@@ -31,6 +31,7 @@ export async function cleanModel(
   for (let round = 0; round < MAX_ROUNDS; round++) {
     const before = current
     for (const [i, pass] of list.entries()) {
+      await turn()
       throwIfAborted(env.signal)
       env.onProgress?.({ task: `cleaning: ${pass.name}`, done: i, total: list.length })
       current = await pass.run(current, env)
@@ -39,6 +40,9 @@ export async function cleanModel(
   }
   return current === model || isLarger(current, model) ? model : current
 }
+
+/** Passes compute without a pause: between them, timers and signals get their turn. */
+const turn = () => new Promise((resolve) => setTimeout(resolve))
 
 const isLarger = (a: Model, b: Model): boolean => totalBytes(a) > totalBytes(b)
 

@@ -144,4 +144,31 @@ describe('fold-batch-norm', () => {
     const model = small(17, { x: ['float32', shape ?? ['n', 4, 6, 6]] }, build)
     expect(await foldBatchNorm.run(model, { engine: () => Promise.reject(new Error('needs no engine')) })).toBe(model)
   })
+
+  const chain = (count: number) =>
+    image((b) => {
+      let at = 'x'
+      for (let i = 0; i < count; i++) {
+        const conv = b.op('Conv', [at, b.constant(wave([4, 4, 1, 1], i))])
+        at = b.op('Relu', [batchNorm(b, i % 2 === 0 ? conv : b.op('Add', [conv, b.constant(wave([4, 1, 1]))]), 4)])
+      }
+      return at
+    })
+
+  it('folds all that lie apart in one round', async () => {
+    const next = await check(foldBatchNorm, chain(20), { tolerance: 1e-4, dims: { n: 1 } })
+    expect(opsOf(next)).toEqual(Array.from({ length: 20 }, () => ['Conv', 'Relu']).flat())
+    let rounds = 0
+    const signal = new AbortController().signal
+    Object.defineProperty(signal, 'aborted', { get: () => ++rounds < 0 })
+    const env = { engine: () => Promise.reject(new Error('needs no engine')), signal }
+    expect(opsOf(await foldBatchNorm.run(chain(100), env))).toHaveLength(200)
+    // BatchNormalization or Add after Conv; BatchNormalization after what was Add; nothing left.
+    expect(rounds).toBe(3)
+  })
+
+  it('stops when told to', async () => {
+    const env = { engine: () => Promise.reject(new Error('needs no engine')), signal: AbortSignal.abort() }
+    await expect(foldBatchNorm.run(chain(2), env)).rejects.toMatchObject({ code: 'ABORTED' })
+  })
 })

@@ -6,6 +6,7 @@
  * product and what follows. Only where nothing else reads the product or its weight, and the file does not grow.
  */
 
+import { throwIfAborted } from '../engine/failures.js'
 import { dropValues } from '../ir/edits.js'
 import { consumers, producers } from '../ir/graphs.js'
 import { numbers, tensor } from '../ir/tensor.js'
@@ -16,15 +17,15 @@ import { freshNames } from './names.js'
 import type { Pass } from './pass.js'
 import { type Product, productOf } from './products.js'
 import { mapScopes, type Scope, unlistConstants } from './scope.js'
-import { growth } from './size.js'
+import { nodeBytes, tensorBytes } from './size.js'
 import { standardOpset } from './standard-domain.js'
-import { sweep } from './sweep.js'
+import { noteReads, sweep } from './sweep.js'
 
 export const foldBatchNorm: Pass = {
   name: 'fold-batch-norm',
-  run: async (model) => {
+  run: async (model, { signal }) => {
     const open = unlistConstants(model)
-    const context = { opset: standardOpset(model.opsets), factOf: factFinder(model), fresh: freshNames(model) }
+    const context = { opset: standardOpset(model.opsets), factOf: factFinder(model), fresh: freshNames(model), signal }
     const folded = mapScopes(open, (graph, scope) => settle(graph, scope, context))
     return folded === open ? model : folded
   },
@@ -33,38 +34,93 @@ export const foldBatchNorm: Pass = {
 interface Context {
   readonly opset: number
   readonly factOf: FactOf
+  readonly signal: AbortSignal | undefined
   fresh(hint: string): string
 }
 
+/** One fold can make room for another: a BatchNormalization behind an Add, two of them in a row. */
 function settle(graph: Graph, scope: Scope, context: Context): Graph {
   let current = graph
   for (;;) {
-    const next = foldOne(current, scope.edited(current), context)
-    if (next === null) return current
-    current = next
+    throwIfAborted(context.signal)
+    const folds = foldsIn(current, scope.edited(current), context)
+    if (folds.length === 0) return current
+    current = applied(current, folds)
   }
 }
 
 type Readers = ReadonlyMap<string, readonly Node[]>
 
-function foldOne(graph: Graph, { constant }: Scope, { opset, factOf, fresh }: Context): Graph | null {
+interface Fold {
+  /** In order; the last one's place is taken. */
+  readonly gone: readonly Node[]
+  readonly made: readonly Node[]
+  readonly constants: ReadonlyMap<string, Tensor>
+}
+
+/** Folds of which no two touch the same node. */
+function foldsIn(graph: Graph, { constant }: Scope, { opset, factOf, fresh }: Context): readonly Fold[] {
   const readers = consumers(graph)
   const makers = producers(graph)
   const outputs = new Set(graph.outputs)
+  const kept = new Set([...graph.outputs, ...graph.inputs, ...noteReads(graph)])
   const isPrivate = (name: string) => !outputs.has(name) && readers.get(name)?.length === 1
   const look = { constant, factOf, isPrivate, maker: (name: string) => makers.get(name) ?? null }
+  const folds: Fold[] = []
+  const touched = new Set<Node>()
   for (const last of graph.nodes) {
     for (const input of new Set(last.inputs)) {
       const maker = makers.get(input)
       if (maker === undefined || !isPrivate(input)) continue
       const product = productOf(maker, look)
       if (product === null || !ownsWeight(product, graph, readers)) continue
+      if ([...product.nodes, last].some((node) => touched.has(node))) continue
       const affine = affineOf(last, input, product, constant, opset)
-      const next = affine && apply(graph, product, last, affine, readers, fresh)
-      if (next && growth(graph, next) <= 0) return next
+      const fold = affine && foldOf(graph, product, last, affine, readers, fresh)
+      if (fold === null || growthOf(fold, graph, readers, kept) > 0) continue
+      folds.push(fold)
+      for (const node of fold.gone) touched.add(node)
+      break
     }
   }
-  return null
+  return folds
+}
+
+/** Bytes that the file gains: new nodes and constants less those that nothing reads any more. */
+function growthOf({ gone, made, constants }: Fold, graph: Graph, readers: Readers, kept: ReadonlySet<string>): number {
+  const leaving = new Set(gone)
+  const still = new Set(made.flatMap((node) => node.inputs))
+  let bytes = 0
+  for (const node of made) if (!leaving.has(node)) bytes += nodeBytes(node)
+  for (const node of gone) if (!made.includes(node)) bytes -= nodeBytes(node)
+  for (const [name, tensor] of constants) bytes += tensorBytes(name, tensor)
+  for (const name of new Set(gone.flatMap((node) => node.inputs))) {
+    const tensor = graph.constants.get(name)
+    if (tensor === undefined || kept.has(name)) continue
+    const unread = !still.has(name) && readers.get(name)!.every((reader) => leaving.has(reader))
+    if (unread || constants.has(name)) bytes -= tensorBytes(name, tensor)
+  }
+  return bytes
+}
+
+function applied(graph: Graph, folds: readonly Fold[]): Graph {
+  const constants = new Map(graph.constants)
+  const made = new Map<Node, readonly Node[]>()
+  const old = new Set<string>()
+  for (const fold of folds) {
+    for (const node of fold.gone) {
+      made.set(node, [])
+      for (const out of node.outputs) old.add(out)
+    }
+    made.set(fold.gone.at(-1)!, fold.made)
+    for (const [name, tensor] of fold.constants) {
+      constants.set(name, tensor)
+      old.add(name)
+    }
+  }
+  for (const { made } of folds) for (const node of made) for (const out of node.outputs) old.delete(out)
+  const nodes = graph.nodes.flatMap((node) => made.get(node) ?? [node])
+  return sweep(dropValues({ ...graph, nodes, constants }, (name) => old.has(name)))
 }
 
 /** True where the weight belongs to this graph and is read once. */
@@ -78,16 +134,16 @@ function ownsWeight({ nodes, weightName }: Product, graph: Graph, readers: Reade
   )
 }
 
-function apply(
+function foldOf(
   graph: Graph,
   product: Product,
   last: Node,
   affine: ChannelAffine,
   readers: Readers,
   fresh: (hint: string) => string,
-): Graph | null {
+): Fold | null {
   const { weight, weightName, channels, bias } = product
-  const constants = new Map(graph.constants)
+  const constants = new Map<string, Tensor>()
   if (affine.scale !== null) {
     const scale = affine.scale
     const scaled = rounded(weight, weight.shape, numbers(weight), (w, i) => w * scale[product.channelOf(i)]!)
@@ -104,12 +160,7 @@ function apply(
     biasName = reuse && !graph.outputs.includes(old) ? old : fresh(`${weightName}_bias`)
     constants.set(biasName, shifted)
   }
-  const gone = new Set(product.nodes)
-  const made = product.rebuild(biasName, last.outputs[0]!)
-  const nodes = graph.nodes.flatMap((node) => (node === last ? made : gone.has(node) ? [] : [node]))
-  const defined = new Set(made.flatMap((node) => node.outputs))
-  const old = new Set(product.nodes.flatMap((node) => node.outputs).filter((name) => !defined.has(name)))
-  return sweep(dropValues({ ...graph, nodes, constants }, (name) => old.has(name) || name === biasName))
+  return { gone: [...product.nodes, last], made: product.rebuild(biasName, last.outputs[0]!), constants }
 }
 
 /** A tensor of the weight's type; null where an element is not finite after rounding. */

@@ -60,18 +60,3 @@ function attrBytes(attr: Attr): number {
       return 0
   }
 }
-
-/** Bytes that a graph gains from an edit (negative: loses), by the nodes and constants that differ. */
-export function growth(before: Graph, after: Graph): number {
-  return contentBytes(after, before) - contentBytes(before, after)
-}
-
-function contentBytes(graph: Graph, except: Graph): number {
-  const nodes = new Set(except.nodes)
-  let bytes = 0
-  for (const node of graph.nodes) if (!nodes.has(node)) bytes += nodeBytes(node)
-  for (const [name, tensor] of graph.constants) {
-    if (except.constants.get(name) !== tensor) bytes += tensorBytes(name, tensor)
-  }
-  return bytes
-}

@@ -28,7 +28,7 @@ export function sweep(graph: Graph): Graph {
 }
 
 /** Scales and zero points that quantization notes name: nothing else reads them. */
-const noteReads = ({ quantAnnotations = [] }: Graph): readonly string[] =>
+export const noteReads = ({ quantAnnotations = [] }: Graph): readonly string[] =>
   quantAnnotations.flatMap(({ parameters }) => [...parameters.values()])
 
 /** An op of a custom domain without outputs may exist for what it does. */
