@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { opsOf, passTester, small } from '../../test/check-pass.js'
 import { graphAttr, int, ints } from '../ir/attrs.js'
 import { type Builder, builder } from '../ir/builder.js'
-import { f32, i64 } from '../ir/tensor.js'
+import { f32, i64, tensor } from '../ir/tensor.js'
 import type { Dim } from '../ir/types.js'
 import { removeNoOps } from './remove-no-ops.js'
 
@@ -77,6 +77,15 @@ describe('remove-no-ops', () => {
     ],
     ['Pad', [3], (b, h) => b.op('Pad', [h, b.constant(i64([2], [1, -1]))])],
     ['Cast', [3], (b, h) => b.op('Cast', [b.op('Cast', [h], { attrs: { to: int(7) } })], { attrs: { to: int(1) } })],
+    [
+      'Add 0 of float16, which rounds on the engine',
+      [3],
+      (b, h) => {
+        const zero = b.constant(tensor('float16', [1], Uint16Array.of(0)))
+        const sum = b.op('Add', [b.op('Cast', [h], { attrs: { to: int(10) } }), zero])
+        return b.op('Cast', [sum], { attrs: { to: int(1) } })
+      },
+    ],
   ]
   it.each(kept)('keeps %s', async (...[, shape, build]: Case) => {
     const model = between(shape, build)
