@@ -5,14 +5,18 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { zipSync } from 'fflate'
 import { expect, test } from 'vitest'
 import { dataPath } from '../../test/data.js'
+import { concatBytes } from '../util/bytes.js'
 import { random } from '../util/random.js'
 import { tensorOf } from './convert.js'
 import { encodeNpy } from './npy.js'
 import { npzSamples } from './npz.js'
-import { bytesSource } from './source.js'
+import { bytesSource, type Source } from './source.js'
+import { wavSamples } from './wav.js'
 
 const SCRIPT = `
 import { openSamples } from './src/data/open.ts'
@@ -99,4 +103,34 @@ test('only as much of an archive is read as the samples taken need', async () =>
   expect(rows).toBe(1000)
   expect(taken).toBeGreaterThan(100_000)
   expect(taken).toBeLessThan(500_000)
+})
+
+test('sound between frames far apart is not held', async () => {
+  setFlagsFromString('--expose-gc')
+  const collectGarbage = runInNewContext('gc') as () => void
+  const header = Uint8Array.from('RIFF....WAVEfmt \x10\0\0\0\x01\0\x01\0\x80\x3e\0\0......\x10\0data', (c) =>
+    c.charCodeAt(0),
+  )
+  const length = 40 * MB
+  const head = concatBytes([header, new Uint8Array(Uint32Array.of(length).buffer)])
+  let most = 0
+  const source: Source = {
+    name: 'long.wav',
+    size: head.byteLength + length,
+    slice: async (start, end) => head.subarray(start, end),
+    async *stream() {
+      collectGarbage()
+      const before = process.memoryUsage().arrayBuffers
+      for (let at = 0; at < length; at += MB) {
+        collectGarbage()
+        most = Math.max(most, process.memoryUsage().arrayBuffers - before)
+        yield new Uint8Array(MB)
+      }
+    },
+  }
+  let frames = 0
+  for await (const _ of (await wavSamples(source, { frame: 10, hop: 10 * MB })).read()) frames++
+  expect(frames).toBe(2)
+  // Held, the sound between two frames would take 40 MB.
+  expect(most).toBeLessThan(10 * MB)
 })

@@ -1,5 +1,5 @@
 /**
- * Parquet files as samples, a row each: read one group of rows at a time. Lists (also nested) become arrays. Node only.
+ * Parquet files as samples, a row each, read in slices of a group of rows. Lists (also nested) become arrays. Node only.
  */
 
 import * as zlib from 'node:zlib'
@@ -24,7 +24,10 @@ const compressors: Readonly<Record<string, Decompress>> = {
 
 export const isParquet = (head: Uint8Array): boolean => new TextDecoder('latin1').decode(head.subarray(0, 4)) === 'PAR1'
 
-/** Memory holds one group of rows. Throws `PARQUET_READ`, and what tables throw. */
+/** Rows that are objects at once; writers put up to a million into a group. */
+const SLICE = 1 << 16
+
+/** Memory holds a slice of rows and its columns' bytes; one group where columns hold lists. Throws `PARQUET_READ`, and what tables throw. */
 export async function parquetSamples(source: Source, options: TableOptions = {}): Promise<Samples> {
   const file = {
     byteLength: source.size,
@@ -36,7 +39,10 @@ export async function parquetSamples(source: Source, options: TableOptions = {})
   const metadata = await parquetMetadataAsync(file).catch((cause: unknown) => {
     throw unreadable(source.name, cause)
   })
-  const columns = parquetSchema(metadata).children.map(({ element }) => element.name)
+  const { children } = parquetSchema(metadata)
+  const columns = children.map(({ element }) => element.name)
+  // A column of lists is decoded from its start to find a row, so that slices would cost more than they save.
+  const flat = children.every((column) => column.children.length === 0)
   const toSample = tableMapper(columns, options, source.name)
   return {
     name: source.name,
@@ -44,10 +50,9 @@ export async function parquetSamples(source: Source, options: TableOptions = {})
     ...(options.classes && { classes: options.classes }),
     async *read({ signal } = {}) {
       let row = 0
-      for (const group of metadata.row_groups) {
+      for (const [rowStart, rowEnd] of slices(metadata.row_groups, flat ? SLICE : Number.POSITIVE_INFINITY)) {
         signal?.throwIfAborted()
-        const rowEnd = row + Number(group.num_rows)
-        const objects = await parquetReadObjects({ file, metadata, compressors, rowStart: row, rowEnd }).catch(
+        const objects = await parquetReadObjects({ file, metadata, compressors, rowStart, rowEnd }).catch(
           (cause: unknown) => {
             throw unreadable(source.name, cause)
           },
@@ -62,6 +67,19 @@ export async function parquetSamples(source: Source, options: TableOptions = {})
         }
       }
     },
+  }
+}
+
+/** Ranges of rows, none of them longer than `most` or across groups. */
+function* slices(
+  groups: readonly { readonly num_rows: bigint }[],
+  most: number,
+): Generator<readonly [start: number, end: number]> {
+  let end = 0
+  for (const group of groups) {
+    let start = end
+    end += Number(group.num_rows)
+    for (; start < end; start += most) yield [start, Math.min(end, start + most)]
   }
 }
 

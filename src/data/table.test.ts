@@ -10,7 +10,7 @@ import { fileSource } from './files.js'
 import { fitSamples } from './fit.js'
 import { parquetSamples } from './parquet.js'
 import { UNNAMED } from './samples.js'
-import { bytesSource } from './source.js'
+import { bytesSource, type Source } from './source.js'
 
 const csv = async (text: string, options = {}) =>
   collect((await csvSamples(bytesSource('t.csv', new TextEncoder().encode(text)), options)).read())
@@ -122,6 +122,29 @@ test.skipIf(zstd)('Parquet: Zstandard, where Node does not have it', async () =>
     code: 'PARQUET_READ',
     message: expect.stringMatching(/got "ZSTD".*'snappy'.*Node 22\.15/),
   })
+})
+
+test('Parquet: a large group is read in slices, none of which is read before it is needed', async () => {
+  const source = await golden('one-group.parquet')
+  let reads = 0
+  const slice: Source['slice'] = (start, end) => {
+    reads++
+    return source.slice(start, end)
+  }
+  const samples = await parquetSamples({ ...source, slice })
+  expect(samples.count).toBe(150_000)
+  let seen = reads
+  const at: number[] = []
+  let row = 0
+  for await (const { feeds } of samples.read()) {
+    const [a, b] = numbers(feeds[UNNAMED]!)
+    if (a !== Math.floor(row / 1000) || b !== row % 3) throw new Error(`row ${row} is ${a}, ${b}`)
+    if (reads !== seen) at.push(row)
+    seen = reads
+    row++
+  }
+  expect(row).toBe(150_000)
+  expect(at).toEqual([0, 65_536, 131_072])
 })
 
 test('Parquet: errors', async () => {

@@ -268,6 +268,8 @@ async function* frames(
         const next = await iterator.next()
         if (next.done) {
           ended = true
+        } else if (length === 0 && next.value.length <= skip) {
+          skip -= next.value.length
         } else {
           held.push(next.value)
           length += next.value.length
