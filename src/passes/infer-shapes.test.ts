@@ -183,6 +183,26 @@ test.each([1, 0, null])('a function is expanded with its attributes: transB = %s
   expect(factsOf(model, { dims: { batch: 5 } }).macs.get(model.graph.nodes[0]!)).toBe(5 * 3 * 4)
 })
 
+test('an op of the engine goes before a function of its name', async () => {
+  const shape: Func = {
+    name: 'QuickGelu',
+    domain: 'com.microsoft',
+    inputs: ['a'],
+    outputs: ['b'],
+    attributes: [],
+    defaults: {},
+    opsets: new Map([['', 21]]),
+    nodes: [{ name: '', domain: '', op: 'Shape', inputs: ['a'], outputs: ['b'], attrs: {} }],
+    values: new Map(),
+  }
+  const b = builder()
+  b.input('x', { kind: 'tensor', dtype: 'float32', shape: [2, 3] })
+  b.output(b.op('QuickGelu', ['x'], { domain: 'com.microsoft', outputs: ['y'] }))
+  const model = { ...modelOf(b.graph(), { '': 21, 'com.microsoft': 1 }), functions: [shape] }
+  expect(known(model, 'y')).toBe('float32[2,3]')
+  await holds(model, { x: f32([2, 3], [1, 2, 3, 4, 5, 6]) })
+})
+
 test('a function that calls itself is a problem, not a hang', () => {
   const model = withFunction(null)
   const [func] = model.functions

@@ -245,9 +245,10 @@ function visit(node: Node, scope: Scope, ctx: Context): Evaluated {
       return outputs
     },
   }
-  const func = ctx.functions.get(functionKey(node.domain, node.op, node.overload))
-  if (func !== undefined) return expand(call, func, ctx)
   const def = findOp(node.domain, node.op)
+  // The engine takes its own op where it has one, and a function of the model only where it has none.
+  const func = def === undefined ? ctx.functions.get(functionKey(node.domain, node.op, node.overload)) : undefined
+  if (func !== undefined) return expand(call, func, ctx)
   const outputs = (def && attempt(() => inferNode(def, call), ctx)) ?? node.outputs.map(() => null)
   const macs = def && attempt(() => macsOf(def, call, outputs, inner, ctx), ctx)
   // Graphs that were not looked at (a branch never taken, an op without a record) have facts all the same.
