@@ -17,6 +17,7 @@ import { freshNames } from './names.js'
 import type { Pass } from './pass.js'
 import { type Product, productOf } from './products.js'
 import { mapScopes, type Scope, unlistConstants } from './scope.js'
+import { settle } from './settle.js'
 import { nodeBytes, tensorBytes } from './size.js'
 import { standardOpset } from './standard-domain.js'
 import { noteReads, sweep } from './sweep.js'
@@ -26,7 +27,8 @@ export const foldBatchNorm: Pass = {
   run: async (model, { signal }) => {
     const open = unlistConstants(model)
     const context = { opset: standardOpset(model.opsets), factOf: factFinder(model), fresh: freshNames(model), signal }
-    const folded = mapScopes(open, (graph, scope) => settle(graph, scope, context))
+    // A round can make room for another: a BatchNormalization behind an Add, two of them in a row.
+    const folded = mapScopes(open, (graph, scope) => settle(graph, (current) => foldRound(current, scope, context)))
     return folded === open ? model : folded
   },
 }
@@ -38,15 +40,10 @@ interface Context {
   fresh(hint: string): string
 }
 
-/** One fold can make room for another: a BatchNormalization behind an Add, two of them in a row. */
-function settle(graph: Graph, scope: Scope, context: Context): Graph {
-  let current = graph
-  for (;;) {
-    throwIfAborted(context.signal)
-    const folds = foldsIn(current, scope.edited(current), context)
-    if (folds.length === 0) return current
-    current = applied(current, folds)
-  }
+function foldRound(graph: Graph, scope: Scope, context: Context): Graph {
+  throwIfAborted(context.signal)
+  const folds = foldsIn(graph, scope.edited(graph), context)
+  return folds.length === 0 ? graph : applied(graph, folds)
 }
 
 type Readers = ReadonlyMap<string, readonly Node[]>

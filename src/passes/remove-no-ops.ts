@@ -11,6 +11,7 @@ import { type FactOf, factFinder, noFacts } from './facts.js'
 import { simplify } from './no-op-rules.js'
 import type { Pass } from './pass.js'
 import { mapScopes, type Scope, scopeOf } from './scope.js'
+import { settle } from './settle.js'
 import { standardOpset } from './standard-domain.js'
 import { sweep } from './sweep.js'
 
@@ -19,19 +20,12 @@ export const removeNoOps: Pass = {
   run: async (model) => {
     const facts = factFinder(model)
     const opset = standardOpset(model.opsets)
-    const main = mapScopes(model, (graph, scope) => settle(graph, scope, facts, opset))
-    return mapFunctions(main, (body, func) => settle(body, scopeOf(body, null), noFacts, standardOpset(func.opsets)))
+    const main = mapScopes(model, (graph, scope) => settle(graph, (now) => once(now, scope, facts, opset)))
+    return mapFunctions(main, (body, func) => {
+      const [scope, version] = [scopeOf(body, null), standardOpset(func.opsets)]
+      return settle(body, (now) => once(now, scope, noFacts, version))
+    })
   },
-}
-
-/** Goes over the graph until no rule applies, as one removal can make room for another. */
-function settle(graph: Graph, scope: Scope, factOf: FactOf, opset: number): Graph {
-  let current = graph
-  for (;;) {
-    const next = once(current, scope, factOf, opset)
-    if (next === current) return current
-    current = next
-  }
 }
 
 function once(graph: Graph, scope: Scope, factOf: FactOf, opset: number): Graph {
