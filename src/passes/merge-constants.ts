@@ -1,12 +1,12 @@
 /**
  * Equal constants become one, shared by their readers. A constant of a subgraph is also replaced by an equal one of a
- * graph around it. Bytes are loaded only of constants that agree in type, shape and size.
+ * graph around it. Of large ones, bytes are loaded only where they agree in type, shape and size.
  */
 
 import { innerDefinitions, renameReads } from '../ir/edits.js'
 import { mapInner } from '../ir/graphs.js'
 import type { Graph, Model, Tensor } from '../ir/types.js'
-import { sameBytes } from '../util/bytes.js'
+import { sameBytes, toHex } from '../util/bytes.js'
 import type { Pass } from './pass.js'
 import { defaultedInputs } from './scope.js'
 import { sweep } from './sweep.js'
@@ -32,7 +32,7 @@ function merge(graph: Graph, outer: readonly Known[], fixed: ReadonlySet<string>
   const shadowed = innerDefinitions(graph)
   const to = new Map<string, string>()
   for (const [name, tensor] of graph.constants) {
-    const key = `${tensor.dtype} ${tensor.shape.join()} ${tensor.byteLength}`
+    const key = keyOf(tensor)
     if (!keep.has(name)) {
       const twin = [own, ...outer].flatMap((known) => known.get(key) ?? []).find(([, other]) => isEqual(other, tensor))
       if (twin !== undefined) {
@@ -40,10 +40,22 @@ function merge(graph: Graph, outer: readonly Known[], fixed: ReadonlySet<string>
         continue
       }
     }
-    if (!fixed.has(name) && !shadowed.has(name)) own.set(key, [...(own.get(key) ?? []), [name, tensor]])
+    if (fixed.has(name) || shadowed.has(name)) continue
+    const list = own.get(key)
+    if (list) list.push([name, tensor])
+    else own.set(key, [[name, tensor]])
   }
   const merged = to.size === 0 ? graph : sweep({ ...graph, nodes: graph.nodes.map((node) => renameReads(node, to)) })
   return mapInner(merged, (inner) => merge(inner, [own, ...outer], new Set()))
+}
+
+/** Models have thousands of small constants of one shape: with the content in the key each is looked up, not compared. */
+const SMALL = 1024
+
+/** Equal for equal tensors. */
+function keyOf(tensor: Tensor): string {
+  const key = `${tensor.dtype} ${tensor.shape.join()} ${tensor.byteLength}`
+  return tensor.strings || tensor.byteLength > SMALL ? key : `${key} ${toHex(tensor.bytes())}`
 }
 
 /** Bit by bit: -0 differs from 0, and a NaN equals itself. */
