@@ -86,10 +86,24 @@ const ALL: readonly Guard[] = [
   },
   {
     what: 'what differs at each run is not folded',
-    file: 'src/passes/fold-plan.ts',
-    code: '    !isRandom(node) &&\n',
+    file: 'src/passes/pure.ts',
+    code: '  !isRandom(node) &&\n',
     without: '',
     tests: 'src/passes/fold-constants.test.ts',
+  },
+  {
+    what: 'loops without an end in sight are not folded',
+    file: 'src/passes/pure.ts',
+    code: 'stepsOf(node, factOf) <= MOST_STEPS',
+    without: 'stepsOf(node, factOf) >= 0',
+    tests: 'src/passes/fold-constants.test.ts',
+  },
+  {
+    what: 'outputs that go together are not taken apart',
+    file: 'src/passes/sweep.ts',
+    code: 'if (!def?.separable) return node.outputs',
+    without: 'if (!def) return node.outputs',
+    tests: 'src/passes/remove-dead.test.ts',
   },
   {
     what: 'the bias of an integer layer does not overflow',
