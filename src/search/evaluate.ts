@@ -138,22 +138,30 @@ export async function timed(bench: Bench, bytes: Uint8Array): Promise<Latency> {
 /** Times the longer rounds and time that the last word may take where it is in doubt. */
 const PATIENCE = 6
 
-/** The same of several candidates at once, for `longer` times the usual rounds and time, and on while there is doubt. */
+/**
+ * The same of several candidates at once, for `longer` times the usual rounds and time, and on while there is doubt.
+ * Each time all are loaded anew: where their weights come to lie in memory is luck that no number of rounds averages out.
+ */
 export async function timedTogether(
   bench: Bench,
   candidates: readonly ModelSource[],
   longer = 1,
 ): Promise<readonly Latency[]> {
-  const { rounds, budgetMs } = bench.measure
-  const [original, ...timings] = await bench.target.measure([bench.original, ...candidates], bench.feeds, {
-    rounds: rounds * longer,
-    budgetMs: budgetMs * longer,
+  const options = {
+    ...bench.measure,
     ...(longer > 1 && { patience: PATIENCE }),
     ...(bench.env.signal && { signal: bench.env.signal }),
-  })
-  return timings.map(({ runs }) => {
+  }
+  const models = [bench.original, ...candidates]
+  const all = models.map((): number[] => [])
+  for (let load = 0; load < longer; load++) {
+    const timings = await bench.target.measure(models, bench.feeds, options)
+    for (const [i, { runs }] of timings.entries()) all[i]!.push(...runs)
+  }
+  const [original, ...timings] = all
+  return timings.map((runs) => {
     const { p50, p95 } = summary(runs)
-    const r = ratio(original!.runs, runs, { seed: bench.env.seed ?? 0 })
+    const r = ratio(original!, runs, { seed: bench.env.seed ?? 0 })
     return { p50, p95, ratio: r.ratio, interval: [r.low, r.high] }
   })
 }

@@ -8,7 +8,7 @@ import type { Recipe } from '../compress/recipes.js'
 import type { Engine, NodeProfile } from '../engine/engine.js'
 import { decodeModel } from '../onnx/codec.js'
 import { chooseBest, type Objective } from './choose.js'
-import { type Exploration, explore, type Found, layersAside } from './explore.js'
+import { type Exploration, explore, type Found, LONGER, layersAside } from './explore.js'
 import { openJournal } from './journal.js'
 import { openSetup, type Setup } from './setup.js'
 import type { TrialResult } from './trial.js'
@@ -109,10 +109,11 @@ async function exploring(world: World): Promise<Found & { readonly calls: Record
       calls.load++
       return opened.target.load(model, options)
     },
-    async measure(models, _, { rounds = 0 } = {}) {
-      const again = rounds > opened.measure.rounds
+    async measure(models, _, { patience = 1 } = {}) {
+      const again = patience > 1
       calls.measure++
-      if (again) calls.runOff += models.length - 1
+      // Every one of them is loaded and timed several times.
+      if (again) calls.runOff += (models.length - 1) / LONGER
       return models.map((m) => {
         const bytes = m instanceof Uint8Array ? m : new Uint8Array(readFileSync(m.path))
         const ms = m === models[0] ? 1 : (world.ms?.({ ops: opsOf(bytes), bytes: bytes.length, again }) ?? 1)
