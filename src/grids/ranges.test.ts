@@ -39,6 +39,12 @@ function errorOf(h: Histogram, [lo, hi]: Range, o: GridOptions): number {
   return sum
 }
 
+/** Squared error of the grid over the values themselves. */
+function squareError(list: readonly number[], [lo, hi]: Range, o: GridOptions = u8): number {
+  const grid = affineGrid(lo, hi, o)
+  return list.reduce((sum, v) => sum + (v - dequantizeValue(quantizeValue(v, grid), grid)) ** 2, 0)
+}
+
 const normal = (count: number, seed: number, deviation = 1): number[] => {
   const generator = random(seed)
   return Array.from({ length: count }, () => generator.normal(0, deviation))
@@ -213,6 +219,43 @@ describe('entropy', () => {
     const [lo, hi] = rangeOf(histogram(list), 'entropy', u8)
     expect(hi).toBeGreaterThan(0.9)
     expect(lo).toBeLessThan(-0.9)
+  })
+
+  describe('of few values is no worse than chance', () => {
+    const generator = random(3)
+    const draws: Readonly<Record<string, () => number>> = {
+      normal: () => generator.normal(),
+      'after Relu': () => Math.max(0, generator.normal()),
+      'of two exponentials': () => Math.log(1 - generator.uniform()) * (generator.uniform() < 0.5 ? -1 : 1),
+      'with long tails': () => generator.normal() ** 5,
+    }
+    const cases = Object.keys(draws).flatMap((name) => [30, 300, 2400, 20_000].map((n) => [name, n] as const))
+    test.each(cases)('%s, %i', (name, n) => {
+      const list = Array.from({ length: n }, draws[name]!)
+      const [h, error] = [histogram(list), (range: Range) => Math.sqrt(squareError(list, range))]
+      expect(error(rangeOf(h, 'entropy', u8))).toBeLessThanOrEqual(2.2 * error(rangeOf(h, 'min-max', u8)))
+    })
+  })
+
+  test('cuts no bytes: one step of the grid holds one of them', () => {
+    const bytes = Array.from({ length: 2560 }, (_, i) => i % 256)
+    expect(rangeOf(histogram(bytes), 'entropy', u8)).toEqual([0, 255])
+    expect(rangeOf(histogram(bytes.map((v) => -v)), 'entropy', u8).map((v) => v + 0)).toEqual([-255, 0])
+  })
+
+  test('is not drawn to zero by the many zeros that Relu leaves, for every grid holds zero exactly', () => {
+    const list = normal(400_000, 12).map((v) => Math.max(0, v))
+    const [, hi] = rangeOf(histogram(list), 'entropy', u8)
+    expect(hi).toBeGreaterThan(3.5)
+  })
+
+  test('costs most values no more than twice the error of the whole range, however long the tails', () => {
+    const list = normal(100_000, 13).map((v) => Math.max(0, v ** 3))
+    const h = histogram(list)
+    const [lo, hi] = rangeOf(h, 'percentile', { ...u8, keep: 0.9998 })
+    const most = list.filter((v) => v >= lo && v <= hi)
+    const whole = squareError(most, rangeOf(h, 'min-max', u8))
+    expect(squareError(most, rangeOf(h, 'entropy', u8))).toBeLessThanOrEqual(4.2 * whole)
   })
 
   test('does not depend on the unit', () => {

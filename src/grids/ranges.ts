@@ -3,7 +3,7 @@
  * all over a streamed histogram.
  */
 
-import { affineGrid, dequantizeValue, type GridOptions, gridRange, quantizeValue } from './affine.js'
+import { affineGrid, dequantizeValue, type Grid, type GridOptions, gridRange, quantizeValue } from './affine.js'
 import type { Histogram } from './histogram.js'
 
 export type RangeMethod = 'min-max' | 'percentile' | 'entropy' | 'mse'
@@ -70,48 +70,107 @@ function search(h: Histogram, loss: (lo: number, hi: number) => number): Range {
 
 /** The range whose grid has the least mean squared error over the histogram. */
 function mseRange(h: Histogram, options: GridOptions): Range {
-  return search(h, (lo, hi) => {
-    const grid = affineGrid(lo, hi, options)
-    let sum = 0
-    const add = (bins: Float64Array, sign: number): void => {
-      for (let i = 0; i < bins.length; i++) {
-        const n = bins[i]!
-        if (n === 0) continue
-        const x = sign * (i + 0.5) * h.width
-        const e = x - dequantizeValue(quantizeValue(x, grid), grid)
-        sum += n * e * e
-      }
-    }
-    add(h.positive, 1)
-    if (h.min < 0) add(h.negative, -1)
-    return sum
-  })
+  return search(h, (lo, hi) => squaredError(h, affineGrid(lo, hi, options), [h.min, h.max]))
 }
+
+/** Sum of squared errors of a grid over the histogram, each value at the middle of its bin; values outside `within` aside. */
+function squaredError(h: Histogram, grid: Grid, [low, high]: Range): number {
+  let sum = 0
+  const add = (bins: Float64Array, sign: number, reach: number): void => {
+    const end = Math.min(bins.length, Math.floor(reach / h.width) + 1)
+    for (let i = 0; i < end; i++) {
+      const n = bins[i]!
+      if (n === 0) continue
+      const x = sign * (i + 0.5) * h.width
+      const e = x - dequantizeValue(quantizeValue(x, grid), grid)
+      sum += n * e * e
+    }
+  }
+  if (high >= 0) add(h.positive, 1, high)
+  if (low < 0) add(h.negative, -1, -low)
+  return sum
+}
+
+/** Values that a bin holds on average from which on their divergence is more than chance. */
+const FILLED = 30
+/** Squared error, as a multiple of that of the whole range, that no entropy range may exceed. */
+const WORST = 4
 
 /**
  * The range whose grid loses the least information: Kullback-Leibler divergence between the histogram, clipped
  * (what lies outside falls on the outermost bins), and its quantized form, in which the values of one grid step
  * are spread evenly over the bins of that step that were not empty.
  * Migacz 2017, "8-bit Inference with TensorRT".
+ *
+ * Divergence knows nothing of distances: a range that costs most values much of their accuracy is passed over. The
+ * few at the ends do not count there, for cutting them is the purpose.
  */
 function entropyRange(h: Histogram, options: GridOptions): Range {
-  const n = h.positive.length
-  const bins = new Float64Array(2 * n)
-  for (let i = 0; i < n; i++) {
-    bins[n + i] = h.positive[i]!
-    bins[n - 1 - i] = h.negative[i]!
-  }
+  const { bins, width } = density(h)
+  const most = percentileRange(h, 0.9999)
+  const bound = WORST * squaredError(h, affineGrid(h.min, h.max, options), most)
   return search(h, (lo, hi) => {
     const grid = affineGrid(lo, hi, options)
+    const isWhole = lo === h.min && hi === h.max
+    if (!isWhole && squaredError(h, grid, most) > bound) return Number.POSITIVE_INFINITY
     const [low, high] = gridRange(grid)
-    return divergence(bins, h.width, Math.max(low, h.min), Math.min(high, h.max), grid.scale)
+    return divergence(bins, width, Math.max(low, h.min), Math.min(high, h.max), grid.scale)
   })
 }
 
+/** Counts from the least to the greatest bin, zero in the middle. */
+interface Density {
+  readonly bins: Float64Array
+  readonly width: number
+}
+
+/**
+ * Bins wide enough to hold some values each: of few values in many bins the divergence would be noise. The bins at
+ * zero count no more than their neighbours do: after Relu half of all values are zero, which every grid holds exactly.
+ */
+function density(h: Histogram): Density {
+  let [positive, negative] = [withoutSpike(h.positive), withoutSpike(h.negative)]
+  let width = h.width
+  while (positive.length > 1 && meanCount(positive, negative) < FILLED) {
+    positive = merged(positive)
+    negative = merged(negative)
+    width *= 2
+  }
+  const n = positive.length
+  const bins = new Float64Array(2 * n)
+  for (let i = 0; i < n; i++) {
+    bins[n + i] = positive[i]!
+    bins[n - 1 - i] = negative[i]!
+  }
+  return { bins, width }
+}
+
+function withoutSpike(bins: Float64Array): Float64Array {
+  const out = bins.slice()
+  out[0] = Math.min(bins[0]!, bins.find((n, i) => i > 0 && n > 0) ?? bins[0]!)
+  return out
+}
+
+/** Values in a bin that is not empty, on average. */
+function meanCount(...sides: readonly Float64Array[]): number {
+  let sum = 0
+  let filled = 0
+  for (const bins of sides)
+    for (const n of bins) {
+      sum += n
+      if (n > 0) filled++
+    }
+  return filled === 0 ? 0 : sum / filled
+}
+
+const merged = (bins: Float64Array): Float64Array =>
+  Float64Array.from({ length: bins.length / 2 }, (_, i) => bins[2 * i]! + bins[2 * i + 1]!)
+
 function divergence(bins: Float64Array, width: number, lo: number, hi: number, step: number): number {
   const n = bins.length / 2
-  const first = Math.max(0, Math.floor(lo / width) + n)
-  const last = Math.min(bins.length - 1, Math.ceil(hi / width) - 1 + n)
+  // A bin on the positive side has its lower end, one on the negative side its upper end.
+  const first = lo < 0 ? Math.max(0, n - 1 - Math.floor(-lo / width)) : n
+  const last = hi > 0 ? Math.min(bins.length - 1, n + Math.floor(hi / width)) : n - 1
   if (last <= first) return Number.POSITIVE_INFINITY
   const reference = bins.slice(first, last + 1)
   for (let i = 0; i < first; i++) reference[0]! += bins[i]!
