@@ -122,9 +122,9 @@ const ALL: readonly Guard[] = [
   {
     what: 'sums of pairs that would saturate reduce the range',
     file: 'src/compress/quantize/saturation.ts',
-    code: 'if (suspects.length === 0) return fired',
-    without: 'return fired',
-    tests: 'src/compress/quantize/static.test.ts',
+    code: 'if (!tighten(limits, reaches)) return q',
+    without: 'return q',
+    tests: 'src/compress/quantize/saturation.test.ts src/compress/quantize/static.test.ts',
   },
   {
     what: 'values that are not finite get no grid',

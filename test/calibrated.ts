@@ -1,6 +1,7 @@
 /** Static quantization of small graphs, for tests: calibrates on given inputs and applies. */
 
 import { calibrate } from '../src/compress/quantize/calibrate.js'
+import { peakTargets } from '../src/compress/quantize/peaks.js'
 import { quantizeStatic } from '../src/compress/quantize/static.js'
 import { calibrationTargets, findUnits } from '../src/compress/quantize/units.js'
 import { checkParams, type TransformEnv } from '../src/compress/transform.js'
@@ -14,8 +15,10 @@ export async function* stream<T>(items: Iterable<T>): AsyncIterable<T> {
 }
 
 export async function calibratedEnv(engine: Engine, model: Model, feeds: readonly Feeds[]): Promise<TransformEnv> {
-  const targets = calibrationTargets(model.graph, findUnits(model.graph))
-  return { engine: async () => engine, calibration: await calibrate(model, targets, stream(feeds), engine) }
+  const units = findUnits(model.graph)
+  const peaks = peakTargets(model.graph, units)
+  const targets = calibrationTargets(model.graph, units)
+  return { engine: async () => engine, calibration: await calibrate(model, targets, stream(feeds), engine, { peaks }) }
 }
 
 /** Inputs of random numbers in [-1, 1], one set for each seed. */

@@ -3,7 +3,6 @@
  * are declared once: validation, command-line flags, documentation and the search space all come from there.
  */
 
-import type { Feeds } from '../engine/engine.js'
 import type { Histogram } from '../grids/histogram.js'
 import type { Model } from '../ir/types.js'
 import type { Env } from '../passes/pass.js'
@@ -39,8 +38,8 @@ export interface Calibration {
   /** Number of samples seen. */
   readonly samples: number
   readonly histograms: ReadonlyMap<string, Histogram>
-  /** The first few samples themselves, for checks that need real values side by side. */
-  readonly feeds: readonly Feeds[]
+  /** The largest value of each input channel of layers: see `peakKey`. */
+  readonly peaks: ReadonlyMap<string, Float32Array>
 }
 
 export interface TransformEnv extends Env {

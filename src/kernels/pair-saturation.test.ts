@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { countSaturations, maddubs, maySaturate } from './pair-saturation.js'
+import { maddubs, pairReach } from './pair-saturation.js'
 
 /**
  * VPMADDUBSW as its definition reads, in exact integers: each unsigned byte of the first operand times the signed
@@ -41,27 +41,17 @@ const product = fc
     extreme ? { ...rest, w: rest.w.map((v) => (v < 0 ? -128 : 127)), a: rest.a.map((v) => (v < 128 ? v : 255)) } : rest,
   )
 
-/** What the kernel's instruction does over a whole product: pairs (0,1), (2,3), …; a last odd element stands alone. */
-function saturationsOf({
-  rows,
-  columns,
-  depth,
-  w,
-  a,
-}: {
-  rows: number
-  columns: number
-  depth: number
-  w: Int8Array
-  a: Uint8Array
-}): number {
-  let count = 0
-  const even = depth - (depth % 2)
-  for (let r = 0; r < rows; r++)
-    for (let c = 0; c < columns; c++)
-      count += vpmaddubsw(a.subarray(c * depth, c * depth + even), w.subarray(r * depth, r * depth + even)).saturated
-  return count
+/** What the kernel's instruction does to a row: pairs (0,1), (2,3), …; a last odd element stands alone. */
+function saturates(w: Int8Array, a: Uint8Array): boolean {
+  const even = w.length - (w.length % 2)
+  return vpmaddubsw(a.subarray(0, even), w.subarray(0, even)).saturated > 0
 }
+
+const rowsOf = <T extends { subarray(from: number, to: number): T }>(
+  list: T,
+  rows: number,
+  depth: number,
+): readonly T[] => Array.from({ length: rows }, (_, r) => list.subarray(r * depth, (r + 1) * depth))
 
 /** The largest activation of each input. */
 const peaksOf = (a: Uint8Array, columns: number, depth: number): Uint8Array =>
@@ -81,24 +71,51 @@ test('maddubs is one lane of the instruction', () => {
   expect(maddubs(255, 127, 255, -128)).toBe(-255)
 })
 
-describe('countSaturations', () => {
-  test('counts the lanes that the instruction saturates', () => {
+const reachOf = (w: readonly number[], peak: readonly number[]): number =>
+  pairReach(Int8Array.from(w), 1, w.length, Uint8Array.from(peak))[0]!
+
+describe('the reach of pairs', () => {
+  test('is never within 16 bits where activations below the peaks saturate', () => {
     fc.assert(
-      fc.property(product, (p) => {
-        expect(countSaturations(p.w, p.rows, p.depth, p.a, p.columns)).toBe(saturationsOf(p))
+      fc.property(product, fc.nat(20), ({ rows, columns, depth, w, a }, slack) => {
+        const peak = peaksOf(a, columns, depth).map((v) => Math.min(255, v + slack))
+        const reach = pairReach(w, rows, depth, peak)
+        rowsOf(w, rows, depth).forEach((row, r) => {
+          for (const column of rowsOf(a, columns, depth))
+            if (saturates(row, column)) expect(reach[r]).toBeGreaterThan(1)
+        })
       }),
     )
   })
 
-  test('takes pairs from even places on, and never across rows', () => {
-    const full = Uint8Array.of(0, 255, 255, 0)
-    expect(countSaturations(Int8Array.of(0, 127, 127, 0), 1, 4, full, 1)).toBe(0)
-    expect(countSaturations(Int8Array.of(127, 127, 0, 0), 1, 4, Uint8Array.of(255, 255, 0, 0), 1)).toBe(1)
-    // Depth 3: the last element of a row has no neighbour.
-    expect(countSaturations(Int8Array.of(0, 0, 127, 127, 0, 0), 2, 3, Uint8Array.of(255, 0, 255), 1)).toBe(0)
+  test('is beyond 16 bits only where some activation below the peaks saturates', () => {
+    fc.assert(
+      fc.property(product, ({ rows, depth, w, a }) => {
+        const peak = a.slice(0, depth)
+        const reach = pairReach(w, rows, depth, peak)
+        rowsOf(w, rows, depth).forEach((row, r) => {
+          // Each pair is at its worst where the activations that pull the same way are at their peak, the others at 0.
+          const fires = [1, -1].some((sign) =>
+            saturates(
+              row,
+              peak.map((p, k) => (Math.sign(row[k]!) === sign ? p : 0)),
+            ),
+          )
+          expect(reach[r]! > 1).toBe(fires)
+        })
+      }),
+    )
   })
 
-  test('the sums at the very edge of 16 bits do not count', () => {
+  test('is that of the row alone, in pairs from even places on', () => {
+    expect(reachOf([0, 127, 127, 0], [0, 255, 255, 0])).toBeLessThan(1)
+    expect(reachOf([127, 127, 0, 0], [255, 255, 0, 0])).toBeCloseTo((2 * 127 * 255) / 32767, 10)
+    // Depth 3: the last element of a row has no neighbour.
+    const reach = pairReach(Int8Array.of(0, 0, 127, 127, 0, 0), 2, 3, Uint8Array.of(255, 0, 255))
+    expect([...reach].every((r) => r <= 1)).toBe(true)
+  })
+
+  test('at the very edge of 16 bits is 1', () => {
     const sums = [
       [127, 255, 2, 191, 32767],
       [127, 254, 2, 255, 32768],
@@ -108,54 +125,15 @@ describe('countSaturations', () => {
     ] as const
     for (const [w0, a0, w1, a1, sum] of sums) {
       expect(w0 * a0 + w1 * a1).toBe(sum)
-      const outside = sum > 32767 || sum < -32768
-      expect(countSaturations(Int8Array.of(w0, w1), 1, 2, Uint8Array.of(a0, a1), 1)).toBe(outside ? 1 : 0)
-      expect(maySaturate(Int8Array.of(w0, w1), 1, 2, Uint8Array.of(a0, a1))).toBe(outside)
+      expect(reachOf([w0, w1], [a0, a1]) > 1).toBe(sum > 32767 || sum < -32768)
     }
   })
-})
 
-describe('maySaturate', () => {
-  test('never says no where activations below the peaks saturate', () => {
-    fc.assert(
-      fc.property(product, fc.nat(20), (p, slack) => {
-        const peak = peaksOf(p.a, p.columns, p.depth).map((v) => Math.min(255, v + slack))
-        if (saturationsOf(p) > 0) expect(maySaturate(p.w, p.rows, p.depth, peak)).toBe(true)
-      }),
-    )
-  })
-
-  test('says yes only where some activation below the peaks does', () => {
-    fc.assert(
-      fc.property(product, ({ rows, depth, w, a }) => {
-        const peak = a.slice(0, depth)
-        // Each pair is at its worst where the activations that pull the same way are at their peak, the others at 0.
-        const worst = Array.from({ length: rows }, (_, r) =>
-          [1, -1].map((sign) => peak.map((p, k) => (Math.sign(w[r * depth + k]!) === sign ? p : 0))),
-        ).flat()
-        const fires = worst.some((b) => saturationsOf({ rows, columns: 1, depth, w, a: Uint8Array.from(b) }) > 0)
-        expect(maySaturate(w, rows, depth, peak)).toBe(fires)
-      }),
-    )
-  })
-
-  test('weights up to 64 in magnitude never fire, whatever the activations', () => {
-    const limited = fc.integer({ min: 1, max: 8 }).chain((depth) =>
-      fc.record({
-        w: fc.array(fc.integer({ min: -64, max: 64 }), { minLength: depth, maxLength: depth }),
-        a: fc.array(activation, { minLength: depth, maxLength: depth }),
-      }),
-    )
-    fc.assert(
-      fc.property(limited, ({ w, a }) => {
-        const weights = Int8Array.from(w)
-        expect(maySaturate(weights, 1, w.length, new Uint8Array(w.length).fill(255))).toBe(false)
-        expect(countSaturations(weights, 1, w.length, Uint8Array.from(a), 1)).toBe(0)
-      }),
-    )
-    const edge = Int8Array.of(64, 64, -64, -64)
-    expect(maySaturate(edge, 1, 4, new Uint8Array(4).fill(255))).toBe(false)
-    expect(vpmaddubsw(new Uint8Array(4).fill(255), edge).saturated).toBe(0)
-    expect(maySaturate(Int8Array.of(65, 64), 1, 2, Uint8Array.of(255, 255))).toBe(true)
+  test('of weights up to 64 in magnitude is within 16 bits, whatever the activations', () => {
+    const limited = fc.array(fc.integer({ min: -64, max: 64 }), { minLength: 1, maxLength: 8 })
+    const all = (n: number): readonly number[] => new Array<number>(n).fill(255)
+    fc.assert(fc.property(limited, (w) => reachOf(w, all(w.length)) <= 1))
+    expect(vpmaddubsw(new Uint8Array(4).fill(255), Int8Array.of(64, 64, -64, -64)).saturated).toBe(0)
+    expect(reachOf([65, 64], [255, 255])).toBeGreaterThan(1)
   })
 })

@@ -14,35 +14,26 @@ export function maddubs(a0: number, w0: number, a1: number, w1: number): number 
 }
 
 /**
- * True where some pair of neighbours could leave 16 bits, given the largest activation of each input channel.
- * `w` is [rows, depth], `peak` has `depth` entries in 0..255. Pairs are (0,1), (2,3), … along the depth.
+ * For each row the farthest that a sum of two neighbouring products may come, as a multiple of what 16 bits hold: above
+ * 1 it saturates. `w` is [rows, depth]; `peak`, the largest activation of each input, has `depth` entries in 0..255.
+ * Pairs are (0,1), (2,3), … along the depth.
  */
-export function maySaturate(w: Int8Array, rows: number, depth: number, peak: Uint8Array): boolean {
+export function pairReach(w: Int8Array, rows: number, depth: number, peak: Uint8Array): Float64Array {
+  const reach = new Float64Array(rows)
   for (let r = 0; r < rows; r++) {
     const at = r * depth
+    let high = 0
+    let low = 0
     for (let k = 0; k + 1 < depth; k += 2) {
       const p0 = w[at + k]! * peak[k]!
       const p1 = w[at + k + 1]! * peak[k + 1]!
-      if (Math.max(0, p0) + Math.max(0, p1) > MAX || Math.min(0, p0) + Math.min(0, p1) < MIN) return true
+      // Activations below their peaks reach at most what the products of one sign add up to.
+      const above = (p0 > 0 ? p0 : 0) + (p1 > 0 ? p1 : 0)
+      const below = (p0 < 0 ? p0 : 0) + (p1 < 0 ? p1 : 0)
+      if (above > high) high = above
+      if (below < low) low = below
     }
+    reach[r] = Math.max(high / MAX, low / MIN)
   }
-  return false
-}
-
-/**
- * Number of (row, column, pair) sums that leave 16 bits in the product of w [rows, depth] with a [columns, depth].
- */
-export function countSaturations(w: Int8Array, rows: number, depth: number, a: Uint8Array, columns: number): number {
-  let fired = 0
-  for (let r = 0; r < rows; r++) {
-    for (let c = 0; c < columns; c++) {
-      const wAt = r * depth
-      const aAt = c * depth
-      for (let k = 0; k + 1 < depth; k += 2) {
-        const sum = a[aAt + k]! * w[wAt + k]! + a[aAt + k + 1]! * w[wAt + k + 1]!
-        if (sum > MAX || sum < MIN) fired++
-      }
-    }
-  }
-  return fired
+  return reach
 }

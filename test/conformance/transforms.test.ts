@@ -7,6 +7,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { TRANSFORMS } from '../../src/compress/index.js'
 import { calibrate } from '../../src/compress/quantize/calibrate.js'
+import { peakTargets } from '../../src/compress/quantize/peaks.js'
 import { calibrationTargets, findUnits } from '../../src/compress/quantize/units.js'
 import { applySteps } from '../../src/compress/recipes.js'
 import { checkParams, type Transform, type TransformEnv } from '../../src/compress/transform.js'
@@ -75,7 +76,8 @@ async function envFor(model: Model, feeds: readonly Feeds[], portable = false): 
   async function* stream() {
     yield* feeds
   }
-  const calibration = await calibrate(model, calibrationTargets(model.graph, units), stream(), native)
+  const peaks = peakTargets(model.graph, units)
+  const calibration = await calibrate(model, calibrationTargets(model.graph, units), stream(), native, { peaks })
   return { engine, portable, calibration }
 }
 

@@ -16,6 +16,7 @@ import type { Calibration } from '../transform.js'
 import { weightsWithNaN, whyNothing } from '../why-nothing.js'
 import { calibrate } from './calibrate.js'
 import { suspectOutputs } from './check.js'
+import { peakTargets } from './peaks.js'
 import { calibrationTargets, findUnits } from './units.js'
 import { calibrateFinite, constantRanges } from './watch.js'
 
@@ -68,7 +69,7 @@ export async function quantize(
     env.onWarning?.(`Weights with NaN or infinities stay as they are: ${broken}${more}.`)
   }
   const compacted = await compact.run(result, env)
-  if (samples !== undefined) await checkResult(prepared, compacted, samples, calibration, env)
+  if (samples !== undefined) await checkResult(prepared, compacted, samples, env)
   return compacted
 }
 
@@ -86,6 +87,7 @@ export async function calibrateUnits(
   const run = env.signal ? { signal: env.signal } : {}
   const options = {
     detail,
+    peaks: peakTargets(prepared.graph, units),
     ...run,
     ...(env.onProgress && { onProgress: env.onProgress }),
     ...(samples.count !== null && { total: samples.count }),
@@ -108,18 +110,10 @@ export async function calibrateUnits(
 /** Samples that the result is checked on. */
 const CHECKED = 4
 
-async function checkResult(
-  prepared: Model,
-  result: Model,
-  samples: Samples,
-  calibration: Calibration | undefined,
-  env: Env,
-): Promise<void> {
-  const feeds: Feeds[] = [...(calibration?.feeds ?? [])]
-  if (calibration === undefined) {
-    const read = take(samples, CHECKED).read(env.signal ? { signal: env.signal } : {})
-    for await (const sample of read) feeds.push(sample.feeds)
-  }
+async function checkResult(prepared: Model, result: Model, samples: Samples, env: Env): Promise<void> {
+  const feeds: Feeds[] = []
+  const read = take(samples, CHECKED).read(env.signal ? { signal: env.signal } : {})
+  for await (const sample of read) feeds.push(sample.feeds)
   const far = await suspectOutputs(prepared, result, feeds, await env.engine(), env.signal)
   if (far !== null) env.onWarning?.(far)
 }

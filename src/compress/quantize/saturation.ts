@@ -1,65 +1,88 @@
 /**
- * Emulates AVX2 pair saturation on calibration data: which units would compute something else on a CPU without VNNI.
- * Weights that no activations at all could carry so far are cleared first; the rest is tried on real activations.
+ * Keeps weights clear of AVX2 pair saturation: on a CPU without VNNI a layer would compute something else than on one
+ * with it. The largest value that each channel of its input took in calibration bounds every sum of two products, at
+ * every position, stride and padding of every sample; where that bound leaves 16 bits, the weights of that output
+ * channel get a coarser scale, and no coarser than they need.
  */
 
-import type { Grid } from '../../grids/affine.js'
-import { quantizeValue } from '../../grids/affine.js'
-import { intAttr, intsAttr } from '../../ir/attrs.js'
-import { nodeKey } from '../../ir/graphs.js'
-import { elements, floats } from '../../ir/tensor.js'
-import type { Model, Tensor } from '../../ir/types.js'
-import { countSaturations, maySaturate } from '../../kernels/pair-saturation.js'
-import { encodeModel } from '../../onnx/codec.js'
+import { type Grid, quantizeValue } from '../../grids/affine.js'
+import { intAttr } from '../../ir/attrs.js'
+import { elements } from '../../ir/tensor.js'
+import type { Graph, Tensor } from '../../ir/types.js'
+import { pairReach } from '../../kernels/pair-saturation.js'
+import { nextTurn } from '../../util/turns.js'
 import type { Calibration, TransformEnv } from '../transform.js'
-import { withOutputs } from './calibrate.js'
+import { isSummed, peakKey } from './peaks.js'
 import type { Grids, Unit } from './units.js'
-import { FULL, unitsByWeight, unitWeight } from './weights.js'
+import { FULL, type QuantizedWeight, REDUCED, unitsByWeight, unitWeight } from './weights.js'
 
-/** Output positions tried for each sample and unit. */
-const POSITIONS = 48
-
-/** Names of the nodes whose weights must keep to the reduced range. */
-export async function saturatingUnits(
-  model: Model,
+/** The weights of all units as integers, by name, none of which saturates on what calibration saw. Throws when cancelled. */
+export async function unitWeights(
   units: readonly Unit[],
+  graph: Graph,
   grids: Grids,
   perChannel: boolean,
-  calibration: Calibration,
-  env: TransformEnv,
-): Promise<ReadonlySet<string>> {
-  const graph = model.graph
-  const sharing = unitsByWeight(units)
-  const suspects = units.flatMap((unit) => {
-    // Depthwise kernels widen to 32 bits before they add.
-    if (unit.weight === undefined || unit.kind === 'depthwise') return []
-    const grid = grids.get(unit.data[0]!)!
-    const q = unitWeight(sharing.get(unit.weight)!, graph, grids, perChannel, FULL)
-    const rows = weightRows(unit, q.values)
-    const peak = new Uint8Array(rows.depth).fill(255)
-    return maySaturate(rows.values, rows.count, rows.depth, peak) ? [{ unit, grid, rows }] : []
-  })
-  const fired = new Set<string>()
-  if (suspects.length === 0) return fired
-
-  const names = [...new Set(suspects.map((s) => s.unit.data[0]!))]
-  const inner = names.filter((n) => !graph.inputs.includes(n))
-  const session = await (await env.engine()).load(
-    encodeModel(withOutputs(model, inner.length > 0 ? inner : graph.outputs)).bytes,
-  )
-  try {
-    for (const feeds of calibration.feeds) {
-      const values = { ...feeds, ...(await session.run(feeds)) }
-      for (const { unit, grid, rows } of suspects) {
-        if (fired.has(nodeKey(unit.node))) continue
-        if (fires(unit, rows, values[unit.data[0]!]!, graph.constants.get(unit.weight!)!.shape, grid))
-          fired.add(nodeKey(unit.node))
-      }
-    }
-  } finally {
-    await session.close()
+  { peaks }: Pick<Calibration, 'peaks'>,
+  { signal }: Pick<TransformEnv, 'signal'>,
+): Promise<ReadonlyMap<string, QuantizedWeight>> {
+  const weights = new Map<string, QuantizedWeight>()
+  for (const [name, together] of unitsByWeight(units)) {
+    await nextTurn(signal)
+    weights.set(name, clearWeight(together, graph, grids, perChannel, peaks))
   }
-  return fired
+  return weights
+}
+
+/** Finest integers of one weight that are clear of saturation in all units that read it. */
+function clearWeight(
+  together: readonly Unit[],
+  graph: Graph,
+  grids: Grids,
+  perChannel: boolean,
+  peaks: Calibration['peaks'],
+): QuantizedWeight {
+  const { weight, axis } = together[0]!
+  const channels = graph.constants.get(weight!)!.shape[axis!]!
+  const limits = new Uint8Array(perChannel ? channels : 1).fill(FULL)
+  for (;;) {
+    const q = unitWeight(together, graph, grids, perChannel, limits)
+    const reaches = together.flatMap((unit) => {
+      const grid = grids.get(unit.data[0]!)!
+      // Signed activations are half as large: their pairs fit.
+      return isSummed(unit) && grid.dtype === 'uint8' ? [reachOf(unit, q.values, grid, peaks.get(peakKey(unit)))] : []
+    })
+    if (!tighten(limits, reaches)) return q
+  }
+}
+
+/** Lowers the limits of channels that reach too far, none below what is always clear; false where none had to be. */
+function tighten(limits: Uint8Array, reaches: readonly Float64Array[]): boolean {
+  const before = limits.slice()
+  for (const reach of reaches) {
+    reach.forEach((r, channel) => {
+      const c = limits.length === 1 ? 0 : channel
+      if (r > 1) limits[c] = Math.max(REDUCED, Math.min(limits[c]!, before[c]! - 1, Math.floor(before[c]! / r)))
+    })
+  }
+  return limits.some((limit, c) => limit < before[c]!)
+}
+
+/** How far the pairs of each output channel reach. Where no peaks are known, all activations count as the largest. */
+function reachOf(unit: Unit, q: Tensor, grid: Grid, peaks: Float32Array | undefined): Float64Array {
+  const { values, count, depth } = weightRows(unit, q)
+  const groups = unit.kind === 'conv' ? intAttr(unit.node, 'group', 1) : 1
+  const channels = unit.kind === 'conv' ? q.shape[1]! : depth
+  const each = count / groups
+  const reach = new Float64Array(count)
+  for (let g = 0; g < groups; g++) {
+    const peak = Uint8Array.from({ length: depth }, (_, k) => {
+      const seen = peaks?.[g * channels + (k % channels)]
+      // Padding is zero, and zero is the zero point.
+      return seen === undefined ? grid.qmax : Math.max(grid.zeroPoint, quantizeValue(seen, grid))
+    })
+    reach.set(pairReach(values.subarray(g * each * depth, (g + 1) * each * depth), each, depth, peak), g * each)
+  }
+  return reach
 }
 
 interface Rows {
@@ -85,71 +108,4 @@ function weightRows(unit: Unit, q: Tensor): Rows {
   const out = new Int8Array(w.length)
   for (let k = 0; k < rows; k++) for (let n = 0; n < columns; n++) out[n * rows + k] = w[k * columns + n]!
   return { values: out, count: columns, depth: rows }
-}
-
-function fires(unit: Unit, rows: Rows, x: Tensor, weightShape: readonly number[], grid: Grid): boolean {
-  const data = floats(x)
-  if (unit.kind !== 'conv') return firesIn(rows.values, rows, vectorColumns(data, rows.depth, grid))
-  const groups = intAttr(unit.node, 'group', 1)
-  const each = rows.values.length / groups
-  return Array.from({ length: groups }, (_, group) => group).some((group) =>
-    firesIn(
-      rows.values.subarray(group * each, (group + 1) * each),
-      { ...rows, count: rows.count / groups },
-      patchColumns(unit, data, x.shape, weightShape, group, grid),
-    ),
-  )
-}
-
-const firesIn = (w: Int8Array, { count, depth }: Rows, columns: Uint8Array): boolean =>
-  depth > 0 && countSaturations(w, count, depth, columns, columns.length / depth) > 0
-
-/** Some of the quantized vectors that enter a MatMul or Gemm, one after the other. */
-function vectorColumns(data: Float32Array, depth: number, grid: Grid): Uint8Array {
-  const vectors = depth === 0 ? 0 : data.length / depth
-  const count = Math.min(vectors, POSITIONS)
-  return gather(count, depth, (c, k) => quantizeValue(data[Math.floor((c * vectors) / count) * depth + k]!, grid))
-}
-
-/**
- * Some of the quantized patches that enter a Conv, each as deep as the weight rows. Positions are corners of the
- * receptive field; what leaves the image is padding, whose value is the zero point.
- */
-function patchColumns(
-  unit: Unit,
-  data: Float32Array,
-  shape: readonly number[],
-  weightShape: readonly number[],
-  group: number,
-  grid: Grid,
-): Uint8Array {
-  const spatial = shape.slice(2)
-  const kernel = weightShape.slice(2)
-  const channels = weightShape[1]!
-  const dilations = intsAttr(unit.node, 'dilations') ?? kernel.map(() => 1)
-  const area = kernel.reduce((a, b) => a * b, 1)
-  const size = spatial.reduce((a, b) => a * b, 1)
-  const count = Math.min(size, POSITIONS)
-  return gather(count, area * channels, (column, k) => {
-    const channel = group * channels + (k % channels)
-    let rest = Math.floor(k / channels)
-    let flat = Math.floor((column * size) / count)
-    let at = 0
-    let stride = 1
-    for (let d = spatial.length - 1; d >= 0; d--) {
-      const position = (flat % spatial[d]!) + (rest % kernel[d]!) * dilations[d]!
-      if (position >= spatial[d]!) return grid.zeroPoint
-      at += position * stride
-      stride *= spatial[d]!
-      flat = Math.floor(flat / spatial[d]!)
-      rest = Math.floor(rest / kernel[d]!)
-    }
-    return quantizeValue(data[channel * size + at]!, grid)
-  })
-}
-
-function gather(columns: number, depth: number, value: (column: number, k: number) => number): Uint8Array {
-  const out = new Uint8Array(columns * depth)
-  for (let c = 0; c < columns; c++) for (let k = 0; k < depth; k++) out[c * depth + k] = value(c, k)
-  return out
 }

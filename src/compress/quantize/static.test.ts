@@ -18,6 +18,7 @@ import type { Model, Node, Tensor } from '../../ir/types.js'
 import { encodeModel } from '../../onnx/codec.js'
 import { checkParams } from '../transform.js'
 import { quantizeStatic } from './static.js'
+import { findUnits } from './units.js'
 
 let engine: Engine
 beforeAll(async () => {
@@ -603,17 +604,27 @@ describe('pairs that AVX2 would saturate', () => {
     expect(await peaks(layer(sparse), full([1, 16, 4, 4]))).toEqual([127])
   })
 
-  test('weights that could fire and do not on real activations keep the full range', async () => {
+  test('weights that pull against each other keep the full range', async () => {
     const opposed = constant([4, 16, 1, 1], (i) => (i % 2 === 0 ? 0.5 : -0.5))
     expect(await peaks(layer(opposed), full([1, 16, 4, 4]))).toEqual([127])
+  })
+
+  test('weights that could fire and whose channels never come so far keep the full range', async () => {
+    // Both channels of a pair are small, or one is.
     const small = {
       x: f32(
         [1, 16, 4, 4],
-        Float32Array.from({ length: 256 }, (_, i) => (i === 239 ? 0 : i === 255 ? 1 : 0.2)),
+        Float32Array.from({ length: 256 }, (_, i) => (i < 16 ? 1 : 0.4)),
       ),
     }
-    const lastOnly = constant([4, 16, 1, 1], () => 0.5)
-    expect(await peaks(layer(lastOnly), small)).toEqual([127])
+    const firstSmall = constant([4, 16, 1, 1], (i) => (i % 16 < 2 ? 0.2 : 0.5))
+    expect(await peaks(layer(firstSmall), small)).toEqual([127])
+  })
+
+  test('weights that fire a little are reduced a little', async () => {
+    // The last pair: channels of 0.2 and 1 of a grid to 1, 127 · (51 + 255) = 38862, and 127 · 32767 / 38862 = 107.08.
+    const data = Float32Array.from({ length: 256 }, (_, i) => (i === 255 ? 1 : i === 0 ? 0 : 0.2))
+    expect(await peaks(layer(constant([4, 16, 1, 1], () => 0.5)), { x: f32([1, 16, 4, 4], data) })).toEqual([107])
   })
 
   test('pairs lie along the channels of one kernel position', async () => {
@@ -633,10 +644,14 @@ describe('pairs that AVX2 would saturate', () => {
     const calm = constant([8, 8, 1, 1], (i) => (i < 32 && i % 2 === 0 ? 0.001 : 0.5))
     const wild = constant([8, 8, 1, 1], () => 0.5)
     const model = (w: Tensor) => layer(w, { group: int(2) }, 'Conv', [1, 16, 4, 4])
-    expect(await peaks(model(wild), feeds)).toEqual([64])
-    expect(await peaks(model(calm), feeds)).toEqual([127])
+    const halves = async (w: Tensor, given: Feeds) => {
+      const values = numbers(int8Weights(await staticModel(engine, model(w), [given]))[0]!).map(Math.abs)
+      return [Math.max(...values.slice(0, 32)), Math.max(...values.slice(32))]
+    }
+    expect(await halves(wild, feeds)).toEqual([64, 127])
+    expect(await halves(calm, feeds)).toEqual([127, 127])
     const turned = { x: f32([1, 16, 4, 4], [...data.slice(128), ...data.slice(0, 128)]) }
-    expect(await peaks(model(calm), turned)).toEqual([64])
+    expect(await halves(calm, turned)).toEqual([127, 64])
   })
 
   test.each([
@@ -654,6 +669,29 @@ describe('pairs that AVX2 would saturate', () => {
     expect(await peaks(model(agree), full([5, 16]))).toEqual([64])
     expect(await peaks(model(cancel), full([5, 16]))).toEqual([127])
     expect(await peaks(model(columns), full([5, 16]))).toEqual([64])
+  })
+
+  test('output channels that do not fire keep the full range, where they have scales of their own', async () => {
+    const w = constant([4, 16, 1, 1], (i) => (i < 16 ? 0.5 : i % 2 === 0 ? 0.5 : -0.5))
+    const rows = async (params = {}) => {
+      const [q] = int8Weights(await staticModel(engine, layer(w), [full([1, 16, 4, 4])], params))
+      return [0, 1, 2, 3].map((r) =>
+        Math.max(
+          ...numbers(q!)
+            .slice(16 * r, 16 * r + 16)
+            .map(Math.abs),
+        ),
+      )
+    }
+    expect(await rows()).toEqual([64, 127, 127, 127])
+    expect(await rows({ perChannel: false })).toEqual([64, 64, 64, 64])
+  })
+
+  test('grouped layers with several filters a channel are no depthwise ones', async () => {
+    const w = constant([32, 1, 2, 2], () => 0.5)
+    const model = layer(w, { group: int(16) }, 'Conv', [1, 16, 4, 4])
+    expect(await peaks(model, full([1, 16, 4, 4]))).toEqual([64])
+    expect(findUnits(model.graph).map((u) => u.kind)).toEqual(['conv'])
   })
 
   test('depthwise layers and signed activations need no reduction', async () => {

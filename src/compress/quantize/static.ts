@@ -19,10 +19,10 @@ import { standardOpset } from '../../passes/standard-domain.js'
 import { PareError } from '../../util/errors.js'
 import type { Calibration, Params, Transform } from '../transform.js'
 import { axisAttr, gridInputs, type Rewriter, rewriter, withInput } from './rewrite.js'
-import { saturatingUnits } from './saturation.js'
+import { unitWeights } from './saturation.js'
 import { findUnits, type Grids, isMove, type Unit } from './units.js'
 import { hasRange } from './watch.js'
-import { allFinite, FULL, type QuantizedWeight, REDUCED, unitsByWeight, unitWeight } from './weights.js'
+import { allFinite, type QuantizedWeight } from './weights.js'
 
 const params = {
   range: {
@@ -74,11 +74,8 @@ export const quantizeStatic: Transform<typeof params> = {
     const units = selectUnits(model.graph, p, calibration)
     if (units.length === 0) return model
     const grids = chooseGrids(model.graph, units, p, calibration)
-    const reduced =
-      p.activations === 'uint8'
-        ? await saturatingUnits(model, units, grids, p.perChannel, calibration, env)
-        : new Set<string>()
-    return removeDead.run(withGraph(model, emit(model, units, grids, p, reduced, env.portable === true)), env)
+    const weights = await unitWeights(units, model.graph, grids, p.perChannel, calibration, env)
+    return removeDead.run(withGraph(model, emit(model, units, grids, p, weights, env.portable === true)), env)
   },
 }
 
@@ -203,13 +200,13 @@ function emit(
   units: readonly Unit[],
   grids: Grids,
   p: StaticParams,
-  reduced: ReadonlySet<string>,
+  weights: ReadonlyMap<string, QuantizedWeight>,
   portable: boolean,
 ): Graph {
   const graph = model.graph
   const r = rewriter(graph, freshNames(model))
   const { rename, dequantized } = placeGrids(r, graph, units, grids)
-  const weights = weightWriter(r, graph, units, p, reduced, grids, portable)
+  const withWeights = weightWriter(r, graph, weights, grids, portable)
   const unitOf = new Map(units.map((u) => [u.node, u]))
   const onMapGrid = new Map<string, string>()
   for (const node of graph.nodes) {
@@ -219,7 +216,7 @@ function emit(
       const inputs = node.inputs.map((name) => dequantized.get(name) ?? name)
       next = {
         ...node,
-        inputs: unit.weight === undefined ? mapConstants(r, graph, inputs, p, onMapGrid) : weights(unit, inputs),
+        inputs: unit.weight === undefined ? mapConstants(r, graph, inputs, p, onMapGrid) : withWeights(unit, inputs),
       }
       // A Split of which only some outputs go on in integers runs in float: the engine wants a grid on each.
     } else if (isMove(node) && grids.has(node.inputs[0]!) && grids.has(node.outputs[0]!)) {
@@ -327,13 +324,10 @@ const LONG = 16
 function weightWriter(
   r: Rewriter,
   graph: Graph,
-  units: readonly Unit[],
-  p: StaticParams,
-  reduced: ReadonlySet<string>,
+  weights: ReadonlyMap<string, QuantizedWeight>,
   grids: Grids,
   portable: boolean,
 ) {
-  const sharing = unitsByWeight(units)
   const written = new Map<string, WrittenWeight>()
   const biases = new Map<string, string>()
 
@@ -351,9 +345,7 @@ function weightWriter(
 
   function writeWeight(unit: Unit): WrittenWeight {
     const original = graph.constants.get(unit.weight!)!
-    const together = sharing.get(unit.weight!)!
-    const limit = together.some((u) => reduced.has(nodeKey(u.node))) ? REDUCED : FULL
-    const q = unitWeight(together, graph, grids, p.perChannel, limit)
+    const q = weights.get(unit.weight!)!
     const name = r.fresh(`${unit.weight}_d`)
     const values = r.constant(
       { ...q.values, ...(original.doc !== undefined && { doc: original.doc }) },

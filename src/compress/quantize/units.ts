@@ -90,9 +90,7 @@ function weightedUnit(node: Node, graph: Graph, constant: Lookup): Core | null {
   }
   switch (node.op) {
     case 'Conv':
-      return fits(0)
-        ? { ...base, kind: intAttr(node, 'group', 1) > 1 && weight.shape[1] === 1 ? 'depthwise' : 'conv', axis: 0 }
-        : null
+      return fits(0) ? { ...base, kind: isDepthwise(node, weight) ? 'depthwise' : 'conv', axis: 0 } : null
     case 'MatMul':
       return weight.shape.length === 2 ? { ...base, kind: 'matmul', axis: 1 } : null
     case 'Gemm': {
@@ -102,6 +100,12 @@ function weightedUnit(node: Node, graph: Graph, constant: Lookup): Core | null {
     default:
       return null
   }
+}
+
+/** One filter a channel: of several the engine makes no depthwise kernel but a product for each channel. */
+function isDepthwise(node: Node, { shape }: Tensor): boolean {
+  const groups = intAttr(node, 'group', 1)
+  return groups > 1 && shape[1] === 1 && shape[0] === groups
 }
 
 /** Where's condition and the like are not data: every data input must be an activation or a float constant. */

@@ -7,6 +7,10 @@ import { elementCount, elements, f32, floats, tensor } from '../../ir/tensor.js'
 import type { Graph, Tensor } from '../../ir/types.js'
 import type { Grids, Unit } from './units.js'
 
+/** Largest weight integer: 127; with 64 any two products fit into 16 bits (255 · 64 · 2 < 2¹⁵). */
+export const FULL = 127
+export const REDUCED = 64
+
 export interface QuantizedWeight {
   /** int8, the shape of the original. */
   readonly values: Tensor
@@ -16,14 +20,14 @@ export interface QuantizedWeight {
 }
 
 /**
- * real ≈ q · scale with q in [−limit, limit], where scale = max|real| / limit for each channel.
- * `floors` raises single scales (the overflow rule for a bias needs that).
+ * real ≈ q · scale with q in [−limit, limit], where scale = max|real| / limit for each channel. `limits`: one for all,
+ * or one a channel. `floors` raises single scales (the overflow rule for a bias needs that).
  */
 export function quantizeWeight(
   data: Float32Array,
   shape: readonly number[],
   axis: number | null,
-  limit = 127,
+  limits: ArrayLike<number> = [FULL],
   floors?: ArrayLike<number>,
 ): QuantizedWeight {
   const { channels, channelOf } = channelsAlong(shape, axis)
@@ -32,11 +36,12 @@ export function quantizeWeight(
     const a = Math.abs(v)
     if (a > peak[c]!) peak[c] = a
   })
-  const scale = Float32Array.from(peak, (p, c) => finite(safeScale(Math.max(p / limit, floors?.[c] ?? 0)), limit))
+  const most = Uint8Array.from(peak, (_, c) => limits[limits.length === 1 ? 0 : c]!)
+  const scale = Float32Array.from(peak, (p, c) => finite(safeScale(Math.max(p / most[c]!, floors?.[c] ?? 0)), most[c]!))
   const values = new Int8Array(data.length)
   let i = 0
   forEachChannel(data, channelOf, (v, c) => {
-    values[i++] = clamp(roundEven(v / scale[c]!), -limit, limit)
+    values[i++] = clamp(roundEven(v / scale[c]!), -most[c]!, most[c]!)
   })
   return { values: tensor('int8', shape, values), scale: f32(axis === null ? [] : [channels], scale), axis }
 }
@@ -97,9 +102,6 @@ export function weightError(data: Float32Array, shape: readonly number[], q: Qua
   return sum / Math.max(1, data.length)
 }
 
-/** Largest weight integer: 127, or 64 where pairs of products must fit into 16 bits (255 · 64 · 2 < 2¹⁵). */
-export const FULL = 127
-export const REDUCED = 64
 /** Largest bias integer: half of what 32 bits hold, so that a sum of products fits in beside it. */
 const BIAS_LIMIT = 2 ** 30
 
@@ -115,13 +117,13 @@ export function unitsByWeight(units: readonly Unit[]): ReadonlyMap<string, reado
   return map
 }
 
-/** One weight as integers, for all `units` that read it. Scales are raised where the bias of one would overflow. */
+/** One weight as integers up to `limits`, for all `units` that read it. Scales are raised where the bias of one would overflow. */
 export function unitWeight(
   units: readonly Unit[],
   graph: Graph,
   grids: Grids,
   perChannel: boolean,
-  limit: number,
+  limits: ArrayLike<number>,
 ): QuantizedWeight {
   const { weight, axis } = units[0]!
   const w = graph.constants.get(weight!)!
@@ -134,7 +136,7 @@ export function unitWeight(
     })
   }
   const most = floors.reduce((a, b) => Math.max(a, b), 0)
-  return quantizeWeight(floats(w), w.shape, perChannel ? axis! : null, limit, perChannel ? floors : [most])
+  return quantizeWeight(floats(w), w.shape, perChannel ? axis! : null, limits, perChannel ? floors : [most])
 }
 
 /** Weights with NaN or infinities have no grid. */
