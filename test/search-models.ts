@@ -1,7 +1,8 @@
 /** A small model for tests of the search, with one layer that integers hurt, and samples for it. */
 
 import type { Sample, Samples } from '../src/data/samples.js'
-import { builder, modelOf } from '../src/ir/builder.js'
+import { graphAttr } from '../src/ir/attrs.js'
+import { type Builder, builder, modelOf } from '../src/ir/builder.js'
 import { f32 } from '../src/ir/tensor.js'
 import type { Model, Tensor } from '../src/ir/types.js'
 import { random } from '../src/util/random.js'
@@ -40,6 +41,39 @@ export function fragileModel(): Model {
   const g = b.op('Relu', [layer(h, fragile, 'fragile')])
   b.ops('Identity', [layer(g, weights([WIDTH, 16], 3, 0.1), 'exit')], { outputs: ['y'] })
   b.output('y', value('float32', [1, 16]))
+  return modelOf(b.graph())
+}
+
+/**
+ * x [1, 64] → first → big → second → y, where first and second share their weight: 300 on its diagonal, which a
+ * subtraction takes away again, so that integers lose what is left. `inside`: they lie in the two branches of an If,
+ * taken by turns (`c`), and read the weight from the graph around.
+ */
+export function tiedModel(place: 'beside' | 'inside'): Model {
+  const b = builder()
+  b.input('x', value('float32', [1, WIDTH]))
+  const shared = b.constant(
+    edited(weights([WIDTH, WIDTH], 2, 0.1), (v, row, column) => (row === column ? 300 : v)),
+    'shared.w',
+  )
+  const [scale, big] = [b.constant(f32([1], [300]), 'scale'), b.constant(weights([WIDTH, WIDTH], 5, 0.1), 'big.w')]
+  const layer = (into: Builder, x: string, name: string): string =>
+    into.op('Tanh', [into.op('Sub', [into.op('MatMul', [x, shared], { name }), into.op('Mul', [x, scale])])])
+  const middle = (x: string): string => b.op('Tanh', [b.op('MatMul', [x, big], { name: 'big' })])
+  let last: string
+  if (place === 'beside') last = layer(b, middle(layer(b, 'x', 'first')), 'second')
+  else {
+    b.input('c', value('bool', []))
+    const branch = (name: string) => {
+      const inner = builder(['x', shared, scale])
+      inner.output(layer(inner, 'x', name), value('float32', [1, WIDTH]))
+      return graphAttr(inner.graph(name))
+    }
+    const attrs = { then_branch: branch('first'), else_branch: branch('second') }
+    last = middle(b.ops('If', ['c'], { outputs: ['either'], attrs })[0]!)
+  }
+  b.ops('Identity', [last], { outputs: ['y'] })
+  b.output('y', value('float32', [1, WIDTH]))
   return modelOf(b.graph())
 }
 

@@ -118,7 +118,7 @@ describe('a failure that is no fault of the candidate is no result', () => {
     const layers = layersOf(bench.prepared)
     await expect(tried(on, stored)).rejects.toMatchObject({ code })
     await expect(layerSensitivity(on, [stored], layers[0]!, layers)).rejects.toMatchObject({ code })
-    await expect(fewestExcluded(on, [stored], ['entry'], 'float', memo)).rejects.toMatchObject({ code })
+    await expect(fewestExcluded(on, [stored], [['entry']], 'float', memo)).rejects.toMatchObject({ code })
     expect(recorded).toEqual([])
   })
 

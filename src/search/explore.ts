@@ -230,9 +230,10 @@ async function fallBack(
     setup.env.onProgress?.({ task: `falling back in ${trial.name}`, done: 0 })
     const count = await fewestExcluded(setup, trial.steps, order, mode, memo)
     if (count === null || (count === order.length && mode === 'float')) continue
-    const layers = count === 1 ? 'layer' : 'layers'
-    const name = `${trial.name}; ${count} ${layers} ${mode === 'stored' ? 'only stored' : 'in float'}`
-    const steps = fallenBack(trial.steps, order.slice(0, count), mode)
+    const nodes = order.slice(0, count).flat()
+    const layers = nodes.length === 1 ? 'layer' : 'layers'
+    const name = `${trial.name}; ${nodes.length} ${layers} ${mode === 'stored' ? 'only stored' : 'in float'}`
+    const steps = fallenBack(trial.steps, nodes, mode)
     return tried({ setup, journal, objective, recipes }, { name, steps }, others)
   }
   return null

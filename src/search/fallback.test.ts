@@ -66,6 +66,11 @@ describe('falling back', () => {
     ])
   })
 
+  test('from weights in 16 bits to float leaves them as they are: stored in 16 bits once more they would not change', () => {
+    expect(fallenBack([half], ['a'], 'float')).toEqual([{ transform: 'store/f16', params: { exclude: ['a'] } }])
+    expect(fallenBack([store, half], ['a'], 'float').at(-1)).toEqual(half)
+  })
+
   test('again adds to what fell back before', () => {
     const once = fallenBack([fixed, store], ['a'], 'stored')
     expect(fallenBack(once, ['b'], 'stored').map(excludedBy)).toEqual([['a', 'b'], []])
@@ -99,6 +104,7 @@ describe('falling back', () => {
 describe('the order in which layers return to float', () => {
   const layer = (key: string, parameters: number, costShare: number): Layer => ({
     key,
+    nodes: [key],
     op: 'Conv',
     parameters,
     costShare,
@@ -115,20 +121,20 @@ describe('the order in which layers return to float', () => {
   test('adds errors as squares', () => {
     // 0.3² + 0.4² = 0.25 < 0.26 = 0.5² + 0.1², though 0.3 + 0.4 > 0.5 + 0.1.
     const rows = [asked('a', 0.3, 0.4), asked('b', 0.5, 0.1), asked('c', 0, 0.51)]
-    expect(fallbackOrder(rows, alike, 'latency')).toEqual(['c', 'b', 'a'])
-    expect(fallbackOrder(rows, alike, 'size')).toEqual(['c', 'b', 'a'])
+    expect(fallbackOrder(rows, alike, 'latency')).toEqual([['c'], ['b'], ['a']])
+    expect(fallbackOrder(rows, alike, 'size')).toEqual([['c'], ['b'], ['a']])
   })
 
   test('does not take a gain of quality for a loss', () => {
-    expect(fallbackOrder([asked('a', 0.1, 0.1), asked('b', -5, 0.1)], alike, 'size')).toEqual(['a', 'b'])
+    expect(fallbackOrder([asked('a', 0.1, 0.1), asked('b', -5, 0.1)], alike, 'size')).toEqual([['a'], ['b']])
   })
 
   test('for size weighs what a layer costs by its parameters alone', () => {
     // Losses 0.02 and 0.5 for gains of 0.01 and 0.99; half of them for the work, it would be 0.455 and 0.545.
     const layers = [layer('small', 10, 0.9), layer('large', 990, 0.1)]
     const rows = [asked('large', 0.5, 0.5), asked('small', 0.1, 0.1)]
-    expect(fallbackOrder(rows, layers, 'size')).toEqual(['small', 'large'])
-    expect(fallbackOrder(rows, layers, 'latency')).toEqual(['large', 'small'])
+    expect(fallbackOrder(rows, layers, 'size')).toEqual([['small'], ['large']])
+    expect(fallbackOrder(rows, layers, 'latency')).toEqual([['large'], ['small']])
   })
 
   test('for latency weighs it by its share of the work and its parameters, half and half', () => {
@@ -137,19 +143,25 @@ describe('the order in which layers return to float', () => {
     const order = (busy: number) =>
       fallbackOrder([asked('large', 0, 0.1), asked('busy', 0, 0.1 * busy)], layers, 'latency')
     const even = Math.sqrt(0.456 / 0.546)
-    expect(order(even * 1.001)).toEqual(['busy', 'large'])
-    expect(order(even * 0.999)).toEqual(['large', 'busy'])
+    expect(order(even * 1.001)).toEqual([['busy'], ['large']])
+    expect(order(even * 0.999)).toEqual([['large'], ['busy']])
   })
 
   test('puts layers whose quantization gains nothing first, the worst of them in front', () => {
     const layers = [layer('free', 0, 0), layer('gratis', 0, 0), layer('large', 100, 1)]
     const rows = [asked('large', 0.1, 0.1), asked('free', 0.05, 0.05), asked('gratis', 0.06, 0.06)]
-    expect(fallbackOrder(rows, layers, 'latency')).toEqual(['gratis', 'free', 'large'])
+    expect(fallbackOrder(rows, layers, 'latency')).toEqual([['gratis'], ['free'], ['large']])
+  })
+
+  test('names all nodes of a layer', () => {
+    const layers = [{ ...layer('a and b (one weight)', 100, 1), nodes: ['a', 'b'] }]
+    const row = { ...asked('a and b (one weight)', 0.1, 0.1), nodes: ['a', 'b'] }
+    expect(fallbackOrder([row], layers, 'size')).toEqual([['a', 'b']])
   })
 
   test('takes a layer that is not known for one that gains nothing', () => {
     const rows = [asked('large', 0.1, 0.1), asked('unknown', 0.05, 0.05)]
-    expect(fallbackOrder(rows, [layer('large', 100, 1)], 'latency')).toEqual(['unknown', 'large'])
+    expect(fallbackOrder(rows, [layer('large', 100, 1)], 'latency')).toEqual([['unknown'], ['large']])
   })
 })
 
@@ -185,7 +197,7 @@ describe('the fewest layers that must return', () => {
       .map((drops) => drops.toSorted((a, b) => b - a))
     await fc.assert(
       fc.asyncProperty(falling, fc.double({ min: 0, max: 1, noNaN: true }), async (drops, maxDrop) => {
-        const order = drops.map((_, i) => `layer ${i}`)
+        const order = drops.map((_, i) => [`layer ${i}`])
         const { memo, asked, recorded } = memoOf(Object.fromEntries(drops.map((d, i) => [`stored ${i + 1}`, d])))
         const count = await fewestExcluded(loadingNothing({ maxDrop }), [fixed], order, 'stored', memo)
         const fewest = drops.findIndex((d) => d <= cautious(maxDrop, bench.judge!.samples))
@@ -197,11 +209,11 @@ describe('the fewest layers that must return', () => {
   })
 
   describe('of a model with one fragile layer', () => {
-    const order = ['fragile', 'entry', 'exit']
+    const order = [['fragile'], ['entry'], ['exit']]
 
     test('are those in front of which the engine measures what the budget allows', async () => {
       const drops = await Promise.all(
-        [0, 1, 2, 3].map((n) => dropOf(fallenBack([fixed, store], order.slice(0, n), 'stored'))),
+        [0, 1, 2, 3].map((n) => dropOf(fallenBack([fixed, store], order.slice(0, n).flat(), 'stored'))),
       )
       // The layer alone makes the difference; what it leaves is only the others' rounding.
       expect(drops[0]).toBeGreaterThan(0.3)
@@ -261,7 +273,7 @@ describe('the fewest layers that must return', () => {
 
   test('a candidate that does not run breaks every budget, and that is recorded', async () => {
     const { memo, values } = memoOf()
-    expect(await fewestExcluded(loadingNothing({ maxDrop: 1e6 }), [fixed], ['fragile'], 'float', memo)).toBe(null)
+    expect(await fewestExcluded(loadingNothing({ maxDrop: 1e6 }), [fixed], [['fragile']], 'float', memo)).toBe(null)
     expect([...values]).toEqual([['float 1', BROKEN]])
   })
 
@@ -269,7 +281,7 @@ describe('the fewest layers that must return', () => {
     const lost = new PareError('ENGINE_LOST', 'the engine died', { remedy: 'Start again.' })
     const target: Engine = { ...bench.target, load: () => Promise.reject(lost) }
     const { memo, recorded } = memoOf()
-    await expect(fewestExcluded({ ...bench, target }, [fixed], ['fragile'], 'float', memo)).rejects.toBe(lost)
+    await expect(fewestExcluded({ ...bench, target }, [fixed], [['fragile']], 'float', memo)).rejects.toBe(lost)
     expect(recorded).toEqual([])
   })
 
@@ -284,7 +296,7 @@ describe('the fewest layers that must return', () => {
     }
     const { memo, recorded } = memoOf()
     const env = { ...bench.env, signal: stop.signal }
-    await expect(fewestExcluded({ ...bench, env, target }, [fixed], ['fragile'], 'float', memo)).rejects.toThrow(
+    await expect(fewestExcluded({ ...bench, env, target }, [fixed], [['fragile']], 'float', memo)).rejects.toThrow(
       'enough',
     )
     expect(recorded).toEqual([])

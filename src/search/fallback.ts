@@ -15,19 +15,21 @@ import type { Quality, Step } from './trial.js'
 /**
  * What a layer falls back to.
  * - `stored`: it computes in float, its weights stay stored in 8 bits: mostly as good as float, and as small as before.
- * - `float`: its weights too return to float, kept in 16 bits in the file.
+ * - `float`: its weights too return to float, kept in 16 bits in the file; in 32 where the steps do nothing but store them in 16.
  */
 export type FallbackMode = 'stored' | 'float'
 
+const HALF = 'store/f16'
+const isHalf = (s: Step): boolean => s.transform === HALF
 const isStore = (s: Step): boolean => s.transform.startsWith('store/')
 
-/** The same steps with these layers left in float. */
+/** The same steps with these nodes left in float. */
 const excluding = (steps: readonly Step[], keys: readonly string[]): readonly Step[] =>
   steps.map((s) => ({ ...s, params: { ...s.params, exclude: [...excludedBy(s), ...keys] } }))
 
 export const excludedBy = (s: Step): readonly string[] => (s.params.exclude as readonly string[] | undefined) ?? []
 
-/** The same steps with these layers fallen back. */
+/** The same steps with these nodes fallen back. */
 export const fallenBack = (steps: readonly Step[], keys: readonly string[], mode: FallbackMode): readonly Step[] =>
   mode === 'stored'
     ? [
@@ -37,11 +39,14 @@ export const fallenBack = (steps: readonly Step[], keys: readonly string[], mode
         ),
         ...steps.filter(isStore),
       ]
-    : [...excluding(steps, keys), { transform: 'store/f16', params: {} }]
+    : [...excluding(steps, keys), ...(steps.every(isHalf) ? [] : [{ transform: HALF, params: {} }])]
 
 /** The ways of falling back that make sense for these steps, mildest first. */
 export const fallbackModes = (steps: readonly Step[]): readonly FallbackMode[] =>
   steps.some((s) => !isStore(s)) && steps.some(isStore) ? ['stored', 'float'] : ['float']
+
+/** The nodes that a row is about. */
+export const nodesOf = ({ node, nodes }: Pick<LayerSensitivity, 'node' | 'nodes'>): readonly string[] => nodes ?? [node]
 
 export type Sensitivity = Omit<LayerSensitivity, 'keptFloat'>
 
@@ -55,16 +60,15 @@ export async function layerSensitivity(
   layer: Layer,
   all: readonly Layer[],
 ): Promise<Sensitivity | null> {
-  const others = all.filter((l) => l !== layer).map((l) => l.key)
+  const others = all.filter((l) => l !== layer).flatMap((l) => l.nodes)
   const model = await applySteps(bench.prepared, excluding(steps, others), bench.env)
   if (model === bench.prepared) return null
   const quality = await qualityOf(bench, encodeModel(model).bytes, LAYER_SAMPLES)
-  const { key: node, op, parameters } = layer
-  if (quality === null) return { node, op, parameters, drop: BROKEN, relativeError: BROKEN }
+  const { key: node, nodes, op, parameters } = layer
+  const row = { node, ...(nodes.length > 1 && { nodes }), op, parameters }
+  if (quality === null) return { ...row, drop: BROKEN, relativeError: BROKEN }
   return {
-    node,
-    op,
-    parameters,
+    ...row,
     drop: quality.drop,
     relativeError: Math.max(0, ...quality.outputs.map((o) => o.relativeError)),
   }
@@ -83,14 +87,14 @@ async function qualityOf(bench: Bench, bytes: Uint8Array, limit?: number): Promi
 }
 
 /**
- * Layers in the order in which they should return to float: quality lost (errors of layers add as squares) for what
+ * Layers, by the nodes of each, in the order in which they should return to float: quality lost (errors of layers add as squares) for what
  * their quantization gains.
  */
 export function fallbackOrder(
   sensitivity: readonly Sensitivity[],
   layers: readonly Layer[],
   objective: 'latency' | 'size',
-): readonly string[] {
+): readonly (readonly string[])[] {
   const total = layers.reduce((n, l) => n + l.parameters, 0)
   const gain = new Map(
     layers.map((l) => [
@@ -100,7 +104,7 @@ export function fallbackOrder(
   )
   const worth = (s: Sensitivity): number =>
     (Math.max(0, s.drop) ** 2 + s.relativeError ** 2) / ((gain.get(s.node) ?? 0) + 1e-3)
-  return sensitivity.toSorted((a, b) => worth(b) - worth(a)).map((s) => s.node)
+  return sensitivity.toSorted((a, b) => worth(b) - worth(a)).map(nodesOf)
 }
 
 /** What was found of earlier runs, so that a killed search goes on. */
@@ -123,14 +127,14 @@ export const cautious = (maxDrop: number, samples: number): number =>
 export async function fewestExcluded(
   bench: Bench,
   steps: readonly Step[],
-  order: readonly string[],
+  order: readonly (readonly string[])[],
   mode: FallbackMode,
   memo: FallbackMemo,
 ): Promise<number | null> {
   const dropAt = async (count: number): Promise<number> => {
     const known = memo.recall(`${mode} ${count}`)
     if (known !== undefined) return known
-    const model = await applySteps(bench.prepared, fallenBack(steps, order.slice(0, count), mode), bench.env)
+    const model = await applySteps(bench.prepared, fallenBack(steps, order.slice(0, count).flat(), mode), bench.env)
     const quality = await qualityOf(bench, encodeModel(model).bytes)
     const drop = quality?.drop ?? BROKEN
     await memo.record(`${mode} ${count}`, drop)

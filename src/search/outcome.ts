@@ -26,6 +26,8 @@ export interface Measure {
 /** What quantizing one layer alone costs. */
 export interface LayerSensitivity {
   readonly node: string
+  /** Where several nodes share the weight: all of them; `node` then says so. */
+  readonly nodes?: readonly string[]
   readonly op: string
   readonly parameters: number
   /** Drop in the report's measure when only this layer is quantized. */

@@ -103,6 +103,16 @@ describe('layers that were asked', () => {
     ])
   })
 
+  test('that share a weight are kept in float where one of their nodes is left out', async () => {
+    const tied = { ...row('b and c (one weight)', 0.3), nodes: ['b', 'c'] }
+    const sensitivity = new Map([[layersAside(STEPS), [tied, ...rows.slice(0, 1)]]])
+    const outcome = await outcomeOf(latency(0.5, 0.4, 0.6), { sensitivity, setup: { ...setup, judge } })
+    expect(outcome.sensitivity.map((l) => [l.node, l.keptFloat])).toEqual([
+      ['b and c (one weight)', true],
+      ['a', false],
+    ])
+  })
+
   test('of another recipe are said to be its own: nothing is kept or left out', async () => {
     const { steps } = other.trial
     const results = [other]

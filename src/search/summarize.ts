@@ -8,7 +8,7 @@ import { VERSION } from '../util/version.js'
 import { frontOf } from './choose.js'
 import type { CompressOptions } from './compress.js'
 import { type Found, layersAside } from './explore.js'
-import { excludedBy, LAYER_SAMPLES } from './fallback.js'
+import { excludedBy, LAYER_SAMPLES, nodesOf } from './fallback.js'
 import { layersOf } from './layers.js'
 import { machineOf } from './machine.js'
 import type { Measure, Missed, Outcome } from './outcome.js'
@@ -121,7 +121,7 @@ function sensitivityOf(input: SummaryInput): Pick<Outcome, 'sensitivity' | 'aske
   const made = results.find(({ trial }) => layersAside(trial.steps) === key)
   return {
     sensitivity: rows
-      .map((r) => ({ ...r, keptFloat: excluded.has(r.node) }))
+      .map((r) => ({ ...r, keptFloat: nodesOf(r).some((node) => excluded.has(node)) }))
       .toSorted((a, b) => b.drop - a.drop || b.relativeError - a.relativeError),
     asked: {
       recipe: recipeName(made?.trial.name ?? ''),
