@@ -114,9 +114,9 @@ const ALL: readonly Guard[] = [
   },
   {
     what: 'tied weights stay tied',
-    file: 'src/compress/quantize/static.ts',
-    code: 'if (!agrees || graph.outputs.includes(unit.weight!)) tied.add(unit.weight!)',
-    without: '',
+    file: 'src/compress/quantize/needed.ts',
+    code: 'fixed.has(constant) || (readers.get(constant) ?? []).some((reader) => !takes(reader))',
+    without: 'false',
     tests: 'src/compress/quantize/static.test.ts src/compress/quantize/left-alone.test.ts',
   },
   {

@@ -22,6 +22,13 @@ test('an engine that was given stays open', async () => {
   await engine.close()
 })
 
+test('hands warnings on, those of passes as those of the engine', () => {
+  const heard: string[] = []
+  openEnv({ onWarning: (message) => heard.push(message) }).onWarning?.('careful')
+  expect(heard).toEqual(['careful'])
+  expect(openEnv().onWarning).toBe(undefined)
+})
+
 test('an engine that cannot be opened is an error when asked for, not before', async () => {
   const env = openEnv({ device: 'tpu' })
   await expect(env.engine()).rejects.toMatchObject({ code: 'ENGINE_DEVICE' })

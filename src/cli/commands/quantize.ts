@@ -78,7 +78,7 @@ export const quantize = defineCommand({
       if (known && after >= before)
         warn(`The result is not smaller than the model: ${bytes(after)} against ${bytes(before)}.`)
       const done = summarizeQuantization(model, result)
-      const other = whatIsOther(done, { to, portable, calibrated: data !== null })
+      const other = whatIsOther(done, { to, portable })
       if (other !== null) warn(other)
       const json = { output, to, bytes: after, originalBytes: before, done }
       const size = known
@@ -125,16 +125,13 @@ function doneText(done: QuantizeSummary, to: QuantizeKind): string {
 /** What was done instead of what was asked for; null where it was done. */
 function whatIsOther(
   done: QuantizeSummary,
-  { to, portable, calibrated }: { readonly to: QuantizeKind; readonly portable: boolean; readonly calibrated: boolean },
+  { to, portable }: { readonly to: QuantizeKind; readonly portable: boolean },
 ): string | null {
   if (to === 'int4' && done.blocks4 === 0) {
     const why = portable
       ? 'MatMulNBits, which computes with them, is no operator of the standard, and --portable keeps to that'
       : 'there is no MatMul or Gemm with a constant weight of 1024 elements or more'
     return `No weight is in 4 bits: ${why}. This is the int8 model; --to store-int4 stores weights of every kind in 4 bits.`
-  }
-  if (to === 'int8' && calibrated && done.static === 0) {
-    return 'The samples had no effect: no Conv, MatMul or Gemm of the main graph can have fixed ranges. What int8 does without --data was done.'
   }
   return null
 }

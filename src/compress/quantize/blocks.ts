@@ -6,7 +6,7 @@
 import { clamp, roundEven } from '../../grids/affine.js'
 
 export interface Blocks {
-  /** Integers in [−2^(bits−1), 2^(bits−1) − 1], row after row. */
+  /** Integers in [−2^(bits−1), 2^(bits−1) − 1], row after row, each padded with zeros to whole blocks. */
   readonly values: Int8Array
   /** [rows, blocks a row]. */
   readonly scales: Float32Array
@@ -25,7 +25,8 @@ export function quantizeBlocks(
   const low = -(2 ** (bits - 1))
   const high = -low - 1
   const blocksPerRow = Math.ceil(depth / block)
-  const values = new Int8Array(rows * depth)
+  const padded = blocksPerRow * block
+  const values = new Int8Array(rows * padded)
   const scales = new Float32Array(rows * blocksPerRow)
   for (let r = 0; r < rows; r++) {
     for (let b = 0; b < blocksPerRow; b++) {
@@ -36,7 +37,8 @@ export function quantizeBlocks(
       const scale = roundScale(peak / low)
       scales[r * blocksPerRow + b] = scale
       if (scale === 0 || !Number.isFinite(scale)) continue
-      for (let i = start; i < end; i++) values[i] = clamp(roundEven(data[i]! / scale), low, high)
+      const to = r * padded + b * block - start
+      for (let i = start; i < end; i++) values[to + i] = clamp(roundEven(data[i]! / scale), low, high)
     }
   }
   return { values, scales, blocksPerRow }

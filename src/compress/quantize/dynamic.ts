@@ -5,13 +5,14 @@
  */
 
 import { int, intAttr, stringAttr } from '../../ir/attrs.js'
-import { consumers, mapGraphs, nodeKey, withGraph } from '../../ir/graphs.js'
+import { mapGraphs, nodeKey, withGraph } from '../../ir/graphs.js'
 import { elements, floats, tensor } from '../../ir/tensor.js'
 import type { Graph, Model, Node } from '../../ir/types.js'
 import { freshNames } from '../../passes/names.js'
 import { removeDead } from '../../passes/remove-dead.js'
 import { standardOpset } from '../../passes/standard-domain.js'
 import type { Params, Transform, TransformEnv } from '../transform.js'
+import { neededInFloat } from './needed.js'
 import { type ConstantProduct, constantProduct } from './products.js'
 import { type Rewriter, rewriter, someGraph, withOpset } from './rewrite.js'
 import { transposed } from './transpose.js'
@@ -97,19 +98,20 @@ function quantizeGraph(graph: Graph, p: DynamicParams, kinds: Kinds, fresh: (hin
 }
 
 /**
- * A weight that somebody else reads in float would be stored twice, and one that is an input can change: leave them.
- * (One that a MatMul reads as it is and a Gemm transposed is stored both ways: two of a byte are less than one of four.)
+ * Leaves weights alone that somebody needs in float: until no more fall out, for an LSTM that is left out takes both
+ * of its weights along. (One that a MatMul reads as it is and a Gemm transposed is stored both ways: two of a byte are less than one of four.)
  */
 function withoutTiedInFloat<T extends { readonly node: Node; readonly weights: readonly string[] }>(
   graph: Graph,
   found: readonly T[],
 ): readonly T[] {
-  const users = consumers(graph)
-  const nodes = new Set(found.map((f) => f.node))
-  const fixed = new Set([...graph.inputs, ...graph.outputs])
-  const shared = (w: string): boolean => fixed.has(w) || users.get(w)!.some((n) => !nodes.has(n))
-  const kept = found.filter((f) => !f.weights.some(shared))
-  return kept.length === found.length ? kept : withoutTiedInFloat(graph, kept)
+  const isNeeded = neededInFloat(graph)
+  for (let kept = found; ; ) {
+    const nodes = new Set(kept.map((f) => f.node))
+    const next = kept.filter((f) => !f.weights.some((w) => isNeeded(w, (reader) => nodes.has(reader))))
+    if (next.length === kept.length) return kept
+    kept = next
+  }
 }
 
 function replaceMatMul(

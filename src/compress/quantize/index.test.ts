@@ -160,6 +160,33 @@ test.each([undefined, 'percentile'] as const)('NaN stays NaN: range %s', async (
   expect(await nans(result)).toBe(await nans(original))
 })
 
+describe('samples that fix no ranges', () => {
+  const heard = async (given: Model, options: QuantizeOptions): Promise<readonly string[]> => {
+    const warnings: string[] = []
+    await quantize(given, options, { engine: async () => engine, onWarning: (message) => warnings.push(message) })
+    return warnings
+  }
+  const layered = model(21, (_, x) => [x])
+  const samples = samplesOf(ramp)
+
+  test('are said to, with the reason', async () => {
+    const b = builder()
+    b.input('x', value('float32', IMAGE))
+    const w = b.constant(weights([16, 16, 3, 3], 1, 0.1), 'w')
+    b.output(b.op('ConvTranspose', ['x', w]), value('float32', null))
+    const noUnits = modelOf(b.graph())
+    expect(await heard(noUnits, { to: 'int8', samples })).toEqual([
+      expect.stringMatching(/^The samples fix no ranges: .*no Conv, MatMul or Gemm with constant weights/),
+    ])
+  })
+
+  test('are no matter where they do, or other kinds need none', async () => {
+    expect(await heard(layered, { to: 'int8', samples })).toEqual([])
+    expect(await heard(layered, { to: 'int8' })).toEqual([])
+    expect(await heard(layered, { to: 'f16', samples })).toEqual([])
+  })
+})
+
 describe('excluded nodes', () => {
   /** MatMul and Add that become one Gemm, and another MatMul. */
   const pair = (names: readonly [string, string, string]): Model => {

@@ -17,6 +17,7 @@ import { weightsWithNaN, whyNothing } from '../why-nothing.js'
 import { calibrate } from './calibrate.js'
 import { suspectOutputs } from './check.js'
 import { peakTargets } from './peaks.js'
+import { quantizeStatic } from './static.js'
 import { calibrationTargets, findUnits } from './units.js'
 import { calibrateFinite, constantRanges } from './watch.js'
 
@@ -51,8 +52,11 @@ export async function quantize(
   }
   const prepared = await prepareModel(model, env, { keepHalf: to === 'f16' })
   const exclude = options.exclude && resolveExcluded(options.exclude, model, prepared)
+  const isRanged = samples !== undefined && to === 'int8'
+  const unused = isRanged ? whyUnused(prepared, portable) : null
+  if (unused !== null) env.onWarning?.(`The samples fix no ranges: ${unused}.`)
   const calibration =
-    to === 'int8' && samples !== undefined
+    isRanged && unused === null
       ? await calibrateUnits(prepared, samples, env, (options.range ?? 'min-max') === 'min-max' ? 'range' : 'histogram')
       : undefined
   const recipe = recipeFor(to, calibration !== undefined, { ...options, ...(exclude && { exclude }) })
@@ -71,6 +75,14 @@ export async function quantize(
   const compacted = await compact.run(result, env)
   if (samples !== undefined) await checkResult(prepared, compacted, samples, env)
   return compacted
+}
+
+/** Why samples fix no ranges, or null where they do. */
+function whyUnused(prepared: Model, portable: boolean): string | null {
+  const reason = quantizeStatic.refuses(prepared, { portable })
+  return (
+    reason && `static int8 is not possible (${reason}), so ranges are found in each run, or weights are only stored`
+  )
 }
 
 /** Ranges of everything that a static recipe may put on a grid; undefined where the model has no such unit. */

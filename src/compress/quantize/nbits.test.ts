@@ -72,10 +72,11 @@ describe('blocks', () => {
     )
   })
 
-  test('rows have blocks of their own, the last one short', () => {
+  test('rows have blocks of their own, the last one padded with zeros', () => {
     const data = Float32Array.from({ length: 10 }, (_, i) => i + 1)
-    const { scales, blocksPerRow } = quantizeBlocks(data, 2, 5, 4, 4)
+    const { values, scales, blocksPerRow } = quantizeBlocks(data, 2, 5, 4, 4)
     expect(blocksPerRow).toBe(2)
+    expect([...values]).toEqual([-2, -4, -6, -8, -8, 0, 0, 0, -5, -6, -7, -8, -8, 0, 0, 0])
     expect([...scales]).toEqual([4 / -8, 5 / -8, 9 / -8, 10 / -8])
   })
 
@@ -141,7 +142,7 @@ describe('the engine computes the product with the dequantized weight', () => {
     )
     const q = quantizeBlocks(turned, columns, depth, block, bits)
     const at = (k: number, n: number): number =>
-      q.values[n * depth + k]! * q.scales[n * q.blocksPerRow + Math.floor(k / block)]!
+      q.values[n * q.blocksPerRow * block + k]! * q.scales[n * q.blocksPerRow + Math.floor(k / block)]!
     return f32(
       w.shape,
       Float32Array.from({ length: data.length }, (_, i) => at(Math.floor(i / columns), i % columns)),

@@ -4,13 +4,14 @@
  */
 
 import { int } from '../../ir/attrs.js'
-import { consumers, mapGraphs, nodeKey, withGraph } from '../../ir/graphs.js'
+import { mapGraphs, nodeKey, withGraph } from '../../ir/graphs.js'
 import { floats, tensor } from '../../ir/tensor.js'
 import type { Graph, Model } from '../../ir/types.js'
 import { freshNames } from '../../passes/names.js'
 import { removeDead } from '../../passes/remove-dead.js'
 import type { Params, Transform } from '../transform.js'
 import { packNibbles, quantizeBlocks } from './blocks.js'
+import { neededInFloat } from './needed.js'
 import { type ConstantProduct, constantProduct } from './products.js'
 import { type Rewriter, rewriter, someGraph, withOpset } from './rewrite.js'
 import { transposed } from './transpose.js'
@@ -44,12 +45,10 @@ export const quantizeNBits: Transform<typeof params> = {
 
 function quantizeGraph(graph: Graph, p: NBitsParams, fresh: (hint: string) => string): Graph {
   const excluded = new Set(p.exclude)
-  const users = consumers(graph)
-  // A weight that is an output is needed as it is, one that is an input can change.
-  const fixed = new Set([...graph.inputs, ...graph.outputs])
+  const isNeeded = neededInFloat(graph)
   const fits = (name: string): boolean => {
     const t = graph.constants.get(name)!
-    return !fixed.has(name) && t.byteLength / 4 >= p.minElements && allFinite(t)
+    return t.byteLength / 4 >= p.minElements && allFinite(t)
   }
   const found = new Map(
     graph.nodes.flatMap((node) => {
@@ -61,7 +60,7 @@ function quantizeGraph(graph: Graph, p: NBitsParams, fresh: (hint: string) => st
   const written = new Map<string, readonly string[]>()
   let changed = false
   for (const [node, w] of found) {
-    if (!users.get(w.weight)!.every((n) => found.get(n)?.transposed === w.transposed)) continue
+    if (isNeeded(w.weight, (reader) => found.get(reader)?.transposed === w.transposed)) continue
     changed = true
     const original = graph.constants.get(w.weight)!
     const [depth, columns] = w.transposed
@@ -92,7 +91,7 @@ function quantizeGraph(graph: Graph, p: NBitsParams, fresh: (hint: string) => st
   return changed ? r.finish() : graph
 }
 
-/** B uint8 [N, blocks, block·bits/8], zero-padded at the end of a row; scales [N · blocks]. */
+/** B uint8 [N, blocks, block·bits/8]; scales [N · blocks]. */
 function writeBlocks(
   r: Rewriter,
   { weight, transposed: isTurned }: ConstantProduct,
@@ -104,11 +103,7 @@ function writeBlocks(
   const original = floats(r.graph.constants.get(weight)!)
   const data = isTurned ? original : transposed(original, depth, columns)
   const blocks = quantizeBlocks(data, columns, depth, block, bits)
-  const padded = blocks.blocksPerRow * block
-  const half = 2 ** (bits - 1)
-  const unsigned = new Uint8Array(columns * padded).fill(half)
-  for (let n = 0; n < columns; n++)
-    for (let k = 0; k < depth; k++) unsigned[n * padded + k] = blocks.values[n * depth + k]! + half
+  const unsigned = Uint8Array.from(blocks.values, (v) => v + 2 ** (bits - 1))
   const bytes = bits === 4 ? packNibbles(unsigned) : unsigned
   return [
     r.constant(tensor('uint8', [columns, blocks.blocksPerRow, (block * bits) / 8], bytes), `${weight}_q`),

@@ -10,7 +10,7 @@
 import { ownWeightSuspects } from '../../engine/hazards.js'
 import { affineGrid, type Grid, quantizeValue } from '../../grids/affine.js'
 import { RANGE_METHODS, type RangeMethod, rangeOf } from '../../grids/ranges.js'
-import { consumers, nodeKey, producers, withGraph } from '../../ir/graphs.js'
+import { nodeKey, producers, withGraph } from '../../ir/graphs.js'
 import { elements, floats, tensor } from '../../ir/tensor.js'
 import type { Graph, Model, Node } from '../../ir/types.js'
 import { freshNames } from '../../passes/names.js'
@@ -18,6 +18,7 @@ import { removeDead } from '../../passes/remove-dead.js'
 import { standardOpset } from '../../passes/standard-domain.js'
 import { PareError } from '../../util/errors.js'
 import type { Calibration, Params, Transform } from '../transform.js'
+import { neededInFloat } from './needed.js'
 import { axisAttr, gridInputs, type Rewriter, rewriter, withInput } from './rewrite.js'
 import { unitWeights } from './saturation.js'
 import { findUnits, type Grids, isMove, type Unit } from './units.js'
@@ -102,18 +103,14 @@ function selectUnits(graph: Graph, p: StaticParams, calibration: Calibration): r
   return allowed.filter((u) => chosen.has(u))
 }
 
-/** Weights that some reader needs in float too, or along another axis: quantizing them would store them twice. */
+/** Weights that some reader needs in float, or along another axis. */
 function tiedInFloat(graph: Graph, units: readonly Unit[]): ReadonlySet<string> {
-  const users = consumers(graph)
   const byNode = new Map(units.map((u) => [u.node, u]))
-  const tied = new Set<string>()
-  for (const unit of units) {
-    const agrees = users
-      .get(unit.weight!)!
-      .every((n) => byNode.get(n)?.weight === unit.weight && byNode.get(n)?.axis === unit.axis)
-    if (!agrees || graph.outputs.includes(unit.weight!)) tied.add(unit.weight!)
-  }
-  return tied
+  const isNeeded = neededInFloat(graph)
+  const tied = units.filter(({ weight, axis }) =>
+    isNeeded(weight!, (reader) => byNode.get(reader)?.weight === weight && byNode.get(reader)?.axis === axis),
+  )
+  return new Set(tied.map((u) => u.weight!))
 }
 
 /**

@@ -23,6 +23,7 @@ import { freshNames } from '../../passes/names.js'
 import { removeDead } from '../../passes/remove-dead.js'
 import { standardOpset } from '../../passes/standard-domain.js'
 import { packNibbles, quantizeBlocks } from '../quantize/blocks.js'
+import { neededInFloat } from '../quantize/needed.js'
 import { type Rewriter, rewriter, someGraph } from '../quantize/rewrite.js'
 import { allFinite, type QuantizedWeight, quantizeWeight, weightError } from '../quantize/weights.js'
 import type { Params, Transform } from '../transform.js'
@@ -119,12 +120,12 @@ function dynamicScales(graph: Graph): ReadonlySet<string> {
 /** Large float32 constants that nodes read and that no output or input of the graph names. */
 function storable(graph: Graph, p: StoreParams): readonly (readonly [string, Tensor])[] {
   const excluded = new Set(p.exclude)
-  const users = readersWithin(graph)
-  const fixed = new Set([...graph.outputs, ...graph.inputs, ...dynamicScales(graph)])
+  const readers = readersWithin(graph)
+  const isNeeded = neededInFloat(graph, readers)
+  const scales = dynamicScales(graph)
   return [...graph.constants].filter(([name, t]) => {
-    if (t.dtype !== 'float32' || elementCount(t.shape) < p.minElements || fixed.has(name)) return false
-    const readers = users.get(name) ?? []
-    if (readers.length === 0 || readers.some((n) => excluded.has(nodeKey(n)) || isRatio(n, name))) return false
+    if (t.dtype !== 'float32' || elementCount(t.shape) < p.minElements || scales.has(name)) return false
+    if (!readers.has(name) || isNeeded(name, (n) => !excluded.has(nodeKey(n)) && !isRatio(n, name))) return false
     return allFinite(t)
   })
 }
@@ -235,9 +236,10 @@ function expandInt4(r: Rewriter, name: string, t: Tensor): string | null {
   if (t.byteLength - bytes <= (isWhole ? overhead(name, 4, 3) : overhead(name, 6, 7))) return null
   const hint = hintOf(name)
   const blocks = quantizeBlocks(data, rows, depth, block, 4, isHalf ? (s) => halfToFloat(floatToHalf(s)) : Math.fround)
-  const values = new Int8Array(rows * padded)
-  for (let i = 0; i < rows; i++) values.set(blocks.values.subarray(i * depth, (i + 1) * depth), i * padded)
-  const q = r.constant(tensorOfBytes('int4', [rows, blocks.blocksPerRow, block], packNibbles(values)), `${hint}_q`)
+  const q = r.constant(
+    tensorOfBytes('int4', [rows, blocks.blocksPerRow, block], packNibbles(blocks.values)),
+    `${hint}_q`,
+  )
   const scaleShape = [rows, blocks.blocksPerRow, 1]
   const stored = isHalf
     ? tensor('float16', scaleShape, Uint16Array.from(blocks.scales, floatToHalf))
