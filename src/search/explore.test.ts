@@ -44,6 +44,13 @@ const perTensor: Recipe = {
     { transform: 'store/int8', params: {} },
   ],
 }
+const coarse: Recipe = {
+  name: 'static, coarse',
+  steps: [
+    { transform: 'quantize/static', params: {} },
+    { transform: 'store/int4', params: {} },
+  ],
+}
 const staticAlone: Recipe = { name: 'static alone', steps: [{ transform: 'quantize/static', params: {} }] }
 const dynamic: Recipe = {
   name: 'dynamic',
@@ -265,9 +272,9 @@ describe('falling back', () => {
   })
 
   test('goes on to float where storing all is not enough', async () => {
-    // All weights in 8 bits lose 0.0106; in 16 bits, with one layer left in integers, 0.0097.
-    const found = await exploring({ recipes: [perTensor], maxDrop: 0.0102, ms: speeds({ static: 0.5 }) })
-    expect(names(found)).toEqual(['static, per tensor', 'static, per tensor; 2 layers in float'])
+    // All weights in 4 bits lose far more than 5 percent; the one layer that breaks it in 16 bits, the others in integers, less.
+    const found = await exploring({ recipes: [coarse], maxDrop: 0.05, ms: speeds({ static: 0.5 }) })
+    expect(names(found)).toEqual(['static, coarse', 'static, coarse; 1 layer in float'])
     expect(found.results[1]).toMatchObject({ keeps: true })
     const { id } = found.results[0]!.trial
     const tried = (await journalKeys()).filter((key) => key.startsWith(`fallback ${id}`))
@@ -275,7 +282,6 @@ describe('falling back', () => {
       'stored 3',
       'float 3',
       'float 1',
-      'float 2',
     ])
   })
 
