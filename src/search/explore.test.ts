@@ -278,11 +278,7 @@ describe('falling back', () => {
     expect(found.results[1]).toMatchObject({ keeps: true })
     const { id } = found.results[0]!.trial
     const tried = (await journalKeys()).filter((key) => key.startsWith(`fallback ${id}`))
-    expect(tried.map((key) => key.replace(`fallback ${id} `, ''))).toEqual([
-      'stored 3',
-      'float 3',
-      'float 1',
-    ])
+    expect(tried.map((key) => key.replace(`fallback ${id} `, ''))).toEqual(['stored 3', 'float 3', 'float 1'])
   })
 
   test('of all layers to float is no trial: it would be the float16 recipe', async () => {
