@@ -74,7 +74,7 @@ async function resultsOf(model: string, folder: string): Promise<ModelResults> {
     folder,
     ...(scores !== undefined && { scores: scores.output }),
   }
-  const found = values.peers === undefined ? null : rivalsOf(values.peers, model, scores !== undefined)
+  const found = values.peers === undefined ? null : rivalsOf(values.peers, model)
   const rivals = found?.map((r) => ({ ...r, bytes: statSync(r.path).size, ours: budgetFor(r) })) ?? null
 
   const [native, wasm] = await Promise.all(

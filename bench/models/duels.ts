@@ -41,5 +41,5 @@ function lossVerdict(ours: number, theirs: number): Verdict {
   return theirs > ours * SAME_LOSS ? 'won' : 'even'
 }
 
-/** What is lost, in the unit of budgets: 1 − top-1 agreement where outputs are class scores, else the worst relative error. */
-export const loss = ({ top1, worst }: Agreement): number => (top1 === null ? worst : 1 - top1)
+/** What is lost, in the unit of budgets. */
+export const loss = ({ drop }: Agreement): number => drop

@@ -39,7 +39,7 @@ export function sections(results: readonly ModelResults[]) {
 }
 
 const ABOUT_DUELS =
-  "The peer's best are the fastest and the smallest of its files that are no larger than the original and whose worst output's relative L2 error is at most 0.1 or 0.6. Ours is what `compress`, for latency or for size, hands back when it is allowed as much loss as the peer's file has and 5 % more, with the same calibration samples, of which it holds out half to judge by. Both are then measured on the same held-out samples, which neither has seen, and the two and the original are timed interleaved in one thread. Loss is 1 − top-1 agreement where outputs are class scores, else the worst output's relative L2 error; losses within 5 % of each other are even. Speeds are even where the 95 % interval of their time over ours leaves a doubt or they differ by less than 2 %."
+  "The peer's best are the fastest and the smallest of its files that are no larger than the original and whose worst output's relative L2 error is at most 0.1 or 0.6. Ours is what `compress`, for latency or for size, hands back when it is allowed as much loss as the peer's file has and 5 % more, with the same calibration samples, of which it holds out half to judge by. Both are then measured on the same held-out samples, which neither has seen, and the two and the original are timed interleaved in one thread. Loss is that of the worst output: 1 − top-1 agreement in class scores, the relative L2 error in others; losses within 5 % of each other are even. Speeds are even where the 95 % interval of their time over ours leaves a doubt or they differ by less than 2 %."
 
 interface Pair {
   /** Readings of the original. */

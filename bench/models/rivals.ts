@@ -3,6 +3,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ERROR_BOUNDS, isUsable, type Measured, type ModelResult } from '../peers/results.js'
+import { loss } from './duels.js'
 
 /** One of the peer's files and what it is best at. */
 export interface Rival {
@@ -11,15 +12,15 @@ export interface Rival {
   readonly objective: 'latency' | 'size'
   /** Bounds of the worst output's relative error under which it is the best. */
   readonly bounds: readonly number[]
-  /** What it loses in the unit of the budget: 1 − top-1 agreement, or the worst output's relative error. */
+  /** What it loses in the unit of the budget. */
   readonly drop: number
 }
 
 /**
  * The fastest and the smallest at each bound, each file once for each objective; null where `root` holds no
- * measurements of the model. `hasScores`: quality is top-1 agreement.
+ * measurements of the model.
  */
-export function rivalsOf(root: string, model: string, hasScores: boolean): readonly Rival[] | null {
+export function rivalsOf(root: string, model: string): readonly Rival[] | null {
   const folder = join(root, model)
   const results = join(folder, 'measured.json')
   if (!existsSync(results)) return null
@@ -38,7 +39,7 @@ export function rivalsOf(root: string, model: string, hasScores: boolean): reado
         path: join(folder, `${variant}.onnx`),
         objective,
         bounds: [...(rivals.get(key)?.bounds ?? []), bound],
-        drop: hasScores ? 1 - agreement.top1! : agreement.worst,
+        drop: loss(agreement),
       })
     }
   }

@@ -12,6 +12,8 @@ export interface Agreement {
   readonly relativeL2: Readonly<Record<string, number>>
   /** The largest of them. */
   readonly worst: number
+  /** What `compress` counts as the drop: the worst of 1 − top-1 agreement in class scores and the others' errors. */
+  readonly drop: number
   /** Share of rows of class scores whose largest element is the same; null for models without class scores. */
   readonly top1: number | null
   /** Share of samples whose largest element is the label; null without labels. */
@@ -27,10 +29,14 @@ export function agreement(
   const errors = Object.keys(original).map((name) => [name, relativeL2(candidate[name]!, original[name]!)] as const)
   const predicted = scores === null ? null : firstOf(candidate, scores)
   const expected = scores === null ? null : firstOf(original, scores)
+  const top1 = predicted === null ? null : share(predicted, expected!)
+  // Math.max is NaN where one of them is.
+  const drops = errors.map(([name, error]) => (name === scores?.output && !Number.isNaN(error) ? 1 - top1! : error))
   return {
     relativeL2: Object.fromEntries(errors),
-    worst: errors.reduce((worst, [, error]) => (Number.isNaN(error) ? Number.NaN : Math.max(worst, error)), 0),
-    top1: predicted === null ? null : share(predicted, expected!),
+    worst: Math.max(0, ...errors.map(([, error]) => error)),
+    drop: Math.max(0, ...drops),
+    top1,
     accuracy: predicted === null || labels === null ? null : share(predicted, labels),
   }
 }

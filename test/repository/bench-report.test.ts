@@ -11,7 +11,7 @@ const peers = { objective: 'latency', maxDrop: 0.3 } as const
 function results(losses: readonly [size: number, peers: number]): ModelResults {
   const names = [budgetName(forSize!), budgetName(peers)]
   const runs = [1, 1, 1, 1, 1, 1]
-  const agreement = (worst: number) => ({ relativeL2: {}, worst, top1: null, accuracy: null })
+  const agreement = (worst: number) => ({ relativeL2: {}, worst, drop: worst, top1: null, accuracy: null })
   return {
     model: 'some-model',
     about: 'samples',
