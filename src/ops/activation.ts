@@ -1,6 +1,7 @@
 /** Activations: element-wise, or normalizing along an axis; none changes type or shape. */
 
 import { dtypeOf, type OpDef, shapeOf } from './def.js'
+import { logSoftmaxGrad, reluGrad, sigmoidGrad, softmaxGrad, tanhGrad } from './gradients/activation.js'
 import { def, exact, fact, like, map, unary } from './make.js'
 import { elementsOf, hasInput, scalarOf } from './shapes.js'
 
@@ -31,16 +32,16 @@ const clip = def('Clip', 1, {
 })
 
 export const activation: readonly OpDef[] = [
-  unary('Relu', 1, { fold: (x) => Math.max(x, 0) }),
+  unary('Relu', 1, { fold: (x) => Math.max(x, 0), grad: reluGrad }),
   unary('LeakyRelu', 1, { attrs: { alpha: 'float' } }),
   prelu,
   unary('Elu', 1, { attrs: { alpha: 'float' } }),
   unary('Selu', 1, { attrs: { alpha: 'float', gamma: 'float' } }),
   unary('Celu', 12, { attrs: { alpha: 'float' } }),
-  unary('Sigmoid', 1),
+  unary('Sigmoid', 1, { grad: sigmoidGrad }),
   unary('HardSigmoid', 1, { attrs: { alpha: 'float', beta: 'float' } }),
   unary('HardSwish', 14),
-  unary('Tanh', 1),
+  unary('Tanh', 1, { grad: tanhGrad }),
   unary('Softplus', 1),
   unary('Softsign', 1),
   unary('Gelu', 20, { attrs: { approximate: 'string' } }),
@@ -49,7 +50,7 @@ export const activation: readonly OpDef[] = [
   clip,
   unary('ThresholdedRelu', 10, { attrs: { alpha: 'float' } }),
   unary('Shrink', 9, { attrs: { bias: 'float', lambd: 'float' } }),
-  unary('Softmax', 1, { attrs: { axis: 'int' } }),
-  unary('LogSoftmax', 1, { attrs: { axis: 'int' } }),
+  unary('Softmax', 1, { attrs: { axis: 'int' }, grad: softmaxGrad }),
+  unary('LogSoftmax', 1, { attrs: { axis: 'int' }, grad: logSoftmaxGrad }),
   unary('Hardmax', 1, { attrs: { axis: 'int' } }),
 ]

@@ -4,6 +4,7 @@ import { intAttr, stringAttr } from '../ir/attrs.js'
 import { isFloat } from '../ir/dtypes.js'
 import type { Dim, DType } from '../ir/types.js'
 import { dtypeOf, type OpDef, shapeOf } from './def.js'
+import { addGrad, divGrad, mulGrad, subGrad } from './gradients/arithmetic.js'
 import { binary, commonDType, def, exact, fact, map, unary, zipContent } from './make.js'
 import { addDim, broadcast, fits, mulDim, whereOf } from './shapes.js'
 
@@ -56,10 +57,10 @@ const variadic = (op: string, since: number, output: string, fold?: Fold): OpDef
   })
 
 export const arithmetic: readonly OpDef[] = [
-  binary('Add', 1, { fold: add }),
-  binary('Sub', 1, { fold: subtract }),
-  binary('Mul', 1, { fold: multiply }),
-  binary('Div', 1, { fold: divide }),
+  binary('Add', 1, { fold: add, grad: addGrad }),
+  binary('Sub', 1, { fold: subtract, grad: subGrad }),
+  binary('Mul', 1, { fold: multiply, grad: mulGrad }),
+  binary('Div', 1, { fold: divide, grad: divGrad }),
   def('Pow', 1, {
     inputs: ['X', 'Y'],
     outputs: ['Z'],

@@ -3,6 +3,7 @@
  * have integer kernels, which are slow) are not here but in `engine/`.
  */
 
+import type { Builder } from '../ir/builder.js'
 import type { Dim, DType, Graph, Node, Tensor, Value } from '../ir/types.js'
 
 /** A value as shape inference sees it: its type and, for small tensors of numbers, its (possibly symbolic) content. */
@@ -27,6 +28,20 @@ export interface Call {
   /** Facts about the outputs of a subgraph, given facts for its inputs (If, Loop, Scan). */
   subgraph(graph: Graph, inputs: readonly (Fact | null)[]): readonly (Fact | null)[]
 }
+
+/** One node as its gradient rule sees it. The rule adds nodes of opset 21 to `b`; `ops/gradients/tools.ts` helps. */
+export interface GradCall extends Call {
+  readonly b: Builder
+  /** A fact per output. */
+  readonly outputs: readonly (Fact | null)[]
+  /** The name of each output's gradient, which has the output's shape; null where nothing flows back. Never all null. */
+  readonly dy: readonly (string | null)[]
+  /** Whether this input's gradient is asked for; a rule may save itself the work for others. */
+  wants(input: number): boolean
+}
+
+/** The name of each input's gradient, which has the input's shape; null (or absent at the end) where there is none. */
+export type GradRule = (call: GradCall) => readonly (string | null)[]
 
 export interface Cost {
   /** Multiply-accumulate operations. Ops that only move or map elements have 0. */
@@ -83,6 +98,11 @@ export interface OpDef {
   /** Null where a dimension that counts is not known; 'none' where no convention counts this op. */
   readonly cost: ((call: Call, outputs: readonly (Fact | null)[]) => Cost | null) | 'none'
   readonly quant: QuantRule | 'none'
+  /**
+   * 'flat': the derivative is zero wherever there is one (comparisons, rounding, shapes), and nothing flows back.
+   * 'none': not known here, or the op has none.
+   */
+  readonly grad: GradRule | 'flat' | 'none'
   /** True where two runs on one input may differ (RandomNormal, Dropout in training): never folded, never merged. */
   readonly random?: boolean
   /**

@@ -27,11 +27,12 @@ interface Spec {
   readonly infer: OpDef['infer']
   readonly cost?: OpDef['cost']
   readonly quant?: OpDef['quant']
+  readonly grad?: OpDef['grad']
   readonly random?: boolean
   readonly separable?: boolean
 }
 
-/** A record; parameters are written as for `params`, the cost is 0 products and the quantization rule none by default. */
+/** A record; parameters are written as for `params`, the cost is 0 products and there is no quantization rule and no gradient by default. */
 export const def = (op: string, since: number, spec: Spec): OpDef => ({
   op,
   domain: spec.domain ?? '',
@@ -40,6 +41,7 @@ export const def = (op: string, since: number, spec: Spec): OpDef => ({
   infer: spec.infer,
   cost: spec.cost ?? noMacs,
   quant: spec.quant ?? 'none',
+  grad: spec.grad ?? 'none',
   ...(spec.random && { random: true }),
   ...(spec.separable && { separable: true }),
 })
@@ -73,6 +75,7 @@ interface UnaryOptions {
   /** Type of the output where it is not the input's. */
   readonly dtype?: DType
   readonly quant?: OpDef['quant']
+  readonly grad?: OpDef['grad']
   /** The op on one known element of content (symbols become unknown). */
   readonly fold?: (x: number) => number
 }
@@ -84,6 +87,7 @@ export const unary = (op: string, since: number, options: UnaryOptions = {}): Op
     outputs: ['Y'],
     ...(options.attrs && { attrs: options.attrs }),
     quant: options.quant ?? map(0),
+    ...(options.grad && { grad: options.grad }),
     infer: (call) => {
       const dtype = options.dtype ?? dtypeOf(call.inputs[0])
       return [fact(dtype, shapeOf(call.inputs[0]), mapContent(elementsOf(call, 0), dtype, options.fold))]
@@ -119,6 +123,7 @@ interface ElementwiseOptions {
   /** Type of the output where it is not the inputs'. */
   readonly dtype?: DType
   readonly quant?: OpDef['quant']
+  readonly grad?: OpDef['grad']
   /** The op on one element of content of each input; `dtype` is the inputs' type. */
   readonly fold?: (a: Dim, b: Dim, dtype: DType, call: Call) => Dim
 }
@@ -130,6 +135,7 @@ export const binary = (op: string, since: number, options: ElementwiseOptions = 
     outputs: ['C'],
     ...(options.attrs && { attrs: options.attrs }),
     quant: options.quant ?? map(0, 1),
+    ...(options.grad && { grad: options.grad }),
     infer: (call) => {
       const dtype = commonDType(call, [0, 1])
       const shape = broadcast([shapeOf(call.inputs[0]), shapeOf(call.inputs[1])], whereOf(call))

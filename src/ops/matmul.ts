@@ -4,6 +4,7 @@ import { intAttr } from '../ir/attrs.js'
 import type { Dim } from '../ir/types.js'
 import { type Call, type Cost, dtypeOf, type Fact, type OpDef, shapeOf } from './def.js'
 import { einsumMacs, einsumShape } from './einsum.js'
+import { gemmGrad, matmulGrad } from './gradients/matmul.js'
 import { commonDType, def, fact } from './make.js'
 import { broadcast, hasInput, malformed, product, unify, whereOf } from './shapes.js'
 
@@ -124,6 +125,7 @@ export const matmul: readonly OpDef[] = [
     infer: (call) => [fact(commonDType(call, [0, 1]), productShape(call))],
     cost: productMacs,
     quant: { kind: 'weighted', data: [0, 1], weights: [1, 0], channelAxis: matmulAxis },
+    grad: matmulGrad,
   }),
   def('Gemm', 1, {
     inputs: ['A', 'B', 'C?'],
@@ -132,6 +134,7 @@ export const matmul: readonly OpDef[] = [
     infer: (call) => [fact(commonDType(call, [0, 1]), productShape(call, gemmOptions(call)))],
     cost: (call, outputs) => productMacs(call, outputs, gemmOptions(call)),
     quant: GEMM_QUANT,
+    grad: gemmGrad,
   }),
   def('Einsum', 12, {
     inputs: ['Inputs*'],

@@ -2,7 +2,8 @@
 
 import { intAttr } from '../ir/attrs.js'
 import type { Dim } from '../ir/types.js'
-import { type Call, dtypeOf, type Fact, type OpDef, shapeOf } from './def.js'
+import { type Call, dtypeOf, type Fact, type GradRule, type OpDef, shapeOf } from './def.js'
+import { reduceMeanGrad, reduceSumGrad, reduceSumSquareGrad } from './gradients/reduction.js'
 import { def, exact, fact, like, map, move } from './make.js'
 import {
   axesOf,
@@ -49,12 +50,13 @@ function reducedContent(call: Call, fold: Fold): readonly Dim[] | null {
 }
 
 /** Axes are an attribute at first and an input later: the readers take either. */
-const reduce = (op: string, quant: OpDef['quant'], fold?: Fold): OpDef =>
+const reduce = (op: string, quant: OpDef['quant'], { fold, grad }: { fold?: Fold; grad?: GradRule } = {}): OpDef =>
   def(op, 1, {
     inputs: ['data', 'axes?'],
     outputs: ['reduced'],
     attrs: { axes: 'ints', keepdims: 'int', noop_with_empty_axes: 'int' },
     quant,
+    ...(grad && { grad }),
     infer: (call) => {
       const shape = shapeOf(call.inputs[0])
       const content = fold ? reducedContent(call, fold) : null
@@ -135,16 +137,16 @@ const unique = def('Unique', 11, {
 const sum: Fold = (xs) => xs.reduce((a, b) => a + b, 0)
 
 export const reduction: readonly OpDef[] = [
-  reduce('ReduceSum', map(0), sum),
-  reduce('ReduceMean', map(0)),
-  reduce('ReduceMax', move(0), (xs) => Math.max(...xs)),
-  reduce('ReduceMin', move(0), (xs) => Math.min(...xs)),
-  reduce('ReduceProd', map(0), (xs) => xs.reduce((a, b) => a * b, 1)),
+  reduce('ReduceSum', map(0), { fold: sum, grad: reduceSumGrad }),
+  reduce('ReduceMean', map(0), { grad: reduceMeanGrad }),
+  reduce('ReduceMax', move(0), { fold: (xs) => Math.max(...xs) }),
+  reduce('ReduceMin', move(0), { fold: (xs) => Math.min(...xs) }),
+  reduce('ReduceProd', map(0), { fold: (xs) => xs.reduce((a, b) => a * b, 1) }),
   reduce('ReduceL1', map(0)),
   reduce('ReduceL2', map(0)),
   reduce('ReduceLogSum', map(0)),
   reduce('ReduceLogSumExp', map(0)),
-  reduce('ReduceSumSquare', map(0)),
+  reduce('ReduceSumSquare', map(0), { grad: reduceSumSquareGrad }),
   argument('ArgMax'),
   argument('ArgMin'),
   cumulative('CumSum', 11),

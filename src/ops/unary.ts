@@ -1,6 +1,7 @@
 /** Element-wise mathematics of one input, and the determinant. */
 
 import { dtypeOf, type OpDef, shapeOf } from './def.js'
+import { expGrad, logGrad, negGrad } from './gradients/unary.js'
 import { def, fact, unary as math } from './make.js'
 import { malformed, unify, whereOf } from './shapes.js'
 
@@ -13,9 +14,9 @@ function roundEven(x: number): number {
 
 export const unary: readonly OpDef[] = [
   math('Abs', 1, { fold: Math.abs }),
-  math('Neg', 1, { fold: (x) => -x }),
-  math('Exp', 1),
-  math('Log', 1),
+  math('Neg', 1, { fold: (x) => -x, grad: negGrad }),
+  math('Exp', 1, { grad: expGrad }),
+  math('Log', 1, { grad: logGrad }),
   math('Sqrt', 1, { fold: Math.sqrt }),
   math('Reciprocal', 1, { fold: (x) => 1 / x }),
   math('Floor', 1, { fold: Math.floor }),

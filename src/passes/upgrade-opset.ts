@@ -17,7 +17,7 @@ import { type FactOf, factFinder, noFacts } from './facts.js'
 import { constantNode } from './fold-plan.js'
 import type { FloatType } from './opset/converter.js'
 import { irVersionOf, NEWEST, OLDEST, STEPS } from './opset/steps.js'
-import type { Pass } from './pass.js'
+import type { Env, Pass } from './pass.js'
 import { mapScopes, type Scope, unlistConstants } from './scope.js'
 import { spellStandardDomain } from './standard-domain.js'
 import { sweep } from './sweep.js'
@@ -39,6 +39,7 @@ export interface UpgradePlan {
 }
 
 export interface UpgradePass extends Pass {
+  run(model: Model, env?: Env): Promise<Model>
   plan(model: Model): UpgradePlan
 }
 

@@ -38,6 +38,8 @@ export interface OpCase {
   readonly dataDependent?: boolean
   /** The elements of the first output must be known where the inputs are. */
   readonly content?: boolean
+  /** Float inputs, by their number among the float inputs, that no gradient flows back to: scales, bounds, sizes. */
+  readonly flat?: readonly number[]
 }
 
 /** How much inference is told about the inputs. Parameters are the inputs that hold whole numbers or scalars. */
