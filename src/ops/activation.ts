@@ -1,7 +1,28 @@
 /** Activations: element-wise, or normalizing along an axis; none changes type or shape. */
 
 import { dtypeOf, type OpDef, shapeOf } from './def.js'
-import { logSoftmaxGrad, reluGrad, sigmoidGrad, softmaxGrad, tanhGrad } from './gradients/activation.js'
+import {
+  celuGrad,
+  clipGrad,
+  eluGrad,
+  geluGrad,
+  hardSigmoidGrad,
+  hardSwishGrad,
+  leakyReluGrad,
+  logSoftmaxGrad,
+  mishGrad,
+  preluGrad,
+  reluGrad,
+  seluGrad,
+  shrinkGrad,
+  sigmoidGrad,
+  softmaxGrad,
+  softplusGrad,
+  softsignGrad,
+  swishGrad,
+  tanhGrad,
+  thresholdedReluGrad,
+} from './gradients/activation.js'
 import { def, exact, fact, like, map, unary } from './make.js'
 import { elementsOf, hasInput, scalarOf } from './shapes.js'
 
@@ -10,6 +31,7 @@ const prelu = def('PRelu', 1, {
   inputs: ['X', 'slope'],
   outputs: ['Y'],
   quant: map(0),
+  grad: preluGrad,
   infer: (call) => [like(call)],
 })
 
@@ -19,6 +41,7 @@ const clip = def('Clip', 1, {
   outputs: ['output'],
   attrs: { min: 'float', max: 'float' },
   quant: map(0),
+  grad: clipGrad,
   infer: (call) => {
     const dtype = dtypeOf(call.inputs[0])
     const low = hasInput(call, 1) ? scalarOf(call, 1) : Number.NEGATIVE_INFINITY
@@ -33,24 +56,24 @@ const clip = def('Clip', 1, {
 
 export const activation: readonly OpDef[] = [
   unary('Relu', 1, { fold: (x) => Math.max(x, 0), grad: reluGrad }),
-  unary('LeakyRelu', 1, { attrs: { alpha: 'float' } }),
+  unary('LeakyRelu', 1, { attrs: { alpha: 'float' }, grad: leakyReluGrad }),
   prelu,
-  unary('Elu', 1, { attrs: { alpha: 'float' } }),
-  unary('Selu', 1, { attrs: { alpha: 'float', gamma: 'float' } }),
-  unary('Celu', 12, { attrs: { alpha: 'float' } }),
+  unary('Elu', 1, { attrs: { alpha: 'float' }, grad: eluGrad }),
+  unary('Selu', 1, { attrs: { alpha: 'float', gamma: 'float' }, grad: seluGrad }),
+  unary('Celu', 12, { attrs: { alpha: 'float' }, grad: celuGrad }),
   unary('Sigmoid', 1, { grad: sigmoidGrad }),
-  unary('HardSigmoid', 1, { attrs: { alpha: 'float', beta: 'float' } }),
-  unary('HardSwish', 14),
+  unary('HardSigmoid', 1, { attrs: { alpha: 'float', beta: 'float' }, grad: hardSigmoidGrad }),
+  unary('HardSwish', 14, { grad: hardSwishGrad }),
   unary('Tanh', 1, { grad: tanhGrad }),
-  unary('Softplus', 1),
-  unary('Softsign', 1),
-  unary('Gelu', 20, { attrs: { approximate: 'string' } }),
-  unary('Mish', 18),
-  unary('Swish', 24, { attrs: { alpha: 'float' } }),
+  unary('Softplus', 1, { grad: softplusGrad }),
+  unary('Softsign', 1, { grad: softsignGrad }),
+  unary('Gelu', 20, { attrs: { approximate: 'string' }, grad: geluGrad }),
+  unary('Mish', 18, { grad: mishGrad }),
+  unary('Swish', 24, { attrs: { alpha: 'float' }, grad: swishGrad }),
   clip,
-  unary('ThresholdedRelu', 10, { attrs: { alpha: 'float' } }),
-  unary('Shrink', 9, { attrs: { bias: 'float', lambd: 'float' } }),
+  unary('ThresholdedRelu', 10, { attrs: { alpha: 'float' }, grad: thresholdedReluGrad }),
+  unary('Shrink', 9, { attrs: { bias: 'float', lambd: 'float' }, grad: shrinkGrad }),
   unary('Softmax', 1, { attrs: { axis: 'int' }, grad: softmaxGrad }),
   unary('LogSoftmax', 1, { attrs: { axis: 'int' }, grad: logSoftmaxGrad }),
-  unary('Hardmax', 1, { attrs: { axis: 'int' } }),
+  unary('Hardmax', 1, { attrs: { axis: 'int' }, grad: 'flat' }),
 ]

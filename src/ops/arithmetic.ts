@@ -3,8 +3,18 @@
 import { intAttr, stringAttr } from '../ir/attrs.js'
 import { isFloat } from '../ir/dtypes.js'
 import type { Dim, DType } from '../ir/types.js'
-import { dtypeOf, type OpDef, shapeOf } from './def.js'
-import { addGrad, divGrad, mulGrad, subGrad } from './gradients/arithmetic.js'
+import { dtypeOf, type GradRule, type OpDef, shapeOf } from './def.js'
+import {
+  addGrad,
+  divGrad,
+  extremeGrad,
+  meanGrad,
+  modGrad,
+  mulGrad,
+  powGrad,
+  subGrad,
+  sumGrad,
+} from './gradients/arithmetic.js'
 import { binary, commonDType, def, exact, fact, map, unary, zipContent } from './make.js'
 import { addDim, broadcast, fits, mulDim, whereOf } from './shapes.js'
 
@@ -42,11 +52,12 @@ const bits = (f: (a: bigint, b: bigint) => bigint): Fold =>
   numeric((a, b) => (Number.isSafeInteger(a) && Number.isSafeInteger(b) ? Number(f(BigInt(a), BigInt(b))) : Number.NaN))
 
 /** Any number of inputs that broadcast together. */
-const variadic = (op: string, since: number, output: string, fold?: Fold): OpDef =>
+const variadic = (op: string, since: number, output: string, grad: GradRule, fold?: Fold): OpDef =>
   def(op, since, {
     inputs: ['data_0*'],
     outputs: [output],
     quant: map(0),
+    grad,
     infer: (call) => {
       const all = call.node.inputs.map((_, i) => i)
       const dtype = commonDType(call, all)
@@ -65,6 +76,7 @@ export const arithmetic: readonly OpDef[] = [
     inputs: ['X', 'Y'],
     outputs: ['Z'],
     quant: map(0),
+    grad: powGrad,
     infer: (call) => {
       const dtype = dtypeOf(call.inputs[0])
       const shape = broadcast([shapeOf(call.inputs[0]), shapeOf(call.inputs[1])], whereOf(call))
@@ -77,23 +89,25 @@ export const arithmetic: readonly OpDef[] = [
   }),
   binary('Mod', 10, {
     attrs: { fmod: 'int' },
+    grad: modGrad,
     fold: (a, b, dtype, call) =>
       intAttr(call.node, 'fmod', 0) === 1
         ? numeric((x, y) => x % y)(a, b, dtype)
         : numeric((x, y) => x - y * Math.floor(x / y))(a, b, dtype),
   }),
-  variadic('Max', 1, 'max', larger),
-  variadic('Min', 1, 'min', smaller),
-  variadic('Mean', 1, 'mean'),
-  variadic('Sum', 1, 'sum'),
+  variadic('Max', 1, 'max', extremeGrad, larger),
+  variadic('Min', 1, 'min', extremeGrad, smaller),
+  variadic('Mean', 1, 'mean', meanGrad),
+  variadic('Sum', 1, 'sum', sumGrad),
   binary('BitShift', 11, {
     attrs: { direction: 'string' },
     quant: 'none',
+    grad: 'flat',
     fold: (a, b, dtype, call) =>
       bits(stringAttr(call.node, 'direction') === 'LEFT' ? (x, y) => x << y : (x, y) => x >> y)(a, b, dtype),
   }),
-  binary('BitwiseAnd', 18, { quant: 'none', fold: bits((a, b) => a & b) }),
-  binary('BitwiseOr', 18, { quant: 'none', fold: bits((a, b) => a | b) }),
-  binary('BitwiseXor', 18, { quant: 'none', fold: bits((a, b) => a ^ b) }),
-  unary('BitwiseNot', 18, { quant: 'none' }),
+  binary('BitwiseAnd', 18, { quant: 'none', grad: 'flat', fold: bits((a, b) => a & b) }),
+  binary('BitwiseOr', 18, { quant: 'none', grad: 'flat', fold: bits((a, b) => a | b) }),
+  binary('BitwiseXor', 18, { quant: 'none', grad: 'flat', fold: bits((a, b) => a ^ b) }),
+  unary('BitwiseNot', 18, { quant: 'none', grad: 'flat' }),
 ]

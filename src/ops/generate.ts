@@ -52,6 +52,7 @@ const constant = def('Constant', 1, {
     value_string: 'string',
     value_strings: 'strings',
   },
+  grad: 'flat',
   infer: (call) => [constantFact(call)],
 })
 
@@ -60,6 +61,7 @@ const constantOfShape = def('ConstantOfShape', 9, {
   inputs: ['input'],
   outputs: ['output'],
   attrs: { value: 'tensor' },
+  grad: 'flat',
   infer: (call) => {
     const value = tensorOf(call.node, 'value')
     const shape = dimList(call, 'shape', 0) ?? null
@@ -74,6 +76,7 @@ const shape = def('Shape', 1, {
   inputs: ['data'],
   outputs: ['shape'],
   attrs: { start: 'int', end: 'int' },
+  grad: 'flat',
   infer: (call) => {
     const dims = shapeOf(call.inputs[0])
     if (dims === null) return [fact('int64', [null])]
@@ -85,6 +88,7 @@ const shape = def('Shape', 1, {
 const size = def('Size', 1, {
   inputs: ['data'],
   outputs: ['size'],
+  grad: 'flat',
   infer: (call) => {
     const dims = shapeOf(call.inputs[0])
     return [fact('int64', [], dims && [product(dims)])]
@@ -105,6 +109,7 @@ const range = def('Range', 11, {
   inputs: ['start', 'limit', 'delta'],
   outputs: ['output'],
   attrs: { stash_type: 'int' },
+  grad: 'flat',
   infer: (call) => {
     const dtype = commonDType(call, [0, 1, 2])
     const [start, limit, delta] = [scalarOf(call, 0), scalarOf(call, 1), scalarOf(call, 2)]
@@ -136,6 +141,7 @@ const nonMaxSuppression = def('NonMaxSuppression', 10, {
   inputs: ['boxes', 'scores', 'max_output_boxes_per_class?', 'iou_threshold?', 'score_threshold?'],
   outputs: ['selected_indices'],
   attrs: { center_point_box: 'int' },
+  grad: 'flat',
   infer: () => [fact('int64', [null, 3])],
 })
 
@@ -149,6 +155,7 @@ const eyeLike = def('EyeLike', 9, {
   inputs: ['input'],
   outputs: ['output'],
   attrs: { dtype: 'int', k: 'int' },
+  grad: 'flat',
   infer: (call) => [fact(dtypeAttr(call, dtypeOf(call.inputs[0])), shapeOf(call.inputs[0]))],
 })
 

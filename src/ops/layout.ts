@@ -3,7 +3,17 @@
 import { intAttr, intsAttr, stringAttr } from '../ir/attrs.js'
 import { elementCount } from '../ir/tensor.js'
 import type { Dim } from '../ir/types.js'
-import { type Call, dtypeOf, type OpDef, shapeOf } from './def.js'
+import { type Call, dtypeOf, type GradRule, type OpDef, shapeOf } from './def.js'
+import {
+  concatGrad,
+  depthToSpaceGrad,
+  expandGrad,
+  padGrad,
+  spaceToDepthGrad,
+  splitGrad,
+  tileGrad,
+  transposeGrad,
+} from './gradients/movement.js'
 import { commonDType, def, fact, map, move } from './make.js'
 import {
   addDim,
@@ -44,6 +54,7 @@ const transpose = def('Transpose', 1, {
   outputs: ['transposed'],
   attrs: { perm: 'ints' },
   quant: move(0),
+  grad: transposeGrad,
   infer: (call) => {
     const shape = shapeOf(call.inputs[0])
     const dtype = dtypeOf(call.inputs[0])
@@ -65,6 +76,7 @@ const expand = def('Expand', 8, {
   inputs: ['input', 'shape'],
   outputs: ['output'],
   quant: move(0),
+  grad: expandGrad,
   infer: (call) => {
     const shape = shapeOf(call.inputs[0])
     const dtype = dtypeOf(call.inputs[0])
@@ -85,6 +97,7 @@ const tile = def('Tile', 6, {
   inputs: ['input', 'repeats'],
   outputs: ['output'],
   quant: move(0),
+  grad: tileGrad,
   infer: (call) => {
     const shape = shapeOf(call.inputs[0])
     const dtype = dtypeOf(call.inputs[0])
@@ -106,6 +119,7 @@ const concat = def('Concat', 1, {
   outputs: ['concat_result'],
   attrs: { axis: 'int' },
   quant: move(0),
+  grad: concatGrad,
   infer: (call) => {
     const all = call.node.inputs.map((_, i) => i)
     const dtype = commonDType(call, all)
@@ -154,6 +168,7 @@ const split = def('Split', 1, {
   outputs: ['outputs*'],
   attrs: { axis: 'int', split: 'ints', num_outputs: 'int' },
   quant: move(0),
+  grad: splitGrad,
   infer: (call) => {
     const shape = shapeOf(call.inputs[0])
     const dtype = dtypeOf(call.inputs[0])
@@ -190,6 +205,7 @@ const pad = def('Pad', 1, {
   outputs: ['output'],
   attrs: { mode: 'string', pads: 'ints', value: 'float' },
   quant: { kind: 'map', inputs: [0], moves: (node) => stringAttr(node, 'mode', 'constant') !== 'constant' },
+  grad: padGrad,
   infer: (call) => {
     const shape = shapeOf(call.inputs[0])
     return [fact(dtypeOf(call.inputs[0]), shape && padded(call, shape))]
@@ -216,6 +232,7 @@ const centerCropPad = def('CenterCropPad', 18, {
 const blocks = (
   op: string,
   attrs: OpDef['schema']['attrs'],
+  grad: GradRule,
   rearrange: (d: readonly Dim[], b: number, where: string) => Dim[],
 ): OpDef =>
   def(op, 1, {
@@ -223,6 +240,7 @@ const blocks = (
     outputs: ['output'],
     attrs,
     quant: move(0),
+    grad,
     infer: (call) => {
       const shape = shapeOf(call.inputs[0]) ?? unknownDims(4)
       const block = intAttr(call.node, 'blocksize', 0)
@@ -240,13 +258,13 @@ export const layouts: readonly OpDef[] = [
   split,
   pad,
   centerCropPad,
-  blocks('DepthToSpace', { blocksize: 'int', mode: 'string' }, ([n, c, h, w], b, where) => [
+  blocks('DepthToSpace', { blocksize: 'int', mode: 'string' }, depthToSpaceGrad, ([n, c, h, w], b, where) => [
     n!,
     divDim(c!, b * b, where),
     mulDim(h!, b),
     mulDim(w!, b),
   ]),
-  blocks('SpaceToDepth', { blocksize: 'int' }, ([n, c, h, w], b, where) => [
+  blocks('SpaceToDepth', { blocksize: 'int' }, spaceToDepthGrad, ([n, c, h, w], b, where) => [
     n!,
     mulDim(c!, b * b),
     divDim(h!, b, where),

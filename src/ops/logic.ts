@@ -2,6 +2,7 @@
 
 import type { Dim, DType } from '../ir/types.js'
 import { type OpDef, shapeOf } from './def.js'
+import { whereGrad } from './gradients/arithmetic.js'
 import { binary, commonDType, def, fact, move, unary, zipContent } from './make.js'
 import { broadcast, fits, sameDim, whereOf } from './shapes.js'
 
@@ -21,6 +22,7 @@ const comparison = (op: string, since: number, holds: (order: number) => boolean
   binary(op, since, {
     dtype: 'bool',
     quant: 'none',
+    grad: 'flat',
     fold: (a, b, dtype) => {
       const order = compare(a, b, dtype)
       return order === null ? null : Number(holds(order))
@@ -28,7 +30,7 @@ const comparison = (op: string, since: number, holds: (order: number) => boolean
   })
 
 const connective = (op: string, fold: (a: Dim, b: Dim) => Dim): OpDef =>
-  binary(op, 1, { dtype: 'bool', quant: 'none', fold })
+  binary(op, 1, { dtype: 'bool', quant: 'none', grad: 'flat', fold })
 
 const choose = (condition: Dim, x: Dim, y: Dim): Dim =>
   condition === 1 ? x : condition === 0 ? y : sameDim(x, y) ? x : null
@@ -42,11 +44,12 @@ export const logic: readonly OpDef[] = [
   connective('And', (a, b) => (a === 0 || b === 0 ? 0 : a === 1 && b === 1 ? 1 : null)),
   connective('Or', (a, b) => (a === 1 || b === 1 ? 1 : a === 0 && b === 0 ? 0 : null)),
   connective('Xor', (a, b) => (a === null || b === null ? null : Number(a !== b))),
-  unary('Not', 1, { dtype: 'bool', quant: 'none', fold: (x) => 1 - x }),
+  unary('Not', 1, { dtype: 'bool', quant: 'none', grad: 'flat', fold: (x) => 1 - x }),
   def('Where', 9, {
     inputs: ['condition', 'X', 'Y'],
     outputs: ['output'],
     quant: move(1, 2),
+    grad: whereGrad,
     infer: (call) => {
       const shape = broadcast(
         [0, 1, 2].map((i) => shapeOf(call.inputs[i])),
@@ -61,10 +64,11 @@ export const logic: readonly OpDef[] = [
       ]
     },
   }),
-  unary('IsNaN', 9, { dtype: 'bool', quant: 'none' }),
+  unary('IsNaN', 9, { dtype: 'bool', quant: 'none', grad: 'flat' }),
   unary('IsInf', 10, {
     attrs: { detect_negative: 'int', detect_positive: 'int' },
     dtype: 'bool',
     quant: 'none',
+    grad: 'flat',
   }),
 ]

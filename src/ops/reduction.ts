@@ -3,7 +3,19 @@
 import { intAttr } from '../ir/attrs.js'
 import type { Dim } from '../ir/types.js'
 import { type Call, dtypeOf, type Fact, type GradRule, type OpDef, shapeOf } from './def.js'
-import { reduceMeanGrad, reduceSumGrad, reduceSumSquareGrad } from './gradients/reduction.js'
+import {
+  cumSumGrad,
+  reduceExtremeGrad,
+  reduceL1Grad,
+  reduceL2Grad,
+  reduceLogSumExpGrad,
+  reduceLogSumGrad,
+  reduceMeanGrad,
+  reduceProdGrad,
+  reduceSumGrad,
+  reduceSumSquareGrad,
+  topKGrad,
+} from './gradients/reduction.js'
 import { def, exact, fact, like, map, move } from './make.js'
 import {
   axesOf,
@@ -69,6 +81,7 @@ const argument = (op: string): OpDef =>
     inputs: ['data'],
     outputs: ['reduced'],
     attrs: { axis: 'int', keepdims: 'int', select_last_index: 'int' },
+    grad: 'flat',
     infer: (call) => {
       const shape = shapeOf(call.inputs[0])
       if (shape === null) return [fact('int64', null)]
@@ -84,12 +97,13 @@ const argument = (op: string): OpDef =>
     },
   })
 
-const cumulative = (op: string, since: number): OpDef =>
+const cumulative = (op: string, since: number, grad: OpDef['grad'] = 'none'): OpDef =>
   def(op, since, {
     inputs: ['x', 'axis'],
     outputs: ['y'],
     attrs: { exclusive: 'int', reverse: 'int' },
     quant: map(0),
+    grad,
     infer: (call) => [like(call)],
   })
 
@@ -99,6 +113,7 @@ const topK = def('TopK', 1, {
   outputs: ['Values', 'Indices'],
   attrs: { axis: 'int', k: 'int', largest: 'int', sorted: 'int' },
   quant: move(0),
+  grad: topKGrad,
   infer: (call) => {
     const shape = shapeOf(call.inputs[0])
     const dtype = dtypeOf(call.inputs[0])
@@ -113,6 +128,7 @@ const topK = def('TopK', 1, {
 const nonZero = def('NonZero', 9, {
   inputs: ['X'],
   outputs: ['Y'],
+  grad: 'flat',
   infer: (call) => {
     const rank = shapeOf(call.inputs[0])?.length
     return [fact('int64', [rank === undefined || rank === 0 ? null : rank, null])]
@@ -139,17 +155,17 @@ const sum: Fold = (xs) => xs.reduce((a, b) => a + b, 0)
 export const reduction: readonly OpDef[] = [
   reduce('ReduceSum', map(0), { fold: sum, grad: reduceSumGrad }),
   reduce('ReduceMean', map(0), { grad: reduceMeanGrad }),
-  reduce('ReduceMax', move(0), { fold: (xs) => Math.max(...xs) }),
-  reduce('ReduceMin', move(0), { fold: (xs) => Math.min(...xs) }),
-  reduce('ReduceProd', map(0), { fold: (xs) => xs.reduce((a, b) => a * b, 1) }),
-  reduce('ReduceL1', map(0)),
-  reduce('ReduceL2', map(0)),
-  reduce('ReduceLogSum', map(0)),
-  reduce('ReduceLogSumExp', map(0)),
+  reduce('ReduceMax', move(0), { fold: (xs) => Math.max(...xs), grad: reduceExtremeGrad }),
+  reduce('ReduceMin', move(0), { fold: (xs) => Math.min(...xs), grad: reduceExtremeGrad }),
+  reduce('ReduceProd', map(0), { fold: (xs) => xs.reduce((a, b) => a * b, 1), grad: reduceProdGrad }),
+  reduce('ReduceL1', map(0), { grad: reduceL1Grad }),
+  reduce('ReduceL2', map(0), { grad: reduceL2Grad }),
+  reduce('ReduceLogSum', map(0), { grad: reduceLogSumGrad }),
+  reduce('ReduceLogSumExp', map(0), { grad: reduceLogSumExpGrad }),
   reduce('ReduceSumSquare', map(0), { grad: reduceSumSquareGrad }),
   argument('ArgMax'),
   argument('ArgMin'),
-  cumulative('CumSum', 11),
+  cumulative('CumSum', 11, cumSumGrad),
   cumulative('CumProd', 26),
   topK,
   nonZero,

@@ -4,6 +4,7 @@ import { intAttr } from '../ir/attrs.js'
 import { dtypeOfCode } from '../ir/dtypes.js'
 import type { Dim, DType } from '../ir/types.js'
 import { type Call, dtypeOf, type OpDef, shapeOf } from './def.js'
+import { castGrad, dropoutGrad, passGrad, reshapeGrad } from './gradients/movement.js'
 import { def, exact, fact, like, move } from './make.js'
 import {
   axesOf,
@@ -71,6 +72,7 @@ const reshape = def('Reshape', 1, {
   outputs: ['reshaped'],
   attrs: { shape: 'ints', allowzero: 'int' },
   quant: move(0),
+  grad: reshapeGrad,
   infer: (call) => [fact(dtypeOf(call.inputs[0]), reshaped(call), elementsOf(call, 0))],
 })
 
@@ -79,6 +81,7 @@ const flatten = def('Flatten', 1, {
   outputs: ['output'],
   attrs: { axis: 'int' },
   quant: move(0),
+  grad: reshapeGrad,
   infer: (call) => {
     const shape = shapeOf(call.inputs[0])
     const dtype = dtypeOf(call.inputs[0])
@@ -94,6 +97,7 @@ const squeeze = def('Squeeze', 1, {
   outputs: ['squeezed'],
   attrs: { axes: 'ints' },
   quant: move(0),
+  grad: reshapeGrad,
   infer: (call) => [fact(dtypeOf(call.inputs[0]), squeezed(call), elementsOf(call, 0))],
 })
 
@@ -118,6 +122,7 @@ const unsqueeze = def('Unsqueeze', 1, {
   outputs: ['expanded'],
   attrs: { axes: 'ints' },
   quant: move(0),
+  grad: reshapeGrad,
   infer: (call) => [fact(dtypeOf(call.inputs[0]), unsqueezed(call), elementsOf(call, 0))],
 })
 
@@ -136,6 +141,7 @@ const identity = def('Identity', 1, {
   inputs: ['input'],
   outputs: ['output'],
   quant: move(0),
+  grad: passGrad,
   infer: (call) => [call.inputs[0] ?? null],
 })
 
@@ -147,6 +153,7 @@ const dropout = def('Dropout', 1, {
   attrs: { ratio: 'float', seed: 'int' },
   quant: move(0),
   random: true,
+  grad: dropoutGrad,
   infer: (call) => [like(call), call.opset >= 10 ? like(call, 0, 'bool') : like(call)],
 })
 
@@ -165,6 +172,7 @@ const cast = def('Cast', 1, {
   inputs: ['input'],
   outputs: ['output'],
   attrs: { to: 'int', saturate: 'int', round_mode: 'string' },
+  grad: castGrad,
   infer: (call) => {
     const dtype = dtypeOfCode(intAttr(call.node, 'to', 0))
     return [fact(dtype, shapeOf(call.inputs[0]), converted(call, dtype))]
@@ -175,6 +183,7 @@ const castLike = def('CastLike', 15, {
   inputs: ['input', 'target_type'],
   outputs: ['output'],
   attrs: { saturate: 'int', round_mode: 'string' },
+  grad: castGrad,
   infer: (call) => {
     const dtype = dtypeOf(call.inputs[1])
     return [fact(dtype, shapeOf(call.inputs[0]), converted(call, dtype))]

@@ -3,80 +3,18 @@
 import { intAttr, stringAttr } from '../ir/attrs.js'
 import type { Dim, Node } from '../ir/types.js'
 import { type Call, dtypeOf, type OpDef, shapeOf } from './def.js'
-import { def, fact, like, move } from './make.js'
 import {
-  contentOf,
-  dimList,
-  elementsOf,
-  intList,
-  isStatic,
-  malformed,
-  normalizeAxes,
-  normalizeAxis,
-  unknownDims,
-  whereOf,
-} from './shapes.js'
-
-/** Sizes stay below this, so a bound at or beyond it is open. Exporters write 10⁹ or the largest int32 or int64. */
-const OPEN = 1e9
-
-interface Range {
-  readonly first: number
-  readonly step: number
-  readonly count: number
-}
-
-/** The elements that start:end:step takes of an axis of `size`, as the operator clamps them. */
-function rangeOf(start: number, end: number, step: number, size: number): Range {
-  const clamp = (i: number, low: number, high: number) => Math.min(Math.max(i < 0 ? i + size : i, low), high)
-  const [low, high] = step > 0 ? [0, size] : [-1, size - 1]
-  const first = clamp(start, Math.max(low, 0), high)
-  const last = clamp(end, low, high)
-  return { first, step, count: Math.max(0, Math.ceil((last - first) / step)) }
-}
-
-/** The size of a sliced axis where a size or a bound is not a number: null unless the slice takes all. */
-function slicedDim(size: Dim, start: Dim, end: Dim, step: Dim): Dim {
-  const all =
-    (step === 1 && start === 0 && (end === size || (typeof end === 'number' && end >= OPEN))) ||
-    (step === -1 &&
-      typeof end === 'number' &&
-      end <= -OPEN &&
-      (start === -1 || (typeof start === 'number' && start >= OPEN)))
-  return all ? size : null
-}
-
-interface Slice {
-  readonly shape: readonly Dim[]
-  /** What is taken of each axis; null where unknown. */
-  readonly ranges: readonly (Range | null)[]
-}
-
-/** Bounds are attributes up to opset 9 and inputs since. */
-function sliced(call: Call, shape: readonly Dim[]): Slice {
-  const where = whereOf(call)
-  const [starts, ends, steps] = [dimList(call, 'starts', 1), dimList(call, 'ends', 2), dimList(call, 'steps', 4)]
-  const axes = intList(call, 'axes', 3)
-  const count = starts?.length ?? ends?.length ?? null
-  const given = axes === undefined && count !== null ? Array.from({ length: count }, (_, i) => i) : (axes ?? null)
-  if (given === null) return { shape: unknownDims(shape.length), ranges: shape.map(() => null) }
-  const out = [...shape]
-  const ranges: (Range | null)[] = shape.map((d) => (typeof d === 'number' ? { first: 0, step: 1, count: d } : null))
-  normalizeAxes(given, shape.length, where).forEach((axis, i) => {
-    const [size, start, end] = [shape[axis]!, starts?.[i] ?? null, ends?.[i] ?? null]
-    const step = steps === undefined ? 1 : (steps?.[i] ?? null)
-    if (step === 0) throw malformed(where, 'a step is 0', steps)
-    if (isStatic([size, start, end, step])) {
-      const range = rangeOf(start as number, end as number, step as number, size as number)
-      ranges[axis] = range
-      out[axis] = range.count
-    } else {
-      ranges[axis] = null
-      out[axis] = slicedDim(size, start, end, step)
-    }
-  })
-  return { shape: out, ranges }
-}
+  gatherElementsGrad,
+  gatherGrad,
+  gatherNDGrad,
+  sameOpGrad,
+  scatterElementsGrad,
+  scatterNDGrad,
+  sliceGrad,
+} from './gradients/movement.js'
+import { def, fact, like, move } from './make.js'
+import { contentOf, elementsOf, isStatic, malformed, normalizeAxis, whereOf } from './shapes.js'
+import { type Slice, sliced } from './slicing.js'
 
 /** The elements of content that a slice takes; null where one of its ranges is unknown. */
 function slicedContent(content: readonly Dim[], shape: readonly Dim[], { ranges }: Slice): readonly Dim[] | null {
@@ -96,6 +34,7 @@ const slice = def('Slice', 1, {
   outputs: ['output'],
   attrs: { starts: 'ints', ends: 'ints', axes: 'ints' },
   quant: move(0),
+  grad: sliceGrad,
   infer: (call) => {
     const shape = shapeOf(call.inputs[0])
     if (shape === null) return [like(call)]
@@ -118,6 +57,7 @@ const gather = def('Gather', 1, {
   outputs: ['output'],
   attrs: { axis: 'int' },
   quant: move(0),
+  grad: gatherGrad,
   infer: (call) => {
     const [data, indices] = [shapeOf(call.inputs[0]), shapeOf(call.inputs[1])]
     if (data === null || indices === null) return [fact(dtypeOf(call.inputs[0]), null)]
@@ -132,6 +72,7 @@ const gatherElements = def('GatherElements', 11, {
   outputs: ['output'],
   attrs: { axis: 'int' },
   quant: move(0),
+  grad: gatherElementsGrad,
   infer: (call) => [like(call, 1, dtypeOf(call.inputs[0]))],
 })
 
@@ -140,6 +81,7 @@ const gatherND = def('GatherND', 11, {
   outputs: ['output'],
   attrs: { batch_dims: 'int' },
   quant: move(0),
+  grad: gatherNDGrad,
   infer: (call) => {
     const [data, indices] = [shapeOf(call.inputs[0]), shapeOf(call.inputs[1])]
     const tuple = indices?.at(-1)
@@ -154,12 +96,13 @@ const gatherND = def('GatherND', 11, {
 const placesOnly = (node: Node): boolean => stringAttr(node, 'reduction', 'none') === 'none'
 
 /** Updates replace elements of the data or, with a `reduction`, are combined with them. */
-const scatter = (op: string, since: number, attrs: OpDef['schema']['attrs']): OpDef =>
+const scatter = (op: string, since: number, attrs: OpDef['schema']['attrs'], grad: OpDef['grad']): OpDef =>
   def(op, since, {
     inputs: ['data', 'indices', 'updates'],
     outputs: ['output'],
     attrs,
     quant: { kind: 'map', inputs: [0, 2], moves: placesOnly },
+    grad,
     infer: (call) => [like(call)],
   })
 
@@ -168,6 +111,7 @@ const reverseSequence = def('ReverseSequence', 10, {
   outputs: ['Y'],
   attrs: { batch_axis: 'int', time_axis: 'int' },
   quant: move(0),
+  grad: sameOpGrad,
   infer: (call) => [like(call)],
 })
 
@@ -193,6 +137,7 @@ const trilu = def('Trilu', 14, {
   outputs: ['output'],
   attrs: { upper: 'int' },
   quant: { kind: 'map', inputs: [0] },
+  grad: sameOpGrad,
   infer: (call) => [like(call)],
 })
 
@@ -201,9 +146,9 @@ export const selections: readonly OpDef[] = [
   gather,
   gatherElements,
   gatherND,
-  scatter('Scatter', 9, { axis: 'int' }),
-  scatter('ScatterElements', 11, { axis: 'int', reduction: 'string' }),
-  scatter('ScatterND', 11, { reduction: 'string' }),
+  scatter('Scatter', 9, { axis: 'int' }, 'none'),
+  scatter('ScatterElements', 11, { axis: 'int', reduction: 'string' }, scatterElementsGrad),
+  scatter('ScatterND', 11, { reduction: 'string' }, scatterNDGrad),
   reverseSequence,
   compress,
   trilu,

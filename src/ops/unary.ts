@@ -1,7 +1,26 @@
 /** Element-wise mathematics of one input, and the determinant. */
 
 import { dtypeOf, type OpDef, shapeOf } from './def.js'
-import { expGrad, logGrad, negGrad } from './gradients/unary.js'
+import {
+  absGrad,
+  acosGrad,
+  acoshGrad,
+  asinGrad,
+  asinhGrad,
+  atanGrad,
+  atanhGrad,
+  cosGrad,
+  coshGrad,
+  erfGrad,
+  expGrad,
+  logGrad,
+  negGrad,
+  reciprocalGrad,
+  sinGrad,
+  sinhGrad,
+  sqrtGrad,
+  tanGrad,
+} from './gradients/unary.js'
 import { def, fact, unary as math } from './make.js'
 import { malformed, unify, whereOf } from './shapes.js'
 
@@ -13,28 +32,28 @@ function roundEven(x: number): number {
 }
 
 export const unary: readonly OpDef[] = [
-  math('Abs', 1, { fold: Math.abs }),
+  math('Abs', 1, { fold: Math.abs, grad: absGrad }),
   math('Neg', 1, { fold: (x) => -x, grad: negGrad }),
   math('Exp', 1, { grad: expGrad }),
   math('Log', 1, { grad: logGrad }),
-  math('Sqrt', 1, { fold: Math.sqrt }),
-  math('Reciprocal', 1, { fold: (x) => 1 / x }),
-  math('Floor', 1, { fold: Math.floor }),
-  math('Ceil', 1, { fold: Math.ceil }),
-  math('Round', 11, { fold: roundEven }),
-  math('Sign', 9, { fold: Math.sign }),
-  math('Sin', 7),
-  math('Cos', 7),
-  math('Tan', 7),
-  math('Asin', 7),
-  math('Acos', 7),
-  math('Atan', 7),
-  math('Sinh', 9),
-  math('Cosh', 9),
-  math('Asinh', 9),
-  math('Acosh', 9),
-  math('Atanh', 9),
-  math('Erf', 9),
+  math('Sqrt', 1, { fold: Math.sqrt, grad: sqrtGrad }),
+  math('Reciprocal', 1, { fold: (x) => 1 / x, grad: reciprocalGrad }),
+  math('Floor', 1, { fold: Math.floor, grad: 'flat' }),
+  math('Ceil', 1, { fold: Math.ceil, grad: 'flat' }),
+  math('Round', 11, { fold: roundEven, grad: 'flat' }),
+  math('Sign', 9, { fold: Math.sign, grad: 'flat' }),
+  math('Sin', 7, { grad: sinGrad }),
+  math('Cos', 7, { grad: cosGrad }),
+  math('Tan', 7, { grad: tanGrad }),
+  math('Asin', 7, { grad: asinGrad }),
+  math('Acos', 7, { grad: acosGrad }),
+  math('Atan', 7, { grad: atanGrad }),
+  math('Sinh', 9, { grad: sinhGrad }),
+  math('Cosh', 9, { grad: coshGrad }),
+  math('Asinh', 9, { grad: asinhGrad }),
+  math('Acosh', 9, { grad: acoshGrad }),
+  math('Atanh', 9, { grad: atanhGrad }),
+  math('Erf', 9, { grad: erfGrad }),
   def('Det', 11, {
     inputs: ['X'],
     outputs: ['Y'],

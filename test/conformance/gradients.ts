@@ -96,14 +96,15 @@ const load = (engine: Engine, model: Model): Promise<Session> =>
 const modelFor = (c: OpCase, graph: Graph): Model =>
   modelOf(graph, { '': 21, ...(c.domain && { [c.domain]: c.version ?? 1 }) })
 
-/** float64 where the engine has kernels for it. */
+/** float64 where the engine has kernels for it, and does not round to float32 inside. */
 async function precisionFor(engine: Engine, c: OpCase): Promise<Float> {
   try {
     const { graph, feeds } = graphOf(c, 'float64')
     const session = await load(engine, modelFor(c, graph))
-    await session.run(feeds)
+    const results = Object.values(await session.run(feeds))
     await session.close()
-    return 'float64'
+    const digits = results.filter((t) => t.dtype === 'float64').flatMap((t) => [...numbers(t)])
+    return digits.some((v) => Math.fround(v) !== v) ? 'float64' : 'float32'
   } catch {
     return 'float32'
   }

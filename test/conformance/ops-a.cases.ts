@@ -96,7 +96,7 @@ export const activationCases: readonly OpCase[] = [
     node('Relu', [of('int8', [2], [-1, 2])], { name: 'content', from: 14, content: true }),
     node('PRelu', [x, column]),
     node('Clip', [x], { name: 'attributes', to: 10, attrs: { min: float(-1), max: float(1) } }),
-    node('Clip', [x, f32([], [-1]), f32([], [1])], { name: 'inputs', from: 11 }),
+    node('Clip', [x, f32([], [-1]), f32([], [1])], { name: 'inputs', from: 11, flat: [1, 2] }),
     node('Clip', [list(-4, 2, 9), one(0), one(5)], { name: 'content', from: 12, content: true }),
     node('Clip', [list(-4, 2, 9), null, one(5)], { name: 'one bound', from: 12, content: true }),
     node('Softmax', [x], { name: 'axis', attrs: { axis: int(0) } }),

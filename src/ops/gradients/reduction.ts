@@ -5,7 +5,7 @@ import type { Dim } from '../../ir/types.js'
 import { PareError } from '../../util/errors.js'
 import type { GradCall, GradRule } from '../def.js'
 import { axesOf, whereOf } from '../shapes.js'
-import { div, floatCast, list, mul, number, op, shapeOfInput, sizesOf } from './tools.js'
+import { add, div, floatCast, list, mul, number, op, shapeOfInput, sizesOf, sub, sumOver, zeros } from './tools.js'
 
 /** The axes that are summed over; none where each element is a result of its own. */
 function reducedAxes(g: GradCall): readonly number[] {
@@ -58,3 +58,40 @@ export const reduceSumGrad = reductionRule((_, { dy }) => dy)
 export const reduceMeanGrad = reductionRule((g, { dy, axes }) => div(g, dy, count(g, axes)))
 /** dx = 2 x dy */
 export const reduceSumSquareGrad = reductionRule((g, { x, dy }) => mul(g, mul(g, x, number(g, 2)), dy))
+/** To the elements that are the extreme; where several are, each gets its share. */
+export const reduceExtremeGrad = reductionRule((g, { x, y, dy, axes }) => {
+  const isIt = floatCast(g, op(g, 'Equal', [x, y]))
+  return mul(g, isIt, div(g, dy, sumOver(g, isIt, axes, true)))
+})
+/**
+ * dxᵢ = dy Π xⱼ over j ≠ i, zeros or not: with z = [x = 0] it is Π (x + z) / (xᵢ + zᵢ) where no other element is zero,
+ * that is where Σ z = zᵢ, and 0 elsewhere.
+ */
+export const reduceProdGrad = reductionRule((g, { x, dy, axes }) => {
+  const zero = floatCast(g, op(g, 'Equal', [x, number(g, 0)]))
+  const filled = add(g, x, zero)
+  const product = axes.length === 0 ? filled : op(g, 'ReduceProd', [filled, list(g, axes)], { keepdims: int(1) })
+  const alone = floatCast(g, op(g, 'Equal', [sumOver(g, zero, axes, true), zero]))
+  return mul(g, mul(g, dy, alone), div(g, product, filled))
+})
+export const reduceL1Grad = reductionRule((g, { x, dy }) => mul(g, dy, op(g, 'Sign', [x])))
+/** dx = dy x / y */
+export const reduceL2Grad = reductionRule((g, { x, y, dy }) => mul(g, x, div(g, dy, y)))
+/** y = ln Σ x: dx = dy exp(−y) */
+export const reduceLogSumGrad = reductionRule((g, { y, dy }) => div(g, dy, op(g, 'Exp', [y])))
+/** dx = dy exp(x − y) */
+export const reduceLogSumExpGrad = reductionRule((g, { x, y, dy }) => mul(g, dy, op(g, 'Exp', [sub(g, x, y)])))
+
+/** Each element is in all sums from it on: the same sum, taken from the other end. */
+export const cumSumGrad: GradRule = (g) => {
+  const [, axis] = g.node.inputs as [string, string]
+  const isReverse = intAttr(g.node, 'reverse', 0) === 1
+  return [op(g, 'CumSum', [g.dy[0]!, axis], { ...g.node.attrs, reverse: int(isReverse ? 0 : 1) })]
+}
+
+/** The chosen elements get theirs, at the places where they were. */
+export const topKGrad: GradRule = (g) => {
+  if (g.dy[0] === null) return [null]
+  const axis = intAttr(g.node, 'axis', -1)
+  return [op(g, 'ScatterElements', [zeros(g, 0), g.node.outputs[1]!, g.dy[0]!], { axis: int(axis) })]
+}

@@ -1,6 +1,6 @@
 /** What gradient rules are written with: constants of the right type, and the way back through a broadcast. */
 
-import { describeNode, int } from '../../ir/attrs.js'
+import { describeNode, int, tensorAttr } from '../../ir/attrs.js'
 import type { NodeOptions } from '../../ir/builder.js'
 import { codeOfDType, isFloat } from '../../ir/dtypes.js'
 import { floatToHalf, i64, tensor } from '../../ir/tensor.js'
@@ -105,3 +105,15 @@ export function unbroadcast(g: GradCall, dx: string, input: number, from: readon
 export const unaryRule =
   (rule: (g: GradCall, values: { readonly x: string; readonly y: string; readonly dy: string }) => string) =>
   (g: GradCall): readonly (string | null)[] => [rule(g, { x: g.node.inputs[0]!, y: g.node.outputs[0]!, dy: g.dy[0]! })]
+
+/** Zeros of an input's shape. */
+export const zeros = (g: GradCall, input: number): string =>
+  op(g, 'ConstantOfShape', [sizesOf(g, input)], { value: tensorAttr(floatTensor(gradType(g), [1], [0])) })
+
+/** The error of a node whose gradient is not known in the form that it has. */
+export const refused = (g: GradCall, what: string): PareError =>
+  new PareError('GRADIENT_NONE', `this form of the operator has no gradient: ${what}`, {
+    where: describeNode(g.node),
+    value: g.node.op,
+    remedy: 'Freeze the parameters before this node, or replace the node by others that have a gradient (docs/ops.md).',
+  })
