@@ -3,6 +3,7 @@
 import { intAttr, intsAttr } from '../ir/attrs.js'
 import type { Dim } from '../ir/types.js'
 import { type Call, type Cost, dtypeOf, type Fact, type OpDef, shapeOf } from './def.js'
+import { convGrad, convTransposeGrad } from './gradients/conv.js'
 import { def, fact } from './make.js'
 import { malformed, mulDim, product, unify, unknownDims, whereOf } from './shapes.js'
 import { autoPadOf, kernelShape, slideShape, unslideSize, WINDOW_ATTRS, windowsOf } from './windows.js'
@@ -86,6 +87,7 @@ export const conv: readonly OpDef[] = [
     inputs: ['X', 'W', 'B?'],
     outputs: ['Y'],
     attrs: CONV_ATTRS,
+    grad: convGrad,
     infer: (call) => [fact(dtypeOf(call.inputs[0]), convShape(call, 1))],
     cost: convCost(1),
     quant: CONV_QUANT,
@@ -94,6 +96,7 @@ export const conv: readonly OpDef[] = [
     inputs: ['X', 'W', 'B?'],
     outputs: ['Y'],
     attrs: { ...CONV_ATTRS, output_padding: 'ints', output_shape: 'ints' },
+    grad: convTransposeGrad,
     infer: (call) => [fact(dtypeOf(call.inputs[0]), transposedShape(call))],
     cost: transposedCost,
     quant: {

@@ -5,14 +5,14 @@ import type { Dim } from '../ir/types.js'
 import { type Call, shapeOf } from './def.js'
 import { broadcast, malformed, product, unify, whereOf } from './shapes.js'
 
-interface Equation {
+export interface Equation {
   /** Letters of each operand, `.` for an ellipsis. */
   readonly operands: readonly string[]
   readonly output: string
 }
 
 /** Without an arrow the output holds the ellipsis and the letters that occur once, in alphabetical order. */
-function parse(call: Call): Equation {
+export function equationOf(call: Call): Equation {
   const text = stringAttr(call.node, 'equation', '').replace(/\s/g, '').replaceAll('...', '.')
   const [left = '', right] = text.split('->')
   const operands = left.split(',')
@@ -59,7 +59,7 @@ function labels(call: Call, { operands }: Equation): Labels | null {
 
 /** The output's shape; null where the rank of an operand is unknown. */
 export function einsumShape(call: Call): Dim[] | null {
-  const equation = parse(call)
+  const equation = equationOf(call)
   const known = labels(call, equation)
   if (known === null) return null
   return [...equation.output].flatMap((l) => (l === '.' ? known.ellipsis : [known.sizes.get(l) ?? null]))
@@ -71,6 +71,6 @@ export function einsumShape(call: Call): Dim[] | null {
  */
 export function einsumMacs(call: Call): Dim {
   if (call.inputs.length < 2) return 0
-  const known = labels(call, parse(call))
+  const known = labels(call, equationOf(call))
   return known && product([call.inputs.length - 1, ...known.sizes.values(), ...known.ellipsis])
 }

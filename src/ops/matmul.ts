@@ -4,6 +4,7 @@ import { intAttr } from '../ir/attrs.js'
 import type { Dim } from '../ir/types.js'
 import { type Call, type Cost, dtypeOf, type Fact, type OpDef, shapeOf } from './def.js'
 import { einsumMacs, einsumShape } from './einsum.js'
+import { einsumGrad } from './gradients/einsum.js'
 import { gemmGrad, matmulGrad } from './gradients/matmul.js'
 import { commonDType, def, fact } from './make.js'
 import { broadcast, hasInput, malformed, product, unify, whereOf } from './shapes.js'
@@ -140,6 +141,7 @@ export const matmul: readonly OpDef[] = [
     inputs: ['Inputs*'],
     outputs: ['Output'],
     attrs: { equation: 'string' },
+    grad: einsumGrad,
     infer: (call) => [
       fact(
         commonDType(

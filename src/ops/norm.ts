@@ -4,6 +4,14 @@ import { intAttr } from '../ir/attrs.js'
 import { dtypeOfCode } from '../ir/dtypes.js'
 import type { Dim, DType } from '../ir/types.js'
 import { type Call, type Fact, type OpDef, shapeOf } from './def.js'
+import {
+  batchNormGrad,
+  groupNormGrad,
+  instanceNormGrad,
+  layerNormGrad,
+  lpNormalizationGrad,
+  rmsNormGrad,
+} from './gradients/norm.js'
 import { commonDType, def, fact, like, map } from './make.js'
 import { normalizeAxis, unify, whereOf } from './shapes.js'
 
@@ -23,8 +31,13 @@ const stashed = (call: Call): Fact | null =>
   statistics(call, intAttr(call.node, 'axis', -1), dtypeOfCode(intAttr(call.node, 'stash_type', 1)))
 
 /** Ops of one output that is like the input. */
-const keep = (op: string, since: number, inputs: readonly string[], attrs: OpDef['schema']['attrs']): OpDef =>
-  def(op, since, { inputs, outputs: ['Y'], attrs, infer: (call) => [like(call)], quant: map(0) })
+const keep = (
+  op: string,
+  since: number,
+  inputs: readonly string[],
+  attrs: OpDef['schema']['attrs'],
+  grad: OpDef['grad'] = 'none',
+): OpDef => def(op, since, { inputs, outputs: ['Y'], attrs, infer: (call) => [like(call)], quant: map(0), grad })
 
 /** Before opset 14 the extra outputs are mean, var, saved_mean, saved_var; from then on the running mean and var. */
 function batchNormalization(call: Call): (Fact | null)[] {
@@ -70,26 +83,41 @@ export const norm: readonly OpDef[] = [
       spatial: 'int',
       training_mode: 'int',
     },
+    grad: batchNormGrad,
     infer: batchNormalization,
     quant: map(0),
   }),
-  keep('InstanceNormalization', 1, ['input', 'scale', 'B'], { consumed_inputs: 'ints', epsilon: 'float' }),
+  keep(
+    'InstanceNormalization',
+    1,
+    ['input', 'scale', 'B'],
+    { consumed_inputs: 'ints', epsilon: 'float' },
+    instanceNormGrad,
+  ),
   def('LayerNormalization', 17, {
     inputs: ['X', 'Scale', 'B?'],
     outputs: ['Y', 'Mean?', 'InvStdDev?'],
     separable: true,
     attrs: { axis: 'int', epsilon: 'float', stash_type: 'int' },
+    grad: layerNormGrad,
     infer: (call) => [like(call), stashed(call), stashed(call)],
     quant: map(0),
   }),
-  keep('GroupNormalization', 18, ['X', 'scale', 'bias'], { epsilon: 'float', num_groups: 'int', stash_type: 'int' }),
+  keep(
+    'GroupNormalization',
+    18,
+    ['X', 'scale', 'bias'],
+    { epsilon: 'float', num_groups: 'int', stash_type: 'int' },
+    groupNormGrad,
+  ),
   keep('LRN', 1, ['X'], { alpha: 'float', beta: 'float', bias: 'float', size: 'int' }),
-  keep('LpNormalization', 1, ['input'], { axis: 'int', p: 'int' }),
+  keep('LpNormalization', 1, ['input'], { axis: 'int', p: 'int' }, lpNormalizationGrad),
   keep('MeanVarianceNormalization', 9, ['X'], { axes: 'ints' }),
   def('RMSNormalization', 23, {
     inputs: ['X', 'scale'],
     outputs: ['Y'],
     attrs: { axis: 'int', epsilon: 'float', stash_type: 'int' },
+    grad: rmsNormGrad,
     infer: (call) => [like(call, 0, commonDType(call, [1, 0]))],
     quant: map(0),
   }),
@@ -99,6 +127,7 @@ export const norm: readonly OpDef[] = [
     outputs: ['Y', 'inv_std_var?'],
     separable: true,
     attrs: { axis: 'int', epsilon: 'float', stash_type: 'int' },
+    grad: rmsNormGrad,
     infer: (call) => [like(call, 0, commonDType(call, [1, 0])), stashed(call)],
     quant: map(0),
   }),

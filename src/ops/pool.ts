@@ -3,6 +3,7 @@
 import { intAttr, intsAttr } from '../ir/attrs.js'
 import type { Dim } from '../ir/types.js'
 import { type Call, dtypeOf, type OpDef, shapeOf } from './def.js'
+import { averagePoolGrad, globalAveragePoolGrad, globalMaxPoolGrad, maxPoolGrad } from './gradients/pool.js'
 import { def, fact, map, move } from './make.js'
 import { contentOf, hasInput, malformed, rankOf, unify, unknownDims, whereOf } from './shapes.js'
 import { kernelShape, slideShape, unslideSize, WINDOW_ATTRS, windowsOf } from './windows.js'
@@ -20,13 +21,14 @@ function globalShape(call: Call): Dim[] | null {
   return x && [...x.slice(0, 2), ...x.slice(2).map(() => 1)]
 }
 
-const globalPool = (op: string, attrs: OpDef['schema']['attrs'], quant: OpDef['quant']): OpDef =>
+const globalPool = (op: string, attrs: OpDef['schema']['attrs'], quant: OpDef['quant'], grad: OpDef['grad']): OpDef =>
   def(op, 1, {
     inputs: ['X'],
     outputs: ['Y'],
     attrs,
     infer: (call) => [fact(dtypeOf(call.inputs[0]), globalShape(call))],
     quant,
+    grad,
   })
 
 /** The given output shape, else the size that the pool would have come from. */
@@ -96,6 +98,7 @@ export const pool: readonly OpDef[] = [
     outputs: ['Y', 'Indices?'],
     separable: true,
     attrs: { ...POOL_ATTRS, storage_order: 'int' },
+    grad: maxPoolGrad,
     infer: (call) => {
       const shape = poolShape(call)
       return [fact(dtypeOf(call.inputs[0]), shape), fact('int64', shape)]
@@ -106,6 +109,7 @@ export const pool: readonly OpDef[] = [
     inputs: ['X'],
     outputs: ['Y'],
     attrs: { ...POOL_ATTRS, count_include_pad: 'int' },
+    grad: averagePoolGrad,
     infer: (call) => [fact(dtypeOf(call.inputs[0]), poolShape(call))],
     quant: map(0),
   }),
@@ -116,9 +120,9 @@ export const pool: readonly OpDef[] = [
     infer: (call) => [fact(dtypeOf(call.inputs[0]), poolShape(call))],
     quant: map(0),
   }),
-  globalPool('GlobalAveragePool', {}, map(0)),
-  globalPool('GlobalMaxPool', {}, move(0)),
-  globalPool('GlobalLpPool', { p: 'int' }, map(0)),
+  globalPool('GlobalAveragePool', {}, map(0), globalAveragePoolGrad),
+  globalPool('GlobalMaxPool', {}, move(0), globalMaxPoolGrad),
+  globalPool('GlobalLpPool', { p: 'int' }, map(0), 'none'),
   def('MaxUnpool', 9, {
     inputs: ['X', 'I', 'output_shape?'],
     outputs: ['output'],

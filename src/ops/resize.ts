@@ -3,6 +3,7 @@
 import { floatsAttr, intsAttr, stringAttr } from '../ir/attrs.js'
 import type { Dim, Node } from '../ir/types.js'
 import { type Call, dtypeOf, type OpDef, shapeOf } from './def.js'
+import { resizeGrad } from './gradients/resize.js'
 import { def, fact } from './make.js'
 import { contentOf, hasInput, isStatic, malformed, normalizeAxes, unknownDims, whereOf } from './shapes.js'
 
@@ -65,6 +66,7 @@ const resize = def('Resize', 10, {
     nearest_mode: 'string',
   },
   quant: { kind: 'map', inputs: [0], moves: isNearest },
+  grad: resizeGrad,
   infer: (call) => {
     const shape = shapeOf(call.inputs[0])
     return [fact(dtypeOf(call.inputs[0]), shape && resized(call, shape))]

@@ -246,11 +246,11 @@ const scales = f32([4], [1, 1, 1.6, 0.7])
 
 export const resizeCases: readonly OpCase[] = [
   node('Resize', [image, scales], { name: 'scales, first form', to: 10 }),
-  node('Resize', [image, nothing, scales], { name: 'scales', from: 11 }),
-  node('Resize', [image, nothing, scales], { name: 'linear', from: 11, attrs: { mode: str('linear') } }),
-  node('Resize', [image, nothing, nothing, list(1, 4, 9, 5)], { name: 'sizes, empty scales', from: 11 }),
+  node('Resize', [image, nothing, scales], { name: 'scales', from: 11, flat: [1, 2] }),
+  node('Resize', [image, nothing, scales], { name: 'linear', from: 11, flat: [1, 2], attrs: { mode: str('linear') } }),
+  node('Resize', [image, nothing, nothing, list(1, 4, 9, 5)], { name: 'sizes, empty scales', from: 11, flat: [1, 2] }),
   node('Resize', [image, null, null, list(1, 4, 9, 5)], { name: 'sizes', from: 13 }),
-  node('Resize', [image, null, f32([2], [2, 3])], { name: 'axes', from: 18, attrs: { axes: ints([2, 3]) } }),
+  node('Resize', [image, null, f32([2], [2, 3])], { name: 'axes', from: 18, flat: [2], attrs: { axes: ints([2, 3]) } }),
   ...['not_larger', 'not_smaller'].map((policy) =>
     node('Resize', [image, null, null, list(9, 5)], {
       name: policy,

@@ -240,6 +240,8 @@ export const normCases: readonly OpCase[] = [
     from: 14,
     attrs: { training_mode: int(1) },
     outputs: 3,
+    flat: [3, 4],
+    differentiable: 1,
   }),
   node('InstanceNormalization', [image, f([4]), f([4])]),
   ...[-1, 1, 2].map((axis) =>
@@ -247,15 +249,16 @@ export const normCases: readonly OpCase[] = [
       name: `axis ${axis}`,
       attrs: { axis: int(axis) },
       outputs: 3,
+      differentiable: 1,
     }),
   ),
   node('LayerNormalization', [f([2, 3, 4]), f([4]), f([4])], { name: 'bias' }),
-  node('GroupNormalization', [image, f([4]), f([4])], { from: 21, attrs: { num_groups: int(2) } }),
+  node('GroupNormalization', [image, f([4]), f([4])], { from: 21, attrs: { num_groups: int(2) }, inFloat32: true }),
   node('LRN', [image], { attrs: { size: int(3) } }),
   node('LpNormalization', [f([3, 4])], { attrs: { axis: int(0), p: int(1) } }),
   node('MeanVarianceNormalization', [image]),
   node('RMSNormalization', [f([2, 3, 4]), f([4])], { from: 23 }),
-  node('SimplifiedLayerNormalization', [f([2, 3, 4]), f([4])], { from: 17, outputs: 2 }),
+  node('SimplifiedLayerNormalization', [f([2, 3, 4]), f([4])], { from: 17, outputs: 2, differentiable: 1 }),
   ...(['SkipLayerNormalization', 'SkipSimplifiedLayerNormalization'] as const).map(
     (op): OpCase => ({
       op,

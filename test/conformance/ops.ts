@@ -38,8 +38,12 @@ export interface OpCase {
   readonly dataDependent?: boolean
   /** The elements of the first output must be known where the inputs are. */
   readonly content?: boolean
-  /** Float inputs, by their number among the float inputs, that no gradient flows back to: scales, bounds, sizes. */
+  /** Float inputs that no gradient flows back to: scales, bounds, running statistics. */
   readonly flat?: readonly number[]
+  /** The engine computes it in float32 whatever the type. */
+  readonly inFloat32?: boolean
+  /** Gradients flow through so many outputs; through all unless given. */
+  readonly differentiable?: number
 }
 
 /** How much inference is told about the inputs. Parameters are the inputs that hold whole numbers or scalars. */
