@@ -26,6 +26,7 @@ const LEFT_OUT: Readonly<Record<string, string>> = {
   Cast: 'no float comes out',
   CastLike: 'no float comes out',
   Shrink: 'jumps where it begins: `soft` below',
+  GlobalMaxPool: 'two of its elements are nearly equal: `apart` below',
   Tan: 'near its poles the difference in float32 is no derivative: `unit` below',
   'ReduceLogSum: no axes, nothing done': 'the logarithm of negative numbers',
   'Reshape: allowzero': 'nothing to differentiate',
@@ -35,6 +36,7 @@ const LEFT_OUT: Readonly<Record<string, string>> = {
 
 const MORE: readonly OpCase[] = [
   { op: 'Shrink', name: 'soft', inputs: [floatsOf([2, 3])], attrs: { bias: float(0.5) } },
+  { op: 'GlobalMaxPool', name: 'apart', inputs: [floatsOf([2, 3, 3, 3], -2, 2, 5)] },
   { op: 'Tan', name: 'unit', inputs: [floatsOf([2, 3], -0.9, 0.9)] },
   { op: 'ReduceProd', name: 'a zero', inputs: [f32([2, 3], [1, 0, 2, 3, 4, 5]), list(1)] },
   { op: 'ReduceProd', name: 'two zeros', inputs: [f32([1, 3], [0, 0, 2]), list(1)] },

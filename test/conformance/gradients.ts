@@ -18,7 +18,7 @@ import type { OpCase } from './ops.js'
 /** Relative step and tolerance of a difference: in float64 the difference errs by h², in float32 rounding adds to it. */
 const PRECISION = {
   float64: { step: 1e-5, tolerance: 1e-7 },
-  float32: { step: 5e-4, tolerance: 1e-2 },
+  float32: { step: 2e-3, tolerance: 1e-2 },
 } as const
 type Float = keyof typeof PRECISION
 
