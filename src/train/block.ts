@@ -16,6 +16,8 @@ export interface Block {
   readonly steps: string
   /** By name in the step: the input that holds its values for all steps, stacked along a new first axis. */
   readonly stacked: ReadonlyMap<string, string>
+  /** Inputs that hold the states before the first step, in the order of the step's states. */
+  readonly initials: readonly string[]
   /** Outputs: the loss of each step, and the states after the last one (in the order of the step's states). */
   readonly losses: string
   readonly finals: readonly string[]
@@ -47,13 +49,13 @@ export function trainingBlock(step: TrainingStep): Block {
   const outer = builder(allNames(body))
   const steps = outer.input(outer.fresh('steps'), { kind: 'tensor', dtype: 'int64', shape: [] })
   for (const [name, all] of stacked) outer.input(all, stackedValue(step.graph.values.get(name)!))
-  const initial = step.states.map(({ name, initial: { dtype, shape } }) =>
+  const initials = step.states.map(({ name, initial: { dtype, shape } }) =>
     outer.input(outer.fresh(`${name}_initial`), { kind: 'tensor', dtype, shape }),
   )
   const finals = step.states.map(({ name }) => outer.fresh(`${name}_final`))
   const losses = outer.fresh('losses')
   const always = outer.constant(tensor('bool', [], Uint8Array.of(1)), 'always')
-  outer.ops('Loop', [steps, always, ...initial], { outputs: [...finals, losses], attrs: { body: graphAttr(body) } })
+  outer.ops('Loop', [steps, always, ...initials], { outputs: [...finals, losses], attrs: { body: graphAttr(body) } })
   for (const [k, name] of finals.entries()) {
     const { dtype, shape } = step.states[k]!.initial
     outer.output(name, { kind: 'tensor', dtype, shape })
@@ -63,6 +65,7 @@ export function trainingBlock(step: TrainingStep): Block {
     model: modelOf(outer.graph('training'), Object.fromEntries(step.opsets)),
     steps,
     stacked,
+    initials,
     losses,
     finals,
   }

@@ -100,7 +100,7 @@ export function trainingStep(model: Model, { loss, output, trainable, optimizer 
   }
 }
 
-const valueOf = ({ dtype, shape }: Tensor): Value => ({ kind: 'tensor', dtype, shape })
+export const valueOf = ({ dtype, shape }: Tensor): Value => ({ kind: 'tensor', dtype, shape })
 
 /** The running mean and variance of normalizations in training, with the outputs that hold their next values. */
 function runningStatistics(graph: Graph): ReadonlyMap<string, string> {

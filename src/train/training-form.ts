@@ -1,0 +1,81 @@
+/**
+ * The form of a model that is trained: at opset 21, batch size fixed, and normalizations over the batch. The model that
+ * was given stays what it is, and gets the trained weights in the end.
+ */
+
+import { int } from '../ir/attrs.js'
+import { builder } from '../ir/builder.js'
+import { isFloat } from '../ir/dtypes.js'
+import { allNames, consumers } from '../ir/graphs.js'
+import { elementCount } from '../ir/tensor.js'
+import type { Graph, Model, Node, Tensor } from '../ir/types.js'
+import { type InputShapes, withShapes } from '../passes/with-shapes.js'
+import { PareError } from '../util/errors.js'
+
+/** Running statistics move, and batches are normalized by their own: for models that are trained from the start. */
+export function withBatchStatistics(model: Model): Model {
+  const b = builder(allNames(model.graph))
+  const nodes = model.graph.nodes.map((node): Node => {
+    if (node.op !== 'BatchNormalization' || node.domain !== '') return node
+    const outputs = [node.outputs[0]!, b.fresh('running_mean'), b.fresh('running_variance')]
+    return { ...node, outputs, attrs: { ...node.attrs, training_mode: int(1) } }
+  })
+  return { ...model, graph: { ...model.graph, nodes } }
+}
+
+/** The open first dimension that all inputs share; null where they are fixed. Throws `TRAIN_BATCH` where they differ. */
+export function batchSymbol({ inputs, values }: Graph): string | null {
+  const first = inputs.map((name) => {
+    const value = values.get(name)
+    return value?.kind === 'tensor' ? (value.shape?.[0] ?? null) : null
+  })
+  const symbols = new Set(first)
+  const [only] = symbols
+  if (symbols.size === 1 && typeof only === 'string') return only
+  if (first.every((d) => typeof d === 'number')) return null
+  throw new PareError('TRAIN_BATCH', 'the inputs do not share one open batch dimension', {
+    value: first.map((d) => d ?? '?'),
+    remedy: 'Name the first dimension of every input alike, or fix the shapes with `shapes`.',
+  })
+}
+
+/** The model for batches of one size. */
+export function withBatchSize(model: Model, size: number, shapes: InputShapes = {}): Model {
+  const fixed = Object.keys(shapes).length === 0 ? model : withShapes(model, shapes)
+  const symbol = batchSymbol(fixed.graph)
+  return symbol === null ? fixed : withShapes(fixed, { [symbol]: size })
+}
+
+/** Inputs of ops that are no parameters though they are float constants: bounds, rates, scales. */
+const NOT_TRAINED: Readonly<Record<string, readonly number[]>> = {
+  BatchNormalization: [3, 4],
+  Clip: [1, 2],
+  Dropout: [1],
+  Pad: [2],
+  Resize: [1, 2],
+}
+
+/**
+ * Names of a model's weights: float constants of its main graph that nodes read, but for bounds and scales and for
+ * single numbers. `freeze`: patterns of names (`*` stands for anything) that are left out.
+ */
+export function parametersOf({ graph }: Model, freeze: readonly string[] = []): readonly string[] {
+  const readers = consumers(graph)
+  const frozen = freeze.map(patternOf)
+  return [...graph.constants].flatMap(([name, { dtype, shape }]) => {
+    const nodes = readers.get(name) ?? []
+    const isRead = nodes.some((n) => n.inputs.some((input, i) => input === name && !NOT_TRAINED[n.op]?.includes(i)))
+    const isWeight = isFloat(dtype) && elementCount(shape) > 1 && isRead
+    const names = [name, ...nodes.map((n) => n.name)]
+    return isWeight && !frozen.some((p) => names.some((n) => p.test(n))) ? [name] : []
+  })
+}
+
+const patternOf = (text: string): RegExp =>
+  new RegExp(`^${text.replace(/[.+?^${}()|[\]\\]/g, '\\$&').replaceAll('*', '.*')}$`)
+
+/** The model with other values for some of its constants. */
+export function withParameters(model: Model, values: ReadonlyMap<string, Tensor>): Model {
+  const constants = new Map([...model.graph.constants].map(([name, t]) => [name, values.get(name) ?? t] as const))
+  return { ...model, graph: { ...model.graph, constants } }
+}
