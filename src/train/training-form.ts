@@ -7,7 +7,6 @@ import { int } from '../ir/attrs.js'
 import { builder } from '../ir/builder.js'
 import { isFloat } from '../ir/dtypes.js'
 import { allNames, consumers } from '../ir/graphs.js'
-import { elementCount } from '../ir/tensor.js'
 import type { Graph, Model, Node, Tensor } from '../ir/types.js'
 import { type InputShapes, withShapes } from '../passes/with-shapes.js'
 import { PareError } from '../util/errors.js'
@@ -56,8 +55,8 @@ const NOT_TRAINED: Readonly<Record<string, readonly number[]>> = {
 }
 
 /**
- * Names of a model's weights: float constants of its main graph that nodes read, but for bounds and scales and for
- * single numbers. `freeze`: patterns of names (`*` stands for anything) that are left out.
+ * Names of a model's weights: float constants of its main graph that nodes read, but for bounds and rates and for
+ * scalars. `freeze`: patterns of names (`*` stands for anything) that are left out.
  */
 export function parametersOf({ graph }: Model, freeze: readonly string[] = []): readonly string[] {
   const readers = consumers(graph)
@@ -65,7 +64,7 @@ export function parametersOf({ graph }: Model, freeze: readonly string[] = []): 
   return [...graph.constants].flatMap(([name, { dtype, shape }]) => {
     const nodes = readers.get(name) ?? []
     const isRead = nodes.some((n) => n.inputs.some((input, i) => input === name && !NOT_TRAINED[n.op]?.includes(i)))
-    const isWeight = isFloat(dtype) && elementCount(shape) > 1 && isRead
+    const isWeight = isFloat(dtype) && shape.length > 0 && isRead
     const names = [name, ...nodes.map((n) => n.name)]
     return isWeight && !frozen.some((p) => names.some((n) => p.test(n))) ? [name] : []
   })
