@@ -1,0 +1,63 @@
+/**
+ * The minimax concave penalty (Zhang 2010, eq. 2.3): λ|w| − w²/2γ up to |w| = γλ, constant beyond, so that large
+ * weights are not shrunk.
+ */
+
+import type { Builder } from '../ir/builder.js'
+import { PareError } from '../util/errors.js'
+import { checkStrength } from './l1.js'
+import { emitSoftThreshold, number, type Penalty, softThreshold, sum } from './penalty.js'
+
+/** `gamma` above the steps of the proximal method (learning rates): with smaller ones the step has no unique answer. */
+export function mcp(lambda: number, gamma = 3): Penalty {
+  checkStrength('mcp', lambda)
+  checkShape('mcp', gamma, 1)
+  const cost = (w: number): number => {
+    const size = Math.abs(w)
+    return size <= gamma * lambda ? lambda * size - (w * w) / (2 * gamma) : (gamma * lambda * lambda) / 2
+  }
+  return {
+    name: 'mcp',
+    value: (weights) => weights.reduce((total, w) => total + cost(w), 0),
+    prox(weights, step) {
+      checkStep('mcp', step, gamma)
+      for (let j = 0; j < weights.length; j++) {
+        const w = weights[j]!
+        if (Math.abs(w) <= gamma * lambda) weights[j] = softThreshold(w, step * lambda) / (1 - step / gamma)
+      }
+    },
+    emit(b, weight) {
+      const clipped = b.op('Min', [b.op('Abs', [weight]), number(b, gamma * lambda)])
+      const bend = b.op('Mul', [b.op('Mul', [clipped, clipped]), number(b, 1 / (2 * gamma))])
+      return sum(b, b.op('Sub', [b.op('Mul', [clipped, number(b, lambda)]), bend]))
+    },
+    emitProx(b, weight, step) {
+      const soft = emitSoftThreshold(b, weight, b.op('Mul', [step, number(b, lambda)]))
+      const grown = b.op('Div', [soft, b.op('Sub', [number(b, 1), b.op('Div', [step, number(b, gamma)])])])
+      return b.op('Where', [isWithin(b, weight, gamma * lambda), grown, weight])
+    },
+  }
+}
+
+export const isWithin = (b: Builder, weight: string, bound: number): string =>
+  b.op('LessOrEqual', [b.op('Abs', [weight]), number(b, bound)])
+
+/** Throws `PENALTY_SHAPE` unless the shape parameter is above what keeps the proximal step unique. */
+export function checkShape(where: string, gamma: number, above: number): void {
+  if (Number.isFinite(gamma) && gamma > above) return
+  throw new PareError('PENALTY_SHAPE', `gamma is a finite number above ${above}`, {
+    where,
+    value: gamma,
+    remedy: 'Give e.g. 3.7.',
+  })
+}
+
+/** Throws `PENALTY_STEP` where a step is too long for the penalty's curvature. */
+export function checkStep(where: string, step: number, below: number): void {
+  if (step < below) return
+  throw new PareError('PENALTY_STEP', `the step of this penalty must be below ${below}`, {
+    where,
+    value: step,
+    remedy: 'Make the step shorter or gamma larger.',
+  })
+}

@@ -1,0 +1,35 @@
+/** What a penalty is: a cost on weights that pulls them to zero, for networks and linear models alike. */
+
+import type { Builder } from '../ir/builder.js'
+import { scalar } from '../ir/tensor.js'
+
+export interface Penalty {
+  readonly name: string
+  /** What these weights cost. A weight of rank 2 and more is a list of groups along its axes other than `axis`. */
+  value(weights: Float64Array, groupSize?: number): number
+  /**
+   * argmin over z of ‖z − w‖² / 2 + step · penalty(z), in place. Separable penalties take any number of weights; the
+   * others one group.
+   */
+  prox(weights: Float64Array, step: number): void
+  /** The value as a scalar in a training graph; `rank` is that of the weight, whose groups lie along axis 0. */
+  emit(b: Builder, weight: string, rank: number): string
+  /** The proximal step in a training graph, so that exact zeros appear; `step` is a scalar value. */
+  emitProx(b: Builder, weight: string, step: string, rank: number): string
+}
+
+export const number = (b: Builder, value: number): string => b.constant(scalar(value), 'penalty')
+
+/** Σ over all elements, a scalar. */
+export const sum = (b: Builder, x: string): string =>
+  b.op('ReduceSum', [x], { attrs: { keepdims: { type: 'int', value: 0n } } })
+
+/** w moved towards zero by t, and to zero where it is nearer: sign(w) max(|w| − t, 0). */
+export const softThreshold = (w: number, t: number): number => Math.sign(w) * Math.max(Math.abs(w) - t, 0)
+
+/** The same in a graph: max(w − t, 0) − max(−w − t, 0), exact zeros within the threshold. */
+export function emitSoftThreshold(b: Builder, w: string, t: string): string {
+  const over = b.op('Relu', [b.op('Sub', [w, t])])
+  const under = b.op('Relu', [b.op('Sub', [b.op('Neg', [w]), t])])
+  return b.op('Sub', [over, under])
+}
