@@ -25,6 +25,8 @@ import { crossEntropy } from './losses/cross-entropy.js'
 import type { Loss } from './losses/loss.js'
 import { squaredError } from './losses/squared.js'
 import { adam } from './optimizers/adam.js'
+import { adagrad, lion, rmsprop } from './optimizers/adaptive.js'
+import { OPTIMIZERS } from './optimizers/index.js'
 import { sgd } from './optimizers/sgd.js'
 import { constant, cosine, oneCycle, stepDecay, warmUp } from './schedules.js'
 import { trainingStep } from './step.js'
@@ -253,6 +255,34 @@ describe('one step', () => {
       return w - 0.01 * (m / (Math.sqrt(v) + 1e-8) + weightDecay * w)
     })
     expect(await after(adam({ weightDecay }), 5, 0.01)).toBeCloseTo(wanted, 5)
+  })
+
+  test('RMSProp, Adagrad and Lion', async () => {
+    const rms = reference(5, (w, g, _, kept) => {
+      kept[0] = 0.9 * kept[0]! + 0.1 * g * g
+      return w - (0.01 * g) / (Math.sqrt(kept[0]!) + 1e-8)
+    })
+    expect(await after(rmsprop(), 5, 0.01)).toBeCloseTo(rms, 5)
+    const ada = reference(5, (w, g, _, kept) => {
+      kept[0]! += g * g
+      return w - (0.1 * g) / (Math.sqrt(kept[0]!) + 1e-10)
+    })
+    expect(await after(adagrad(), 5, 0.1)).toBeCloseTo(ada, 5)
+    const sign = reference(5, (w, g, _, kept) => {
+      const next = w - 0.01 * (Math.sign(0.9 * kept[0]! + 0.1 * g) + 0.1 * w)
+      kept[0] = 0.99 * kept[0]! + 0.01 * g
+      return next
+    })
+    expect(await after(lion({ weightDecay: 0.1 }), 5, 0.01)).toBeCloseTo(sign, 5)
+  })
+})
+
+describe('every optimizer', () => {
+  test.each(Object.entries(OPTIMIZERS))('%s makes the loss smaller', async (_, make) => {
+    const optimizer = make()
+    const rate = { learningRate: optimizer.name === 'adagrad' ? 0.1 : optimizer.name === 'sgd' ? 0.1 : 3e-3 }
+    const { epochs } = await train(classifier(), await settings({ optimizer, ...rate, epochs: 12 }))
+    expect(epochs.at(-1)!.trainingLoss).toBeLessThan(0.9 * epochs[0]!.trainingLoss)
   })
 })
 
