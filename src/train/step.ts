@@ -5,14 +5,15 @@
 
 import { backward } from '../autodiff/backward.js'
 import { joined } from '../autodiff/gradient.js'
-import { intAttr } from '../ir/attrs.js'
+import { int, intAttr } from '../ir/attrs.js'
 import { type Builder, builder } from '../ir/builder.js'
 import { allNames } from '../ir/graphs.js'
-import { elementCount, f32 } from '../ir/tensor.js'
+import { elementCount, f32, scalar } from '../ir/tensor.js'
 import type { Graph, Model, Tensor, Value } from '../ir/types.js'
 import { shapeOf } from '../ops/def.js'
 import { isStatic } from '../ops/shapes.js'
 import { factFinder } from '../passes/facts.js'
+import type { Penalty } from '../penalties/penalty.js'
 import { PareError } from '../util/errors.js'
 import { type Loss, targetType } from './losses/loss.js'
 import type { Optimizer } from './optimizers/optimizer.js'
@@ -48,13 +49,25 @@ export interface StepOptions {
   /** Constants to train. */
   readonly trainable: readonly string[]
   readonly optimizer: Optimizer
+  readonly penalties?: readonly Penalized[]
+  /** Gradients whose norm, over all of them together, is larger are scaled down to it (Pascanu et al. 2013). */
+  readonly clipNorm?: number
+}
+
+/** A penalty on some of the trained weights. */
+export interface Penalized {
+  readonly penalty: Penalty
+  readonly weights: readonly string[]
+  /** As a proximal step after each update, which makes exact zeros, in place of a part of the loss. */
+  readonly proximal: boolean
 }
 
 /**
  * The training step of a model at opset 21 whose input shapes are fixed, the batch size among them. Throws
  * `GRADIENT_…` (see `backward`), and `TRAIN_SHAPE` where the output's shape does not follow from the inputs'.
  */
-export function trainingStep(model: Model, { loss, output, trainable, optimizer }: StepOptions): TrainingStep {
+export function trainingStep(model: Model, options: StepOptions): TrainingStep {
+  const { loss, output, trainable, optimizer, penalties = [], clipNorm } = options
   const running = runningStatistics(model.graph)
   const parameters = [...trainable, ...running.keys()]
   const b = builder(allNames(model.graph))
@@ -64,8 +77,18 @@ export function trainingStep(model: Model, { loss, output, trainable, optimizer 
   const value = loss.emit(b, { output, target, shape })
   const open = withInputs(model, parameters, b, { target, loss, shape, scalars: Object.values(scalars) })
 
+  const rankOf = (name: string): number => model.graph.constants.get(name)!.shape.length
+  const costs = penalties.flatMap(({ penalty, weights, proximal }) =>
+    proximal ? [] : weights.map((name) => penalty.emit(b, name, rankOf(name))),
+  )
+  const total = costs.length === 0 ? value : b.op('Sum', [value, ...costs])
   const facts = factFinder({ ...model, graph: joined(open, b.graph()) })
-  const gradients = backward(b, { graph: joined(open, b.graph()), facts, of: value, wrt: trainable })
+  const raw = backward(b, { graph: joined(open, b.graph()), facts, of: total, wrt: trainable })
+  const gradients = clipNorm === undefined ? raw : clipped(b, raw, clipNorm)
+  const proximal = (name: string, updated: string): string =>
+    penalties
+      .filter((p) => p.proximal && p.weights.includes(name))
+      .reduce((w, { penalty }) => penalty.emitProx(b, w, scalars.learningRate, rankOf(name)), updated)
   const shared = optimizer.shared?.(b, scalars) ?? []
   const states = trainable.flatMap((name) => {
     const initial = model.graph.constants.get(name)!
@@ -73,7 +96,7 @@ export function trainingStep(model: Model, { loss, output, trainable, optimizer 
     const next = optimizer.update(b, { parameter: name, gradient: gradients.get(name)!, slots }, scalars, shared)
     const zeros = f32(initial.shape, new Float32Array(elementCount(initial.shape)))
     return [
-      { name, next: next.parameter, initial },
+      { name, next: proximal(name, next.parameter), initial },
       ...slots.map((slot, i) => ({ name: slot, next: next.slots[i]!, initial: zeros })),
     ]
   })
@@ -101,6 +124,15 @@ export function trainingStep(model: Model, { loss, output, trainable, optimizer 
 }
 
 export const valueOf = ({ dtype, shape }: Tensor): Value => ({ kind: 'tensor', dtype, shape })
+
+/** g · c / max(‖g‖, c), with one norm for all. */
+function clipped(b: Builder, gradients: ReadonlyMap<string, string>, norm: number): ReadonlyMap<string, string> {
+  const squares = [...gradients.values()].map((g) => b.op('ReduceSumSquare', [g], { attrs: { keepdims: int(0) } }))
+  const limit = b.constant(scalar(norm), 'clip')
+  const size = b.op('Sqrt', [squares.length === 1 ? squares[0]! : b.op('Sum', squares)])
+  const factor = b.op('Div', [limit, b.op('Max', [size, limit])])
+  return new Map([...gradients].map(([name, g]) => [name, b.op('Mul', [g, factor])]))
+}
 
 /** The running mean and variance of normalizations in training, with the outputs that hold their next values. */
 function runningStatistics(graph: Graph): ReadonlyMap<string, string> {

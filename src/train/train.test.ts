@@ -5,6 +5,10 @@ import { openEngine } from '../engine/node/open.js'
 import { f32, numbers, scalar } from '../ir/tensor.js'
 import type { Model, Tensor } from '../ir/types.js'
 import { decodeModel, encodeModel } from '../onnx/codec.js'
+import { groupLasso } from '../penalties/group-lasso.js'
+import { l1 } from '../penalties/l1.js'
+import { l2 } from '../penalties/l2.js'
+import type { Penalty } from '../penalties/penalty.js'
 import { random } from '../util/random.js'
 import { type Dataset, readDataset } from './dataset.js'
 import {
@@ -139,6 +143,63 @@ describe('training', () => {
       const same = Buffer.compare(t.bytes(), trained.graph.constants.get(name)!.bytes()) === 0
       expect([name, same]).toEqual([name, name.startsWith('layer0')])
     }
+  })
+
+  test('a proximal penalty makes exact zeros, whole rows of them with groups; biases stay free', async () => {
+    const zeros = async (penalty: Penalty) => {
+      const { model } = await train(
+        classifier(),
+        await settings({ penalties: [{ penalty }], optimizer: sgd(), learningRate: 0.1 }),
+      )
+      return numbers(model.graph.constants.get('layer0.weight')!).filter((w) => w === 0).length
+    }
+    expect(await zeros(l1(0.02))).toBeGreaterThan(0)
+    expect(await zeros(l1(10))).toBe(32)
+    expect([0, 16, 32]).toContain(await zeros(groupLasso(0.05)))
+    expect(await zeros(l2(0.01))).toBe(0)
+    const nothing = { penalty: l1(1), on: ['nobody'] }
+    await expect(train(classifier(), await settings({ penalties: [nothing] }))).rejects.toMatchObject({
+      code: 'TRAIN_PENALTY',
+    })
+  })
+
+  test('a ridge pulls weights as its formula says: the gradient of λ/2 w² is λ w', async () => {
+    const weight = async (penalties: TrainOptions['penalties']) => {
+      const loss = squaredError()
+      const data = await datasetOf([[[0], [0]]], loss, [1])
+      const options = {
+        engine,
+        loss,
+        data,
+        validation: null,
+        epochs: 1,
+        batchSize: 1,
+        optimizer: sgd(),
+        learningRate: 0.5,
+      }
+      const { model } = await train(sequential([dense(1)], { input: [1] }), {
+        ...options,
+        ...(penalties && { penalties }),
+      })
+      return numbers(model.graph.constants.get('layer0.weight')!)[0]!
+    }
+    // The input is 0, so the loss moves no weight.
+    const free = await weight(undefined)
+    expect((await weight([{ penalty: l2(0.2) }])) / free).toBeCloseTo(1 - 0.5 * 0.2, 5)
+    expect((await weight([{ penalty: l2(0.2), proximal: true }])) / free).toBeCloseTo(1 / (1 + 0.5 * 0.2), 5)
+  })
+
+  test('gradients are clipped to one norm', async () => {
+    const loss = squaredError()
+    const data = await datasetOf([[[1, 2], [1000]]], loss, [1])
+    const options = { engine, loss, data, validation: null, epochs: 1, batchSize: 1, optimizer: sgd(), learningRate: 1 }
+    const before = sequential([dense(1)], { input: [2] })
+    const { model } = await train(before, { ...options, clipNorm: 0.5 })
+    const moved = ['layer0.weight', 'layer0.bias'].flatMap((name) => {
+      const [a, b] = [before, model].map(({ graph }) => numbers(graph.constants.get(name)!))
+      return [...a!].map((v, i) => v - b![i]!)
+    })
+    expect(Math.hypot(...moved)).toBeCloseTo(0.5, 4)
   })
 
   test('stops when the validation loss falls no more, and hands back the best', async () => {

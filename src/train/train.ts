@@ -9,6 +9,7 @@ import { shapeOf } from '../ops/def.js'
 import { isStatic } from '../ops/shapes.js'
 import { factFinder } from '../passes/facts.js'
 import type { InputShapes } from '../passes/with-shapes.js'
+import type { Penalty } from '../penalties/penalty.js'
 import type { RunOptions } from '../util/env.js'
 import { PareError } from '../util/errors.js'
 import { random } from '../util/random.js'
@@ -19,8 +20,15 @@ import type { Loss } from './losses/loss.js'
 import { adam } from './optimizers/adam.js'
 import type { Optimizer } from './optimizers/optimizer.js'
 import { constant, type Schedule } from './schedules.js'
-import { type TrainingStep, trainingStep } from './step.js'
-import { batchSymbol, parametersOf, withBatchSize, withBatchStatistics, withParameters } from './training-form.js'
+import { type Penalized, type TrainingStep, trainingStep } from './step.js'
+import {
+  batchSymbol,
+  matching,
+  parametersOf,
+  withBatchSize,
+  withBatchStatistics,
+  withParameters,
+} from './training-form.js'
 
 export interface TrainOptions extends RunOptions {
   readonly engine: Engine
@@ -39,6 +47,9 @@ export interface TrainOptions extends RunOptions {
   readonly batchSize?: number
   /** Patterns of weights, or of the nodes that read them, that stay as they are. */
   readonly freeze?: readonly string[]
+  readonly penalties?: readonly PenaltyChoice[]
+  /** Largest norm of a step's gradients, all together. Default: any. */
+  readonly clipNorm?: number
   /** Other dimensions than the batch that the model leaves open. */
   readonly shapes?: InputShapes
   /** Normalize over the batch and let running statistics move. Default true. */
@@ -46,6 +57,14 @@ export interface TrainOptions extends RunOptions {
   /** Stop after so many epochs in which the validation loss did not fall. Default: never. */
   readonly patience?: number
   readonly onEpoch?: (epoch: Epoch) => void
+}
+
+export interface PenaltyChoice {
+  readonly penalty: Penalty
+  /** Patterns of the weights it is on. Default: those with at least two axes, so not biases. */
+  readonly on?: readonly string[]
+  /** As a step of its own after each update, so that weights become exactly zero. Default: of all but `l2`. */
+  readonly proximal?: boolean
 }
 
 export interface Epoch {
@@ -87,7 +106,9 @@ export async function train(model: Model, options: TrainOptions): Promise<Traine
   const optimizer = options.optimizer ?? adam()
   const trainable = parametersOf(plain, options.freeze)
   if (trainable.length === 0) throw nothingToTrain()
-  const step = trainingStep(form, { loss, output, trainable, optimizer })
+  const penalties = (options.penalties ?? []).map((choice) => penalized(plain, trainable, choice))
+  const clip = options.clipNorm === undefined ? {} : { clipNorm: options.clipNorm }
+  const step = trainingStep(form, { loss, output, trainable, optimizer, penalties, ...clip })
   const block = trainingBlock(step)
 
   const outputShape = shapeOf(factFinder(form)(output))
@@ -115,6 +136,17 @@ export async function train(model: Model, options: TrainOptions): Promise<Traine
     await session.close()
     await evaluator?.close()
   }
+}
+
+function penalized(model: Model, trainable: readonly string[], { penalty, on, proximal }: PenaltyChoice): Penalized {
+  const chosen = on === undefined ? null : new Set(matching(model, on))
+  const isOn = (name: string): boolean => chosen?.has(name) ?? model.graph.constants.get(name)!.shape.length >= 2
+  const weights = trainable.filter(isOn)
+  if (weights.length > 0) return { penalty, weights, proximal: proximal ?? penalty.name !== 'l2' }
+  throw new PareError('TRAIN_PENALTY', `the penalty ${penalty.name} is on no weight that is trained`, {
+    value: on ?? 'weights of two axes and more',
+    remedy: 'Name the weights with `on`; `pare inspect` lists them.',
+  })
 }
 
 interface Run extends TrainOptions {

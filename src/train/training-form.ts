@@ -58,15 +58,24 @@ const NOT_TRAINED: Readonly<Record<string, readonly number[]>> = {
  * Names of a model's weights: float constants of its main graph that nodes read, but for bounds and rates and for
  * scalars. `freeze`: patterns of names (`*` stands for anything) that are left out.
  */
-export function parametersOf({ graph }: Model, freeze: readonly string[] = []): readonly string[] {
-  const readers = consumers(graph)
-  const frozen = freeze.map(patternOf)
-  return [...graph.constants].flatMap(([name, { dtype, shape }]) => {
+export function parametersOf(model: Model, freeze: readonly string[] = []): readonly string[] {
+  const { constants } = model.graph
+  const readers = consumers(model.graph)
+  const frozen = new Set(matching(model, freeze))
+  return [...constants].flatMap(([name, { dtype, shape }]) => {
     const nodes = readers.get(name) ?? []
     const isRead = nodes.some((n) => n.inputs.some((input, i) => input === name && !NOT_TRAINED[n.op]?.includes(i)))
-    const isWeight = isFloat(dtype) && shape.length > 0 && isRead
-    const names = [name, ...nodes.map((n) => n.name)]
-    return isWeight && !frozen.some((p) => names.some((n) => p.test(n))) ? [name] : []
+    return isFloat(dtype) && shape.length > 0 && isRead && !frozen.has(name) ? [name] : []
+  })
+}
+
+/** Constants that a pattern names, or that a node reads which it names; `*` stands for anything. */
+export function matching({ graph }: Model, patterns: readonly string[]): readonly string[] {
+  const readers = consumers(graph)
+  const tests = patterns.map(patternOf)
+  return [...graph.constants.keys()].filter((name) => {
+    const names = [name, ...(readers.get(name) ?? []).map((n) => n.name)]
+    return tests.some((test) => names.some((n) => test.test(n)))
   })
 }
 
