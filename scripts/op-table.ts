@@ -21,6 +21,7 @@ and \`pare inspect\` names it.
   elements; \`body\` counts its subgraphs as often as they run; \`–\` is an op for which no convention counts.
 - **quantization**: \`weighted\` is a product with a weight (the inputs that may be one, and that of the bias),
   \`move\` rearranges elements and keeps their grid, \`map\` is other arithmetic; \`–\` is left as it is.
+- **gradient**: \`yes\` has one, \`flat\` is constant between its jumps, so that nothing flows back; \`–\` has none here.
 `
 
 /** The whole page. Types and shapes are inferred for every op listed. */
@@ -32,17 +33,27 @@ export function opTable(): string {
 
 function section(family: string, records: readonly OpDef[]): string {
   const rows = [...records].sort((a, b) => (label(a) < label(b) ? -1 : 1)).map(row)
-  return [`## ${family}`, '', '| op | since | MACs | quantization |', '|---|---|---|---|', ...rows, ''].join('\n')
+  return [
+    `## ${family}`,
+    '',
+    '| op | since | MACs | quantization | gradient |',
+    '|---|---|---|---|---|',
+    ...rows,
+    '',
+  ].join('\n')
 }
 
 const label = ({ domain, op }: OpDef): string => (domain === '' ? op : `${domain}.${op}`)
 
-const row = (def: OpDef): string => `| ${label(def)} | ${def.since} | ${cost(def)} | ${quant(def, def.quant)} |`
+const row = (def: OpDef): string =>
+  `| ${label(def)} | ${def.since} | ${cost(def)} | ${quant(def, def.quant)} | ${gradient(def)} |`
 
 function cost(def: OpDef): string {
   if (def.runs !== undefined) return 'body'
   return def.cost === 'none' ? '–' : def.cost === noMacs ? '0' : 'counted'
 }
+
+const gradient = ({ grad }: OpDef): string => (grad === 'none' ? '–' : grad === 'flat' ? 'flat' : 'yes')
 
 function quant(def: OpDef, rule: QuantRule | 'none'): string {
   if (rule === 'none') return '–'

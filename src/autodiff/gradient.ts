@@ -9,7 +9,7 @@ import { PareError } from '../util/errors.js'
 import { backward } from './backward.js'
 
 /** The opset of gradient rules. */
-export const GRADIENT_OPSET = 21
+const GRADIENT_OPSET = 21
 
 export interface GradientOptions {
   /** The value to differentiate, one element. Default: the model's only output. */

@@ -50,7 +50,8 @@ export async function readDataset(samples: Samples, { loss, outputShape, signal 
   const inputs = new Map(
     Object.entries(first.feeds).map(([name, { dtype, shape }]) => {
       const column = emptyColumn(dtype, shape.slice(1), rows.length)
-      rows.forEach((row, i) => column.data.set(elements(row.feeds[name]!) as never, i * elementCount(column.shape)))
+      for (const [i, row] of rows.entries())
+        column.data.set(elements(row.feeds[name]!) as never, i * elementCount(column.shape))
       return [name, column]
     }),
   )

@@ -9,7 +9,7 @@ import type { Graph, Model, Tensor, Value } from '../ir/types.js'
 import { encodeModel } from '../onnx/codec.js'
 import { type Dataset, gather } from './dataset.js'
 import { type Loss, targetType } from './losses/loss.js'
-import { valueOf } from './step.js'
+import { typeOf } from './step.js'
 
 export interface Score {
   /** Mean loss, without penalties. */
@@ -59,7 +59,7 @@ function scoringGraph(model: Model, { loss, output, outputShape, parameters }: E
     values: new Map<string, Value>([
       ...values,
       [target, { kind: 'tensor', dtype: targetType(loss), shape: targetShape.map(() => null) }],
-      ...parameters.map((name): [string, Value] => [name, valueOf(constants.get(name)!)]),
+      ...parameters.map((name): [string, Value] => [name, typeOf(constants.get(name)!)]),
     ]),
   }
   return { graph, target, value }

@@ -103,7 +103,7 @@ export function trainingStep(model: Model, options: StepOptions): TrainingStep {
   const statistics = [...running].map(([name, next]) => ({ name, next, initial: model.graph.constants.get(name)! }))
   const all = [...states, ...statistics]
   const whole = joined(open, b.graph())
-  const values = new Map([...whole.values, ...all.map(({ name, initial }) => [name, valueOf(initial)] as const)])
+  const values = new Map([...whole.values, ...all.map(({ name, initial }) => [name, typeOf(initial)] as const)])
   const own = new Set(parameters)
   return {
     graph: {
@@ -123,7 +123,7 @@ export function trainingStep(model: Model, options: StepOptions): TrainingStep {
   }
 }
 
-export const valueOf = ({ dtype, shape }: Tensor): Value => ({ kind: 'tensor', dtype, shape })
+export const typeOf = ({ dtype, shape }: Tensor): Value => ({ kind: 'tensor', dtype, shape })
 
 /** g · c / max(‖g‖, c), with one norm for all. */
 function clipped(b: Builder, gradients: ReadonlyMap<string, string>, norm: number): ReadonlyMap<string, string> {
@@ -165,7 +165,7 @@ function withInputs(
   const targetShape = loss.target === 'class' ? shape.slice(0, -1) : shape
   const values = new Map<string, Value>([
     ...graph.values,
-    ...parameters.map((name) => [name, valueOf(graph.constants.get(name)!)] as const),
+    ...parameters.map((name) => [name, typeOf(graph.constants.get(name)!)] as const),
     [target, { kind: 'tensor', dtype: targetType(loss), shape: targetShape }],
     ...scalars.map((name) => [name, { kind: 'tensor', dtype: 'float32', shape: [] }] as const),
   ])

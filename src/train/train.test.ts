@@ -268,7 +268,7 @@ describe('one step', () => {
   const model = withBatchSize(sequential([dense(1)], { input: [1], seed: 4 }), 1)
   const weight = numbers(model.graph.constants.get('layer0.weight')!)[0]!
 
-  async function after(optimizer: ReturnType<typeof sgd>, steps: number, rate: number): Promise<number> {
+  async function weightAfter(optimizer: ReturnType<typeof sgd>, steps: number, rate: number): Promise<number> {
     const trainable = ['layer0.weight']
     const step = trainingStep(model, { loss: squaredError(), output: model.graph.outputs[0]!, trainable, optimizer })
     const session = await engine.load(encodeModel({ ...model, graph: step.graph }).bytes)
@@ -296,7 +296,7 @@ describe('one step', () => {
   }
 
   test('gradient descent', async () => {
-    expect(await after(sgd(), 3, 0.1)).toBeCloseTo(
+    expect(await weightAfter(sgd(), 3, 0.1)).toBeCloseTo(
       reference(3, (w, g) => w - 0.1 * g),
       6,
     )
@@ -306,7 +306,7 @@ describe('one step', () => {
       kept[0] = 0.9 * kept[0]! + g
       return w - 0.1 * (nesterov ? g + 0.9 * kept[0]! : kept[0]!)
     })
-    expect(await after(sgd({ momentum: 0.9, nesterov }), 4, 0.1)).toBeCloseTo(wanted, 5)
+    expect(await weightAfter(sgd({ momentum: 0.9, nesterov }), 4, 0.1)).toBeCloseTo(wanted, 5)
   })
   test.each([0, 0.1])('Adam, weight decay %d', async (weightDecay) => {
     const wanted = reference(5, (w, g, t, kept) => {
@@ -315,7 +315,7 @@ describe('one step', () => {
       const [m, v] = [kept[0]! / (1 - 0.9 ** t), kept[1]! / (1 - 0.999 ** t)]
       return w - 0.01 * (m / (Math.sqrt(v) + 1e-8) + weightDecay * w)
     })
-    expect(await after(adam({ weightDecay }), 5, 0.01)).toBeCloseTo(wanted, 5)
+    expect(await weightAfter(adam({ weightDecay }), 5, 0.01)).toBeCloseTo(wanted, 5)
   })
 
   test('RMSProp, Adagrad and Lion', async () => {
@@ -323,18 +323,18 @@ describe('one step', () => {
       kept[0] = 0.9 * kept[0]! + 0.1 * g * g
       return w - (0.01 * g) / (Math.sqrt(kept[0]!) + 1e-8)
     })
-    expect(await after(rmsprop(), 5, 0.01)).toBeCloseTo(rms, 5)
+    expect(await weightAfter(rmsprop(), 5, 0.01)).toBeCloseTo(rms, 5)
     const ada = reference(5, (w, g, _, kept) => {
       kept[0]! += g * g
       return w - (0.1 * g) / (Math.sqrt(kept[0]!) + 1e-10)
     })
-    expect(await after(adagrad(), 5, 0.1)).toBeCloseTo(ada, 5)
+    expect(await weightAfter(adagrad(), 5, 0.1)).toBeCloseTo(ada, 5)
     const sign = reference(5, (w, g, _, kept) => {
       const next = w - 0.01 * (Math.sign(0.9 * kept[0]! + 0.1 * g) + 0.1 * w)
       kept[0] = 0.99 * kept[0]! + 0.01 * g
       return next
     })
-    expect(await after(lion({ weightDecay: 0.1 }), 5, 0.01)).toBeCloseTo(sign, 5)
+    expect(await weightAfter(lion({ weightDecay: 0.1 }), 5, 0.01)).toBeCloseTo(sign, 5)
   })
 })
 

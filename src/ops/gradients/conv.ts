@@ -20,7 +20,7 @@ export interface Slide {
 }
 
 /** Reach of a window: (k − 1) d + 1 */
-export const reachOf = ({ kernel, dilation }: Slide): number => (kernel - 1) * dilation + 1
+const reachOf = ({ kernel, dilation }: Slide): number => (kernel - 1) * dilation + 1
 /** Elements of the padded axis behind its input, as far as windows reach; negative where they leave some out. */
 export const endOf = (s: Slide): number => s.stride * (s.steps - 1) + reachOf(s) - s.size - s.begin
 
