@@ -61,7 +61,10 @@ export function backward(b: Builder, { graph, facts, of, wrt }: BackwardInput): 
     const grads = def.grad(callOf(node, { b, graph, facts, active, dy }))
     node.inputs.forEach((name, i) => {
       const grad = grads[i]
-      if (grad && active.has(name)) give(name, grad)
+      if (!active.has(name)) return
+      // A part of the gradient that is left out without a word would be a wrong gradient.
+      if (!grad) throw noGradientBy(node, name)
+      give(name, grad)
     })
   }
   const found = new Map<string, string>()
@@ -122,6 +125,18 @@ function ruleOf(node: Node): OpDef {
   }
   return def
 }
+
+const noGradientBy = (node: Node, name: string): PareError =>
+  new PareError(
+    'GRADIENT_NONE',
+    'this operator has no gradient by one of its inputs, which what is trained lies before',
+    {
+      where: describeNode(node),
+      value: name,
+      remedy:
+        'Freeze the parameters before this input, or replace the node by others that have a gradient (docs/ops.md).',
+    },
+  )
 
 function checkNames(graph: Graph, of: string, wrt: readonly string[]): void {
   const known = new Set([...graph.inputs, ...graph.constants.keys(), ...graph.nodes.flatMap((n) => n.outputs)])

@@ -85,6 +85,13 @@ describe('what cannot be differentiated is said', () => {
     await expect(gradient(model, { wrt })).rejects.toMatchObject({ code, detail: { remedy: expect.any(String) } })
   })
 
+  test('by a bound that depends on it: a part must not be left out without a word', async () => {
+    const model = modelOfX([2], (b, x) =>
+      total(b, b.op('Clip', [x, b.op('ReduceMin', [x], { attrs: { keepdims: int(0) } })])),
+    )
+    await expect(gradient(model, { wrt: ['x'] })).rejects.toMatchObject({ code: 'GRADIENT_NONE' })
+  })
+
   test('by whole numbers', async () => {
     const b = builder()
     b.input('i', { kind: 'tensor', dtype: 'int64', shape: [2] })

@@ -25,11 +25,6 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./commands/compress.js')).compress,
   },
   {
-    name: 'train',
-    summary: 'Train a model on labelled data',
-    load: async () => (await import('./commands/train.js')).train,
-  },
-  {
     name: 'verify',
     summary: 'Tell whether two models give the same outputs',
     load: async () => (await import('./commands/verify.js')).verify,

@@ -50,8 +50,12 @@ export async function readDataset(samples: Samples, { loss, outputShape, signal 
   const inputs = new Map(
     Object.entries(first.feeds).map(([name, { dtype, shape }]) => {
       const column = emptyColumn(dtype, shape.slice(1), rows.length)
-      for (const [i, row] of rows.entries())
-        column.data.set(elements(row.feeds[name]!) as never, i * elementCount(column.shape))
+      for (const [i, row] of rows.entries()) {
+        const t = row.feeds[name]
+        if (t === undefined || t.dtype !== dtype || t.shape.join() !== shape.join())
+          throw otherShape(samples.name, i, name)
+        column.data.set(elements(t) as never, i * elementCount(column.shape))
+      }
       return [name, column]
     }),
   )
@@ -67,6 +71,12 @@ export async function readDataset(samples: Samples, { loss, outputShape, signal 
   })
   return { count: rows.length, inputs, target }
 }
+
+const otherShape = (where: string, row: number, input: string): PareError =>
+  new PareError('TRAIN_SHAPE', 'the sample has another shape or type than the first', {
+    where: `${where}, sample ${row}, input ${input}`,
+    remedy: 'Bring all samples to one size.',
+  })
 
 function emptyColumn(dtype: DType, shape: readonly number[], count: number): Column {
   if (!isKnownDType(dtype) || dtype === 'string' || DTYPES[dtype].bits < 8) {

@@ -180,15 +180,6 @@ export const layerNorm =
     return { name: b.op('LayerNormalization', [x, ...values], { name, attrs: { axis: int(-1) } }), shape }
   }
 
-/** In training, zeroes this share of the elements and scales the others up (Srivastava et al. 2014); else does nothing. */
-export const dropout =
-  (rate = 0.5): Layer =>
-  (b, { name: x, shape }, name) => {
-    if (!(rate >= 0 && rate < 1)) throw wrongShape('dropout', 'a rate in [0, 1)', [rate])
-    const ratio = b.constant(f32([], [rate]), `${name}.rate`)
-    return { name: b.op('Dropout', [x, ratio], { name }), shape }
-  }
-
 /** Times a number: pixels of 0 … 255 by 1/255, say, so that the model takes them as they are. */
 export const scale =
   (factor: number): Layer =>

@@ -2,6 +2,7 @@
 
 import { atGradientOpset } from '../autodiff/gradient.js'
 import type { Engine, Session } from '../engine/engine.js'
+import { throwIfAborted } from '../engine/failures.js'
 import { f32, numbers, scalar } from '../ir/tensor.js'
 import type { Model, Tensor } from '../ir/types.js'
 import { encodeModel } from '../onnx/codec.js'
@@ -44,6 +45,7 @@ export interface TrainOptions extends RunOptions {
   readonly learningRate?: number
   readonly schedule?: Schedule
   readonly epochs?: number
+  /** What does not fill a batch at the end of an epoch is left for others. Default 32. */
   readonly batchSize?: number
   /** Patterns of weights, or of the nodes that read them, that stay as they are. */
   readonly freeze?: readonly string[]
@@ -103,9 +105,11 @@ export async function train(model: Model, options: TrainOptions): Promise<Traine
   const form = withBatchSize(batchStatistics ? withBatchStatistics(plain) : plain, batchSize, options.shapes)
   const size = batchOf(form)
   if (data.count < size) throw tooFew(data.count, size)
+  if (validation && !isBatchOpen && validation.count < size) throw tooFew(validation.count, size)
   const optimizer = options.optimizer ?? adam()
   const trainable = parametersOf(plain, options.freeze)
   if (trainable.length === 0) throw nothingToTrain()
+  checkTypes(plain, trainable)
   const penalties = (options.penalties ?? []).map((choice) => penalized(plain, trainable, choice))
   const clip = options.clipNorm === undefined ? {} : { clipNorm: options.clipNorm }
   const step = trainingStep(form, { loss, output, trainable, optimizer, penalties, ...clip })
@@ -185,6 +189,8 @@ async function loop(
       ...(validation && { validation }),
       seconds: (performance.now() - begin) / 1000,
     }
+    if (validation && !Number.isFinite(validation.loss))
+      throw diverged(epoch * perEpoch, validation.loss, made.learningRate)
     history.push(row)
     run.onEpoch?.(row)
     const judged = validation?.loss ?? Number.NEGATIVE_INFINITY
@@ -204,7 +210,7 @@ async function oneEpoch(run: Run, start: States, order: Uint32Array, epoch: numb
   let sum = 0
   let learningRate = base
   for (let from = 0; from < perEpoch; from += most) {
-    signal?.throwIfAborted()
+    throwIfAborted(signal)
     const steps = Math.min(most, perEpoch - from)
     const rows = order.subarray(from * size, (from + steps) * size)
     const first = (epoch - 1) * perEpoch + from
@@ -291,6 +297,16 @@ const tooFew = (count: number, size: number): PareError =>
     value: `${count} samples, batches of ${size}`,
     remedy: 'Give more samples or a smaller batch size.',
   })
+
+function checkTypes({ graph }: Model, trainable: readonly string[]): void {
+  const odd = trainable.find((name) => graph.constants.get(name)!.dtype !== 'float32')
+  if (odd === undefined) return
+  throw new PareError('TRAIN_DTYPE', 'weights are trained in float32', {
+    where: odd,
+    value: graph.constants.get(odd)!.dtype,
+    remedy: 'Give the float32 model, or freeze this weight.',
+  })
+}
 
 const nothingToTrain = (): PareError =>
   new PareError('TRAIN_FROZEN', 'nothing is left to train', {

@@ -50,6 +50,12 @@ const MORE: readonly OpCase[] = [
   { op: 'Split', name: 'in three', inputs: [floatsOf([2, 6]), list(1, 2, 3)], attrs: { axis: int(1) }, outputs: 3 },
   { op: 'PRelu', name: 'a slope a channel', inputs: [floatsOf([2, 3, 4]), floatsOf([3, 1])] },
   { op: 'Gelu', name: 'by tanh', inputs: [floatsOf([2, 3])], attrs: { approximate: str('tanh') } },
+  {
+    op: 'Einsum',
+    name: 'summed over a letter of size 1',
+    inputs: [floatsOf([2, 5]), floatsOf([1])],
+    attrs: { equation: str('ij,j->i') },
+  },
   { op: 'Pow', name: 'negative base', inputs: [floatsOf([5]), one(3)] },
 ]
 

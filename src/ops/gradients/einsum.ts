@@ -60,6 +60,8 @@ function byOperand(
   const from = [...term].map((letter) => (present.has(letter) ? (sizes.get(letter) ?? null) : 1))
   const whole = missing.length === 0 ? sum : op(g, 'Unsqueeze', [sum, list(g, missing)])
   const summed = unbroadcast(g, whole, i, from)
-  if (missing.length === 0) return summed
+  // A letter that is summed over may be of size 1 in all other operands.
+  const isWhole = missing.length === 0 && [...kept].every((letter) => output.includes(letter))
+  if (isWhole) return summed
   return op(g, 'Expand', [summed, op(g, 'Shape', [g.node.inputs[i]!])])
 }

@@ -32,7 +32,10 @@ export const maxPoolGrad: GradRule = (g) => {
   if (g.dy[0] === null) return [null]
   const { x, y } = shapesOf(g)
   const slides = slidesOf(g, { from: x, to: y })
-  const [, indices] = g.b.ops('MaxPool', [g.node.inputs[0]!], { attrs: g.node.attrs, outputs: 2 }) as [string, string]
+  const [, indices] = g.b.ops('MaxPool', [g.node.inputs[0]!], {
+    attrs: { ...g.node.attrs, storage_order: int(0) },
+    outputs: 2,
+  }) as [string, string]
   const isApart = slides.every((s) => s.kernel === s.stride && s.dilation === 1 && s.begin === 0 && endOf(s) <= 0)
   if (isApart && slides.length === 2 && gradType(g) === 'float32') {
     const { kernel_shape, strides } = slideAttrs(slides, 1)

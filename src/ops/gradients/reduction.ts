@@ -75,8 +75,11 @@ export const reduceProdGrad = reductionRule((g, { x, dy, axes }) => {
   return mul(g, mul(g, dy, alone), div(g, product, filled))
 })
 export const reduceL1Grad = reductionRule((g, { x, dy }) => mul(g, dy, op(g, 'Sign', [x])))
-/** dx = dy x / y */
-export const reduceL2Grad = reductionRule((g, { x, y, dy }) => mul(g, x, div(g, dy, y)))
+/** dx = dy x / y, and 0 at a zero vector, where there is no derivative. */
+export const reduceL2Grad = reductionRule((g, { x, y, dy }) => {
+  const isZero = op(g, 'Equal', [y, number(g, 0)])
+  return mul(g, x, op(g, 'Where', [isZero, number(g, 0), div(g, dy, y)]))
+})
 /** y = ln Σ x: dx = dy exp(−y) */
 export const reduceLogSumGrad = reductionRule((g, { y, dy }) => div(g, dy, op(g, 'Exp', [y])))
 /** dx = dy exp(x − y) */
