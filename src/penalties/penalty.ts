@@ -5,7 +5,7 @@ import { scalar } from '../ir/tensor.js'
 
 export interface Penalty {
   readonly name: string
-  /** What these weights cost. A weight of rank 2 and more is a list of groups along its axes other than `axis`. */
+  /** What these weights cost; with `groupSize` they are groups of so many, one after the other. */
   value(weights: Float64Array, groupSize?: number): number
   /**
    * argmin over z of ‖z − w‖² / 2 + step · penalty(z), in place. Separable penalties take any number of weights; the

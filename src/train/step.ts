@@ -75,7 +75,7 @@ export function trainingStep(model: Model, options: StepOptions): TrainingStep {
   const scalars = { learningRate: b.fresh('learning_rate'), step: b.fresh('step') }
   const shape = outputShape(model, output)
   const value = loss.emit(b, { output, target, shape })
-  const open = withInputs(model, parameters, b, { target, loss, shape, scalars: Object.values(scalars) })
+  const open = withInputs(model, parameters, { target, loss, shape, scalars: Object.values(scalars) })
 
   const rankOf = (name: string): number => model.graph.constants.get(name)!.shape.length
   const costs = penalties.flatMap(({ penalty, weights, proximal }) =>
@@ -155,12 +155,7 @@ interface Added {
 }
 
 /** The model's graph with parameters, target and scalars as inputs. */
-function withInputs(
-  model: Model,
-  parameters: readonly string[],
-  _: Builder,
-  { target, loss, shape, scalars }: Added,
-): Graph {
+function withInputs(model: Model, parameters: readonly string[], { target, loss, shape, scalars }: Added): Graph {
   const { graph } = model
   const targetShape = loss.target === 'class' ? shape.slice(0, -1) : shape
   const values = new Map<string, Value>([

@@ -7,7 +7,7 @@ import { int, intAttr, ints, intsAttr } from '../../ir/attrs.js'
 import type { Attr } from '../../ir/types.js'
 import type { GradCall, GradRule } from '../def.js'
 import { autoPadOf, kernelShape, windowsOf } from '../windows.js'
-import { list, op, shapeOfInput, shapeOfOutput, staticShape, sumOver } from './tools.js'
+import { exceptChannel, list, op, shapeOfInput, shapeOfOutput, staticShape, sumOver } from './tools.js'
 
 /** A window of one spatial axis with every size known, over an input of `size` that gives `steps` results. */
 export interface Slide {
@@ -58,14 +58,7 @@ export const convGrad: GradRule = (g) => {
   return [
     g.wants(0) ? spread(g, { dy, weight: g.node.inputs[1]!, w, slides, group }) : null,
     g.wants(1) ? weightGrad(g, { x: g.node.inputs[0]!, xShape: x, dy, dyShape: y, slides, group }) : null,
-    g.wants(2)
-      ? sumOver(
-          g,
-          dy,
-          y.flatMap((_, i) => (i === 1 ? [] : [i])),
-          false,
-        )
-      : null,
+    g.wants(2) ? sumOver(g, dy, exceptChannel(y.length), false) : null,
   ]
 }
 
@@ -91,14 +84,7 @@ export const convTransposeGrad: GradRule = (g) => {
   return [
     g.wants(0) ? gather() : null,
     g.wants(1) ? weightGrad(g, { x: dy, xShape: y, dy: g.node.inputs[0]!, dyShape: x, slides, group }) : null,
-    g.wants(2)
-      ? sumOver(
-          g,
-          dy,
-          y.flatMap((_, i) => (i === 1 ? [] : [i])),
-          false,
-        )
-      : null,
+    g.wants(2) ? sumOver(g, dy, exceptChannel(y.length), false) : null,
   ]
 }
 

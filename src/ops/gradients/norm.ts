@@ -9,6 +9,7 @@ import { normalizeAxis, whereOf } from '../shapes.js'
 import {
   add,
   div,
+  exceptChannel,
   list,
   mul,
   neg,
@@ -62,8 +63,6 @@ const byChannel = (g: GradCall, x: string, rank: number): string =>
         ),
       ])
 
-const exceptChannel = (rank: number): readonly number[] => [0, ...Array.from({ length: rank - 2 }, (_, i) => i + 2)]
-
 /**
  * In inference the statistics are parameters like the others; in training they are the batch's own, and nothing flows
  * back through the running ones that are put out.
@@ -97,21 +96,22 @@ function onlyResult(g: GradCall): string {
   return g.dy[0]!
 }
 
+/** The axes before the attribute `axis`, which count rows, and those from it on, which a row consists of. */
+function axesAround(g: GradCall) {
+  const rank = shapeOfInput(g, 0).length
+  const first = normalizeAxis(intAttr(g.node, 'axis', -1), rank, whereOf(g))
+  const all = Array.from({ length: rank }, (_, i) => i)
+  return { outer: all.slice(0, first), inner: all.slice(first) }
+}
+
 /** Over the axes from `axis` on, each row by itself. */
 export const layerNormGrad: GradRule = (g) => {
   const dy = onlyResult(g)
   const [x, scale] = g.node.inputs as [string, string]
-  const rank = shapeOfInput(g, 0).length
-  const first = normalizeAxis(intAttr(g.node, 'axis', -1), rank, whereOf(g))
-  const axes = Array.from({ length: rank - first }, (_, i) => first + i)
+  const { outer: before, inner: axes } = axesAround(g)
   const z = standardized(g, x, axes, floatAttr(g.node, 'epsilon', 1e-5))
   const outer = (v: string, input: number): string => {
-    const summed = sumOver(
-      g,
-      v,
-      Array.from({ length: first }, (_, i) => i),
-      false,
-    )
+    const summed = sumOver(g, v, before, false)
     return op(g, 'Reshape', [summed, sizesOf(g, input)])
   }
   return [
@@ -157,20 +157,13 @@ function scaled(g: GradCall, xHat: string, dx: string): readonly (string | null)
 export const rmsNormGrad: GradRule = (g) => {
   const dy = onlyResult(g)
   const [x, scale] = g.node.inputs as [string, string]
-  const rank = shapeOfInput(g, 0).length
-  const first = normalizeAxis(intAttr(g.node, 'axis', -1), rank, whereOf(g))
-  const axes = Array.from({ length: rank - first }, (_, i) => first + i)
+  const { outer: before, inner: axes } = axesAround(g)
   const power = add(g, meanOver(g, mul(g, x, x), axes), number(g, floatAttr(g.node, 'epsilon', 1e-5)))
   const inverse = op(g, 'Reciprocal', [op(g, 'Sqrt', [power])])
   const xHat = mul(g, x, inverse)
   const dxHat = mul(g, dy, scale)
   const dScale = (): string => {
-    const summed = sumOver(
-      g,
-      mul(g, dy, xHat),
-      Array.from({ length: first }, (_, i) => i),
-      false,
-    )
+    const summed = sumOver(g, mul(g, dy, xHat), before, false)
     return op(g, 'Reshape', [summed, sizesOf(g, 1)])
   }
   return [

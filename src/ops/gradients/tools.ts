@@ -101,6 +101,12 @@ export function unbroadcast(g: GradCall, dx: string, input: number, from: readon
   )
 }
 
+/** Every axis of [N, C, …] but that of the channels. */
+export const exceptChannel = (rank: number): readonly number[] => [
+  0,
+  ...Array.from({ length: rank - 2 }, (_, i) => i + 2),
+]
+
 /** A rule for an op of one input and one output: dX from x, y, dY. */
 export const unaryRule =
   (rule: (g: GradCall, values: { readonly x: string; readonly y: string; readonly dy: string }) => string) =>
