@@ -24,16 +24,15 @@ const REPEATS = 5
 const SCRIPT = `
 import { readFileSync, writeFileSync } from 'node:fs'
 import { prepareModel } from './dist/compress/prepare.js'
+import { interfaceOf } from './dist/cli/models.js'
 import { openSamples, openEngine, openEnv, decodeModel, encodeModel, quantize } from './dist/node.js'
 const [path, data, target] = process.argv.slice(1)
 const engine = await openEngine()
 const env = openEnv({ engine })
-const session = await engine.load(readFileSync(path))
-const opened = await openSamples(data, { inputs: session.inputs })
+const opened = await openSamples(data, interfaceOf(decodeModel(readFileSync(path))))
 const list = []
 for await (const sample of opened.read()) list.push(sample)
 const samples = { ...opened, async *read() { yield* list } }
-await session.close()
 const start = performance.now()
 const prepared = await prepareModel(decodeModel(readFileSync(path)), env)
 const ready = performance.now()

@@ -1,6 +1,7 @@
 /**
  * Calibration: runs samples through a model and keeps a histogram of each value asked for. Memory does not grow
- * with the number of samples; the next sample runs in the engine's thread while the last one is counted here.
+ * with the number of samples; one sample runs in the engine's thread while the one before is counted and the next one is
+ * read here.
  */
 
 import type { Engine, Feeds } from '../../engine/engine.js'
@@ -11,6 +12,7 @@ import { encodeModel } from '../../onnx/codec.js'
 import { dtypeOf, shapeOf } from '../../ops/def.js'
 import { factFinder } from '../../passes/facts.js'
 import { freshNames } from '../../passes/names.js'
+import { readAhead } from '../../util/ahead.js'
 import type { RunOptions } from '../../util/env.js'
 import { PareError } from '../../util/errors.js'
 import type { Calibration } from '../transform.js'
@@ -54,7 +56,7 @@ export async function calibrate(
   }
   try {
     let pending: Ran | undefined
-    for await (const sample of feeds) {
+    for await (const sample of readAhead(feeds)) {
       signal?.throwIfAborted()
       const run = session.run(sample, signal ? { signal } : {})
       if (pending) count(pending)
