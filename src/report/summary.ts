@@ -69,7 +69,8 @@ function qualityCard({ outcome, chosen }: View): Markup {
   if (!quality)
     return card(name, measure.baseline === null ? '—' : measureValue(measure, measure.baseline), 'unchanged')
   const from = measure.baseline === null ? '' : `from ${measureValue(measure, measure.baseline)}`
-  const drop = `drop of ${measureDrop(measure, quality.drop)}; allowed ${measureDrop(measure, budget.maxDrop)}`
+  const where = quality.worst === undefined ? '' : ` in output ${quality.worst}`
+  const drop = `drop of ${measureDrop(measure, quality.drop)}${where}; allowed ${measureDrop(measure, budget.maxDrop)}`
   return card(name, measureValue(measure, quality.value), from, drop)
 }
 

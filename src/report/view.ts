@@ -65,10 +65,10 @@ export function measureValue(measure: Measure, value: number): string {
 export const errorText = (value: number): string =>
   value === BROKEN || !Number.isFinite(value) ? 'broken' : significant(value)
 
-/** A drop in the measure: points of percent for accuracy and agreement. */
+/** A drop in the measure: points of percent for accuracy and agreement, where nothing but that is judged. */
 export function measureDrop(measure: Measure, drop: number): string {
   if (isBroken(drop)) return 'broken'
-  if (!isShare(measure)) return significant(drop)
+  if (!isShare(measure) || measure.others) return significant(drop)
   const points = drop * 100
   const shown = Math.abs(points) < 0.005 ? '0' : Math.abs(points) < 1 ? points.toFixed(2) : significant(points)
   return `${shown.replace('-', '−')} points`
