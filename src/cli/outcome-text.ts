@@ -1,8 +1,9 @@
 /** What a compression found, for terminals. */
 
-import { bytes, duration, milliseconds, significant } from '../report/format.js'
-import { type Candidate, measureDrop, measureValue, viewOf } from '../report/view.js'
+import { type Candidate, viewOf } from '../report/view.js'
+import { measureDrop, measureValue } from '../search/measure-text.js'
 import type { Outcome } from '../search/outcome.js'
+import { bytes, duration, milliseconds, significant } from '../util/format.js'
 import { table } from './table.js'
 import { safe, styled, type Terminal, wrap } from './terminal.js'
 

@@ -14,6 +14,14 @@ test('typed arrays keep their type, Node buffers and clamped bytes among them', 
   expect(read(BigInt64Array.of(5n))).toEqual(['int64', [1], [5n]])
 })
 
+test('arrays are copied: who made them may fill them anew', () => {
+  const array = Float32Array.of(1, 2)
+  const t = nested(array, 'float32', 'here')
+  const foreign = nested({ data: array, dims: [2], type: 'float32' }, 'float32', 'here')
+  array.fill(9)
+  expect([...elements(t), ...elements(foreign)]).toEqual([1, 2, 1, 2])
+})
+
 test('a declared shape is filled: one open length, and a leading one is 1', () => {
   expect(read(new Float32Array(6), ['N', 2, 3])[1]).toEqual([1, 2, 3])
   expect(read(new Float32Array(6), ['N', 2, 'T'])[1]).toEqual([1, 2, 3])

@@ -24,7 +24,8 @@ const TYPED: Readonly<Record<string, KnownDType>> = {
 /**
  * A tensor from `value`: a `Tensor`; `{ data, dims, type }` as ONNX Runtime has it; a typed array, which takes `shape`
  * if given (one symbolic length may be left open, a leading one is 1) and is else one-dimensional; or a number, text,
- * boolean or (nested) list of them, in `dtype`. `where` is for messages. Throws `SAMPLE_VALUE`, `SAMPLE_SHAPE`.
+ * boolean or (nested) list of them, in `dtype`. Arrays are copied, as who made them may fill them anew. `where` is for
+ * messages. Throws `SAMPLE_VALUE`, `SAMPLE_SHAPE`.
  */
 export function nested(value: unknown, dtype: DType, where: string, shape?: readonly (number | string)[]): Tensor {
   if (isTensor(value)) return value
@@ -63,9 +64,9 @@ function foreign({ data, dims, type: named }: ForeignTensor, where: string): Ten
     : tensor(type, dims, plain(data as TypedArray))
 }
 
-/** Clamped bytes as plain bytes. */
+/** A copy, with clamped bytes as plain bytes. */
 const plain = (data: TypedArray): TypedArray =>
-  data.constructor.name === 'Uint8ClampedArray' ? new Uint8Array(data.buffer, data.byteOffset, data.byteLength) : data
+  data.constructor.name === 'Uint8ClampedArray' ? new Uint8Array(data as Uint8Array) : (data.slice() as TypedArray)
 
 /** The declared shape with its open lengths filled in so that `count` elements fit: a leading one is 1 if it can be. */
 function shapeFor(count: number, shape: readonly (number | string)[], where: string): readonly number[] {

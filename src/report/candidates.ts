@@ -1,8 +1,9 @@
 /** The table of all candidates, and those that failed with the reason. */
 
-import { bytes, milliseconds, significant } from './format.js'
+import { measureDrop, measureValue } from '../search/measure-text.js'
+import { bytes, milliseconds, significant } from '../util/format.js'
 import { html, type Markup } from './html.js'
-import { type Candidate, measureDrop, measureValue, type View } from './view.js'
+import type { Candidate, View } from './view.js'
 
 export function candidates(view: View): Markup {
   const { outcome } = view

@@ -1,12 +1,13 @@
 /** The lower part of the report: layers, missed kernels, what the numbers mean, where and how they were measured. */
 
 import type { InputShapes } from '../passes/with-shapes.js'
+import { budgetText, errorText, isShare, measureDrop } from '../search/measure-text.js'
 import { BROKEN, isBroken, type LayerSensitivity, type Missed, type Outcome } from '../search/outcome.js'
 import type { MissedKernel } from '../search/trial.js'
 import { isFaster, speed } from '../search/verdicts.js'
-import { bytes, count, duration, percent, shorten } from './format.js'
+import { bytes, count, duration, percent, shorten } from '../util/format.js'
 import { html, type Markup } from './html.js'
-import { type Candidate, errorText, measureDrop, type View } from './view.js'
+import type { Candidate, View } from './view.js'
 
 const SHOWN_LAYERS = 15
 const SHOWN_KERNELS = 12
@@ -103,7 +104,7 @@ function meaning(view: View): Markup {
   const { outcome } = view
   const { measure, data } = outcome
   const where = measure.output === undefined ? '' : ` (output ${measure.output})`
-  const share = measure.kind === 'accuracy' || measure.kind === 'top-1 agreement'
+  const share = isShare(measure) && !measure.judgesOthers
   const used =
     data &&
     html`<p>Samples: ${data.name}; ${data.calibration} to calibrate, ${data.heldOut} held out to judge, of ${data.total} that there are${data.labels ? ', with labels' : ', without labels'}.${share && data.heldOut > 0 && ` One held-out sample weighs ${percent(1 / data.heldOut)}; differences of that order are chance.`}</p>`
@@ -122,7 +123,7 @@ function agreement({ chosen }: View): Markup | false {
 function reproduction({ outcome, chosen }: View): Markup {
   const { machine, engine, model, budget } = outcome
   const features = machine.features.length > 0 ? `; ${machine.features.join(', ')}` : ''
-  const limit = outcome.measure.kind === 'none' ? '' : `, drop at most ${measureDrop(outcome.measure, budget.maxDrop)}`
+  const limit = outcome.measure.kind === 'none' ? '' : `, drop at most ${budgetText(outcome.measure, budget.maxDrop)}`
   const facts: readonly (readonly [string, string])[] = [
     [
       'Model',

@@ -1,10 +1,11 @@
 /** The two plots of the report: size against latency, and what the budget is for against the drop in quality. */
 
+import { budgetText, measureDrop } from '../search/measure-text.js'
 import { isBroken, type Measure } from '../search/outcome.js'
-import { bytes, significant, times } from './format.js'
+import { bytes, significant, times } from '../util/format.js'
 import { html, type Markup } from './html.js'
 import { type AxisSpec, type Point, type ScatterSpec, scatter } from './svg/scatter.js'
-import { type Candidate, measureDrop, type View } from './view.js'
+import type { Candidate, View } from './view.js'
 
 export function plots(view: View): Markup {
   if (view.candidates.length === 0) return html``
@@ -77,11 +78,11 @@ function cost(view: View, size: Size): ScatterSpec {
     width: size.width,
     height: size.height,
     title: `${bySize ? 'Size' : 'Latency'} against drop in quality`,
-    description: `The budget allows a drop of ${measureDrop(measure, budget.maxDrop)}.`,
+    description: `The budget allows a drop of ${budgetText(measure, budget.maxDrop)}.`,
     x: { title: 'drop in quality', format: (v) => dropTick(measure, v), floor },
     y: bySize ? sizeAxis : ratioAxis,
     points: [...points.reverse(), original(view, 0, bySize ? outcome.baseline.bytes : 1)],
-    limit: { x: budget.maxDrop, label: `budget ${measureDrop(measure, budget.maxDrop)}` },
+    limit: { x: budget.maxDrop, label: `budget ${budgetText(measure, budget.maxDrop)}` },
   }
 }
 

@@ -1,9 +1,10 @@
 /** The top of the report: headline, verdict, big numbers, warnings. */
 
+import { budgetText, measureDrop, measureValue } from '../search/measure-text.js'
 import { speed } from '../search/verdicts.js'
-import { bytes, milliseconds, percent, shorten, significant, times } from './format.js'
+import { bytes, milliseconds, percent, shorten, significant, times } from '../util/format.js'
 import { html, type Markup } from './html.js'
-import { measureDrop, measureValue, type View } from './view.js'
+import type { View } from './view.js'
 
 export function summary(view: View): Markup {
   const { outcome } = view
@@ -69,8 +70,8 @@ function qualityCard({ outcome, chosen }: View): Markup {
   if (!quality)
     return card(name, measure.baseline === null ? '—' : measureValue(measure, measure.baseline), 'unchanged')
   const from = measure.baseline === null ? '' : `from ${measureValue(measure, measure.baseline)}`
-  const where = quality.worst === undefined ? '' : ` in output ${quality.worst}`
-  const drop = `drop of ${measureDrop(measure, quality.drop)}${where}; allowed ${measureDrop(measure, budget.maxDrop)}`
+  const where = quality.worst === undefined ? '' : ` in output ${shorten(quality.worst, 40)}`
+  const drop = `drop of ${measureDrop(measure, quality.drop)}${where}; allowed ${budgetText(measure, budget.maxDrop)}`
   return card(name, measureValue(measure, quality.value), from, drop)
 }
 

@@ -1,8 +1,7 @@
-/** What the sections of the report share: candidates numbered and ordered, and the measure in its own unit. */
+/** What the sections of the report share: candidates numbered and ordered. */
 
-import { BROKEN, isBroken, type Measure, type Outcome } from '../search/outcome.js'
+import type { Outcome } from '../search/outcome.js'
 import type { Latency, TrialResult } from '../search/trial.js'
-import { percent, significant } from './format.js'
 
 /** A candidate that was measured; `number` is its row in the table and its label in the plots. */
 export interface Candidate {
@@ -52,24 +51,4 @@ function stateOf(result: TrialResult, outcome: Outcome): Candidate['state'] {
   if (result.trial.id === outcome.chosen) return 'chosen'
   if (result.quality === undefined) return 'unknown'
   return result.quality.drop <= outcome.budget.maxDrop ? 'good' : 'over'
-}
-
-const isShare = (measure: Measure): boolean => measure.kind === 'accuracy' || measure.kind === 'top-1 agreement'
-
-/** A value of the measure: accuracy and agreement as percent, errors as numbers. */
-export function measureValue(measure: Measure, value: number): string {
-  return isShare(measure) && value !== BROKEN ? percent(value) : errorText(value)
-}
-
-/** An error, or a metric's value: these may be of any size. */
-export const errorText = (value: number): string =>
-  value === BROKEN || !Number.isFinite(value) ? 'broken' : significant(value)
-
-/** A drop in the measure: points of percent for accuracy and agreement, where nothing but that is judged. */
-export function measureDrop(measure: Measure, drop: number): string {
-  if (isBroken(drop)) return 'broken'
-  if (!isShare(measure) || measure.others) return significant(drop)
-  const points = drop * 100
-  const shown = Math.abs(points) < 0.005 ? '0' : Math.abs(points) < 1 ? points.toFixed(2) : significant(points)
-  return `${shown.replace('-', '−')} points`
 }

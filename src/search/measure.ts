@@ -36,7 +36,7 @@ export async function chooseMeasure(reference: Reference, { metric, scores }: Me
       kind: 'top-1 agreement',
       output: seen.scores,
       ...(seen.allScores.length > 1 && { scores: seen.allScores }),
-      ...(seen.others && { others: true }),
+      ...(seen.others && { judgesOthers: true }),
       explanation: `No labels were given: quality is how often the candidate and the original put the same class first in output ${seen.scores}.${ofOthers(seen)} It says nothing about how often either is right.`,
       higherIsBetter: true,
       baseline: null,

@@ -16,8 +16,8 @@ export interface Measure {
   readonly output?: string
   /** All outputs that hold class scores, that one first, where there are several. */
   readonly scores?: readonly string[]
-  /** Other outputs are judged too, by their relative errors: a drop is then a plain number, no points of percent. */
-  readonly others?: boolean
+  /** Other outputs are held to the budget too, by their relative errors, so that a drop is not a share of samples. */
+  readonly judgesOthers?: boolean
   /** One sentence for the reader: what the number means and what it cannot promise. */
   readonly explanation: string
   readonly higherIsBetter: boolean

@@ -69,7 +69,7 @@ describe('the verdict', () => {
   ])('says of a ratio of %f [%f, %f]: %s', async (ratio, low, high, said) => {
     const l = latency(ratio, low, high)
     expect(speed(l)).toBe(said)
-    expect(await verdict(l)).toBe(`one: 40 % of the size, ${said}, within the budget (drop 0.0010 of at most 0.01).`)
+    expect(await verdict(l)).toBe(`one: 40 % of the size, ${said}, within the budget (drop 0.00100 of at most 0.01).`)
   })
 
   test('says why nothing was chosen', async () => {

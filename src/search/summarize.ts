@@ -11,6 +11,7 @@ import { type Found, layersAside } from './explore.js'
 import { excludedBy, LAYER_SAMPLES, nodesOf } from './fallback.js'
 import { layersOf } from './layers.js'
 import { machineOf } from './machine.js'
+import { budgetText, measureDrop } from './measure-text.js'
 import type { Measure, Missed, Outcome } from './outcome.js'
 import { type Setup, settingsOf } from './setup.js'
 import type { TrialResult } from './trial.js'
@@ -93,10 +94,11 @@ function verdictOf({ chosen, setup, results }: SummaryInput): string {
     return `The original stays: ${reason}.`
   }
   const size = chosen.bytes! / setup.original.byteLength
+  const measure = setup.judge?.measure ?? NO_MEASURE
   const quality =
     chosen.quality === undefined
       ? 'quality not measured'
-      : `within the budget (drop ${formatDrop(chosen.quality.drop)} of at most ${setup.maxDrop}${chosen.quality.worst === undefined ? '' : `, in output ${chosen.quality.worst}`})`
+      : `within the budget (drop ${measureDrop(measure, chosen.quality.drop)} of at most ${budgetText(measure, setup.maxDrop)}${chosen.quality.worst === undefined ? '' : `, in output ${chosen.quality.worst}`})`
   const said = `${chosen.trial.name}: ${(100 * size).toFixed(0)} % of the size, ${speed(chosen.latency!)}, ${quality}.`
   return idle === null ? said : `${said} ${idle}`
 }
@@ -106,8 +108,6 @@ function nothingBy({ prepared, env }: Setup): string {
   const steps = QUANTIZE_KINDS.flatMap((kind) => recipeFor(kind, true).steps)
   return `There is nothing to quantize. ${whyNothing(prepared, steps, env.portable === true)}`
 }
-
-const formatDrop = (drop: number): string => (Math.abs(drop) < 1e-4 ? '0' : drop.toPrecision(2))
 
 /** Of the chosen trial where its layers were asked about, else of the first that were. Worst first. */
 function sensitivityOf(input: SummaryInput): Pick<Outcome, 'sensitivity' | 'asked'> {

@@ -16,26 +16,54 @@ function source(count: number, log: string[], fails = Number.NaN) {
   })()
 }
 
-test('gives all items in order, the next being made while one is worked on', async () => {
+const soon = (): Promise<void> => new Promise((done) => setTimeout(done, 1))
+
+test('gives all items in order, and makes the next one when told to, while this one is worked on', async () => {
   const log: string[] = []
-  for await (const i of readAhead(source(3, log))) {
-    await new Promise((done) => setTimeout(done, 1))
-    log.push(`used ${i}`)
+  const items = readAhead(source(2, log))
+  for (let item = await items.take(); !item.done; item = await items.take()) {
+    log.push(`began ${item.value}`)
+    items.begin()
+    await soon()
+    log.push(`ended ${item.value}`)
   }
-  expect(log).toEqual(['made 0', 'made 1', 'used 0', 'made 2', 'used 1', 'closed', 'used 2'])
+  await items.close()
+  expect(log).toEqual(['made 0', 'began 0', 'made 1', 'ended 0', 'began 1', 'closed', 'ended 1'])
+  expect((await items.take()).done).toBe(true)
 })
 
 test('an error comes where its item would be, after all before it', async () => {
-  const seen: number[] = []
+  const items = readAhead(source(3, [], 2))
+  const seen: unknown[] = []
   const read = async () => {
-    for await (const i of readAhead(source(3, [], 2))) seen.push(i)
+    for (;;) {
+      seen.push((await items.take()).value)
+      items.begin()
+      await soon()
+    }
   }
   await expect(read()).rejects.toThrow('item 2')
   expect(seen).toEqual([0, 1])
 })
 
-test('who stops early closes the source, and an error ahead is nobody’s', async () => {
+test('who stops early closes the source; an error ahead is nobody’s', async () => {
   const log: string[] = []
-  for await (const _ of readAhead(source(3, log, 1))) break
+  const items = readAhead(source(3, log, 1))
+  await items.take()
+  items.begin()
+  await items.close()
+  await soon()
   expect(log).toEqual(['made 0', 'closed'])
+})
+
+test('closing does not wait for an item that never comes', async () => {
+  const items = readAhead(
+    (async function* () {
+      yield 0
+      await new Promise(() => {})
+    })(),
+  )
+  await items.take()
+  items.begin()
+  await items.close()
 })

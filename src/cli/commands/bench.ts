@@ -2,7 +2,7 @@
 
 import type { Engine, Feeds } from '../../engine/engine.js'
 import type { BenchResult } from '../../engine/node/bench.js'
-import { bytes, milliseconds, significant } from '../../report/format.js'
+import { bytes, milliseconds, significant } from '../../util/format.js'
 import { type Context, defineCommand } from '../command.js'
 import { type FeedChoice, feedsFor, requireSamples } from '../feeds.js'
 import { DATA_OPTIONS, DEVICE_NOTE, ENGINE_OPTIONS, engineOptions, SHAPE_OPTION } from '../inputs.js'

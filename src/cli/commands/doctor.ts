@@ -1,7 +1,7 @@
 /** `pare doctor`: what there is to compute with, and the command that gets what is missing. */
 
 import type { DeviceFacts, DoctorFacts, PackageFacts } from '../../engine/node/doctor.js'
-import { bytes } from '../../report/format.js'
+import { bytes } from '../../util/format.js'
 import { type Context, defineCommand } from '../command.js'
 import { facts, table } from '../table.js'
 import { safeLine, styled, type Terminal, wrap } from '../terminal.js'

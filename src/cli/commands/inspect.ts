@@ -1,7 +1,7 @@
 /** `pare inspect`: what is in a model and what is heavy. Loads no engine and no weights. */
 
 import type { Inspection, LayerRow, ValueRow } from '../../passes/inspect.js'
-import { bytes, count, percent } from '../../report/format.js'
+import { bytes, count, percent } from '../../util/format.js'
 import { type Context, defineCommand } from '../command.js'
 import { shapesOf } from '../feeds.js'
 import { SHAPE_OPTION } from '../inputs.js'

@@ -3,7 +3,7 @@
 import type { QuantizeKind } from '../../compress/recipes.js'
 import type { QuantizeSummary } from '../../compress/summary.js'
 import type { RangeMethod } from '../../grids/ranges.js'
-import { bytes, significant } from '../../report/format.js'
+import { bytes, significant } from '../../util/format.js'
 import { defineCommand } from '../command.js'
 import { shapesOf } from '../feeds.js'
 import { DATA_OPTIONS, ENGINE_OPTIONS, engineOptions, openData, SEED_OPTION, SHAPE_OPTION, unused } from '../inputs.js'

@@ -1,8 +1,8 @@
 /** `pare verify a b`: do two models give the same outputs on the same inputs? */
 
-import { percent, significant } from '../../report/format.js'
 import type { OutputAgreement } from '../../search/trial.js'
 import { PareError } from '../../util/errors.js'
+import { percent, significant } from '../../util/format.js'
 import { type Context, defineCommand } from '../command.js'
 import { feedsFor, requireSamples } from '../feeds.js'
 import { DATA_OPTIONS, DEVICE_NOTE, ENGINE_OPTIONS, engineOptions, SHAPE_OPTION, unused } from '../inputs.js'

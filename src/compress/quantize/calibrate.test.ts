@@ -204,7 +204,7 @@ describe('the run', () => {
       }
     }
     const run = calibrate(model, ['mul_out'], endless(), engine, { signal: abort.signal })
-    await expect(run).rejects.toThrow(/abort/i)
+    await expect(run).rejects.toMatchObject({ code: 'ABORTED' })
   })
 
   test('names a sample that does not fit', async () => {

@@ -5,6 +5,7 @@
  */
 
 import type { Engine, Feeds } from '../../engine/engine.js'
+import { throwIfAborted } from '../../engine/failures.js'
 import { type Histogram, histogramCollector, rangeOnly } from '../../grids/histogram.js'
 import { floats, i64 } from '../../ir/tensor.js'
 import type { Model, Node, Tensor } from '../../ir/types.js'
@@ -46,6 +47,7 @@ export async function calibrate(
   const ends = endsFinder(fresh, peaks.greatest)
   const probe = detail === 'range' ? rangeProbe(model, names, ends) : histogramProbe(model, names, ends, fresh)
   const session = await engine.load(encodeModel(withProbes(model, [probe, peaks])).bytes, signal ? { signal } : {})
+  const items = readAhead(feeds)
   let samples = 0
   const count = ({ sample, outputs }: Ran): void => {
     const values: Values = (name) => outputs[name] ?? sample[name]
@@ -56,14 +58,18 @@ export async function calibrate(
   }
   try {
     let pending: Ran | undefined
-    for await (const sample of readAhead(feeds)) {
-      signal?.throwIfAborted()
-      const run = session.run(sample, signal ? { signal } : {})
+    for (let item = await items.take(); !item.done; item = await items.take()) {
+      throwIfAborted(signal)
+      const run = session.run(item.value, signal ? { signal } : {})
+      // Where counting fails first, nobody waits for it any more.
+      run.catch(() => {})
       if (pending) count(pending)
-      pending = { sample, outputs: await run }
+      items.begin()
+      pending = { sample: item.value, outputs: await run }
     }
     if (pending) count(pending)
   } finally {
+    await items.close()
     await session.close()
   }
   if (samples === 0) {
