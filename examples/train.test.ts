@@ -3,14 +3,13 @@
 import { expect, test } from 'vitest'
 import {
   decodeModel,
-  dense,
   encodeModel,
   gradient,
-  LOSSES,
+  layers,
+  losses,
   openEngine,
-  PENALTIES,
+  penalties,
   readDataset,
-  relu,
   type Samples,
   sequential,
   train,
@@ -30,11 +29,13 @@ const points: Samples = {
   },
 }
 
+const { dense, relu } = layers
+
 test('train a small network, with a penalty', async () => {
-  const loss = LOSSES['cross-entropy']()
-  const data = await readDataset(points, { loss, outputShape: [2] })
-  const engine = await openEngine({ threads: 1 })
+  const loss = losses.crossEntropy()
   const model = sequential([dense(16), relu(), dense(2)], { input: [2] })
+  const data = await readDataset(points, { model, loss })
+  const engine = await openEngine({ threads: 1 })
   const {
     model: trained,
     epochs,
@@ -44,7 +45,7 @@ test('train a small network, with a penalty', async () => {
     data,
     validation: data,
     loss,
-    penalties: [{ penalty: PENALTIES.l2(1e-4) }],
+    penalties: [{ penalty: penalties.l2(1e-4) }],
     epochs: 60,
     learningRate: 0.02,
   })

@@ -9,7 +9,7 @@ import { isFloat } from '../ir/dtypes.js'
 import { reads } from '../ir/graphs.js'
 import type { Graph, Node } from '../ir/types.js'
 import { dtypeOf, type GradCall, type OpDef, shapeOf } from '../ops/def.js'
-import { floatTensor } from '../ops/gradients/tools.js'
+import { floatTensor } from '../ir/tensor.js'
 import { findOp } from '../ops/index.js'
 import type { FactOf } from '../passes/facts.js'
 import { PareError } from '../util/errors.js'
@@ -22,6 +22,8 @@ export interface BackwardInput {
   readonly of: string
   /** Inputs, constants or values between that the gradient is asked for. */
   readonly wrt: readonly string[]
+  /** Leaves out those that `of` does not depend on; one at least must be left. */
+  readonly allowMissing?: boolean
 }
 
 /**
@@ -29,7 +31,10 @@ export interface BackwardInput {
  * each name of `wrt`. Throws `GRADIENT_NAME`, `GRADIENT_SCALAR`, `GRADIENT_PATH` (`of` does not depend on a `wrt`),
  * `GRADIENT_NONE` (an op on the way has no gradient), `GRADIENT_SHAPE`, `GRADIENT_TYPE`.
  */
-export function backward(b: Builder, { graph, facts, of, wrt }: BackwardInput): ReadonlyMap<string, string> {
+export function backward(
+  b: Builder,
+  { graph, facts, of, wrt, allowMissing = false }: BackwardInput,
+): ReadonlyMap<string, string> {
   checkNames(graph, of, wrt)
   checkScalar(facts, of)
   for (const name of wrt) checkFloat(facts, name)
@@ -70,8 +75,8 @@ export function backward(b: Builder, { graph, facts, of, wrt }: BackwardInput): 
   const found = new Map<string, string>()
   for (const name of wrt) {
     const grad = total(name)
-    if (grad === null) throw noPath(of, [name])
-    found.set(name, grad)
+    if (grad !== null) found.set(name, grad)
+    else if (!allowMissing) throw noPath(of, [name])
   }
   return found
 }

@@ -19,7 +19,7 @@ export interface NonFinite {
 const FLOATS: ReadonlySet<string> = new Set(['float32', 'float64', 'float16', 'bfloat16'])
 
 /** How many elements are NaN or infinite; of what is no float, none. */
-function countNonFinite(t: Tensor): number {
+export function countNonFinite(t: Tensor): number {
   if (!FLOATS.has(t.dtype)) return 0
   const values = numbers(t)
   let count = 0

@@ -2,6 +2,7 @@
 
 import { PareError } from '../util/errors.js'
 import { namer } from './names.js'
+import { floatTensor, scalar } from './tensor.js'
 import type { Attr, Graph, Model, Node, Tensor, Value } from './types.js'
 
 export interface NodeOptions {
@@ -12,6 +13,9 @@ export interface NodeOptions {
   readonly outputs?: number | readonly string[]
 }
 
+/** What graphs are computed in. */
+export type FloatType = 'float32' | 'float64'
+
 export interface Builder {
   /** Adds a node and returns the name of its first output. */
   op(op: string, inputs: readonly string[], options?: NodeOptions): string
@@ -19,6 +23,10 @@ export interface Builder {
   ops(op: string, inputs: readonly string[], options?: NodeOptions): readonly string[]
   /** Adds a constant under a fresh name that begins with `hint`. */
   constant(tensor: Tensor, hint?: string): string
+  /** A scalar constant of the builder's float type. */
+  number(value: number, hint?: string): string
+  /** A tensor of that type. */
+  tensor(shape: readonly number[], data: ArrayLike<number>): Tensor
   input(name: string, value: Value): string
   output(name: string, value?: Value): void
   /** A name that nothing in the graph has yet. */
@@ -26,8 +34,11 @@ export interface Builder {
   graph(name?: string): Graph
 }
 
-/** `taken`: names that must not be used, e.g. those of a graph that the new nodes will join. */
-export function builder(taken: Iterable<string> = []): Builder {
+/**
+ * `taken`: names that must not be used, e.g. those of a graph that the new nodes will join. `float`: the type of what
+ * `number` writes.
+ */
+export function builder(taken: Iterable<string> = [], float: FloatType = 'float32'): Builder {
   const used = new Set(taken)
   const nodes: Node[] = []
   const constants = new Map<string, Tensor>()
@@ -48,15 +59,19 @@ export function builder(taken: Iterable<string> = []): Builder {
     return names
   }
 
+  const constant: Builder['constant'] = (tensor, hint = 'c') => {
+    const name = fresh(hint)
+    constants.set(name, tensor)
+    return name
+  }
+
   return {
     ops,
     fresh,
     op: (op, ins, options) => ops(op, ins, options)[0]!,
-    constant(tensor, hint = 'c') {
-      const name = fresh(hint)
-      constants.set(name, tensor)
-      return name
-    },
+    constant,
+    number: (value, hint = 'number') => constant(scalar(value, float), hint),
+    tensor: (shape, data) => floatTensor(float, shape, data),
     input(name, value) {
       used.add(name)
       inputs.push(name)

@@ -50,8 +50,15 @@ export const i64 = (shape: readonly number[], data: readonly number[]): Tensor =
     BigInt64Array.from(data, (v) => BigInt(v)),
   )
 
-export const scalar = (value: number, dtype: 'float32' | 'int64' = 'float32'): Tensor =>
-  dtype === 'int64' ? i64([], [value]) : f32([], [value])
+export const scalar = (value: number, dtype: 'float32' | 'float64' | 'int64' = 'float32'): Tensor =>
+  dtype === 'int64' ? i64([], [value]) : floatTensor(dtype, [], [value])
+
+/** A tensor of any float type that the engine computes with; of others, float32. */
+export function floatTensor(dtype: DType, shape: readonly number[], data: ArrayLike<number>): Tensor {
+  if (dtype === 'float64') return tensor(dtype, shape, Float64Array.from(data))
+  if (dtype === 'float16') return tensor(dtype, shape, Uint16Array.from(Array.from(data), floatToHalf))
+  return f32(shape, data)
+}
 
 /**
  * The elements as a typed array: values for the plain number types, raw bits for `float16`,

@@ -17,7 +17,7 @@ export function elasticNet(lambda: number, l1Ratio = 0.5): Penalty {
     prox: (weights, step) => {
       for (const part of parts) part.prox(weights, step)
     },
-    emit: (b, weight, rank) => b.op('Add', [parts[0].emit(b, weight, rank), parts[1].emit(b, weight, rank)]),
-    emitProx: (b, weight, step, rank) => parts[1].emitProx(b, parts[0].emitProx(b, weight, step, rank), step, rank),
+    emit: (b, weight) => b.op('Add', [parts[0].emit(b, weight), parts[1].emit(b, weight)]),
+    emitProx: (b, weight, step) => parts[1].emitProx(b, { ...weight, name: parts[0].emitProx(b, weight, step) }, step),
   }
 }

@@ -1,4 +1,4 @@
-/** All penalties, by name. */
+/** All penalties, by name too. */
 
 import { elasticNet } from './elastic-net.js'
 import { groupLasso } from './group-lasso.js'
@@ -7,6 +7,8 @@ import { l2 } from './l2.js'
 import { mcp } from './mcp.js'
 import type { Penalty } from './penalty.js'
 import { scad } from './scad.js'
+
+export { elasticNet, groupLasso, l1, l2, mcp, scad }
 
 export const PENALTIES = {
   l1: (lambda: number) => l1(lambda),

@@ -6,7 +6,7 @@
 import type { Builder } from '../ir/builder.js'
 import { PareError } from '../util/errors.js'
 import { checkStrength } from './l1.js'
-import { emitSoftThreshold, number, type Penalty, softThreshold, sum } from './penalty.js'
+import { emitSoftThreshold, type Penalty, softThreshold, sum } from './penalty.js'
 
 /** `gamma` above the steps of the proximal method (learning rates): with smaller ones the step has no unique answer. */
 export function mcp(lambda: number, gamma = 3): Penalty {
@@ -18,6 +18,7 @@ export function mcp(lambda: number, gamma = 3): Penalty {
   }
   return {
     name: 'mcp',
+    maxStep: gamma,
     value: (weights) => weights.reduce((total, w) => total + cost(w), 0),
     prox(weights, step) {
       checkStep('mcp', step, gamma)
@@ -26,21 +27,21 @@ export function mcp(lambda: number, gamma = 3): Penalty {
         if (Math.abs(w) <= gamma * lambda) weights[j] = softThreshold(w, step * lambda) / (1 - step / gamma)
       }
     },
-    emit(b, weight) {
-      const clipped = b.op('Min', [b.op('Abs', [weight]), number(b, gamma * lambda)])
-      const bend = b.op('Mul', [b.op('Mul', [clipped, clipped]), number(b, 1 / (2 * gamma))])
-      return sum(b, b.op('Sub', [b.op('Mul', [clipped, number(b, lambda)]), bend]))
+    emit(b, { name }) {
+      const clipped = b.op('Min', [b.op('Abs', [name]), b.number(gamma * lambda)])
+      const bend = b.op('Mul', [b.op('Mul', [clipped, clipped]), b.number(1 / (2 * gamma))])
+      return sum(b, b.op('Sub', [b.op('Mul', [clipped, b.number(lambda)]), bend]))
     },
-    emitProx(b, weight, step) {
-      const soft = emitSoftThreshold(b, weight, b.op('Mul', [step, number(b, lambda)]))
-      const grown = b.op('Div', [soft, b.op('Sub', [number(b, 1), b.op('Div', [step, number(b, gamma)])])])
-      return b.op('Where', [isWithin(b, weight, gamma * lambda), grown, weight])
+    emitProx(b, { name }, step) {
+      const soft = emitSoftThreshold(b, name, b.op('Mul', [step, b.number(lambda)]))
+      const grown = b.op('Div', [soft, b.op('Sub', [b.number(1), b.op('Div', [step, b.number(gamma)])])])
+      return b.op('Where', [isWithin(b, name, gamma * lambda), grown, name])
     },
   }
 }
 
 export const isWithin = (b: Builder, weight: string, bound: number): string =>
-  b.op('LessOrEqual', [b.op('Abs', [weight]), number(b, bound)])
+  b.op('LessOrEqual', [b.op('Abs', [weight]), b.number(bound)])
 
 /** Throws `PENALTY_SHAPE` unless the shape parameter is above what keeps the proximal step unique. */
 export function checkShape(where: string, gamma: number, above: number): void {

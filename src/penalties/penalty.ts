@@ -1,10 +1,19 @@
 /** What a penalty is: a cost on weights that pulls them to zero, for networks and linear models alike. */
 
 import type { Builder } from '../ir/builder.js'
-import { scalar } from '../ir/tensor.js'
+
+/** A weight as a value of a graph. */
+export interface GraphWeight {
+  readonly name: string
+  readonly shape: readonly number[]
+  /** The axis of its output channels: a group is what shares an index there. */
+  readonly channelAxis: number
+}
 
 export interface Penalty {
   readonly name: string
+  /** Proximal steps (learning rates) must be below this, or their answer is not unique. Default: any will do. */
+  readonly maxStep?: number
   /** What these weights cost; with `groupSize` they are groups of so many, one after the other. */
   value(weights: Float64Array, groupSize?: number): number
   /**
@@ -12,13 +21,11 @@ export interface Penalty {
    * others one group.
    */
   prox(weights: Float64Array, step: number): void
-  /** The value as a scalar in a training graph; `rank` is that of the weight, whose groups lie along axis 0. */
-  emit(b: Builder, weight: string, rank: number): string
+  /** The value as a scalar in a training graph. */
+  emit(b: Builder, weight: GraphWeight): string
   /** The proximal step in a training graph, so that exact zeros appear; `step` is a scalar value. */
-  emitProx(b: Builder, weight: string, step: string, rank: number): string
+  emitProx(b: Builder, weight: GraphWeight, step: string): string
 }
-
-export const number = (b: Builder, value: number): string => b.constant(scalar(value), 'penalty')
 
 /** Σ over all elements, a scalar. */
 export const sum = (b: Builder, x: string): string =>

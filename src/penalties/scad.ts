@@ -2,7 +2,7 @@
 
 import { checkStrength } from './l1.js'
 import { checkShape, checkStep, isWithin } from './mcp.js'
-import { emitSoftThreshold, number, type Penalty, softThreshold, sum } from './penalty.js'
+import { emitSoftThreshold, type Penalty, softThreshold, sum } from './penalty.js'
 
 /** γ = 3.7 is the authors' choice. */
 export function scad(lambda: number, gamma = 3.7): Penalty {
@@ -16,6 +16,7 @@ export function scad(lambda: number, gamma = 3.7): Penalty {
   }
   return {
     name: 'scad',
+    maxStep: gamma - 1,
     value: (weights) => weights.reduce((total, w) => total + cost(w), 0),
     prox(weights, step) {
       checkStep('scad', step, gamma - 1)
@@ -27,23 +28,23 @@ export function scad(lambda: number, gamma = 3.7): Penalty {
           weights[j] = ((gamma - 1) * w - Math.sign(w) * step * gamma * lambda) / (gamma - 1 - step)
       }
     },
-    emit(b, weight) {
-      const size = b.op('Abs', [weight])
+    emit(b, { name }) {
+      const size = b.op('Abs', [name])
       // λ min(s, λ), and between λ and γλ the integral of (γλ − s)/(γ − 1).
-      const near = b.op('Mul', [b.op('Min', [size, number(b, lambda)]), number(b, lambda)])
-      const middle = b.op('Max', [b.op('Min', [size, number(b, gamma * lambda)]), number(b, lambda)])
-      const left = b.op('Sub', [number(b, gamma * lambda), middle])
-      const rest = b.op('Sub', [number(b, (gamma * lambda - lambda) ** 2), b.op('Mul', [left, left])])
-      return sum(b, b.op('Add', [near, b.op('Mul', [rest, number(b, 1 / (2 * (gamma - 1)))])]))
+      const near = b.op('Mul', [b.op('Min', [size, b.number(lambda)]), b.number(lambda)])
+      const middle = b.op('Max', [b.op('Min', [size, b.number(gamma * lambda)]), b.number(lambda)])
+      const left = b.op('Sub', [b.number(gamma * lambda), middle])
+      const rest = b.op('Sub', [b.number((gamma * lambda - lambda) ** 2), b.op('Mul', [left, left])])
+      return sum(b, b.op('Add', [near, b.op('Mul', [rest, b.number(1 / (2 * (gamma - 1)))])]))
     },
-    emitProx(b, weight, step) {
-      const soft = emitSoftThreshold(b, weight, b.op('Mul', [step, number(b, lambda)]))
-      const pull = b.op('Mul', [b.op('Mul', [b.op('Sign', [weight]), step]), number(b, gamma * lambda)])
-      const top = b.op('Sub', [b.op('Mul', [weight, number(b, gamma - 1)]), pull])
-      const bent = b.op('Div', [top, b.op('Sub', [number(b, gamma - 1), step])])
-      const bound = b.op('Mul', [b.op('Add', [step, number(b, 1)]), number(b, lambda)])
-      const isNear = b.op('LessOrEqual', [b.op('Abs', [weight]), bound])
-      return b.op('Where', [isNear, soft, b.op('Where', [isWithin(b, weight, gamma * lambda), bent, weight])])
+    emitProx(b, { name }, step) {
+      const soft = emitSoftThreshold(b, name, b.op('Mul', [step, b.number(lambda)]))
+      const pull = b.op('Mul', [b.op('Mul', [b.op('Sign', [name]), step]), b.number(gamma * lambda)])
+      const top = b.op('Sub', [b.op('Mul', [name, b.number(gamma - 1)]), pull])
+      const bent = b.op('Div', [top, b.op('Sub', [b.number(gamma - 1), step])])
+      const bound = b.op('Mul', [b.op('Add', [step, b.number(1)]), b.number(lambda)])
+      const isNear = b.op('LessOrEqual', [b.op('Abs', [name]), bound])
+      return b.op('Where', [isNear, soft, b.op('Where', [isWithin(b, name, gamma * lambda), bent, name])])
     },
   }
 }

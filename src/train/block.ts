@@ -24,7 +24,7 @@ export interface Block {
 }
 
 export function trainingBlock(step: TrainingStep): Block {
-  const fed = [...step.inputs, step.target, step.learningRate, step.step]
+  const fed = [...step.inputs, ...step.targets.values(), step.learningRate, step.step]
   const b = builder(allNames(step.graph))
   const i = b.fresh('i')
   const go = b.fresh('go')
@@ -60,7 +60,7 @@ export function trainingBlock(step: TrainingStep): Block {
     const { dtype, shape } = step.states[k]!.initial
     outer.output(name, { kind: 'tensor', dtype, shape })
   }
-  outer.output(losses, { kind: 'tensor', dtype: 'float32', shape: ['steps'] })
+  outer.output(losses, { kind: 'tensor', dtype: step.float, shape: ['steps'] })
   return {
     model: modelOf(outer.graph('training'), Object.fromEntries(step.opsets)),
     steps,

@@ -3,10 +3,17 @@
 import type { Samples } from '../data/samples.js'
 import { DTYPES, isKnownDType, type TypedArray } from '../ir/dtypes.js'
 import { elementCount, elements, tensor } from '../ir/tensor.js'
-import type { DType, Tensor } from '../ir/types.js'
+import type { DType, Model, Tensor } from '../ir/types.js'
+import { shapeOf } from '../ops/def.js'
+import { isStatic } from '../ops/shapes.js'
+import { factFinder } from '../passes/facts.js'
+import type { InputShapes } from '../passes/with-shapes.js'
 import { PareError } from '../util/errors.js'
-import type { Loss } from './losses/loss.js'
-import { targetType } from './losses/loss.js'
+import type { Random } from '../util/random.js'
+import { type Loss, targetShape, targetType } from './losses/loss.js'
+import { type Objective, objectivesOf } from './objective.js'
+import { floatOf } from './step.js'
+import { parametersOf, withBatchSize } from './training-form.js'
 
 /** One array for all samples. */
 export interface Column {
@@ -20,109 +27,168 @@ export interface Column {
 export interface Dataset {
   readonly count: number
   readonly inputs: ReadonlyMap<string, Column>
-  readonly target: Column
+  /** By the output that they are for. */
+  readonly targets: ReadonlyMap<string, Column>
 }
 
 export interface DatasetOptions {
-  readonly loss: Loss
-  /** Shape of the output for one sample, without the batch axis: class scores lie along the last one. */
-  readonly outputShape: readonly number[]
+  /** Whose inputs the samples are for. */
+  readonly model: Model
+  readonly loss: Loss | readonly Objective[]
+  /** Dimensions that the model leaves open, but for the batch's. */
+  readonly shapes?: InputShapes
   readonly signal?: AbortSignal
 }
 
 /**
- * Reads all samples, whose arrays have a batch axis of 1, with their labels. Throws `TRAIN_EMPTY`, `TRAIN_LABELS`
- * (missing, or not of the output's size), `TRAIN_CLASS` (out of range), `TRAIN_FINITE` (NaN or infinite).
+ * Reads all samples, whose arrays have a batch axis of 1, with their labels. Throws `TRAIN_EMPTY`, `TRAIN_SHAPE`,
+ * `TRAIN_LABELS` (missing, or not of the output's size), `TRAIN_CLASS` and `TRAIN_TARGET` (out of range),
+ * `TRAIN_FINITE` (NaN or infinite).
  */
-export async function readDataset(samples: Samples, { loss, outputShape, signal }: DatasetOptions): Promise<Dataset> {
-  const rows: { readonly feeds: Readonly<Record<string, Tensor>>; readonly label: readonly number[] }[] = []
-  for await (const { feeds, label, name } of samples.read({ ...(signal && { signal }) })) {
-    for (const [input, t] of Object.entries(feeds)) checkFinite(t, `${name}, input ${input}`)
-    rows.push({ feeds, label: targetOf(label, name, loss, outputShape) })
+export async function readDataset(samples: Samples, options: DatasetOptions): Promise<Dataset> {
+  const aim = labelled(options)
+  const inputs = new Map<string, Rows>()
+  const targets = new Map<string, Rows>()
+  let count = 0
+  for await (const { feeds, label, name } of samples.read({ ...(options.signal && { signal: options.signal }) })) {
+    for (const [input, t] of Object.entries(feeds)) {
+      checkFinite(t, `${name}, input ${input}`)
+      if (count === 0) inputs.set(input, rows(t.dtype, t.shape.slice(1), samples.count))
+      const column = inputs.get(input)
+      if (column === undefined || !column.fits(t)) throw otherShape(name, input)
+      column.push(elements(t))
+    }
+    if (Object.keys(feeds).length !== inputs.size) throw otherShape(name, [...inputs.keys()].join(', '))
+    if (aim !== null) {
+      const values = targetOf(label, name, aim)
+      if (count === 0) targets.set(aim.output, rows(aim.dtype, targetShape(aim.loss, aim.shape), samples.count))
+      targets.get(aim.output)!.push(aim.dtype === 'int64' ? BigInt64Array.from(values, BigInt) : values)
+    }
+    count++
   }
-  const [first] = rows
-  if (first === undefined) {
+  if (count === 0) {
     throw new PareError('TRAIN_EMPTY', 'there are no samples to train on', {
       where: samples.name,
       remedy: 'Check the path and the limit.',
     })
   }
-  const inputs = new Map(
-    Object.entries(first.feeds).map(([name, { dtype, shape }]) => {
-      const column = emptyColumn(dtype, shape.slice(1), rows.length)
-      for (const [i, row] of rows.entries()) {
-        const t = row.feeds[name]
-        if (t === undefined || t.dtype !== dtype || t.shape.join() !== shape.join())
-          throw otherShape(samples.name, i, name)
-        column.data.set(elements(t) as never, i * elementCount(column.shape))
-      }
-      return [name, column]
-    }),
-  )
-  const target = emptyColumn(
-    targetType(loss),
-    loss.target === 'class' ? outputShape.slice(0, -1) : outputShape,
-    rows.length,
-  )
-  const width = elementCount(target.shape)
-  rows.forEach(({ label }, i) => {
-    const values = target.data instanceof BigInt64Array ? label.map(BigInt) : label
-    target.data.set(values as never, i * width)
-  })
-  return { count: rows.length, inputs, target }
+  const done = (columns: ReadonlyMap<string, Rows>): ReadonlyMap<string, Column> =>
+    new Map([...columns].map(([name, column]) => [name, column.column(count)]))
+  return { count, inputs: done(inputs), targets: done(targets) }
 }
 
-const otherShape = (where: string, row: number, input: string): PareError =>
-  new PareError('TRAIN_SHAPE', 'the sample has another shape or type than the first', {
-    where: `${where}, sample ${row}, input ${input}`,
-    remedy: 'Bring all samples to one size.',
-  })
+/** The one output whose loss takes the labels. */
+interface Labelled {
+  readonly output: string
+  readonly loss: Loss
+  readonly dtype: DType
+  /** Of the output for one sample. */
+  readonly shape: readonly number[]
+}
 
-function emptyColumn(dtype: DType, shape: readonly number[], count: number): Column {
+function labelled({ model, loss, shapes }: DatasetOptions): Labelled | null {
+  const taking = objectivesOf(model, loss).filter((o) => o.loss.target !== 'none')
+  const [first] = taking
+  if (first === undefined) return null
+  if (taking.length > 1) {
+    throw new PareError('TRAIN_LABELS', 'samples have labels for one output, and several losses take targets', {
+      value: taking.map((o) => o.output),
+      remedy: 'Give one loss, or fill `targets` of a Dataset yourself.',
+    })
+  }
+  const shape = shapeOf(factFinder(withBatchSize(model, 1, shapes))(first.output))
+  if (!isStatic(shape)) {
+    throw new PareError('TRAIN_SHAPE', 'the shape of the output does not follow from those of the inputs', {
+      where: `output ${first.output}`,
+      value: shape?.map((d) => d ?? '?') ?? 'unknown',
+      remedy: 'Fix the shapes of the inputs with `shapes`.',
+    })
+  }
+  const dtype = targetType(first.loss, floatOf(model, parametersOf(model)))
+  return { output: first.output, loss: first.loss, dtype, shape: shape.slice(1) }
+}
+
+interface Rows {
+  fits(t: Tensor): boolean
+  push(values: ArrayLike<number | bigint>): void
+  column(count: number): Column
+}
+
+/** A column that grows; `expected` rows, where that is known. */
+function rows(dtype: DType, shape: readonly number[], expected: number | null): Rows {
   if (!isKnownDType(dtype) || dtype === 'string' || DTYPES[dtype].bits < 8) {
     throw new PareError('TRAIN_DTYPE', 'training takes numbers of at least 8 bits', {
       value: dtype,
       remedy: 'Convert the samples.',
     })
   }
+  const width = elementCount(shape)
   const { array } = DTYPES[dtype]
-  const bytes = elementCount(shape) * count * array.BYTES_PER_ELEMENT
-  return { dtype, shape, data: new array(new ArrayBuffer(bytes), 0, elementCount(shape) * count) }
+  const allocate = (count: number): TypedArray =>
+    new array(new ArrayBuffer(count * width * array.BYTES_PER_ELEMENT), 0, count * width)
+  let data = allocate(Math.max(1, expected ?? 64))
+  let at = 0
+  return {
+    fits: (t) => t.dtype === dtype && t.shape.slice(1).join() === shape.join(),
+    push(values) {
+      if (at + width > data.length) {
+        const larger = allocate(Math.ceil((2 * data.length) / Math.max(1, width)))
+        larger.set(data as never)
+        data = larger
+      }
+      data.set(values as never, at)
+      at += width
+    },
+    column: (count) => ({ dtype, shape, data: data.subarray(0, count * width) as TypedArray }),
+  }
 }
 
+const otherShape = (where: string, input: string): PareError =>
+  new PareError('TRAIN_SHAPE', 'the sample has another shape or type than the first', {
+    where: `${where}, input ${input}`,
+    remedy: 'Bring all samples to one size.',
+  })
+
 /** Some rows of a column, stacked: [rows, …shape], or with `batch` [rows / batch, batch, …shape]. */
-export function gather({ dtype, shape, data }: Column, rows: ArrayLike<number>, batch?: number): Tensor {
+export function gather({ dtype, shape, data }: Column, picked: ArrayLike<number>, batch?: number): Tensor {
   const width = elementCount(shape)
-  const out = new (data.constructor as new (length: number) => TypedArray)(rows.length * width)
-  for (let i = 0; i < rows.length; i++) {
-    const from = rows[i]! * width
+  const out = new (data.constructor as new (length: number) => TypedArray)(picked.length * width)
+  for (let i = 0; i < picked.length; i++) {
+    const from = picked[i]! * width
     out.set(data.subarray(from, from + width) as never, i * width)
   }
-  const lead = batch === undefined ? [rows.length] : [rows.length / batch, batch]
+  const lead = batch === undefined ? [picked.length] : [picked.length / batch, batch]
   return tensor(dtype, [...lead, ...shape], out)
 }
 
+/** The same rows in an order that is drawn. */
+export function shuffled(dataset: Dataset, generator: Random): Dataset {
+  const order = generator.shuffle(Uint32Array.from({ length: dataset.count }, (_, i) => i))
+  return mapColumns(dataset, (c) => ({ ...c, data: elements(gather(c, order)) }))
+}
+
 /** Rows `from` to `to` as a data set of their own, which shares the arrays. */
-export function part(dataset: Dataset, from: number, to: number): Dataset {
-  const cut = (c: Column): Column => ({
-    ...c,
-    data: c.data.subarray(from * elementCount(c.shape), to * elementCount(c.shape)) as TypedArray,
-  })
-  return {
-    count: to - from,
-    inputs: new Map([...dataset.inputs].map(([n, c]) => [n, cut(c)])),
-    target: cut(dataset.target),
-  }
+export const part = (dataset: Dataset, from: number, to: number): Dataset => ({
+  ...mapColumns(dataset, (c) => {
+    const width = elementCount(c.shape)
+    return { ...c, data: c.data.subarray(from * width, to * width) as TypedArray }
+  }),
+  count: to - from,
+})
+
+function mapColumns({ count, inputs, targets }: Dataset, change: (c: Column) => Column): Dataset {
+  const all = (columns: ReadonlyMap<string, Column>): ReadonlyMap<string, Column> =>
+    new Map([...columns].map(([name, c]) => [name, change(c)]))
+  return { count, inputs: all(inputs), targets: all(targets) }
 }
 
 function targetOf(
   label: number | readonly number[] | undefined,
   where: string,
-  loss: Loss,
-  shape: readonly number[],
+  { loss, shape }: Labelled,
 ): readonly number[] {
   const values = label === undefined ? [] : typeof label === 'number' ? [label] : label
-  const wanted = elementCount(loss.target === 'class' ? shape.slice(0, -1) : shape)
+  const wanted = elementCount(targetShape(loss, shape))
   if (values.length !== wanted) {
     throw new PareError('TRAIN_LABELS', `the loss needs ${wanted} target values a sample`, {
       where,
@@ -130,22 +196,29 @@ function targetOf(
       remedy: label === undefined ? 'Give labels.' : 'Give labels of the size of the output, or another loss.',
     })
   }
+  const endless = values.find((v) => !Number.isFinite(v))
+  if (endless !== undefined) {
+    throw new PareError('TRAIN_FINITE', 'a label is not a finite number', {
+      where,
+      value: endless,
+      remedy: 'Remove or mend the sample.',
+    })
+  }
   const classes = shape.at(-1)!
-  const wrong = values.find(
-    (v) => !Number.isFinite(v) || (loss.target === 'class' && !(Number.isInteger(v) && v >= 0 && v < classes)),
-  )
-  if (wrong === undefined) return values
-  if (loss.target === 'class' && Number.isFinite(wrong)) {
+  const noClass = values.find((v) => !(Number.isInteger(v) && v >= 0 && v < classes))
+  if (loss.target === 'class' && noClass !== undefined) {
     throw new PareError('TRAIN_CLASS', `a class index is a whole number from 0 to ${classes - 1}`, {
       where,
-      value: wrong,
+      value: noClass,
       remedy: `The model has ${classes} scores: check the labels, or give the model more outputs.`,
     })
   }
-  throw new PareError('TRAIN_FINITE', 'a label is not a finite number', {
+  const odd = values.find((v) => loss.accepts?.test(v) === false)
+  if (odd === undefined) return values
+  throw new PareError('TRAIN_TARGET', `a target of the ${loss.name} loss is ${loss.accepts!.doc}`, {
     where,
-    value: wrong,
-    remedy: 'Remove or mend the sample.',
+    value: odd,
+    remedy: 'Check the labels, or choose another loss.',
   })
 }
 

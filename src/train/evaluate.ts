@@ -2,32 +2,32 @@
 
 import { joined } from '../autodiff/gradient.js'
 import type { Engine, Session } from '../engine/engine.js'
-import { builder } from '../ir/builder.js'
+import { throwIfAborted } from '../engine/failures.js'
+import { builder, type FloatType } from '../ir/builder.js'
 import { allNames } from '../ir/graphs.js'
 import { elementCount, numbers } from '../ir/tensor.js'
 import type { Graph, Model, Tensor, Value } from '../ir/types.js'
 import { encodeModel } from '../onnx/codec.js'
 import { type Dataset, gather } from './dataset.js'
-import { type Loss, targetType } from './losses/loss.js'
+import { type Aim, emitObjectives, targetInputs } from './objective.js'
 import { typeOf } from './step.js'
 
 export interface Score {
   /** Mean loss, without penalties. */
   readonly loss: number
-  /** Share of right answers, where targets are classes. */
+  /** Share of right answers, where the targets of an output are classes. */
   readonly accuracy?: number
 }
 
 export interface Evaluator {
-  score(parameters: ReadonlyMap<string, Tensor>, data: Dataset): Promise<Score>
+  score(parameters: ReadonlyMap<string, Tensor>, data: Dataset, signal?: AbortSignal): Promise<Score>
   close(): Promise<void>
 }
 
 export interface EvaluatorOptions {
   readonly engine: Engine
-  readonly loss: Loss
-  readonly output: string
-  readonly outputShape: readonly number[]
+  readonly float: FloatType
+  readonly aims: readonly Aim[]
   readonly parameters: readonly string[]
   readonly batchSize: number
   /** Whether the last batch may be smaller. */
@@ -35,59 +35,79 @@ export interface EvaluatorOptions {
 }
 
 export async function openEvaluator(model: Model, o: EvaluatorOptions): Promise<Evaluator> {
-  const { graph, target, value } = scoringGraph(model, o)
-  const session = await o.engine.load(encodeModel({ ...model, graph }).bytes)
+  const scoring = scoringGraph(model, o)
+  const session = await o.engine.load(encodeModel({ ...model, graph: scoring.graph }).bytes)
   return {
-    score: (parameters, data) => scoreOn(session, { ...o, target, value }, parameters, data),
+    score: (parameters, data, signal) => scoreOn(session, { ...o, ...scoring }, parameters, data, signal),
     close: () => session.close(),
   }
 }
 
-function scoringGraph(model: Model, { loss, output, outputShape, parameters }: EvaluatorOptions) {
-  const b = builder(allNames(model.graph))
-  const target = b.fresh('target')
-  const value = loss.emit(b, { output, target, shape: outputShape })
+interface Scoring {
+  readonly graph: Graph
+  readonly value: string
+  readonly aims: readonly Aim[]
+  /** The output whose targets are classes. */
+  readonly classes: Aim | null
+}
+
+function scoringGraph(model: Model, { aims: given, parameters, float }: EvaluatorOptions): Scoring {
+  const b = builder(allNames(model.graph), float)
+  const aims = given.map((aim) => ({ ...aim, target: aim.target && b.fresh('target') }))
+  const value = emitObjectives(b, aims)
+  const targets = targetInputs(aims, float, true)
+  const classes = aims.find((aim) => aim.loss.target === 'class') ?? null
   const own = new Set(parameters)
   const whole = joined(model.graph, b.graph())
   const { constants, values } = model.graph
-  const targetShape = loss.target === 'class' ? outputShape.slice(0, -1) : outputShape
-  const graph: Graph = {
-    ...whole,
-    inputs: [...whole.inputs, target, ...parameters],
-    outputs: [value, output],
-    constants: new Map([...whole.constants].filter(([name]) => !own.has(name))),
-    values: new Map<string, Value>([
-      ...values,
-      [target, { kind: 'tensor', dtype: targetType(loss), shape: targetShape.map(() => null) }],
-      ...parameters.map((name): [string, Value] => [name, typeOf(constants.get(name)!)]),
-    ]),
+  return {
+    graph: {
+      ...whole,
+      inputs: [...whole.inputs, ...targets.map(([name]) => name), ...parameters],
+      outputs: [value, ...(classes ? [classes.output] : [])],
+      constants: new Map([...whole.constants].filter(([name]) => !own.has(name))),
+      values: new Map<string, Value>([
+        ...values,
+        ...targets,
+        ...parameters.map((name): [string, Value] => [name, typeOf(constants.get(name)!)]),
+      ]),
+    },
+    value,
+    aims,
+    classes,
   }
-  return { graph, target, value }
 }
 
 async function scoreOn(
   session: Session,
-  o: EvaluatorOptions & { readonly target: string; readonly value: string },
+  o: EvaluatorOptions & Scoring,
   parameters: ReadonlyMap<string, Tensor>,
   data: Dataset,
+  signal?: AbortSignal,
 ): Promise<Score> {
   const weights = Object.fromEntries(o.parameters.map((name) => [name, parameters.get(name)!]))
   let sum = 0
   let right = 0
   let seen = 0
   for (let from = 0; from < data.count; from += o.batchSize) {
+    throwIfAborted(signal)
     const size = Math.min(o.batchSize, data.count - from)
     if (size < o.batchSize && !o.isBatchOpen) break
     const rows = Array.from({ length: size }, (_, i) => from + i)
     const feeds = Object.fromEntries([...data.inputs].map(([name, column]) => [name, gather(column, rows)]))
-    const target = gather(data.target, rows)
-    const results = await session.run({ ...feeds, ...weights, [o.target]: target })
+    const wanted = new Map(
+      o.aims.filter((aim) => aim.target !== '').map((aim) => [aim.target, gather(data.targets.get(aim.output)!, rows)]),
+    )
+    const results = await session.run(
+      { ...feeds, ...weights, ...Object.fromEntries(wanted) },
+      { ...(signal && { signal }) },
+    )
     sum += size * numbers(results[o.value]!)[0]!
-    if (o.loss.target === 'class') right += hits(results[o.output]!, target)
+    if (o.classes) right += hits(results[o.classes.output]!, wanted.get(o.classes.target)!)
     seen += size
   }
-  const answers = seen * elementCount(data.target.shape)
-  return { loss: sum / seen, ...(o.loss.target === 'class' && { accuracy: right / answers }) }
+  if (o.classes === null) return { loss: sum / seen }
+  return { loss: sum / seen, accuracy: right / (seen * elementCount(data.targets.get(o.classes.output)!.shape)) }
 }
 
 /** Rows whose largest score is that of their class. */

@@ -2,31 +2,42 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Samples } from '../data/samples.js'
 import type { Engine } from '../engine/engine.js'
 import { openEngine } from '../engine/node/open.js'
-import { f32, numbers, scalar } from '../ir/tensor.js'
-import type { Model, Tensor } from '../ir/types.js'
+import { builder, modelOf } from '../ir/builder.js'
+import { f32, floatTensor, i64, numbers, scalar } from '../ir/tensor.js'
+import type { Model } from '../ir/types.js'
 import { decodeModel, encodeModel } from '../onnx/codec.js'
 import { groupLasso } from '../penalties/group-lasso.js'
 import { l1 } from '../penalties/l1.js'
 import { l2 } from '../penalties/l2.js'
+import { mcp } from '../penalties/mcp.js'
 import type { Penalty } from '../penalties/penalty.js'
 import { random } from '../util/random.js'
+import type { Checkpoint } from './checkpoint.js'
 import { type Dataset, readDataset } from './dataset.js'
+import { withDropout } from './dropout.js'
 import {
   batchNorm,
   conv,
   dense,
+  dropout,
+  embedding,
   flatten,
   layerNorm,
   maxPool,
+  positions,
   relu,
+  reshape,
   residual,
   scale,
-  sequential,
   tanh,
-} from './layers.js'
+  transformerBlock,
+} from './layers/index.js'
+import { sequential } from './layers/sequential.js'
+import { binaryCrossEntropy, hinge } from './losses/binary-cross-entropy.js'
 import { crossEntropy } from './losses/cross-entropy.js'
 import type { Loss } from './losses/loss.js'
 import { squaredError } from './losses/squared.js'
+import { mixingShare } from './mixup.js'
 import { adam } from './optimizers/adam.js'
 import { adagrad, lion, rmsprop } from './optimizers/adaptive.js'
 import { OPTIMIZERS } from './optimizers/index.js'
@@ -52,11 +63,8 @@ function samplesOf(rows: readonly (readonly [readonly number[], number | readonl
     },
   }
 }
-const datasetOf = (
-  rows: Parameters<typeof samplesOf>[0],
-  loss: Loss,
-  outputShape: readonly number[],
-): Promise<Dataset> => readDataset(samplesOf(rows), { loss, outputShape })
+const datasetOf = (rows: Parameters<typeof samplesOf>[0], loss: Loss, model: Model): Promise<Dataset> =>
+  readDataset(samplesOf(rows), { loss, model })
 
 /** Two classes that a ring parts: no straight line does. */
 function ring(count: number, seed = 1): readonly (readonly [readonly number[], number])[] {
@@ -73,8 +81,8 @@ async function settings(more: Partial<TrainOptions> = {}): Promise<TrainOptions>
   return {
     engine,
     loss,
-    data: await datasetOf(ring(400), loss, [2]),
-    validation: await datasetOf(ring(200, 2), loss, [2]),
+    data: await datasetOf(ring(400), loss, classifier()),
+    validation: await datasetOf(ring(200, 2), loss, classifier()),
     learningRate: 0.01,
     epochs: 20,
     batchSize: 16,
@@ -121,10 +129,11 @@ describe('training', () => {
       return [x, [2 * x[0]! - x[1]! + 0.5]] as const
     })
     const loss = squaredError()
-    const { model } = await train(sequential([dense(1)], { input: [3] }), {
+    const line = sequential([dense(1)], { input: [3] })
+    const { model } = await train(line, {
       engine,
       loss,
-      data: await datasetOf(rows, loss, [1]),
+      data: await datasetOf(rows, loss, line),
       validation: null,
       optimizer: sgd({ momentum: 0.9 }),
       learningRate: 0.05,
@@ -165,7 +174,8 @@ describe('training', () => {
   test('a ridge pulls weights as its formula says: the gradient of λ/2 w² is λ w', async () => {
     const weight = async (penalties: TrainOptions['penalties']) => {
       const loss = squaredError()
-      const data = await datasetOf([[[0], [0]]], loss, [1])
+      const one = sequential([dense(1)], { input: [1] })
+      const data = await datasetOf([[[0], [0]]], loss, one)
       const options = {
         engine,
         loss,
@@ -176,7 +186,7 @@ describe('training', () => {
         optimizer: sgd(),
         learningRate: 0.5,
       }
-      const { model } = await train(sequential([dense(1)], { input: [1] }), {
+      const { model } = await train(one, {
         ...options,
         ...(penalties && { penalties }),
       })
@@ -190,9 +200,9 @@ describe('training', () => {
 
   test('gradients are clipped to one norm', async () => {
     const loss = squaredError()
-    const data = await datasetOf([[[1, 2], [1000]]], loss, [1])
-    const options = { engine, loss, data, validation: null, epochs: 1, batchSize: 1, optimizer: sgd(), learningRate: 1 }
     const before = sequential([dense(1)], { input: [2] })
+    const data = await datasetOf([[[1, 2], [1000]]], loss, before)
+    const options = { engine, loss, data, validation: null, epochs: 1, batchSize: 1, optimizer: sgd(), learningRate: 1 }
     const { model } = await train(before, { ...options, clipNorm: 0.5 })
     const moved = ['layer0.weight', 'layer0.bias'].flatMap((name) => {
       const [a, b] = [before, model].map(({ graph }) => numbers(graph.constants.get(name)!))
@@ -218,7 +228,7 @@ describe('training', () => {
     })
     const layers = [
       scale(1 / 255),
-      reshaped(),
+      reshape(1, 6, 6),
       conv(4, 3),
       batchNorm(),
       relu(),
@@ -230,7 +240,7 @@ describe('training', () => {
     ]
     const model = sequential(layers, { input: [36] })
     const loss = crossEntropy({ labelSmoothing: 0.05 })
-    const data = await datasetOf(rows, loss, [2])
+    const data = await datasetOf(rows, loss, model)
     const { model: trained, epochs } = await train(model, {
       engine,
       loss,
@@ -251,16 +261,228 @@ describe('training', () => {
   })
 })
 
-const reshaped =
-  () =>
-  (b: Parameters<ReturnType<typeof relu>>[0], { name }: { readonly name: string }) => ({
-    name: b.op('Reshape', [name, b.constant({ ...int64([-1, 1, 6, 6]) }, 'shape')]),
-    shape: [1, 6, 6],
+describe('what happens in training alone', () => {
+  test('dropout drops while it trains, and is gone in the end; one seed, one run', async () => {
+    const layers = [dense(16), tanh(), dropout(0.3), dense(2)]
+    const model = sequential(layers, { input: [2] })
+    const once = async (seed: number) => train(model, await settings({ epochs: 6, seed }))
+    const [first, again, other] = [await once(1), await once(1), await once(2)]
+    expect(first.model.graph.nodes.map((n) => n.op)).not.toContain('Dropout')
+    expect(first.epochs.map((e) => e.trainingLoss)).toEqual(again.epochs.map((e) => e.trainingLoss))
+    expect(first.epochs[0]!.trainingLoss).not.toBe(other.epochs[0]!.trainingLoss)
+    // What judges does not drop, so it is better than what trains says.
+    const last = first.epochs.at(-1)!
+    expect(last.validation!.loss).toBeLessThan(last.trainingLoss)
+    const without = await train(model, await settings({ epochs: 6, seed: 1, isTraining: false }))
+    expect(without.epochs[0]!.trainingLoss).not.toBe(first.epochs[0]!.trainingLoss)
   })
-const int64 = (values: readonly number[]): Tensor => {
-  const data = new Uint8Array(BigInt64Array.from(values, BigInt).buffer)
-  return { dtype: 'int64', shape: [values.length], byteLength: data.byteLength, bytes: () => data }
-}
+
+  test('a mask keeps the share that it should, scaled so that the mean stays', async () => {
+    const count = 4000
+    const b = builder()
+    b.input('x', { kind: 'tensor', dtype: 'float32', shape: [1, count] })
+    b.output(b.op('Dropout', ['x', b.constant(scalar(0.25))]), { kind: 'tensor', dtype: 'float32', shape: [1, count] })
+    const { model, places, ranges } = withDropout(modelOf(b.graph()))
+    const session = await engine.load(encodeModel(model).bytes)
+    const results = await session.run({ x: f32([1, count], new Float32Array(count).fill(1)), [places!]: i64([1], [7]) })
+    await session.close()
+    const y = numbers(results[model.graph.outputs[0]!]!)
+    expect(new Set(y)).toEqual(new Set([0, Math.fround(1 / 0.75)]))
+    expect(y.filter((v) => v === 0).length / count).toBeCloseTo(0.25, 1)
+    expect(ranges[0]).toBeGreaterThan(2 * count)
+  })
+
+  test('mixup trains on mixtures, and still learns', async () => {
+    const { epochs } = await train(classifier(), await settings({ mixup: 0.2 }))
+    expect(epochs.at(-1)!.validation!.accuracy).toBeGreaterThan(0.9)
+    expect(epochs.at(-1)!.trainingLoss).toBeGreaterThan(epochs.at(-1)!.validation!.loss)
+    const { integer } = random(1)
+    const draws = Array.from({ length: 2000 }, (_, i) => mixingShare(random(i), 0.4))
+    expect(draws.every((v) => v >= 0 && v <= 1)).toBe(true)
+    expect(draws.reduce((a, v) => a + v, 0) / 2000).toBeCloseTo(0.5, 1)
+    // Beta(α, α) has the variance 1 / (4 (2α + 1)).
+    expect(draws.reduce((a, v) => a + (v - 0.5) ** 2, 0) / 2000).toBeCloseTo(1 / (4 * 1.8), 1)
+    expect(integer(2)).toBeLessThan(2)
+  })
+
+  test('the mean of the weights is what is judged and handed back', async () => {
+    const plain = await train(classifier(), await settings({ epochs: 3, optimizer: sgd(), learningRate: 0.5 }))
+    const mean = await train(
+      classifier(),
+      await settings({ epochs: 3, optimizer: sgd(), learningRate: 0.5, averaging: 0.99 }),
+    )
+    // The steps are the same, the weights are not.
+    expect(mean.epochs.map((e) => e.trainingLoss)).toEqual(plain.epochs.map((e) => e.trainingLoss))
+    expect(weightsOf(mean.model)).not.toEqual(weightsOf(plain.model))
+  })
+
+  test('samples are changed anew each time', async () => {
+    const seen: number[] = []
+    const augment: TrainOptions['augment'] = (values, { input, shape }, { uniform }) => {
+      expect([input, shape]).toEqual(['input', [2]])
+      seen.push(Number(values[0]))
+      ;(values as Float32Array)[0]! += uniform() - 0.5
+    }
+    const options = await settings({ augment, epochs: 2 })
+    const before = options.data.inputs.get('input')!.data.slice()
+    await train(classifier(), options)
+    expect(options.data.inputs.get('input')!.data).toEqual(before)
+    expect(seen).toHaveLength(2 * 400)
+    expect(new Set(seen).size).toBeLessThanOrEqual(400)
+  })
+
+  test('the learning rate falls where the loss stands still', async () => {
+    const plateau = { patience: 2, factor: 0.5 }
+    const { epochs } = await train(classifier(), await settings({ learningRate: 0.5, epochs: 30, plateau }))
+    const rates = epochs.map((e) => e.learningRate)
+    expect(rates[0]).toBe(0.5)
+    expect(rates.at(-1)).toBeLessThan(0.5)
+    expect(new Set(rates.slice(1).map((r, i) => r / rates[i]!))).toEqual(new Set([1, 0.5]))
+  })
+
+  test('a weight that no loss depends on stays', async () => {
+    const b = builder()
+    b.input('input', { kind: 'tensor', dtype: 'float32', shape: ['N', 2] })
+    const w = b.constant(f32([2, 2], [0.1, 0.2, 0.3, 0.4]), 'w')
+    b.output(b.op('MatMul', ['input', w], { outputs: ['scores'] }), {
+      kind: 'tensor',
+      dtype: 'float32',
+      shape: ['N', 2],
+    })
+    const unused = b.constant(f32([2, 2], [1, 2, 3, 4]), 'unused')
+    b.output(b.op('MatMul', ['input', unused], { outputs: ['other'] }), {
+      kind: 'tensor',
+      dtype: 'float32',
+      shape: ['N', 2],
+    })
+    const loss = [{ output: 'scores', loss: crossEntropy() }]
+    const two = modelOf(b.graph())
+    const data = await readDataset(samplesOf(ring(100)), { loss, model: two })
+    const { model } = await train(two, { engine, loss, data, epochs: 1 })
+    expect(numbers(model.graph.constants.get('unused')!)).toEqual(Float32Array.of(1, 2, 3, 4))
+    expect(numbers(model.graph.constants.get('w')!)[0]).not.toBeCloseTo(0.1, 3)
+  })
+})
+
+const weightsOf = ({ graph }: Model): readonly number[][] => [...graph.constants.values()].map((t) => [...numbers(t)])
+
+describe('a run that was stopped', () => {
+  test('goes on as if it had not been: the same weights, bit for bit', async () => {
+    const model = sequential([dense(16), tanh(), dropout(0.2), dense(2)], { input: [2] })
+    const options = { mixup: 0.2, averaging: 0.9, plateau: { patience: 1 }, epochs: 6 }
+    const kept: Checkpoint[] = []
+    const whole = await train(model, await settings({ ...options, onCheckpoint: (c) => void kept.push(c) }))
+    expect(kept).toHaveLength(6)
+    const rest = await train(model, await settings({ ...options, resume: kept[2]! }))
+    expect(weightsOf(rest.model)).toEqual(weightsOf(whole.model))
+    expect(rest.epochs.map((e) => e.trainingLoss)).toEqual(whole.epochs.map((e) => e.trainingLoss))
+    const nothingLeft = await train(model, await settings({ ...options, resume: kept[5]! }))
+    expect(weightsOf(nothingLeft.model)).toEqual(weightsOf(whole.model))
+  })
+
+  test('does not go on with other choices or another model', async () => {
+    const kept: Checkpoint[] = []
+    await train(classifier(), await settings({ epochs: 1, onCheckpoint: (c) => void kept.push(c) }))
+    const resume = kept[0]!
+    const refused = async (model: Model, more: Partial<TrainOptions>) =>
+      expect(train(model, await settings({ epochs: 1, resume, ...more }))).rejects.toMatchObject({
+        code: 'TRAIN_CHECKPOINT',
+      })
+    await refused(classifier(), { seed: 5 })
+    await refused(classifier(), { optimizer: sgd() })
+    await refused(sequential([dense(8), tanh(), dense(2)], { input: [2] }), {})
+  })
+})
+
+describe('a loss that is no number', () => {
+  test('names the step and the node where it began', async () => {
+    const b = builder()
+    b.input('input', { kind: 'tensor', dtype: 'float32', shape: ['N', 2] })
+    const scores = b.op('MatMul', ['input', b.constant(f32([2, 2], [1, 0, 0, 1]), 'w')], { name: 'product' })
+    // The logarithm of the first input: finite until a sample is not above 0.
+    const bent = b.op('Log', [scores], { name: 'logarithm' })
+    b.output(bent, { kind: 'tensor', dtype: 'float32', shape: ['N', 2] })
+    const model = modelOf(b.graph())
+    const loss = squaredError()
+    const rows = [1, 2, 3, 4, -1].map(
+      (x) =>
+        [
+          [x, 1],
+          [0, 0],
+        ] as const,
+    )
+    const data = await datasetOf(rows, loss, model)
+    const options = { engine, loss, data, validation: null, batchSize: 1, epochs: 1, learningRate: 1e-6 }
+    await expect(train(model, options)).rejects.toMatchObject({
+      code: 'TRAIN_DIVERGED',
+      detail: { where: expect.stringContaining('logarithm') },
+    })
+  })
+
+  test('names the weight where that is no number', async () => {
+    const loss = squaredError()
+    const model = sequential([dense(1)], { input: [1] })
+    const data = await datasetOf([[[1e20], [1e20]]], loss, model)
+    const options = { engine, loss, data, validation: null, batchSize: 1, epochs: 1, optimizer: sgd(), learningRate: 1 }
+    await expect(train(model, options)).rejects.toMatchObject({ code: 'TRAIN_DIVERGED' })
+  })
+})
+
+describe('other models', () => {
+  test('float64 throughout', async () => {
+    const model = sequential([dense(1)], { input: [2], float: 'float64' })
+    const loss = squaredError()
+    const samples: Samples = {
+      name: 'rows',
+      count: 4,
+      async *read() {
+        for (let i = 0; i < 4; i++)
+          yield { feeds: { input: floatTensor('float64', [1, 2], [i, 1 / (i + 1)]) }, label: [3 * i - 1], name: `${i}` }
+      },
+    }
+    const data = await readDataset(samples, { model, loss })
+    const { model: trained } = await train(model, {
+      engine,
+      loss,
+      data,
+      validation: null,
+      optimizer: sgd({ momentum: 0.9 }),
+      learningRate: 0.05,
+      batchSize: 4,
+      epochs: 2000,
+      penalties: [{ penalty: l2(0) }, { penalty: groupLasso(0) }],
+    })
+    expect(trained.graph.constants.get('layer0.weight')!.dtype).toBe('float64')
+    const [slope, other] = numbers(trained.graph.constants.get('layer0.weight')!)
+    expect(slope).toBeCloseTo(3, 9)
+    expect(other).toBeCloseTo(0, 9)
+    expect(numbers(trained.graph.constants.get('layer0.bias')!)[0]).toBeCloseTo(-1, 9)
+  })
+
+  test('a small transformer learns to repeat what stood two places before', async () => {
+    const [length, letters] = [8, 5]
+    const model = sequential([embedding(letters, 16), positions(), transformerBlock({ heads: 2 }), dense(letters)], {
+      input: [length],
+      inputType: 'int64',
+    })
+    const { integer } = random(4)
+    const samples: Samples = {
+      name: 'texts',
+      count: 300,
+      async *read() {
+        for (let k = 0; k < 300; k++) {
+          const text = Array.from({ length }, () => integer(letters))
+          const label = text.map((_, i) => text[Math.max(0, i - 2)]!)
+          yield { feeds: { input: i64([1, length], text) }, label, name: `${k}` }
+        }
+      },
+    }
+    const loss = crossEntropy()
+    const data = await readDataset(samples, { model, loss })
+    const { epochs } = await train(model, { engine, loss, data, validation: data, epochs: 25, learningRate: 0.01 })
+    expect(epochs.at(-1)!.validation!.accuracy).toBeGreaterThan(0.95)
+  })
+})
 
 describe('one step', () => {
   /** y = w x of one weight, squared error against 0: the gradient is 2 w x². */
@@ -269,13 +491,18 @@ describe('one step', () => {
 
   async function weightAfter(optimizer: ReturnType<typeof sgd>, steps: number, rate: number): Promise<number> {
     const trainable = ['layer0.weight']
-    const step = trainingStep(model, { loss: squaredError(), output: model.graph.outputs[0]!, trainable, optimizer })
+    const output = model.graph.outputs[0]!
+    const step = trainingStep(model, {
+      objectives: [{ output, loss: squaredError(), weight: 1 }],
+      trainable,
+      optimizer,
+    })
     const session = await engine.load(encodeModel({ ...model, graph: step.graph }).bytes)
     let states = Object.fromEntries(step.states.map((s) => [s.name, s.initial]))
     for (let t = 1; t <= steps; t++) {
       const results = await session.run({
         input: f32([1, 1], [1]),
-        [step.target]: f32([1, 1], [0]),
+        [step.targets.get(output)!]: f32([1, 1], [0]),
         [step.learningRate]: scalar(rate),
         [step.step]: scalar(t),
         ...states,
@@ -348,8 +575,8 @@ describe('every optimizer', () => {
 
 describe('bad input is refused before the first step', () => {
   const loss = crossEntropy()
-  const refusal = (rows: Parameters<typeof samplesOf>[0], l: Loss = loss, shape: readonly number[] = [2]) =>
-    expect(datasetOf(rows, l, shape)).rejects
+  const refusal = (rows: Parameters<typeof samplesOf>[0], l: Loss = loss) =>
+    expect(datasetOf(rows, l, classifier())).rejects
   test('samples and labels', async () => {
     await refusal([]).toMatchObject({ code: 'TRAIN_EMPTY' })
     await refusal([[[1, 2], 2]]).toMatchObject({ code: 'TRAIN_CLASS', detail: { where: 'row 0', value: 2 } })
@@ -365,7 +592,25 @@ describe('bad input is refused before the first step', () => {
         [0, 1],
       ],
     ]).toMatchObject({ code: 'TRAIN_LABELS' })
-    await refusal([[[1, 2], [1]]], squaredError(), [2]).toMatchObject({ code: 'TRAIN_LABELS' })
+    await refusal([[[1, 2], [1]]], squaredError()).toMatchObject({ code: 'TRAIN_LABELS' })
+    await refusal(
+      [
+        [
+          [1, 2],
+          [1, 0],
+        ],
+      ],
+      hinge(),
+    ).toMatchObject({ code: 'TRAIN_TARGET' })
+    await refusal(
+      [
+        [
+          [1, 2],
+          [1, 2],
+        ],
+      ],
+      binaryCrossEntropy(),
+    ).toMatchObject({ code: 'TRAIN_TARGET' })
   })
 
   test('what is asked for', async () => {
@@ -382,13 +627,23 @@ describe('bad input is refused before the first step', () => {
           ],
         ],
         squaredError(),
-        [2],
+        classifier(),
       ),
       validation: null,
     }
     const diverges = { ...far, learningRate: 1e6, optimizer: sgd(), batchSize: 1 }
     await (await refused(diverges)).toMatchObject({ code: 'TRAIN_DIVERGED', message: expect.stringContaining('step') })
-    await (await refused({ output: 'nobody' })).toMatchObject({ code: expect.stringMatching(/^TRAIN_|^GRADIENT_/) })
+    await (await refused({ loss: [{ output: 'nobody', loss }] })).toMatchObject({ code: 'TRAIN_OUTPUT' })
+    await (await refused({ epochs: 0 })).toMatchObject({ code: 'TRAIN_OPTION' })
+    await (await refused({ learningRate: Number.NaN })).toMatchObject({ code: 'TRAIN_OPTION' })
+    await (await refused({ penalties: [{ penalty: mcp(0.1, 1.5) }], learningRate: 2 })).toMatchObject({
+      code: 'PENALTY_STEP',
+    })
+    const { data } = await settings()
+    await (await refused({ data: { ...data, inputs: new Map() } })).toMatchObject({ code: 'TRAIN_INPUT' })
+    await (await refused({ data: { ...data, targets: new Map() } })).toMatchObject({ code: 'TRAIN_LABELS' })
+    const wide = new Map([['input', { ...data.inputs.get('input')!, shape: [4] }]])
+    await (await refused({ data: { ...data, inputs: wide } })).toMatchObject({ code: 'TRAIN_SHAPE' })
   })
 
   test('layers that do not fit', () => {

@@ -1,35 +1,33 @@
-/** The training loop: shuffled batches in blocks of steps, a score after each epoch, the best weights in the end. */
+/** Trains a model by gradient descent: what a user calls. */
 
 import { atGradientOpset } from '../autodiff/gradient.js'
-import type { Engine, Session } from '../engine/engine.js'
-import { throwIfAborted } from '../engine/failures.js'
-import { f32, numbers, scalar } from '../ir/tensor.js'
+import type { Engine } from '../engine/engine.js'
+import { builder } from '../ir/builder.js'
+import { allNames } from '../ir/graphs.js'
 import type { Model, Tensor } from '../ir/types.js'
 import { encodeModel } from '../onnx/codec.js'
-import { shapeOf } from '../ops/def.js'
-import { isStatic } from '../ops/shapes.js'
-import { factFinder } from '../passes/facts.js'
 import type { InputShapes } from '../passes/with-shapes.js'
 import type { Penalty } from '../penalties/penalty.js'
 import type { RunOptions } from '../util/env.js'
 import { PareError } from '../util/errors.js'
 import { random } from '../util/random.js'
-import { type Block, trainingBlock } from './block.js'
-import { type Dataset, gather, part } from './dataset.js'
-import { openEvaluator, type Score } from './evaluate.js'
+import type { Augment } from './augment.js'
+import { trainingBlock } from './block.js'
+import { checkDataset } from './check-dataset.js'
+import { type Checkpoint, checkCheckpoint } from './checkpoint.js'
+import { type Dataset, part, shuffled } from './dataset.js'
+import { areFinite, diverged } from './divergence.js'
+import { withoutDropout } from './dropout.js'
+import { openEvaluator } from './evaluate.js'
+import type { States } from './feeds.js'
+import { type Epoch, loop, type Plateau, type Run } from './loop.js'
 import type { Loss } from './losses/loss.js'
+import { aimsOf, type Objective, objectivesOf } from './objective.js'
 import { adam } from './optimizers/adam.js'
 import type { Optimizer } from './optimizers/optimizer.js'
 import { constant, type Schedule } from './schedules.js'
-import { type Penalized, type TrainingStep, trainingStep } from './step.js'
-import {
-  batchSymbol,
-  matching,
-  parametersOf,
-  withBatchSize,
-  withBatchStatistics,
-  withParameters,
-} from './training-form.js'
+import { floatOf, type Penalized, type TrainingStep, trainingStep } from './step.js'
+import { matching, parametersOf, trainingForm, withParameters } from './training-form.js'
 
 export interface TrainOptions extends RunOptions {
   readonly engine: Engine
@@ -37,28 +35,37 @@ export interface TrainOptions extends RunOptions {
   readonly data: Dataset
   /** Judges after each epoch. Default: the last tenth of `data`, in an order drawn by `seed`; null: nothing does. */
   readonly validation?: Dataset | null
-  readonly loss: Loss
-  /** The output that the loss is of. Default: the only one. */
-  readonly output?: string
+  /** A loss of the only output, or losses of several. */
+  readonly loss: Loss | readonly Objective[]
   readonly optimizer?: Optimizer
   /** Default: the optimizer's own. */
   readonly learningRate?: number
   readonly schedule?: Schedule
+  readonly plateau?: Plateau
   readonly epochs?: number
-  /** What does not fill a batch at the end of an epoch is left for others. Default 32. */
+  /** What does not fill a batch at the end of an epoch is left for others. Default 32, or the model's own. */
   readonly batchSize?: number
   /** Patterns of weights, or of the nodes that read them, that stay as they are. */
   readonly freeze?: readonly string[]
   readonly penalties?: readonly PenaltyChoice[]
   /** Largest norm of a step's gradients, all together. Default: any. */
   readonly clipNorm?: number
+  /** The weights that are judged and handed back are means over the steps, of which so much stays at each: 0.999, say. */
+  readonly averaging?: number
+  /** α of mixup, which mixes samples and targets in pairs: 0.2, say. Default: none. */
+  readonly mixup?: number
+  readonly augment?: Augment
   /** Other dimensions than the batch that the model leaves open. */
   readonly shapes?: InputShapes
-  /** Normalize over the batch and let running statistics move. Default true. */
-  readonly batchStatistics?: boolean
-  /** Stop after so many epochs in which the validation loss did not fall. Default: never. */
+  /** Normalize over the batch, let running statistics move, and let Dropout drop. Default true. */
+  readonly isTraining?: boolean
+  /** Stop after so many epochs in which the loss that judges did not fall. Default: never. */
   readonly patience?: number
   readonly onEpoch?: (epoch: Epoch) => void
+  /** Called after each epoch with all that is needed to go on from there. */
+  readonly onCheckpoint?: (checkpoint: Checkpoint) => void | Promise<void>
+  /** Goes on from there: with the same options the outcome is that of a run that never stopped, bit for bit. */
+  readonly resume?: Checkpoint
 }
 
 export interface PenaltyChoice {
@@ -69,18 +76,8 @@ export interface PenaltyChoice {
   readonly proximal?: boolean
 }
 
-export interface Epoch {
-  /** From 1. */
-  readonly epoch: number
-  readonly learningRate: number
-  /** Mean over the epoch's steps, while they were made. */
-  readonly trainingLoss: number
-  readonly validation?: Score
-  readonly seconds: number
-}
-
 export interface Trained {
-  /** The model that was given, with the weights of the best epoch (by validation loss; else the last). */
+  /** The model that was given, with the weights of the best epoch (by validation loss; else the last), without Dropout. */
   readonly model: Model
   readonly epochs: readonly Epoch[]
   /** Which of them the weights are from, from 1. */
@@ -88,57 +85,95 @@ export interface Trained {
   readonly steps: number
 }
 
-/** Steps of a block, at most, and the bytes of data that one may hold. */
-const BLOCK_STEPS = 50
-const BLOCK_BYTES = 64e6
-
 /**
- * Trains a model by gradient descent. Throws `GRADIENT_…`, `TRAIN_…`, and what the engine throws; `ABORTED` once the
- * signal fired.
+ * Trains a model by gradient descent. Throws `GRADIENT_…`, `TRAIN_…`, `PENALTY_STEP`, and what the engine throws;
+ * `ABORTED` once the signal fired.
  */
 export async function train(model: Model, options: TrainOptions): Promise<Trained> {
-  const { engine, loss, seed = 0, epochs = 10, batchSize = 32, batchStatistics = true } = options
+  checkNumbers(options)
+  const { engine, seed = 0, epochs = 10, optimizer = adam(), schedule = constant(), signal } = options
   const plain = await atGradientOpset(model)
-  const output = options.output ?? onlyOutput(plain)
-  const { data, validation } = shares(options)
-  const isBatchOpen = batchSymbol(plain.graph) !== null
-  const form = withBatchSize(batchStatistics ? withBatchStatistics(plain) : plain, batchSize, options.shapes)
-  const size = batchOf(form)
-  if (data.count < size) throw tooFew(data.count, size)
-  if (validation && !isBatchOpen && validation.count < size) throw tooFew(validation.count, size)
-  const optimizer = options.optimizer ?? adam()
+  const objectives = objectivesOf(plain, options.loss)
   const trainable = parametersOf(plain, options.freeze)
   if (trainable.length === 0) throw nothingToTrain()
-  checkTypes(plain, trainable)
-  const penalties = (options.penalties ?? []).map((choice) => penalized(plain, trainable, choice))
-  const clip = options.clipNorm === undefined ? {} : { clipNorm: options.clipNorm }
-  const step = trainingStep(form, { loss, output, trainable, optimizer, penalties, ...clip })
-  const block = trainingBlock(step)
+  const float = floatOf(plain, trainable)
+  const form = trainingForm(plain, {
+    batchSize: 32,
+    seed,
+    float,
+    trainable,
+    isMixed: options.mixup !== undefined,
+    ...options,
+  })
+  const { data, validation } = shares(options)
+  const needs = { model: form.model, inputs: plain.graph.inputs, objectives }
+  checkDataset(data, { ...needs, least: form.batchSize, what: 'data' })
+  const least = form.isBatchOpen ? 1 : form.batchSize
+  if (validation) checkDataset(validation, { ...needs, least, what: 'validation' })
+  const { clipNorm, averaging } = options
+  const step = trainingStep(form.model, {
+    objectives,
+    trainable,
+    optimizer,
+    penalties: (options.penalties ?? []).map((choice) => penalized(plain, trainable, choice)),
+    mix: form.mix,
+    ...(clipNorm !== undefined && { clipNorm }),
+    ...(averaging !== undefined && { averaging }),
+  })
+  const learningRate = options.learningRate ?? optimizer.learningRate
+  checkProximalSteps(options.penalties ?? [], learningRate, schedule, epochs * Math.floor(data.count / form.batchSize))
+  const choices = choicesOf(options, { optimizer, learningRate, data, batchSize: form.batchSize, seed, epochs })
+  if (options.resume) checkCheckpoint(options.resume, step, choices)
 
-  const outputShape = shapeOf(factFinder(form)(output))
-  if (!isStatic(outputShape)) throw new Error('a step knows the shape of its output')
-  const evaluator =
-    validation &&
-    (await openEvaluator(plain, {
-      engine,
-      loss,
-      output,
-      outputShape,
-      parameters: step.parameters,
-      batchSize: size,
-      isBatchOpen,
-    }))
+  const block = trainingBlock(step)
   const session = await engine.load(encodeModel(block.model).bytes)
   try {
-    const run = { ...options, session, step, block, size, seed, epochs, data }
-    return await loop(
-      run,
-      model,
-      async (states) => evaluator && validation && evaluator.score(parametersIn(step, states), validation),
-    )
+    const aims = aimsOf(builder(allNames(form.model.graph)), form.model, objectives)
+    const parameters = [...step.parameters.keys()]
+    const { batchSize, isBatchOpen } = form
+    const evaluator =
+      validation &&
+      (await openEvaluator(withoutDropout(plain), { engine, float, aims, parameters, batchSize, isBatchOpen }))
+    try {
+      const score = evaluator && ((states: States) => evaluator.score(parametersIn(step, states), validation, signal))
+      const { patience = Number.POSITIVE_INFINITY, plateau = null } = options
+      const plan = {
+        step,
+        block,
+        form,
+        data,
+        seed,
+        session,
+        epochs,
+        learningRate,
+        schedule,
+        patience,
+        plateau,
+        choices,
+        score,
+      }
+      const run: Run = { ...options, ...plan }
+      return await finished(run, model, await loop(run, options.resume ?? null))
+    } finally {
+      await evaluator?.close()
+    }
   } finally {
     await session.close()
-    await evaluator?.close()
+  }
+}
+
+async function finished(run: Run, model: Model, { history, best, states }: Checkpoint): Promise<Trained> {
+  const { step, form, data, score } = run
+  const chosen = score === null ? states : best.states
+  const weights = parametersIn(step, chosen)
+  const steps = history.length * Math.floor(data.count / form.batchSize)
+  if (![...weights.values()].every(areFinite))
+    throw await diverged(run, { loss: Number.NaN, step: steps, rate: history.at(-1)!.learningRate, states: chosen })
+  return {
+    model: withoutDropout(withParameters(model, weights)),
+    epochs: history,
+    best: score === null ? history.length : best.epoch,
+    steps,
   }
 }
 
@@ -153,168 +188,82 @@ function penalized(model: Model, trainable: readonly string[], { penalty, on, pr
   })
 }
 
-interface Run extends TrainOptions {
-  readonly session: Session
-  readonly step: TrainingStep
-  readonly block: Block
-  readonly size: number
-  readonly seed: number
-  readonly epochs: number
-}
-
-/** The states of a step, by name. */
-type States = ReadonlyMap<string, Tensor>
-
-async function loop(
-  run: Run,
-  model: Model,
-  score: (states: States) => Promise<Score | null | undefined>,
-): Promise<Trained> {
-  const { step, data, size, epochs, seed, patience = Number.POSITIVE_INFINITY } = run
-  const perEpoch = Math.floor(data.count / size)
-  const generator = random(seed)
-  const history: Epoch[] = []
-  let states: States = new Map(step.states.map((s) => [s.name, s.initial]))
-  let best = { loss: Number.POSITIVE_INFINITY, epoch: 0, states }
-  for (let epoch = 1; epoch <= epochs; epoch++) {
-    const begin = performance.now()
-    const order = generator.fork(epoch).shuffle(Uint32Array.from({ length: data.count }, (_, i) => i))
-    const made = await oneEpoch(run, states, order, epoch, perEpoch)
-    states = made.states
-    const validation = await score(states)
-    const row = {
-      epoch,
-      learningRate: made.learningRate,
-      trainingLoss: made.loss,
-      ...(validation && { validation }),
-      seconds: (performance.now() - begin) / 1000,
-    }
-    if (validation && !Number.isFinite(validation.loss))
-      throw diverged(epoch * perEpoch, validation.loss, made.learningRate)
-    history.push(row)
-    run.onEpoch?.(row)
-    const judged = validation?.loss ?? Number.NEGATIVE_INFINITY
-    if (judged < best.loss || validation === null || validation === undefined) best = { loss: judged, epoch, states }
-    if (epoch - best.epoch >= patience) break
-  }
-  const weights = parametersIn(step, best.states)
-  return { model: withParameters(model, weights), epochs: history, best: best.epoch, steps: history.length * perEpoch }
-}
-
-async function oneEpoch(run: Run, start: States, order: Uint32Array, epoch: number, perEpoch: number) {
-  const { step, block, session, size, epochs, optimizer = adam(), schedule = constant(), signal, onProgress } = run
-  const base = run.learningRate ?? optimizer.learningRate
-  const total = epochs * perEpoch
-  const most = blockSteps(run)
-  let states = start
-  let sum = 0
-  let learningRate = base
-  for (let from = 0; from < perEpoch; from += most) {
-    throwIfAborted(signal)
-    const steps = Math.min(most, perEpoch - from)
-    const rows = order.subarray(from * size, (from + steps) * size)
-    const first = (epoch - 1) * perEpoch + from
-    const rates = Float32Array.from({ length: steps }, (_, i) => base * schedule(first + i, total))
-    learningRate = rates.at(-1)!
-    const numbersOf = Float32Array.from({ length: steps }, (_, i) => first + i + 1)
-    const stacked = new Map<string, Tensor>([
-      ...[...run.data.inputs].map(([name, column]) => [name, gather(column, rows, size)] as const),
-      [step.target, gather(run.data.target, rows, size)],
-      [step.learningRate, f32([steps], rates)],
-      [step.step, f32([steps], numbersOf)],
-    ])
-    const feeds = {
-      [block.steps]: scalar(steps, 'int64'),
-      ...Object.fromEntries([...stacked].map(([name, t]) => [block.stacked.get(name)!, t])),
-      ...Object.fromEntries(step.states.map((s, i) => [block.initials[i]!, states.get(s.name)!])),
-    }
-    const results = await session.run(feeds, { ...(signal && { signal }) })
-    const losses = numbers(results[block.losses]!)
-    const bad = losses.findIndex((v) => !Number.isFinite(v))
-    if (bad >= 0) throw diverged(first + bad + 1, losses[bad]!, learningRate)
-    for (const v of losses) sum += v
-    states = new Map(step.states.map((s, i) => [s.name, results[block.finals[i]!]!]))
-    onProgress?.({
-      task: `epoch ${epoch} of ${epochs}, loss ${losses.at(-1)!.toPrecision(3)}`,
-      done: first + steps,
-      total,
-    })
-  }
-  return { states, loss: sum / perEpoch, learningRate }
-}
-
-function blockSteps({ data, size }: Run): number {
-  const bytes = [...data.inputs.values(), data.target].reduce((n, c) => n + (c.data.byteLength / data.count) * size, 0)
-  return Math.max(1, Math.min(BLOCK_STEPS, Math.floor(BLOCK_BYTES / bytes)))
-}
-
 /** What trains and what judges. */
 function shares({ data, validation, seed = 0 }: TrainOptions): {
   readonly data: Dataset
   readonly validation: Dataset | null
 } {
   if (validation !== undefined) return { data, validation }
-  const order = random(seed)
-    .fork(-1)
-    .shuffle(Uint32Array.from({ length: data.count }, (_, i) => i))
-  const shuffled: Dataset = {
-    count: data.count,
-    inputs: new Map([...data.inputs].map(([name, c]) => [name, { ...c, data: dataOf(gather(c, order), c) }])),
-    target: { ...data.target, data: dataOf(gather(data.target, order), data.target) },
-  }
   const kept = Math.ceil(0.9 * data.count)
-  return { data: part(shuffled, 0, kept), validation: kept < data.count ? part(shuffled, kept, data.count) : null }
+  if (kept === data.count) return { data, validation: null }
+  const all = shuffled(data, random(seed).fork(-1))
+  return { data: part(all, 0, kept), validation: part(all, kept, data.count) }
 }
 
-const dataOf = (t: Tensor, { data }: { readonly data: Dataset['target']['data'] }): Dataset['target']['data'] => {
-  const bytes = t.bytes()
-  return new (data.constructor as new (b: ArrayBufferLike, at: number, n: number) => typeof data)(
-    bytes.buffer,
-    bytes.byteOffset,
-    data.length,
-  )
-}
+const parametersIn = ({ parameters }: TrainingStep, states: States): ReadonlyMap<string, Tensor> =>
+  new Map([...parameters].map(([name, state]) => [name, states.get(state)!]))
 
-const parametersIn = (step: TrainingStep, states: States): ReadonlyMap<string, Tensor> =>
-  new Map(step.parameters.map((name) => [name, states.get(name)!]))
-
-function batchOf({ graph }: Model): number {
-  const value = graph.values.get(graph.inputs[0] ?? '')
-  const size = value?.kind === 'tensor' ? value.shape?.[0] : undefined
-  return typeof size === 'number' && size > 0 ? size : 1
-}
-
-function onlyOutput({ graph }: Model): string {
-  if (graph.outputs.length === 1) return graph.outputs[0]!
-  throw new PareError('TRAIN_OUTPUT', 'the model has several outputs, and the loss is of one', {
-    value: graph.outputs,
-    remedy: 'Name it with `output`.',
+/** A proximal step of a penalty that bends has an answer only below a length. Throws `PENALTY_STEP`. */
+function checkProximalSteps(choices: readonly PenaltyChoice[], rate: number, schedule: Schedule, total: number): void {
+  const bent = choices.filter(({ penalty, proximal = true }) => proximal && penalty.maxStep !== undefined)
+  if (bent.length === 0) return
+  let most = 0
+  for (let step = 0; step < total; step++) most = Math.max(most, rate * schedule(step, total))
+  const tight = bent.find(({ penalty }) => most >= penalty.maxStep!)
+  if (tight === undefined) return
+  throw new PareError('PENALTY_STEP', `the learning rate must stay below ${tight.penalty.maxStep} for this penalty`, {
+    where: tight.penalty.name,
+    value: most,
+    remedy: 'Lower the learning rate, or give the penalty a larger gamma.',
   })
 }
 
-const tooFew = (count: number, size: number): PareError =>
-  new PareError('TRAIN_EMPTY', 'there are fewer samples than a batch holds', {
-    value: `${count} samples, batches of ${size}`,
-    remedy: 'Give more samples or a smaller batch size.',
-  })
+interface Chosen {
+  readonly optimizer: Optimizer
+  readonly learningRate: number
+  readonly data: Dataset
+  readonly batchSize: number
+  readonly seed: number
+  readonly epochs: number
+}
 
-function checkTypes({ graph }: Model, trainable: readonly string[]): void {
-  const odd = trainable.find((name) => graph.constants.get(name)!.dtype !== 'float32')
-  if (odd === undefined) return
-  throw new PareError('TRAIN_DTYPE', 'weights are trained in float32', {
-    where: odd,
-    value: graph.constants.get(odd)!.dtype,
-    remedy: 'Give the float32 model, or freeze this weight.',
-  })
+/** In words, what a checkpoint must agree in. */
+const choicesOf = ({ mixup, averaging, clipNorm }: TrainOptions, c: Chosen): string =>
+  [
+    `${c.data.count} samples in batches of ${c.batchSize}`,
+    `${c.epochs} epochs`,
+    `${c.optimizer.name} at ${c.learningRate}`,
+    `seed ${c.seed}`,
+    ...(mixup === undefined ? [] : [`mixup ${mixup}`]),
+    ...(averaging === undefined ? [] : [`averaging ${averaging}`]),
+    ...(clipNorm === undefined ? [] : [`gradients up to ${clipNorm}`]),
+  ].join(', ')
+
+function checkNumbers(o: TrainOptions): void {
+  const isWhole = (v: number): boolean => Number.isSafeInteger(v) && v > 0
+  const isPositive = (v: number): boolean => Number.isFinite(v) && v > 0
+  const rules = [
+    ['epochs', o.epochs, isWhole, 'a whole number of at least 1'],
+    ['batchSize', o.batchSize, isWhole, 'a whole number of at least 1'],
+    ['patience', o.patience, isWhole, 'a whole number of at least 1'],
+    ['plateau.patience', o.plateau?.patience, isWhole, 'a whole number of at least 1'],
+    ['plateau.factor', o.plateau?.factor, (v: number) => v > 0 && v < 1, 'between 0 and 1'],
+    ['learningRate', o.learningRate, isPositive, 'a number above 0'],
+    ['clipNorm', o.clipNorm, isPositive, 'a number above 0'],
+    ['mixup', o.mixup, isPositive, 'a number above 0'],
+    ['averaging', o.averaging, (v: number) => v > 0 && v < 1, 'between 0 and 1'],
+  ] as const
+  for (const [where, value, test, doc] of rules) {
+    if (value === undefined || test(value)) continue
+    throw new PareError('TRAIN_OPTION', `${where} must be ${doc}`, {
+      where,
+      value,
+      remedy: 'Change or leave out this option.',
+    })
+  }
 }
 
 const nothingToTrain = (): PareError =>
   new PareError('TRAIN_FROZEN', 'nothing is left to train', {
     remedy: 'Freeze fewer weights; `pare inspect` lists them.',
-  })
-
-const diverged = (step: number, loss: number, rate: number): PareError =>
-  new PareError('TRAIN_DIVERGED', `the loss is no finite number any more, at step ${step}`, {
-    value: loss,
-    remedy: `Lower the learning rate (it was ${rate.toPrecision(3)}), or look for extreme values in the data.`,
   })

@@ -4,18 +4,67 @@
  */
 
 import { int } from '../ir/attrs.js'
-import { builder } from '../ir/builder.js'
+import { builder, type FloatType } from '../ir/builder.js'
 import { isFloat } from '../ir/dtypes.js'
 import { allNames, consumers } from '../ir/graphs.js'
 import type { Graph, Model, Node, Tensor } from '../ir/types.js'
 import { type InputShapes, withShapes } from '../passes/with-shapes.js'
 import { PareError } from '../util/errors.js'
+import { withDropout, withoutDropout } from './dropout.js'
+import { withMixup } from './mixup.js'
+import { withUnrolled } from './unroll.js'
 
-/** Running statistics move, and batches are normalized by their own: for models that are trained from the start. */
-export function withBatchStatistics(model: Model): Model {
+/** A model as a training step takes it. */
+export interface TrainingForm {
+  readonly model: Model
+  readonly batchSize: number
+  /** Whether batches of other sizes would do as well. */
+  readonly isBatchOpen: boolean
+  /** Inputs that say where dropout's masks begin, each within its range, and how samples are mixed; null without. */
+  readonly places: string | null
+  readonly ranges: readonly number[]
+  readonly mix: string | null
+}
+
+export interface FormOptions {
+  readonly batchSize: number
+  readonly shapes?: InputShapes
+  readonly trainable: readonly string[]
+  readonly float: FloatType
+  /** Batch statistics and dropout. Default true. */
+  readonly isTraining?: boolean
+  readonly isMixed?: boolean
+  readonly seed?: number
+}
+
+/** Throws `TRAIN_BATCH`, `TRAIN_DROPOUT`, `TRAIN_MIXUP`, `TRAIN_SHAPE`. */
+export function trainingForm(model: Model, o: FormOptions): TrainingForm {
+  const { isTraining = true, seed = 0, float } = o
+  const fixed = withUnrolled(withBatchSize(model, o.batchSize, o.shapes), float)
+  const dropping = isTraining
+    ? withDropout(withBatchStatistics(fixed, o.trainable), seed, float)
+    : { model: withoutDropout(fixed), places: null, ranges: [] }
+  const mixing = o.isMixed ? withMixup(dropping.model, float) : { model: dropping.model, mix: null }
+  const isBatchOpen = batchSymbol(model.graph) !== null
+  return { ...dropping, ...mixing, batchSize: batchOf(fixed), isBatchOpen }
+}
+
+function batchOf({ graph }: Model): number {
+  const value = graph.values.get(graph.inputs[0] ?? '')
+  const size = value?.kind === 'tensor' ? value.shape?.[0] : undefined
+  return typeof size === 'number' && size > 0 ? size : 1
+}
+
+/**
+ * Running statistics move, and batches are normalized by their own: for models that are trained from the start. A
+ * normalization of which nothing is trained stays as it is.
+ */
+export function withBatchStatistics(model: Model, trainable: readonly string[]): Model {
   const b = builder(allNames(model.graph))
+  const trained = new Set(trainable)
   const nodes = model.graph.nodes.map((node): Node => {
     if (node.op !== 'BatchNormalization' || node.domain !== '') return node
+    if (!node.inputs.slice(1, 3).some((name) => trained.has(name))) return node
     const outputs = [node.outputs[0]!, b.fresh('running_mean'), b.fresh('running_variance')]
     return { ...node, outputs, attrs: { ...node.attrs, training_mode: int(1) } }
   })
@@ -50,7 +99,10 @@ const NOT_TRAINED: Readonly<Record<string, readonly number[]>> = {
   BatchNormalization: [3, 4],
   Clip: [1, 2],
   Dropout: [1],
+  GRU: [4, 5],
+  LSTM: [4, 5, 6],
   Pad: [2],
+  RNN: [4, 5],
   Resize: [1, 2],
 }
 

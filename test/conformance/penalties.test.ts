@@ -70,7 +70,8 @@ describe.each(CASES)('%s', (name, penalty) => {
     const b = builder()
     b.input('w', { kind: 'tensor', dtype: 'float32', shape: [3, 4] })
     b.input('step', { kind: 'tensor', dtype: 'float32', shape: [] })
-    const [value, next] = [penalty.emit(b, 'w', 2), penalty.emitProx(b, 'w', 'step', 2)]
+    const weight = { name: 'w', shape: [3, 4], channelAxis: 0 }
+    const [value, next] = [penalty.emit(b, weight), penalty.emitProx(b, weight, 'step')]
     b.output(value)
     b.output(next)
     const session = await engine.load(encodeModel(modelOf(b.graph())).bytes)

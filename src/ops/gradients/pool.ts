@@ -1,13 +1,12 @@
 /** Gradients of pools. */
 
 import { int, intAttr, str } from '../../ir/attrs.js'
-import { elementCount } from '../../ir/tensor.js'
+import { elementCount, floatTensor } from '../../ir/tensor.js'
 import type { GradCall, GradRule } from '../def.js'
 import { cropped, endOf, type Slide, slideAttrs, slidesOf } from './conv.js'
 import {
   div,
   floatCast,
-  floatTensor,
   gradType,
   list,
   mul,

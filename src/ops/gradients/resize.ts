@@ -4,9 +4,10 @@
  */
 
 import { intsAttr, stringAttr } from '../../ir/attrs.js'
+import { floatTensor } from '../../ir/tensor.js'
 import type { GradCall, GradRule } from '../def.js'
 import { contentOf, normalizeAxes, whereOf } from '../shapes.js'
-import { floatTensor, gradType, list, op, refused, shapeOfInput, shapeOfOutput, staticShape } from './tools.js'
+import { gradType, list, op, refused, shapeOfInput, shapeOfOutput, staticShape } from './tools.js'
 
 export const resizeGrad: GradRule = (g) => {
   const x = staticShape(g, shapeOfInput(g, 0), 'the input')

@@ -3,18 +3,11 @@
 import { describeNode, int, tensorAttr } from '../../ir/attrs.js'
 import type { NodeOptions } from '../../ir/builder.js'
 import { codeOfDType, isFloat } from '../../ir/dtypes.js'
-import { floatToHalf, i64, tensor } from '../../ir/tensor.js'
-import type { Dim, DType, Tensor } from '../../ir/types.js'
+import { floatTensor, i64 } from '../../ir/tensor.js'
+import type { Dim, DType } from '../../ir/types.js'
 import { PareError } from '../../util/errors.js'
 import { dtypeOf, type GradCall, shapeOf } from '../def.js'
 import { isStatic } from '../shapes.js'
-
-/** A float tensor of any float type that the engine computes with. */
-export function floatTensor(dtype: DType, shape: readonly number[], data: readonly number[]): Tensor {
-  if (dtype === 'float64') return tensor(dtype, shape, Float64Array.from(data))
-  if (dtype === 'float16') return tensor(dtype, shape, Uint16Array.from(data, floatToHalf))
-  return tensor('float32', shape, Float32Array.from(data))
-}
 
 /** The float type of the node's gradient: that of its first output through which something flows back. */
 export function gradType(g: GradCall): DType {

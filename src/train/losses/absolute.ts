@@ -2,7 +2,6 @@
 
 import { int } from '../../ir/attrs.js'
 import type { Builder } from '../../ir/builder.js'
-import { scalar } from '../../ir/tensor.js'
 import { PareError } from '../../util/errors.js'
 import type { Loss } from './loss.js'
 
@@ -29,8 +28,8 @@ export function huber(delta = 1): Loss {
     target: 'values',
     emit(b, { output, target }) {
       const size = b.op('Abs', [b.op('Sub', [output, target])])
-      const m = b.op('Min', [size, b.constant(scalar(delta), 'delta')])
-      const rest = b.op('Sub', [size, b.op('Mul', [m, b.constant(scalar(0.5), 'half')])])
+      const m = b.op('Min', [size, b.number(delta, 'delta')])
+      const rest = b.op('Sub', [size, b.op('Mul', [m, b.number(0.5, 'half')])])
       return mean(b, b.op('Mul', [m, rest]))
     },
   }

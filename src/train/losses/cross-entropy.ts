@@ -1,7 +1,7 @@
 /** Cross-entropy of class scores (logits) and class indices. */
 
 import { int } from '../../ir/attrs.js'
-import { i64, scalar } from '../../ir/tensor.js'
+import { i64 } from '../../ir/tensor.js'
 import type { Loss } from './loss.js'
 
 export interface CrossEntropyOptions {
@@ -24,7 +24,7 @@ export function crossEntropy({ labelSmoothing = 0 }: CrossEntropyOptions = {}): 
       const hit = b.op('Neg', [b.op('ReduceMean', [picked], { attrs: { keepdims: int(0) } })])
       if (labelSmoothing === 0) return hit
       const even = b.op('Neg', [b.op('ReduceMean', [logs], { attrs: { keepdims: int(0) } })])
-      const share = (value: string, weight: number): string => b.op('Mul', [value, b.constant(scalar(weight), 'share')])
+      const share = (value: string, weight: number): string => b.op('Mul', [value, b.number(weight, 'share')])
       return b.op('Add', [share(hit, 1 - labelSmoothing), share(even, labelSmoothing)])
     },
   }

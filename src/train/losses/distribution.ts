@@ -2,7 +2,7 @@
 
 import { int } from '../../ir/attrs.js'
 import type { Builder } from '../../ir/builder.js'
-import { i64, scalar } from '../../ir/tensor.js'
+import { i64 } from '../../ir/tensor.js'
 import type { Loss } from './loss.js'
 
 const mean = (b: Builder, x: string): string => b.op('ReduceMean', [x], { attrs: { keepdims: int(0) } })
@@ -13,6 +13,7 @@ const along = (b: Builder, x: string): string => b.op('ReduceSum', [x, lastAxis(
 export const softCrossEntropy = (): Loss => ({
   name: 'soft cross-entropy',
   target: 'values',
+  accepts: { doc: 'a probability, from 0 to 1', test: (v) => v >= 0 && v <= 1 },
   emit(b, { output, target }) {
     const logs = b.op('LogSoftmax', [output], { attrs: { axis: int(-1) } })
     return b.op('Neg', [mean(b, along(b, b.op('Mul', [target, logs])))])
@@ -27,11 +28,11 @@ export const kullbackLeibler = (temperature = 1): Loss => ({
   name: 'Kullback-Leibler',
   target: 'values',
   emit(b, { output, target }) {
-    const t = b.constant(scalar(temperature), 'temperature')
+    const t = b.number(temperature, 'temperature')
     const logs = (x: string): string => b.op('LogSoftmax', [b.op('Div', [x, t])], { attrs: { axis: int(-1) } })
     const [own, wanted] = [logs(output), logs(target)]
     const each = b.op('Mul', [b.op('Exp', [wanted]), b.op('Sub', [wanted, own])])
-    return b.op('Mul', [mean(b, along(b, each)), b.constant(scalar(temperature ** 2), 'square')])
+    return b.op('Mul', [mean(b, along(b, each)), b.number(temperature ** 2, 'square')])
   },
 })
 
@@ -41,8 +42,8 @@ export const cosineLoss = (): Loss => ({
   target: 'values',
   emit(b, { output, target }) {
     const norm = (x: string): string => b.op('ReduceL2', [x, lastAxis(b)], { attrs: { keepdims: int(0) } })
-    const sizes = b.op('Max', [b.op('Mul', [norm(output), norm(target)]), b.constant(scalar(1e-12), 'tiny')])
+    const sizes = b.op('Max', [b.op('Mul', [norm(output), norm(target)]), b.number(1e-12, 'tiny')])
     const cosine = b.op('Div', [along(b, b.op('Mul', [output, target])), sizes])
-    return mean(b, b.op('Sub', [b.constant(scalar(1), 'one'), cosine]))
+    return mean(b, b.op('Sub', [b.number(1, 'one'), cosine]))
   },
 })

@@ -1,12 +1,14 @@
-/** What a loss is: nodes that turn a model's outputs and a batch's targets into one number to make small. */
+/** What a loss is: nodes that turn a model's output and a batch's targets into one number to make small. */
 
-import type { Builder } from '../../ir/builder.js'
+import type { Builder, FloatType } from '../../ir/builder.js'
 import type { DType } from '../../ir/types.js'
 
 export interface Loss {
   readonly name: string
-  /** How targets are fed: class indices [N] as int64, or floats of the output's shape. */
-  readonly target: 'class' | 'values'
+  /** How targets are fed: class indices [N] as int64, floats of the output's shape, or not at all. */
+  readonly target: 'class' | 'values' | 'none'
+  /** Which values a target may take, where not any. */
+  readonly accepts?: { readonly doc: string; test(value: number): boolean }
   /** A scalar: the mean over the batch. `output` and `target` are names of values, `shape` that of the output. */
   emit(
     b: Builder,
@@ -14,4 +16,9 @@ export interface Loss {
   ): string
 }
 
-export const targetType = (loss: Loss): DType => (loss.target === 'class' ? 'int64' : 'float32')
+export const targetType = (loss: Loss, float: FloatType = 'float32'): DType =>
+  loss.target === 'class' ? 'int64' : float
+
+/** Shape of the targets for an output of this shape, both of a sample or both of a batch. */
+export const targetShape = <D>({ target }: Loss, shape: readonly D[]): readonly D[] =>
+  target === 'class' ? shape.slice(0, -1) : shape

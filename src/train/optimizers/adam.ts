@@ -1,7 +1,5 @@
 /** Adam (Kingma and Ba 2015, algorithm 1), and AdamW with weight decay apart from the gradient (Loshchilov and Hutter 2019). */
 
-import type { Builder } from '../../ir/builder.js'
-import { scalar } from '../../ir/tensor.js'
 import type { Optimizer } from './optimizer.js'
 
 export interface AdamOptions {
@@ -17,22 +15,21 @@ export interface AdamOptions {
  * section 2: w − α m / (√v + ε̂) with α = η √(1 − β₂ᵗ) / (1 − β₁ᵗ) and ε̂ = ε √(1 − β₂ᵗ).
  */
 export function adam({ beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, weightDecay = 0 }: AdamOptions = {}): Optimizer {
-  const number = (b: Builder, value: number): string => b.constant(scalar(value), 'adam')
   return {
     name: weightDecay === 0 ? 'adam' : 'adamw',
     learningRate: 1e-3,
     slots: ['mean', 'square'],
     shared(b, { learningRate, step }) {
-      const left = (beta: number): string => b.op('Sub', [number(b, 1), b.op('Pow', [number(b, beta), step])])
+      const left = (beta: number): string => b.op('Sub', [b.number(1), b.op('Pow', [b.number(beta), step])])
       const root = b.op('Sqrt', [left(beta2)])
       return [
         b.op('Div', [b.op('Mul', [learningRate, root]), left(beta1)]),
-        b.op('Mul', [root, number(b, epsilon)]),
-        number(b, beta1),
-        number(b, 1 - beta1),
-        number(b, beta2),
-        number(b, 1 - beta2),
-        b.op('Sub', [number(b, 1), b.op('Mul', [learningRate, number(b, weightDecay)])]),
+        b.op('Mul', [root, b.number(epsilon)]),
+        b.number(beta1),
+        b.number(1 - beta1),
+        b.number(beta2),
+        b.number(1 - beta2),
+        b.op('Sub', [b.number(1), b.op('Mul', [learningRate, b.number(weightDecay)])]),
       ]
     },
     update(b, { parameter, gradient, slots }, _, shared) {

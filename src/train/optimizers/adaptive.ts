@@ -1,10 +1,8 @@
 /** Optimizers that scale each weight's step by what its gradients were: RMSProp and Adagrad; and Lion, by their signs. */
 
 import type { Builder } from '../../ir/builder.js'
-import { scalar } from '../../ir/tensor.js'
 import type { Optimizer } from './optimizer.js'
 
-const number = (b: Builder, value: number): string => b.constant(scalar(value), 'optimizer')
 const mul = (b: Builder, x: string, y: string): string => b.op('Mul', [x, y])
 const add = (b: Builder, x: string, y: string): string => b.op('Add', [x, y])
 
@@ -24,7 +22,7 @@ export function rmsprop({ rho = 0.9, epsilon = 1e-8 }: RmspropOptions = {}): Opt
     name: 'rmsprop',
     learningRate: 1e-3,
     slots: ['square'],
-    shared: (b) => [number(b, rho), number(b, 1 - rho), number(b, epsilon)],
+    shared: (b) => [b.number(rho), b.number(1 - rho), b.number(epsilon)],
     update(b, { parameter, gradient, slots }, { learningRate }, shared) {
       const [keep, take, small] = shared as readonly [string, string, string]
       const square = add(b, mul(b, slots[0]!, keep), mul(b, mul(b, gradient, gradient), take))
@@ -39,7 +37,7 @@ export function adagrad({ epsilon = 1e-10 }: { readonly epsilon?: number } = {})
     name: 'adagrad',
     learningRate: 1e-2,
     slots: ['square'],
-    shared: (b) => [number(b, epsilon)],
+    shared: (b) => [b.number(epsilon)],
     update(b, { parameter, gradient, slots }, { learningRate }, [small]) {
       const square = add(b, slots[0]!, mul(b, gradient, gradient))
       return { parameter: scaledStep(b, parameter, gradient, square, learningRate, small!), slots: [square] }
@@ -59,7 +57,7 @@ export function lion({ beta1 = 0.9, beta2 = 0.99, weightDecay = 0 }: LionOptions
     name: 'lion',
     learningRate: 1e-4,
     slots: ['mean'],
-    shared: (b) => [beta1, 1 - beta1, beta2, 1 - beta2, weightDecay].map((v) => number(b, v)),
+    shared: (b) => [beta1, 1 - beta1, beta2, 1 - beta2, weightDecay].map((v) => b.number(v)),
     update(b, { parameter, gradient, slots }, { learningRate }, shared) {
       const [keep1, take1, keep2, take2, decay] = shared as readonly [string, string, string, string, string]
       const sign = b.op('Sign', [add(b, mul(b, slots[0]!, keep1), mul(b, gradient, take1))])

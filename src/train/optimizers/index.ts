@@ -1,9 +1,11 @@
-/** All optimizers, by name. */
+/** All optimizers, by name too. */
 
 import { adam } from './adam.js'
 import { adagrad, lion, rmsprop } from './adaptive.js'
 import type { Optimizer } from './optimizer.js'
 import { sgd } from './sgd.js'
+
+export { adagrad, adam, lion, rmsprop, sgd }
 
 export const OPTIMIZERS = {
   sgd: () => sgd(),

@@ -1,6 +1,5 @@
 /** Gradient descent, plain or with momentum (Polyak 1964) and Nesterov's look-ahead (Sutskever et al. 2013). */
 
-import { scalar } from '../../ir/tensor.js'
 import type { Optimizer } from './optimizer.js'
 
 export interface SgdOptions {
@@ -25,7 +24,7 @@ export function sgd({ momentum = 0, nesterov = false }: SgdOptions = {}): Optimi
   return {
     ...step,
     slots: ['velocity'],
-    shared: (b) => [b.constant(scalar(momentum), 'momentum')],
+    shared: (b) => [b.number(momentum, 'momentum')],
     update(b, { parameter, gradient, slots }, { learningRate }, [mu]) {
       const velocity = b.op('Add', [b.op('Mul', [slots[0]!, mu!]), gradient])
       const along = nesterov ? b.op('Add', [gradient, b.op('Mul', [velocity, mu!])]) : velocity

@@ -1,0 +1,76 @@
+/** Whether a data set is what a training step takes, before the first step. */
+
+import type { Model } from '../ir/types.js'
+import { shapeOf } from '../ops/def.js'
+import { factFinder } from '../passes/facts.js'
+import { PareError } from '../util/errors.js'
+import type { Dataset } from './dataset.js'
+import { targetShape } from './losses/loss.js'
+import type { Objective } from './objective.js'
+
+export interface DatasetNeeds {
+  /** In its training form: shapes are fixed. */
+  readonly model: Model
+  /** Those of the model as it was given: training feeds the others itself. */
+  readonly inputs: readonly string[]
+  readonly objectives: readonly Required<Objective>[]
+  /** How many samples there must be. */
+  readonly least: number
+  /** What the data set is called. */
+  readonly what: string
+}
+
+/** Throws `TRAIN_EMPTY`, `TRAIN_INPUT` (missing or unknown), `TRAIN_SHAPE`, `TRAIN_DTYPE`, `TRAIN_LABELS`. */
+export function checkDataset(data: Dataset, { model, inputs, objectives, least, what }: DatasetNeeds): void {
+  if (data.count < least) {
+    throw new PareError('TRAIN_EMPTY', 'there are fewer samples than a batch holds', {
+      where: what,
+      value: `${data.count} samples, batches of ${least}`,
+      remedy: 'Give more samples or a smaller batch size.',
+    })
+  }
+  const missing = inputs.find((name) => !data.inputs.has(name))
+  if (missing !== undefined) throw noInput(what, missing, 'the samples lack an input of the model', inputs)
+  for (const [name, { dtype, shape }] of data.inputs) {
+    const value = model.graph.values.get(name)
+    if (!inputs.includes(name) || value?.kind !== 'tensor')
+      throw noInput(what, name, 'the model has no such input', inputs)
+    if (value.dtype !== dtype) throw otherType(what, name, dtype, value.dtype)
+    checkShape(`${what}, input ${name}`, shape, value.shape?.slice(1) ?? null)
+  }
+  const facts = factFinder(model)
+  for (const { output, loss } of objectives) {
+    if (loss.target === 'none') continue
+    const target = data.targets.get(output)
+    if (target === undefined) {
+      throw new PareError('TRAIN_LABELS', 'there are no targets for an output that has a loss', {
+        where: what,
+        value: output,
+        remedy: 'Give labels, or targets in the data set.',
+      })
+    }
+    const shape = shapeOf(facts(output))
+    checkShape(`${what}, targets of ${output}`, target.shape, shape && targetShape(loss, shape.slice(1)))
+  }
+}
+
+function checkShape(where: string, shape: readonly number[], wanted: readonly unknown[] | null): void {
+  const fits =
+    wanted === null ||
+    (wanted.length === shape.length && wanted.every((d, i) => typeof d !== 'number' || d === shape[i]))
+  if (fits) return
+  throw new PareError('TRAIN_SHAPE', 'a sample has another shape than the model takes', {
+    where,
+    value: `[${shape.join(', ')}], not [${wanted.join(', ')}]`,
+    remedy: 'Reshape the samples, or give another model or loss.',
+  })
+}
+
+const noInput = (where: string, name: string, message: string, inputs: readonly string[]): PareError =>
+  new PareError('TRAIN_INPUT', message, { where, value: name, remedy: `Its inputs are: ${inputs.join(', ')}.` })
+
+const otherType = (where: string, name: string, got: string, wanted: string): PareError =>
+  new PareError('TRAIN_DTYPE', `the samples are ${got}, the input is ${wanted}`, {
+    where: `${where}, input ${name}`,
+    remedy: 'Convert the samples.',
+  })
