@@ -35,6 +35,21 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./commands/bench.js')).bench,
   },
   {
+    name: 'train',
+    summary: 'Train a model on labelled data',
+    load: async () => (await import('./commands/train.js')).train,
+  },
+  {
+    name: 'finetune',
+    summary: 'Train a model that exists on labelled data',
+    load: async () => (await import('./commands/finetune.js')).finetune,
+  },
+  {
+    name: 'distill',
+    summary: 'Train a model to answer as another one does, without labels',
+    load: async () => (await import('./commands/distill.js')).distill,
+  },
+  {
     name: 'doctor',
     summary: 'Show engines, devices and what is missing here',
     load: async () => (await import('./commands/doctor.js')).doctor,

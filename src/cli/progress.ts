@@ -72,7 +72,8 @@ function timeLeft({ done, total }: Progress, from: number, elapsed: number): num
 }
 
 function lineOf(progress: Progress, left: number | null): string {
-  const { task, done, total } = progress
+  const { done, total } = progress
+  const task = taskText(progress)
   if (total === undefined) return `${safeLine(task)}${done > 0 ? ` ${done}` : ''}`
   const share = total > 0 ? Math.min(1, done / total) : 1
   const full = Math.round(share * BAR)
@@ -80,8 +81,12 @@ function lineOf(progress: Progress, left: number | null): string {
   return `${bar} ${String(Math.floor(share * 100)).padStart(3)}%  ${safeLine(task)}${left === null ? '' : `  ${clock(left)} left`}`
 }
 
+/** `training, epoch 2 of 5, loss 0.31` */
+const taskText = ({ task, detail }: Progress): string => (detail === undefined ? task : `${task}, ${detail}`)
+
 function plainLine(progress: Progress, left: number | null): string {
-  const { task, done, total } = progress
+  const { done, total } = progress
+  const task = taskText(progress)
   // Of work without a known end, how far it is.
   if (total === undefined) return `${safeLine(task)}${done > 0 ? ` ${done}` : ''}`
   const share = total === 0 ? '' : ` ${Math.floor((100 * Math.min(done, total)) / total)}%`

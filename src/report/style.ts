@@ -51,6 +51,9 @@ svg .beyond { fill: var(--beyond); }
 svg .limit { stroke: var(--over); stroke-width: 1.5; }
 svg .limit-label { fill: var(--over); }
 svg .interval { stroke-width: 1.5; opacity: 0.5; }
+svg .line { fill: none; stroke-width: 2; stroke-linejoin: round; }
+svg .line.good { stroke: var(--good); } svg .line.chosen { fill: none; stroke: var(--chosen); stroke-dasharray: 6 3; }
+svg .line.good { fill: none; }
 svg .label { paint-order: stroke; stroke: var(--halo); stroke-width: 3px; stroke-linejoin: round; }
 svg .label.chosen { font-weight: 650; fill: var(--chosen); }
 svg .label.original { font-weight: 650; }

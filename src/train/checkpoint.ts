@@ -2,6 +2,7 @@
 
 import type { Tensor } from '../ir/types.js'
 import { PareError } from '../util/errors.js'
+import type { Score } from './evaluate.js'
 import type { States } from './feeds.js'
 import type { Epoch } from './loop.js'
 import type { TrainingStep } from './step.js'
@@ -9,6 +10,8 @@ import type { TrainingStep } from './step.js'
 export interface Checkpoint {
   /** What was trained how; a run with other choices cannot go on from here. */
   readonly choices: string
+  /** The score of the weights that were given. */
+  readonly before?: Score
   readonly history: readonly Epoch[]
   readonly states: States
   readonly best: Best

@@ -1,8 +1,9 @@
 /** Samples in memory as rows of arrays: what training reads many times in changing order. */
 
+import type { Label } from '../data/labels.js'
 import type { Samples } from '../data/samples.js'
-import { DTYPES, isKnownDType, type TypedArray } from '../ir/dtypes.js'
-import { elementCount, elements, tensor } from '../ir/tensor.js'
+import type { TypedArray } from '../ir/dtypes.js'
+import { elementCount, elements, floatTensor, i64, tensor } from '../ir/tensor.js'
 import type { DType, Model, Tensor } from '../ir/types.js'
 import { shapeOf } from '../ops/def.js'
 import { isStatic } from '../ops/shapes.js'
@@ -10,19 +11,11 @@ import { factFinder } from '../passes/facts.js'
 import type { InputShapes } from '../passes/with-shapes.js'
 import { PareError } from '../util/errors.js'
 import type { Random } from '../util/random.js'
+import { type Column, collector } from './columns.js'
 import { type Loss, targetShape, targetType } from './losses/loss.js'
 import { type Objective, objectivesOf } from './objective.js'
-import { floatOf } from './step.js'
+import { floatOf } from './pass.js'
 import { parametersOf, withBatchSize } from './training-form.js'
-
-/** One array for all samples. */
-export interface Column {
-  readonly dtype: DType
-  /** Of one sample, without a batch axis. */
-  readonly shape: readonly number[]
-  /** [count, …shape] */
-  readonly data: TypedArray
-}
 
 export interface Dataset {
   readonly count: number
@@ -47,34 +40,16 @@ export interface DatasetOptions {
  */
 export async function readDataset(samples: Samples, options: DatasetOptions): Promise<Dataset> {
   const aim = labelled(options)
-  const inputs = new Map<string, Rows>()
-  const targets = new Map<string, Rows>()
+  const inputs = collector(samples.count)
+  const targets = collector(samples.count)
   let count = 0
   for await (const { feeds, label, name } of samples.read({ ...(options.signal && { signal: options.signal }) })) {
-    for (const [input, t] of Object.entries(feeds)) {
-      checkFinite(t, `${name}, input ${input}`)
-      if (count === 0) inputs.set(input, rows(t.dtype, t.shape.slice(1), samples.count))
-      const column = inputs.get(input)
-      if (column === undefined || !column.fits(t)) throw otherShape(name, input)
-      column.push(elements(t))
-    }
-    if (Object.keys(feeds).length !== inputs.size) throw otherShape(name, [...inputs.keys()].join(', '))
-    if (aim !== null) {
-      const values = targetOf(label, name, aim)
-      if (count === 0) targets.set(aim.output, rows(aim.dtype, targetShape(aim.loss, aim.shape), samples.count))
-      targets.get(aim.output)!.push(aim.dtype === 'int64' ? BigInt64Array.from(values, BigInt) : values)
-    }
+    for (const [input, t] of Object.entries(feeds)) inputs.add(input, t, `${name}, input ${input}`)
+    if (aim !== null) targets.add(aim.output, targetOf(label, name, aim), name)
     count++
   }
-  if (count === 0) {
-    throw new PareError('TRAIN_EMPTY', 'there are no samples to train on', {
-      where: samples.name,
-      remedy: 'Check the path and the limit.',
-    })
-  }
-  const done = (columns: ReadonlyMap<string, Rows>): ReadonlyMap<string, Column> =>
-    new Map([...columns].map(([name, column]) => [name, column.column(count)]))
-  return { count, inputs: done(inputs), targets: done(targets) }
+  if (count === 0) throw noSamples(samples.name)
+  return { count, inputs: inputs.columns(count), targets: targets.columns(count) }
 }
 
 /** The one output whose loss takes the labels. */
@@ -107,47 +82,6 @@ function labelled({ model, loss, shapes }: DatasetOptions): Labelled | null {
   const dtype = targetType(first.loss, floatOf(model, parametersOf(model)))
   return { output: first.output, loss: first.loss, dtype, shape: shape.slice(1) }
 }
-
-interface Rows {
-  fits(t: Tensor): boolean
-  push(values: ArrayLike<number | bigint>): void
-  column(count: number): Column
-}
-
-/** A column that grows; `expected` rows, where that is known. */
-function rows(dtype: DType, shape: readonly number[], expected: number | null): Rows {
-  if (!isKnownDType(dtype) || dtype === 'string' || DTYPES[dtype].bits < 8) {
-    throw new PareError('TRAIN_DTYPE', 'training takes numbers of at least 8 bits', {
-      value: dtype,
-      remedy: 'Convert the samples.',
-    })
-  }
-  const width = elementCount(shape)
-  const { array } = DTYPES[dtype]
-  const allocate = (count: number): TypedArray =>
-    new array(new ArrayBuffer(count * width * array.BYTES_PER_ELEMENT), 0, count * width)
-  let data = allocate(Math.max(1, expected ?? 64))
-  let at = 0
-  return {
-    fits: (t) => t.dtype === dtype && t.shape.slice(1).join() === shape.join(),
-    push(values) {
-      if (at + width > data.length) {
-        const larger = allocate(Math.ceil((2 * data.length) / Math.max(1, width)))
-        larger.set(data as never)
-        data = larger
-      }
-      data.set(values as never, at)
-      at += width
-    },
-    column: (count) => ({ dtype, shape, data: data.subarray(0, count * width) as TypedArray }),
-  }
-}
-
-const otherShape = (where: string, input: string): PareError =>
-  new PareError('TRAIN_SHAPE', 'the sample has another shape or type than the first', {
-    where: `${where}, input ${input}`,
-    remedy: 'Bring all samples to one size.',
-  })
 
 /** Some rows of a column, stacked: [rows, …shape], or with `batch` [rows / batch, batch, …shape]. */
 export function gather({ dtype, shape, data }: Column, picked: ArrayLike<number>, batch?: number): Tensor {
@@ -182,11 +116,17 @@ function mapColumns({ count, inputs, targets }: Dataset, change: (c: Column) => 
   return { count, inputs: all(inputs), targets: all(targets) }
 }
 
-function targetOf(
-  label: number | readonly number[] | undefined,
-  where: string,
-  { loss, shape }: Labelled,
-): readonly number[] {
+export const noSamples = (where: string): PareError =>
+  new PareError('TRAIN_EMPTY', 'there are no samples to train on', { where, remedy: 'Check the path and the limit.' })
+
+/** A label as a tensor with a batch axis of 1. */
+function targetOf(label: Label | undefined, where: string, aim: Labelled): Tensor {
+  const values = checkedLabel(label, where, aim)
+  const shape = [1, ...targetShape(aim.loss, aim.shape)]
+  return aim.dtype === 'int64' ? i64(shape, values) : floatTensor(aim.dtype, shape, values)
+}
+
+function checkedLabel(label: Label | undefined, where: string, { loss, shape }: Labelled): readonly number[] {
   const values = label === undefined ? [] : typeof label === 'number' ? [label] : label
   const wanted = elementCount(targetShape(loss, shape))
   if (values.length !== wanted) {
@@ -219,16 +159,5 @@ function targetOf(
     where,
     value: odd,
     remedy: 'Check the labels, or choose another loss.',
-  })
-}
-
-function checkFinite(t: Tensor, where: string): void {
-  if (t.dtype !== 'float32' && t.dtype !== 'float64') return
-  const bad = (elements(t) as Float32Array).find((v) => !Number.isFinite(v))
-  if (bad === undefined) return
-  throw new PareError('TRAIN_FINITE', 'a sample holds a number that is not finite', {
-    where,
-    value: bad,
-    remedy: 'Remove or mend the sample.',
   })
 }

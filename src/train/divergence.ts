@@ -10,7 +10,7 @@ import { dtypeOf } from '../ops/def.js'
 import { factFinder } from '../passes/facts.js'
 import { PareError } from '../util/errors.js'
 import { blockFeeds, type FeedPlan, type States, statesAfter, stepOf } from './feeds.js'
-import { typeOf } from './step.js'
+import { typeOf } from './pass.js'
 
 interface Failure {
   readonly loss: number

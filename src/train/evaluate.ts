@@ -1,6 +1,6 @@
 /** How good a model is on a data set while it is trained: its graph with the weights as inputs, loaded once. */
 
-import { joined } from '../autodiff/gradient.js'
+import { atGradientOpset, joined } from '../autodiff/gradient.js'
 import type { Engine, Session } from '../engine/engine.js'
 import { throwIfAborted } from '../engine/failures.js'
 import { builder, type FloatType } from '../ir/builder.js'
@@ -8,15 +8,50 @@ import { allNames } from '../ir/graphs.js'
 import { elementCount, numbers } from '../ir/tensor.js'
 import type { Graph, Model, Tensor, Value } from '../ir/types.js'
 import { encodeModel } from '../onnx/codec.js'
+import type { InputShapes } from '../passes/with-shapes.js'
+import type { RunOptions } from '../util/env.js'
+import { checkDataset } from './check-dataset.js'
 import { type Dataset, gather } from './dataset.js'
-import { type Aim, emitObjectives, targetInputs } from './objective.js'
-import { typeOf } from './step.js'
+import { withoutDropout } from './dropout.js'
+import type { Loss } from './losses/loss.js'
+import { type Aim, aimsOf, emitObjectives, type Objective, objectivesOf, targetInputs } from './objective.js'
+import { floatOf, typeOf } from './pass.js'
+import { batchOf, batchSymbol, parametersOf, withBatchSize } from './training-form.js'
 
 export interface Score {
   /** Mean loss, without penalties. */
   readonly loss: number
   /** Share of right answers, where the targets of an output are classes. */
   readonly accuracy?: number
+}
+
+export interface ScoreOptions extends Pick<RunOptions, 'signal'> {
+  readonly engine: Engine
+  readonly data: Dataset
+  readonly loss: Loss | readonly Objective[]
+  readonly shapes?: InputShapes
+  /** Samples a run, where the model leaves that open. Default 64. */
+  readonly batchSize?: number
+}
+
+/** How good a model is on a data set. Throws what `train` throws of data that does not fit. */
+export async function scoreOf(model: Model, options: ScoreOptions): Promise<Score> {
+  const { engine, data, loss, shapes, batchSize = 64, signal } = options
+  const plain = withoutDropout(await atGradientOpset(model))
+  const objectives = objectivesOf(plain, loss)
+  const isBatchOpen = batchSymbol(plain.graph) !== null
+  const fixed = withBatchSize(plain, batchSize, shapes)
+  checkDataset(data, { model: fixed, inputs: plain.graph.inputs, objectives, least: 1, what: 'data' })
+  const b = builder(allNames(fixed.graph))
+  const size = isBatchOpen ? batchSize : batchOf(fixed)
+  const aims = aimsOf(b, fixed, objectives)
+  const float = floatOf(plain, parametersOf(plain))
+  const evaluator = await openEvaluator(plain, { engine, float, aims, parameters: [], batchSize: size, isBatchOpen })
+  try {
+    return await evaluator.score(new Map(), data, signal)
+  } finally {
+    await evaluator.close()
+  }
 }
 
 export interface Evaluator {

@@ -6,7 +6,8 @@ import type { Tensor } from '../ir/types.js'
 import { random } from '../util/random.js'
 import type { Augment } from './augment.js'
 import type { Block } from './block.js'
-import { type Column, type Dataset, gather } from './dataset.js'
+import type { Column } from './columns.js'
+import { type Dataset, gather } from './dataset.js'
 import { mixingShare } from './mixup.js'
 import type { TrainingStep } from './step.js'
 import type { TrainingForm } from './training-form.js'
@@ -28,6 +29,8 @@ export interface FeedPlan {
 export interface Steps {
   /** Number of the first one, from 0 for the first step of all. */
   readonly first: number
+  /** How many steps led here, for the optimizer. Default: `first`. */
+  readonly number?: number
   /** Learning rates, one a step. */
   readonly rates: readonly number[]
   /** Rows of the data, batch after batch. */
@@ -37,10 +40,10 @@ export interface Steps {
 /** Values by the names of the step's inputs, stacked along the first axis. What is drawn depends on the step alone. */
 export function stackedFeeds(
   { step, form, data, seed, mixup = 0, augment }: FeedPlan,
-  { first, rates, rows }: Steps,
+  { first, number = first, rates, rows }: Steps,
 ): ReadonlyMap<string, Tensor> {
   const count = rates.length
-  const numbersOf = rates.map((_, i) => first + i + 1)
+  const numbersOf = rates.map((_, i) => number + i + 1)
   const draws = random(seed).fork(-2)
   const drawn = rates.map((_, i) => draws.fork(first + i))
   const batches = (column: Column): Tensor => gather(column, rows, form.batchSize)

@@ -2,13 +2,13 @@
 
 import type { Engine, Session } from '../engine/engine.js'
 import { throwIfAborted } from '../engine/failures.js'
-import { numbers } from '../ir/tensor.js'
+import { floatTensor, numbers } from '../ir/tensor.js'
 import type { RunOptions } from '../util/env.js'
 import { random } from '../util/random.js'
 import type { Best, Checkpoint } from './checkpoint.js'
 import { diverged } from './divergence.js'
 import type { Score } from './evaluate.js'
-import { blockFeeds, type FeedPlan, type States, stackedFeeds, statesAfter } from './feeds.js'
+import { blockFeeds, type FeedPlan, type States, type Steps, stackedFeeds, statesAfter } from './feeds.js'
 import type { Schedule } from './schedules.js'
 
 export interface Epoch {
@@ -32,7 +32,8 @@ export interface Plateau {
 
 export interface Run extends FeedPlan, Omit<RunOptions, 'seed'> {
   readonly engine: Engine
-  readonly session: Session
+  /** One a worker: they make blocks of steps at the same time, and what they come to is averaged. */
+  readonly sessions: readonly Session[]
   readonly epochs: number
   readonly learningRate: number
   readonly schedule: Schedule
@@ -49,18 +50,21 @@ const BLOCK_STEPS = 50
 const BLOCK_BYTES = 64e6
 
 export async function loop(run: Run, from: Checkpoint | null): Promise<Checkpoint> {
-  let at = from ?? begin(run)
+  let at = from ?? (await begin(run))
   for (let epoch = at.history.length + 1; epoch <= run.epochs && !isOver(run, at); epoch++) {
     const started = performance.now()
     const made = await oneEpoch(run, at, epoch)
     const validation = run.score && (await run.score(made.states))
     if (validation && !Number.isFinite(validation.loss))
-      throw await diverged(run, {
-        loss: validation.loss,
-        step: epoch * perEpoch(run),
-        rate: made.rate,
-        states: made.states,
-      })
+      throw await diverged(
+        { ...run, session: run.sessions[0]! },
+        {
+          loss: validation.loss,
+          step: epoch * perEpoch(run),
+          rate: made.rate,
+          states: made.states,
+        },
+      )
     const row: Epoch = {
       epoch,
       learningRate: made.rate,
@@ -75,14 +79,17 @@ export async function loop(run: Run, from: Checkpoint | null): Promise<Checkpoin
   return at
 }
 
-function begin({ step, choices }: Run): Checkpoint {
+/** The weights that were given are the best so far: none that are worse are handed back. */
+async function begin({ step, choices, score }: Run): Promise<Checkpoint> {
   const states: States = new Map(step.states.map((s) => [s.name, s.initial]))
-  const best = { epoch: 0, loss: Number.POSITIVE_INFINITY, states }
-  return { choices, history: [], states, best, rate: { factor: 1, since: 0 } }
+  const before = score && (await score(states))
+  const loss = before && Number.isFinite(before.loss) ? before.loss : Number.POSITIVE_INFINITY
+  const best = { epoch: 0, loss, states }
+  return { choices, ...(before && { before }), history: [], states, best, rate: { factor: 1, since: 0 } }
 }
 
 /** Without validation the last weights are the best, and only patience looks at the training loss. */
-function after({ plateau, score, choices }: Run, at: Checkpoint, row: Epoch, states: States): Checkpoint {
+function after({ plateau, score }: Run, at: Checkpoint, row: Epoch, states: States): Checkpoint {
   const { epoch } = row
   const loss = row.validation?.loss ?? row.trainingLoss
   const isBetter = loss < at.best.loss
@@ -90,7 +97,7 @@ function after({ plateau, score, choices }: Run, at: Checkpoint, row: Epoch, sta
   const { factor, since } = at.rate
   const isStill = plateau !== null && epoch - Math.max(since, best.epoch) >= plateau.patience
   const rate = isStill ? { factor: factor * (plateau.factor ?? 0.1), since: epoch } : at.rate
-  return { choices, history: [...at.history, row], states, best, rate }
+  return { ...at, history: [...at.history, row], states, best, rate }
 }
 
 const isOver = ({ patience }: Run, { history, best }: Checkpoint): boolean => history.length - best.epoch >= patience
@@ -98,7 +105,7 @@ const isOver = ({ patience }: Run, { history, best }: Checkpoint): boolean => hi
 const perEpoch = ({ data, form }: FeedPlan): number => Math.floor(data.count / form.batchSize)
 
 async function oneEpoch(run: Run, at: Checkpoint, epoch: number) {
-  const { session, form, data, epochs, schedule, signal, onProgress, seed } = run
+  const { sessions, form, data, epochs, schedule, signal, onProgress, seed } = run
   const order = random(seed)
     .fork(epoch)
     .shuffle(Uint32Array.from({ length: data.count }, (_, i) => i))
@@ -109,27 +116,70 @@ async function oneEpoch(run: Run, at: Checkpoint, epoch: number) {
   let states = at.states
   let sum = 0
   let rate = base
-  for (let from = 0; from < count; from += most) {
+  for (let from = 0; from < count; ) {
     throwIfAborted(signal)
-    const size = Math.min(most, count - from)
-    const first = (epoch - 1) * count + from
-    const rates = Array.from({ length: size }, (_, i) => base * schedule(first + i, total))
-    const rows = order.subarray(from * form.batchSize, (from + size) * form.batchSize)
-    const stacked = stackedFeeds(run, { first, rates, rows })
-    const results = await session.run(blockFeeds(run, stacked, states, size), { ...(signal && { signal }) })
-    const losses = numbers(results[run.block.losses]!)
-    const bad = losses.findIndex((v) => !Number.isFinite(v))
-    if (bad >= 0) {
-      const failure = { loss: losses[bad]!, step: first + bad + 1, rate: rates[bad]!, states }
-      throw await diverged(run, failure, { stacked, index: bad })
-    }
+    const round = shareOut(Math.min(most * sessions.length, count - from), sessions.length)
+    const blocks = round.map((size, k): Steps => {
+      const begin = from + round.slice(0, k).reduce((n, s) => n + s, 0)
+      const first = (epoch - 1) * count + begin
+      return {
+        first,
+        // Workers make their steps at the same time: the optimizer counts those that follow each other.
+        number: Math.floor(((epoch - 1) * count + from) / sessions.length),
+        rates: Array.from({ length: size }, (_, i) => base * schedule(first + i, total)),
+        rows: order.subarray(begin * form.batchSize, (begin + size) * form.batchSize),
+      }
+    })
+    const results = await whole(blocks.map((steps, k) => oneBlock(run, sessions[k]!, states, steps)))
+    states =
+      results.length === 1
+        ? results[0]!.states
+        : averaged(
+            results.map((r) => r.states),
+            round,
+          )
+    const losses = results.flatMap((r) => [...r.losses])
     for (const v of losses) sum += v
-    rate = rates.at(-1)!
-    states = statesAfter(run, results)
-    const task = `epoch ${epoch} of ${epochs}, loss ${losses.at(-1)!.toPrecision(3)}`
-    onProgress?.({ task, done: first + size, total })
+    rate = blocks.at(-1)!.rates.at(-1)!
+    from += losses.length
+    const detail = `epoch ${epoch} of ${epochs}, loss ${losses.at(-1)!.toPrecision(3)}`
+    onProgress?.({ task: 'training', detail, done: (epoch - 1) * count + from, total })
   }
   return { states, loss: sum / count, rate }
+}
+
+/** All results; an error only when none is at work any more. */
+async function whole<T>(work: readonly Promise<T>[]): Promise<readonly T[]> {
+  await Promise.allSettled(work)
+  return Promise.all(work)
+}
+
+async function oneBlock(run: Run, session: Session, start: States, steps: Steps) {
+  const { signal } = run
+  const stacked = stackedFeeds(run, steps)
+  const feeds = blockFeeds(run, stacked, start, steps.rates.length)
+  const results = await session.run(feeds, { ...(signal && { signal }) })
+  const losses = numbers(results[run.block.losses]!)
+  const index = losses.findIndex((v) => !Number.isFinite(v))
+  if (index < 0) return { states: statesAfter(run, results), losses }
+  const failure = { loss: losses[index]!, step: steps.first + index + 1, rate: steps.rates[index]!, states: start }
+  throw await diverged({ ...run, session }, failure, { stacked, index })
+}
+
+/** As even as it goes; fewer shares where there is less than one for each. */
+const shareOut = (count: number, among: number): readonly number[] =>
+  Array.from({ length: Math.min(among, count) }, (_, k, n = Math.min(among, count)) => Math.floor((count + k) / n))
+
+/** The mean of what workers made of the same start, by the steps that each made (local SGD: Stich 2019, algorithm 1). */
+function averaged(all: readonly States[], steps: readonly number[]): States {
+  const total = steps.reduce((n, s) => n + s, 0)
+  return new Map(
+    [...all[0]!].map(([name, { dtype, shape }]) => {
+      const parts = all.map((states) => numbers(states.get(name)!))
+      const mean = parts[0]!.map((_, i) => parts.reduce((sum, part, k) => sum + (steps[k]! / total) * part[i]!, 0))
+      return [name, floatTensor(dtype, shape, mean)]
+    }),
+  )
 }
 
 function blockSteps({ data, form }: FeedPlan): number {

@@ -1,5 +1,6 @@
 /** What training makes small: losses of a model's outputs, weighted and added. */
 
+import { intAttr } from '../ir/attrs.js'
 import type { Builder, FloatType } from '../ir/builder.js'
 import { i64 } from '../ir/tensor.js'
 import type { Model, Value } from '../ir/types.js'
@@ -24,7 +25,10 @@ export interface Aim extends Required<Objective> {
   readonly target: string
 }
 
-/** Throws `TRAIN_OUTPUT` where a loss is for one output and the model has several, or none of that name. */
+/**
+ * The objectives with their weights; each may be of an output or of a value between, such as the scores before a
+ * Softmax. Throws `TRAIN_OUTPUT` where a loss is for one output and the model has several, or no value of that name.
+ */
 export function objectivesOf({ graph }: Model, loss: Loss | readonly Objective[]): readonly Required<Objective>[] {
   if ('emit' in loss) {
     if (graph.outputs.length === 1) return [{ output: graph.outputs[0]!, loss, weight: 1 }]
@@ -33,7 +37,8 @@ export function objectivesOf({ graph }: Model, loss: Loss | readonly Objective[]
       remedy: 'Give a list of objectives, each with its output.',
     })
   }
-  const wrong = loss.find(({ output }) => !graph.outputs.includes(output))
+  const made = new Set(graph.nodes.flatMap((node) => node.outputs))
+  const wrong = loss.find(({ output }) => !graph.outputs.includes(output) && !made.has(output))
   if (loss.length > 0 && wrong === undefined) return loss.map((o) => ({ weight: 1, ...o }))
   throw new PareError('TRAIN_OUTPUT', wrong ? 'the model has no such output' : 'there is no objective', {
     value: wrong?.output ?? 'an empty list',
@@ -57,6 +62,16 @@ export function aimsOf(b: Builder, model: Model, objectives: readonly Required<O
       remedy: 'Fix the shapes of the inputs, the batch size among them.',
     })
   })
+}
+
+/** The value that holds class scores where an output is a Softmax along the last axis of them; else the output. */
+export function scoresOf(model: Model, output: string): string {
+  const { graph } = model
+  const node = graph.nodes.find((n) => n.outputs.includes(output))
+  const rank = node && shapeOf(factFinder(model)(output))?.length
+  const axis = node && intAttr(node, 'axis', -1)
+  const isLast = axis === -1 || (rank !== undefined && axis === rank - 1)
+  return node?.op === 'Softmax' && node.domain === '' && isLast ? node.inputs[0]! : output
 }
 
 /** Inputs of a graph for the targets. `open`: sizes are left to the feeds. */

@@ -3,19 +3,14 @@
  * inputs, and their next values are outputs, so that the engine alone does the whole step.
  */
 
-import { backward } from '../autodiff/backward.js'
 import { joined } from '../autodiff/gradient.js'
 import { int, intAttr } from '../ir/attrs.js'
-import { type Builder, builder, type FloatType } from '../ir/builder.js'
-import { allNames, consumers } from '../ir/graphs.js'
+import type { Builder, FloatType } from '../ir/builder.js'
 import { elementCount } from '../ir/tensor.js'
-import type { Graph, Model, Tensor, Value } from '../ir/types.js'
-import { findOp } from '../ops/index.js'
-import { factFinder } from '../passes/facts.js'
-import type { GraphWeight, Penalty } from '../penalties/penalty.js'
-import { PareError } from '../util/errors.js'
-import { aimsOf, emitObjectives, mixed, type Objective, targetInputs } from './objective.js'
-import type { Optimizer } from './optimizers/optimizer.js'
+import type { Graph, Model, Tensor } from '../ir/types.js'
+import { mixed } from './objective.js'
+import type { Optimizer, StepScalars } from './optimizers/optimizer.js'
+import { type Pass, type PassOptions, trainingBuilder, trainingPass, typeOf } from './pass.js'
 
 /** What a step carries on to the next one. */
 export interface State {
@@ -44,140 +39,86 @@ export interface TrainingStep {
   readonly parameters: ReadonlyMap<string, string>
 }
 
-export interface StepOptions {
-  readonly objectives: readonly Required<Objective>[]
-  /** Constants to train; those that no loss depends on stay as they are. */
-  readonly trainable: readonly string[]
+export interface StepOptions extends Omit<PassOptions, 'changing' | 'scalars'> {
   readonly optimizer: Optimizer
-  readonly penalties?: readonly Penalized[]
   /** Gradients whose norm, over all of them together, is larger are scaled down to it (Pascanu et al. 2013). */
   readonly clipNorm?: number
   /** Keeps a moving mean of every parameter, of which so much stays at each step. */
   readonly averaging?: number
-  /** The input of the model that says in which share samples are mixed (see `withMixup`). */
-  readonly mix?: string | null
 }
 
-/** A penalty on some of the trained weights. */
-export interface Penalized {
-  readonly penalty: Penalty
-  readonly weights: readonly string[]
-  /** As a proximal step after each update, which makes exact zeros, in place of a part of the loss. */
-  readonly proximal: boolean
-}
-
-/**
- * The training step of a model at opset 21 whose input shapes are fixed, the batch size among them. Throws
- * `GRADIENT_…` (see `backward`), and `TRAIN_SHAPE` where an output's shape does not follow from the inputs'.
- */
+/** The training step of a model as `trainingPass` takes it. Throws what that throws. */
 export function trainingStep(model: Model, options: StepOptions): TrainingStep {
-  const { optimizer, penalties = [], clipNorm, averaging, mix = null } = options
   const running = runningStatistics(model.graph)
-  const float = floatOf(model, options.trainable)
-  const b = builder(allNames(model.graph), float)
-  const aims = aimsOf(b, model, options.objectives)
+  const b = trainingBuilder(model, options.trainable)
   const scalars = { learningRate: b.fresh('learning_rate'), step: b.fresh('step') }
-  const own = [...options.trainable, ...running.keys()]
-  const fed = [...targetInputs(aims, float), ...scalarInputs(Object.values(scalars), float)]
-  const open = withInputs(model, own, fed)
-  const loss = emitObjectives(b, aims, mix)
-
-  const total = withCosts(b, model, loss, penalties)
-  const graph = joined(open, b.graph())
-  const found = backward(b, {
-    graph,
-    facts: factFinder({ ...model, graph }),
-    of: total,
-    wrt: options.trainable,
-    allowMissing: true,
-  })
-  const trainable = options.trainable.filter((name) => found.has(name))
-  const gradients = clipNorm === undefined ? found : clipped(b, found, clipNorm)
-  const shared = optimizer.shared?.(b, scalars) ?? []
-  const keep = averaging === undefined ? null : averagingShare(b, averaging, scalars.step)
-
-  const parameters = new Map([...running.keys()].map((name) => [name, name]))
-  const states = trainable.flatMap((name): readonly State[] => {
-    const initial = model.graph.constants.get(name)!
-    const slots = optimizer.slots.map((slot) => b.fresh(`${name}.${slot}`))
-    const updated = optimizer.update(b, { parameter: name, gradient: gradients.get(name)!, slots }, scalars, shared)
-    const zeros = b.tensor(initial.shape, new Float64Array(elementCount(initial.shape)))
-    const next = penalties
-      .filter((p) => p.proximal && p.weights.includes(name))
-      .reduce(
-        (w, { penalty }) => penalty.emitProx(b, weightOf(model, name, w), scalars.learningRate),
-        updated.parameter,
-      )
-    const own = { name, next, initial }
-    const kept = slots.map((slot, i) => ({ name: slot, next: updated.slots[i]!, initial: zeros }))
-    if (keep === null) {
-      parameters.set(name, name)
-      return [own, ...kept]
-    }
-    const average = b.fresh(`${name}.average`)
-    parameters.set(name, average)
-    return [own, ...kept, { name: average, next: mixed(b, average, next, keep), initial }]
-  })
+  const changing = [...running.keys()]
+  const pass = trainingPass(b, model, { ...options, changing, scalars: Object.values(scalars) })
+  const updates = updatesOf(b, model, pass, options, scalars)
   const statistics = [...running].map(([name, next]) => ({ name, next, initial: model.graph.constants.get(name)! }))
-  const all = [...states, ...statistics]
-  const whole = joined(open, b.graph())
-  const still = options.trainable.filter((name) => !found.has(name))
+  const states = [...updates.flatMap((u) => u.states), ...statistics]
+  const whole = joined(pass.open, b.graph())
+  const still = options.trainable.filter((name) => !pass.gradients.has(name))
   return {
     graph: {
       ...whole,
-      values: new Map([...whole.values, ...all.map(({ name, initial }) => [name, typeOf(initial)] as const)]),
-      inputs: [...model.graph.inputs, ...fed.map(([name]) => name), ...all.map((s) => s.name)],
-      outputs: [loss, ...all.map((s) => s.next)],
+      values: new Map([...whole.values, ...states.map(({ name, initial }) => [name, typeOf(initial)] as const)]),
+      inputs: [...model.graph.inputs, ...pass.fed, ...states.map((s) => s.name)],
+      outputs: [pass.loss, ...states.map((s) => s.next)],
       constants: new Map([
         ...whole.constants,
         ...still.map((name) => [name, model.graph.constants.get(name)!] as const),
       ]),
     },
     opsets: model.opsets,
-    float,
+    float: pass.float,
     inputs: model.graph.inputs,
-    targets: new Map(aims.flatMap(({ output, target }) => (target === '' ? [] : [[output, target] as const]))),
+    targets: pass.targets,
     ...scalars,
-    loss,
-    states: all,
-    parameters,
+    loss: pass.loss,
+    states,
+    parameters: new Map([
+      ...updates.map(({ name, value }) => [name, value] as const),
+      ...changing.map((name) => [name, name] as const),
+    ]),
   }
 }
 
-export const typeOf = ({ dtype, shape }: Tensor): Value => ({ kind: 'tensor', dtype, shape })
+interface Updated {
+  readonly name: string
+  /** The state that holds what is judged and handed back. */
+  readonly value: string
+  readonly states: readonly State[]
+}
 
-/** The float type that a model's weights share. Throws `TRAIN_DTYPE` for others than float32 and float64, or a mixture. */
-export function floatOf({ graph }: Model, weights: readonly string[]): FloatType {
-  const dtypes = new Map(weights.map((name) => [graph.constants.get(name)!.dtype, name]))
-  const [only] = dtypes.keys()
-  if (dtypes.size === 1 && (only === 'float32' || only === 'float64')) return only
-  throw new PareError('TRAIN_DTYPE', 'weights are trained in float32 or all in float64', {
-    where: [...dtypes.values()].join(', '),
-    value: [...dtypes.keys()],
-    remedy: 'Give the float32 model, or freeze the weights of other types.',
+/** What the optimizer, the penalties and the averaging make of each trained weight. */
+function updatesOf(
+  b: Builder,
+  model: Model,
+  pass: Pass,
+  options: StepOptions,
+  scalars: StepScalars,
+): readonly Updated[] {
+  const { optimizer, penalties = [], clipNorm, averaging } = options
+  const gradients = clipNorm === undefined ? pass.gradients : clipped(b, pass.gradients, clipNorm)
+  const shared = optimizer.shared?.(b, scalars) ?? []
+  const keep = averaging === undefined ? null : averagingShare(b, averaging, scalars.step)
+  return [...gradients].map(([name, gradient]) => {
+    const initial = model.graph.constants.get(name)!
+    const slots = optimizer.slots.map((slot) => b.fresh(`${name}.${slot}`))
+    const updated = optimizer.update(b, { parameter: name, gradient, slots }, scalars, shared)
+    const zeros = b.tensor(initial.shape, new Float64Array(elementCount(initial.shape)))
+    const next = penalties
+      .filter((p) => p.proximal && p.weights.includes(name))
+      .reduce((w, { penalty }) => penalty.emitProx(b, pass.weight(name, w), scalars.learningRate), updated.parameter)
+    const own = [
+      { name, next, initial },
+      ...slots.map((slot, i) => ({ name: slot, next: updated.slots[i]!, initial: zeros })),
+    ]
+    if (keep === null) return { name, value: name, states: own }
+    const average = b.fresh(`${name}.average`)
+    return { name, value: average, states: [...own, { name: average, next: mixed(b, average, next, keep), initial }] }
   })
-}
-
-/** The loss and the penalties that are a part of it. */
-function withCosts(b: Builder, model: Model, loss: string, penalties: readonly Penalized[]): string {
-  const costs = penalties.flatMap(({ penalty, weights, proximal }) =>
-    proximal ? [] : weights.map((name) => penalty.emit(b, weightOf(model, name))),
-  )
-  return costs.length === 0 ? loss : b.op('Sum', [loss, ...costs])
-}
-
-/** A weight of the model as penalties see it, under its own name or as another value. */
-function weightOf({ graph }: Model, name: string, value = name): GraphWeight {
-  const { shape } = graph.constants.get(name)!
-  for (const node of consumers(graph).get(name) ?? []) {
-    const quant = findOp(node.domain, node.op)?.quant
-    const input = node.inputs.indexOf(name)
-    if (quant === undefined || quant === 'none' || quant.kind !== 'weighted' || !quant.weights.includes(input)) continue
-    const inputs = node.inputs.map(() => null)
-    const axis = quant.channelAxis({ node, inputs }, input)
-    if (axis !== null) return { name: value, shape, channelAxis: (axis + shape.length) % shape.length }
-  }
-  return { name: value, shape, channelAxis: 0 }
 }
 
 /** g · c / max(‖g‖, c), with one norm for all. */
@@ -207,26 +148,4 @@ function runningStatistics(graph: Graph): ReadonlyMap<string, string> {
     }
   }
   return found
-}
-
-const scalarInputs = (names: readonly string[], float: FloatType): readonly (readonly [string, Value])[] =>
-  names.map((name) => [name, { kind: 'tensor', dtype: float, shape: [] }])
-
-/** The model's graph with parameters, targets and scalars as inputs. */
-function withInputs(
-  { graph }: Model,
-  parameters: readonly string[],
-  fed: readonly (readonly [string, Value])[],
-): Graph {
-  const own = new Set(parameters)
-  return {
-    ...graph,
-    values: new Map<string, Value>([
-      ...graph.values,
-      ...parameters.map((name) => [name, typeOf(graph.constants.get(name)!)] as const),
-      ...fed,
-    ]),
-    inputs: [...graph.inputs, ...fed.map(([name]) => name), ...parameters],
-    constants: new Map([...graph.constants].filter(([name]) => !own.has(name))),
-  }
 }

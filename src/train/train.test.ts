@@ -366,6 +366,38 @@ describe('what happens in training alone', () => {
 
 const weightsOf = ({ graph }: Model): readonly number[][] => [...graph.constants.values()].map((t) => [...numbers(t)])
 
+describe('workers', () => {
+  test('two engines train as well as one, and the same way each time', async () => {
+    const other = await openEngine({ threads: 1 })
+    const one = async () => train(classifier(), await settings({ workers: [other] }))
+    const [first, again] = [await one(), await one()]
+    await other.close()
+    expect(first.epochs.at(-1)!.validation!.accuracy).toBeGreaterThan(0.9)
+    expect(weightsOf(again.model)).toEqual(weightsOf(first.model))
+    expect(first.steps).toBe((await train(classifier(), await settings())).steps)
+  })
+
+  test('with one step a block and plain gradient descent: the mean of the gradients', async () => {
+    const loss = squaredError()
+    const model = sequential([dense(1)], { input: [1] })
+    const data = await datasetOf(
+      [
+        [[1], [2]],
+        [[3], [-1]],
+      ],
+      loss,
+      model,
+    )
+    const options = { engine, loss, data, validation: null, epochs: 1, optimizer: sgd(), learningRate: 0.1 }
+    const other = await openEngine({ threads: 1 })
+    const parted = await train(model, { ...options, batchSize: 1, workers: [other] })
+    await other.close()
+    const whole = await train(model, { ...options, batchSize: 2 })
+    for (const [i, values] of weightsOf(parted.model).entries())
+      for (const [j, v] of values.entries()) expect(v).toBeCloseTo(weightsOf(whole.model)[i]![j]!, 5)
+  })
+})
+
 describe('a run that was stopped', () => {
   test('goes on as if it had not been: the same weights, bit for bit', async () => {
     const model = sequential([dense(16), tanh(), dropout(0.2), dense(2)], { input: [2] })

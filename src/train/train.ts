@@ -1,13 +1,12 @@
 /** Trains a model by gradient descent: what a user calls. */
 
 import { atGradientOpset } from '../autodiff/gradient.js'
-import type { Engine } from '../engine/engine.js'
+import type { Engine, Session } from '../engine/engine.js'
 import { builder } from '../ir/builder.js'
 import { allNames } from '../ir/graphs.js'
 import type { Model, Tensor } from '../ir/types.js'
 import { encodeModel } from '../onnx/codec.js'
 import type { InputShapes } from '../passes/with-shapes.js'
-import type { Penalty } from '../penalties/penalty.js'
 import type { RunOptions } from '../util/env.js'
 import { PareError } from '../util/errors.js'
 import { random } from '../util/random.js'
@@ -18,19 +17,23 @@ import { type Checkpoint, checkCheckpoint } from './checkpoint.js'
 import { type Dataset, part, shuffled } from './dataset.js'
 import { areFinite, diverged } from './divergence.js'
 import { withoutDropout } from './dropout.js'
-import { openEvaluator } from './evaluate.js'
+import { openEvaluator, type Score } from './evaluate.js'
 import type { States } from './feeds.js'
 import { type Epoch, loop, type Plateau, type Run } from './loop.js'
 import type { Loss } from './losses/loss.js'
 import { aimsOf, type Objective, objectivesOf } from './objective.js'
 import { adam } from './optimizers/adam.js'
 import type { Optimizer } from './optimizers/optimizer.js'
+import { floatOf } from './pass.js'
+import { nothingToTrain, type PenaltyChoice, penalized } from './penalized.js'
 import { constant, type Schedule } from './schedules.js'
-import { floatOf, type Penalized, type TrainingStep, trainingStep } from './step.js'
-import { matching, parametersOf, trainingForm, withParameters } from './training-form.js'
+import { type TrainingStep, trainingStep } from './step.js'
+import { parametersOf, trainingForm, withParameters } from './training-form.js'
 
 export interface TrainOptions extends RunOptions {
   readonly engine: Engine
+  /** Further engines that train beside it, each on batches of its own; their weights are averaged every 50 steps. */
+  readonly workers?: readonly Engine[]
   /** Already in a changing order or not: it is shuffled anew each epoch, by `seed`. */
   readonly data: Dataset
   /** Judges after each epoch. Default: the last tenth of `data`, in an order drawn by `seed`; null: nothing does. */
@@ -68,21 +71,15 @@ export interface TrainOptions extends RunOptions {
   readonly resume?: Checkpoint
 }
 
-export interface PenaltyChoice {
-  readonly penalty: Penalty
-  /** Patterns of the weights it is on. Default: those with at least two axes, so not biases. */
-  readonly on?: readonly string[]
-  /** As a step of its own after each update, so that weights become exactly zero. Default: of all but `l2`. */
-  readonly proximal?: boolean
-}
-
 export interface Trained {
   /** The model that was given, with the weights of the best epoch (by validation loss; else the last), without Dropout. */
   readonly model: Model
   readonly epochs: readonly Epoch[]
-  /** Which of them the weights are from, from 1. */
+  /** Which of them the weights are from, from 1; 0 where none was better than the weights that were given. */
   readonly best: number
   readonly steps: number
+  /** The score of the weights that were given, where there is something to judge by. */
+  readonly before?: Score
 }
 
 /**
@@ -126,8 +123,10 @@ export async function train(model: Model, options: TrainOptions): Promise<Traine
   if (options.resume) checkCheckpoint(options.resume, step, choices)
 
   const block = trainingBlock(step)
-  const session = await engine.load(encodeModel(block.model).bytes)
+  const { bytes } = encodeModel(block.model)
+  const sessions: Session[] = []
   try {
+    for (const worker of [engine, ...(options.workers ?? [])]) sessions.push(await worker.load(bytes))
     const aims = aimsOf(builder(allNames(form.model.graph)), form.model, objectives)
     const parameters = [...step.parameters.keys()]
     const { batchSize, isBatchOpen } = form
@@ -143,7 +142,7 @@ export async function train(model: Model, options: TrainOptions): Promise<Traine
         form,
         data,
         seed,
-        session,
+        sessions,
         epochs,
         learningRate,
         schedule,
@@ -158,34 +157,27 @@ export async function train(model: Model, options: TrainOptions): Promise<Traine
       await evaluator?.close()
     }
   } finally {
-    await session.close()
+    for (const session of sessions) await session.close()
   }
 }
 
-async function finished(run: Run, model: Model, { history, best, states }: Checkpoint): Promise<Trained> {
+async function finished(run: Run, model: Model, { history, best, states, before }: Checkpoint): Promise<Trained> {
   const { step, form, data, score } = run
   const chosen = score === null ? states : best.states
   const weights = parametersIn(step, chosen)
   const steps = history.length * Math.floor(data.count / form.batchSize)
   if (![...weights.values()].every(areFinite))
-    throw await diverged(run, { loss: Number.NaN, step: steps, rate: history.at(-1)!.learningRate, states: chosen })
+    throw await diverged(
+      { ...run, session: run.sessions[0]! },
+      { loss: Number.NaN, step: steps, rate: history.at(-1)!.learningRate, states: chosen },
+    )
   return {
     model: withoutDropout(withParameters(model, weights)),
     epochs: history,
     best: score === null ? history.length : best.epoch,
     steps,
+    ...(before && { before }),
   }
-}
-
-function penalized(model: Model, trainable: readonly string[], { penalty, on, proximal }: PenaltyChoice): Penalized {
-  const chosen = on === undefined ? null : new Set(matching(model, on))
-  const isOn = (name: string): boolean => chosen?.has(name) ?? model.graph.constants.get(name)!.shape.length >= 2
-  const weights = trainable.filter(isOn)
-  if (weights.length > 0) return { penalty, weights, proximal: proximal ?? penalty.name !== 'l2' }
-  throw new PareError('TRAIN_PENALTY', `the penalty ${penalty.name} is on no weight that is trained`, {
-    value: on ?? 'weights of two axes and more',
-    remedy: 'Name the weights with `on`; `pare inspect` lists them.',
-  })
 }
 
 /** What trains and what judges. */
@@ -228,7 +220,7 @@ interface Chosen {
 }
 
 /** In words, what a checkpoint must agree in. */
-const choicesOf = ({ mixup, averaging, clipNorm }: TrainOptions, c: Chosen): string =>
+const choicesOf = ({ mixup, averaging, clipNorm, workers = [] }: TrainOptions, c: Chosen): string =>
   [
     `${c.data.count} samples in batches of ${c.batchSize}`,
     `${c.epochs} epochs`,
@@ -236,6 +228,7 @@ const choicesOf = ({ mixup, averaging, clipNorm }: TrainOptions, c: Chosen): str
     `seed ${c.seed}`,
     ...(mixup === undefined ? [] : [`mixup ${mixup}`]),
     ...(averaging === undefined ? [] : [`averaging ${averaging}`]),
+    ...(workers.length === 0 ? [] : [`${workers.length + 1} workers`]),
     ...(clipNorm === undefined ? [] : [`gradients up to ${clipNorm}`]),
   ].join(', ')
 
@@ -262,8 +255,3 @@ function checkNumbers(o: TrainOptions): void {
     })
   }
 }
-
-const nothingToTrain = (): PareError =>
-  new PareError('TRAIN_FROZEN', 'nothing is left to train', {
-    remedy: 'Freeze fewer weights; `pare inspect` lists them.',
-  })

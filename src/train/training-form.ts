@@ -49,7 +49,8 @@ export function trainingForm(model: Model, o: FormOptions): TrainingForm {
   return { ...dropping, ...mixing, batchSize: batchOf(fixed), isBatchOpen }
 }
 
-function batchOf({ graph }: Model): number {
+/** Samples that a model whose shapes are fixed takes at once. */
+export function batchOf({ graph }: Model): number {
   const value = graph.values.get(graph.inputs[0] ?? '')
   const size = value?.kind === 'tensor' ? value.shape?.[0] : undefined
   return typeof size === 'number' && size > 0 ? size : 1

@@ -3,6 +3,8 @@
 export interface Progress {
   /** What is being done, in a few words: `calibrating`, `trial 3 of 12`. */
   readonly task: string
+  /** What changes while it is done: `loss 0.12`. */
+  readonly detail?: string
   readonly done: number
   /** Absent while the amount of work is unknown. */
   readonly total?: number

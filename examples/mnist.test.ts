@@ -1,0 +1,23 @@
+/** Short versions of the MNIST examples: what they reach in full is in their own files. */
+
+import { expect, test } from 'vitest'
+import { dataPath } from '../test/data.js'
+import { cnn, mlp, mnist } from './mnist.js'
+
+const folder = dataPath('mnist')
+
+test.skipIf(folder === null)(
+  'a multilayer perceptron on some of MNIST',
+  async () => {
+    expect(await mnist(mlp(), { folder: folder!, epochs: 2, limit: 8000 })).toBeGreaterThan(0.92)
+  },
+  120_000,
+)
+
+test.skipIf(folder === null)(
+  'a convolutional network on some of MNIST',
+  async () => {
+    expect(await mnist(cnn(), { folder: folder!, epochs: 1, limit: 6000 })).toBeGreaterThan(0.93)
+  },
+  120_000,
+)

@@ -1,0 +1,68 @@
+/** Options that the commands which train share. */
+
+import type { OptionSpecs, OptionValues } from './command.js'
+import { DATA_OPTIONS, ENGINE_OPTIONS, SEED_OPTION } from './inputs.js'
+
+const OPTIMIZERS = ['sgd', 'momentum', 'nesterov', 'adam', 'adamw', 'rmsprop', 'adagrad', 'lion'] as const
+const SCHEDULES = ['constant', 'cosine', 'one-cycle'] as const
+
+const epochs = { kind: 'number', value: 'n', min: 1, max: 1e6, whole: true } as const
+
+export const TRAINING_OPTIONS = {
+  ...DATA_OPTIONS,
+  optimizer: { kind: 'choice', choices: OPTIMIZERS, default: 'adam', doc: 'how steps follow from gradients' },
+  learningRate: {
+    kind: 'number',
+    value: 'rate',
+    min: 0,
+    max: 1e3,
+    doc: 'the largest learning rate (default: what suits the optimizer)',
+  },
+  schedule: { kind: 'choice', choices: SCHEDULES, default: 'one-cycle', doc: 'the learning rate over time' },
+  epochs: { ...epochs, default: 5, doc: 'passes over the data' },
+  batch: { ...epochs, default: 64, doc: 'samples a step' },
+  penalty: {
+    kind: 'texts',
+    value: 'name:strength',
+    doc: 'l1, l2, elastic-net, group-lasso, mcp or scad: l2:1e-4',
+  },
+  freeze: { kind: 'texts', value: 'pattern', doc: 'weights, or nodes that read them, to leave alone: conv*' },
+  clip: { kind: 'number', value: 'norm', min: 1e-9, max: 1e9, doc: 'scale gradients down to this norm' },
+  averaging: {
+    kind: 'number',
+    value: 'share',
+    min: 0,
+    max: 0.999999,
+    doc: 'judge and keep a moving mean of the weights: 0.999',
+  },
+  patience: { ...epochs, doc: 'stop after so many epochs without progress' },
+  checkpoint: {
+    kind: 'text',
+    value: 'file',
+    doc: 'keep the state after each epoch there, and go on from it where it exists',
+  },
+  output: { kind: 'text', short: 'o', value: 'file', required: true, doc: 'the file to write' },
+  force: { kind: 'flag', doc: 'let --output replace the model itself' },
+  report: { kind: 'text', value: 'file', doc: 'write the curves of the training as an HTML page' },
+  ...ENGINE_OPTIONS,
+  ...SEED_OPTION,
+} as const satisfies OptionSpecs
+
+export type TrainingChoices = OptionValues<typeof TRAINING_OPTIONS>
+
+export const LOSS_NAMES = ['cross-entropy', 'squared', 'absolute', 'huber', 'binary-cross-entropy', 'hinge'] as const
+
+export const LABEL_OPTIONS = {
+  labels: { kind: 'text', value: 'path', doc: 'labels of the samples, where --data does not hold them' },
+  validation: { kind: 'text', value: 'path', doc: 'samples to judge by (default: a tenth of --data)' },
+  validationLabels: { kind: 'text', value: 'path', doc: 'their labels' },
+  test: { kind: 'text', value: 'path', doc: 'samples to judge the result by, once, in the end' },
+  testLabels: { kind: 'text', value: 'path', doc: 'their labels' },
+  loss: {
+    kind: 'choice',
+    choices: LOSS_NAMES,
+    doc: 'what to make small (default: cross-entropy for classes, else squared)',
+  },
+} as const satisfies OptionSpecs
+
+export type LabelChoices = OptionValues<typeof LABEL_OPTIONS>

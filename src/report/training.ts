@@ -1,0 +1,143 @@
+/** The report of a training: one HTML file with its curves, that needs nothing else. */
+
+import type { Score } from '../train/evaluate.js'
+import type { Trained } from '../train/train.js'
+import { VERSION } from '../util/version.js'
+import { count, duration, percent, shorten, significant } from './format.js'
+import { html, type Markup } from './html.js'
+import { STYLE } from './style.js'
+import { type LinesSpec, lines, type Series } from './svg/lines.js'
+
+export interface TrainingReport {
+  /** What was trained, as the user named it. */
+  readonly name: string
+  readonly trained: Trained
+  readonly test: Score | null
+  readonly engine: string
+  readonly commandLine: string
+}
+
+/** A self-contained HTML document: no scripts, no requests. The same training gives the same text. */
+export function renderTraining(report: TrainingReport): string {
+  const { name, trained, engine, commandLine } = report
+  return html`<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+<meta name="generator" content="pare ${VERSION}">
+<title>${name} · pare</title>
+<style>${{ markup: STYLE }}</style>
+</head>
+<body><main>
+<header>
+<p class="eyebrow">pare ${VERSION} · ${shorten(name, 80)}</p>
+<h1>${headline(report)}</h1>
+<p class="verdict">${verdict(report)}</p>
+</header>
+<dl class="cards">${cards(report)}</dl>
+<section><h2>Loss of each epoch</h2>${figure(lossPlot(trained), 'The training loss is the mean over the epoch’s steps, while the weights changed and with penalties left out; the validation loss is that of the weights at its end, on samples that were not trained on.')}
+${hasAccuracy(trained) && html`<h2>Accuracy</h2>${figure(accuracyPlot(trained), 'Share of right answers on the validation samples.')}`}</section>
+<section><h2>Epochs</h2><div class="scroll">${epochTable(trained)}</div></section>
+<section><h2>Do it again</h2><p class="note">On ${engine}. One seed gives the same weights on one kind of machine.</p><pre>${commandLine}</pre></section>
+</main></body>
+</html>
+`.markup
+}
+
+const hasAccuracy = ({ epochs }: Trained): boolean => epochs.some((e) => e.validation?.accuracy !== undefined)
+
+function headline({ trained, test }: TrainingReport): string {
+  const best = trained.best === 0 ? trained.before : trained.epochs[trained.best - 1]?.validation
+  const score = test ?? best
+  if (score?.accuracy !== undefined)
+    return `${percent(score.accuracy)} right on ${test ? 'test' : 'validation'} samples`
+  return score ? `Loss ${significant(score.loss)} on ${test ? 'test' : 'validation'} samples` : 'Trained'
+}
+
+function verdict({ trained: { best, epochs, before } }: TrainingReport): string {
+  if (best === 0) return 'No epoch was better than the weights that were given: they are kept.'
+  const from = before ? ` The loss was ${significant(before.loss)} before the first step.` : ''
+  return `Weights of epoch ${best} of ${epochs.length}.${from}`
+}
+
+function cards({ trained, test }: TrainingReport): readonly Markup[] {
+  const { epochs, steps, best } = trained
+  const chosen = epochs[best - 1]
+  const seconds = epochs.reduce((sum, e) => sum + e.seconds, 0)
+  const card = (name: string, big: string, note: string): Markup =>
+    html`<div class="card"><dt>${name}</dt><dd><span class="big">${big}</span><span class="note">${note}</span></dd></div>`
+  return [
+    ...(test ? [card('Test loss', significant(test.loss), 'judged once, in the end')] : []),
+    ...(chosen?.validation ? [card('Validation loss', significant(chosen.validation.loss), `epoch ${best}`)] : []),
+    ...(chosen ? [card('Training loss', significant(chosen.trainingLoss), `epoch ${best}`)] : []),
+    card('Steps', count(steps), `in ${duration(seconds)}, validation included`),
+  ]
+}
+
+function figure(draw: (size: Size) => LinesSpec, caption: string): Markup {
+  return html`<figure>${SIZES.map((size) => html`<div class="${size.name}">${lines(draw(size))}</div>`)}<figcaption>${caption}</figcaption></figure>`
+}
+
+interface Size {
+  readonly name: 'wide' | 'narrow'
+  readonly width: number
+  readonly height: number
+}
+
+const SIZES: readonly Size[] = [
+  { name: 'wide', width: 912, height: 360 },
+  { name: 'narrow', width: 360, height: 300 },
+]
+
+const points = (values: readonly (readonly [number, number | undefined])[]): Series['points'] =>
+  values.flatMap(([x, y]) => (y !== undefined && Number.isFinite(y) ? [{ x, y }] : []))
+
+function lossPlot({ epochs, best, before }: Trained) {
+  const training = points(epochs.map((e) => [e.epoch, e.trainingLoss]))
+  const start = before ? ([[0, before.loss]] as const) : []
+  const validation = points([...start, ...epochs.map((e) => [e.epoch, e.validation?.loss] as const)])
+  const series: readonly Series[] = [
+    { name: 'training', kind: 'good', points: training },
+    ...(validation.length > 0 ? [{ name: 'validation', kind: 'chosen', points: validation } as const] : []),
+  ]
+  return ({ name, width, height }: Size): LinesSpec => ({
+    id: `loss-${name}`,
+    width,
+    height,
+    title: 'Loss of each epoch',
+    description: `${epochs.length} epochs; the table below holds every value.`,
+    xTitle: 'epoch',
+    yTitle: 'loss',
+    format: (v) => significant(v, 2),
+    series,
+    ...(best > 0 && validation.length > 0 && { marked: { x: best, label: 'kept' } }),
+  })
+}
+
+function accuracyPlot({ epochs, before }: Trained) {
+  const start = before ? ([[0, before.accuracy]] as const) : []
+  const values = points([...start, ...epochs.map((e) => [e.epoch, e.validation?.accuracy] as const)])
+  return ({ name, width, height }: Size): LinesSpec => ({
+    id: `accuracy-${name}`,
+    width,
+    height,
+    title: 'Accuracy of each epoch',
+    description: 'The table below holds every value.',
+    xTitle: 'epoch',
+    yTitle: 'right answers',
+    format: (v) => percent(v, 1),
+    series: [{ name: 'validation', kind: 'chosen', points: values }],
+  })
+}
+
+function epochTable(trained: Trained): Markup {
+  const { epochs, best } = trained
+  const judged = epochs.some((e) => e.validation !== undefined)
+  const accurate = hasAccuracy(trained)
+  return html`<table><thead><tr><th class="number">Epoch</th><th class="number">Training loss</th>${judged && html`<th class="number">Validation loss</th>`}${accurate && html`<th class="number">Accuracy</th>`}<th class="number">Learning rate</th><th class="number">Time</th></tr></thead><tbody>${epochs.map(
+    (e) =>
+      html`<tr${e.epoch === best && html` class="chosen"`}><td class="number">${e.epoch}</td><td class="number">${significant(e.trainingLoss)}</td>${judged && html`<td class="number">${e.validation ? significant(e.validation.loss) : ''}</td>`}${accurate && html`<td class="number">${e.validation?.accuracy === undefined ? '' : percent(e.validation.accuracy)}</td>`}<td class="number">${significant(e.learningRate)}</td><td class="number">${duration(e.seconds)}</td></tr>`,
+  )}</tbody></table>`
+}

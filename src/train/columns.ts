@@ -1,0 +1,90 @@
+/** Arrays that grow row by row while samples are read. */
+
+import { countNonFinite } from '../engine/finite.js'
+import { DTYPES, isKnownDType, type TypedArray } from '../ir/dtypes.js'
+import { elementCount, elements } from '../ir/tensor.js'
+import type { DType, Tensor } from '../ir/types.js'
+import { PareError } from '../util/errors.js'
+
+/** One array for all samples. */
+export interface Column {
+  readonly dtype: DType
+  /** Of one sample, without a batch axis. */
+  readonly shape: readonly number[]
+  /** [count, …shape] */
+  readonly data: TypedArray
+}
+
+/**
+ * Collects arrays with a batch axis of 1 under their names. `expected` rows, where that is known. `add` throws
+ * `TRAIN_SHAPE` where one differs from the first of its name, `TRAIN_FINITE`, `TRAIN_DTYPE`.
+ */
+export function collector(expected: number | null) {
+  const found = new Map<string, Growing>()
+  return {
+    add(name: string, t: Tensor, where: string): void {
+      const column = found.get(name) ?? growing(t, expected, where)
+      found.set(name, column)
+      if (t.dtype !== column.dtype || t.shape.slice(1).join() !== column.shape.join()) throw otherShape(where)
+      if (countNonFinite(t) > 0) throw notFinite(where)
+      column.push(elements(t))
+    },
+    /** Throws `TRAIN_SHAPE` where a name was missing in a row. */
+    columns: (count: number): ReadonlyMap<string, Column> =>
+      new Map([...found].map(([name, column]) => [name, column.column(count, name)])),
+  }
+}
+
+interface Growing {
+  readonly dtype: DType
+  readonly shape: readonly number[]
+  push(values: TypedArray): void
+  column(count: number, name: string): Column
+}
+
+function growing({ dtype, shape: [, ...shape] }: Tensor, expected: number | null, where: string): Growing {
+  if (!isKnownDType(dtype) || dtype === 'string' || DTYPES[dtype].bits < 8) {
+    throw new PareError('TRAIN_DTYPE', 'training takes numbers of at least 8 bits', {
+      where,
+      value: dtype,
+      remedy: 'Convert the samples.',
+    })
+  }
+  const width = elementCount(shape)
+  const { array } = DTYPES[dtype]
+  const allocate = (count: number): TypedArray =>
+    new array(new ArrayBuffer(count * width * array.BYTES_PER_ELEMENT), 0, count * width)
+  let capacity = Math.max(1, expected ?? 64)
+  let data = allocate(capacity)
+  let rows = 0
+  return {
+    dtype,
+    shape,
+    push(values) {
+      if (rows === capacity) {
+        const before = data
+        capacity *= 2
+        data = allocate(capacity)
+        data.set(before as never)
+      }
+      data.set(values as never, rows * width)
+      rows++
+    },
+    column(count, name) {
+      if (rows !== count) throw otherShape(`${name}, in ${rows} of ${count} samples`)
+      return { dtype, shape, data: data.subarray(0, count * width) as TypedArray }
+    },
+  }
+}
+
+const otherShape = (where: string): PareError =>
+  new PareError('TRAIN_SHAPE', 'the sample has another shape or type than the first, or lacks an input', {
+    where,
+    remedy: 'Bring all samples to one form.',
+  })
+
+const notFinite = (where: string): PareError =>
+  new PareError('TRAIN_FINITE', 'a sample holds a number that is not finite', {
+    where,
+    remedy: 'Remove or mend the sample.',
+  })

@@ -1,0 +1,250 @@
+/**
+ * Training on all samples at once by L-BFGS (Nocedal and Wright, Numerical Optimization, 2nd ed. 2006, algorithms 7.4
+ * and 7.5): for models that are small and data that fits, linear ones above all, to the last digit.
+ */
+
+import { atGradientOpset, joined } from '../autodiff/gradient.js'
+import type { Engine } from '../engine/engine.js'
+import { throwIfAborted } from '../engine/failures.js'
+import type { FloatType } from '../ir/builder.js'
+import { elementCount, floatTensor, numbers } from '../ir/tensor.js'
+import type { Model, Tensor } from '../ir/types.js'
+import { encodeModel } from '../onnx/codec.js'
+import type { InputShapes } from '../passes/with-shapes.js'
+import type { RunOptions } from '../util/env.js'
+import { PareError } from '../util/errors.js'
+import { checkDataset } from './check-dataset.js'
+import { type Dataset, gather } from './dataset.js'
+import { withoutDropout } from './dropout.js'
+import type { Loss } from './losses/loss.js'
+import { type Objective, objectivesOf } from './objective.js'
+import { floatOf, trainingBuilder, trainingPass } from './pass.js'
+import { nothingToTrain, type PenaltyChoice, penalized } from './penalized.js'
+import { parametersOf, trainingForm, withParameters } from './training-form.js'
+
+export interface FullBatchOptions extends Omit<RunOptions, 'seed'> {
+  readonly engine: Engine
+  readonly data: Dataset
+  readonly loss: Loss | readonly Objective[]
+  readonly freeze?: readonly string[]
+  /** As a part of the loss: they must have a gradient, as `l2` has. */
+  readonly penalties?: readonly Omit<PenaltyChoice, 'proximal'>[]
+  readonly shapes?: InputShapes
+  /** Most iterations. Default 500. */
+  readonly iterations?: number
+  /** Pairs that the curvature is known by. Default 10. */
+  readonly memory?: number
+  /** Stop where no element of the gradient is larger. Default 1e-5, and 1e-10 in float64. */
+  readonly tolerance?: number
+}
+
+export interface FullBatchResult {
+  readonly model: Model
+  /** Of the penalized loss, before the first step and after each. */
+  readonly losses: readonly number[]
+  /** Largest element of the last gradient. */
+  readonly gradient: number
+  /** Whether that is within the tolerance. */
+  readonly isConverged: boolean
+}
+
+/** Throws `GRADIENT_…`, `TRAIN_…`, and what the engine throws. */
+export async function trainFullBatch(model: Model, options: FullBatchOptions): Promise<FullBatchResult> {
+  const { engine, data, iterations = 500, memory = 10, signal, onProgress } = options
+  const plain = withoutDropout(await atGradientOpset(model))
+  const trainable = parametersOf(plain, options.freeze)
+  if (trainable.length === 0) throw nothingToTrain()
+  const objectives = objectivesOf(plain, options.loss)
+  const b = trainingBuilder(plain, trainable)
+  const penalties = (options.penalties ?? []).map((choice) =>
+    penalized(plain, trainable, { ...choice, proximal: false }),
+  )
+  const bent = penalties.find(({ penalty }) => penalty.name !== 'l2')
+  if (bent !== undefined) throw needsGradient(bent.penalty.name)
+  const form = trainingForm(plain, {
+    batchSize: data.count,
+    trainable,
+    float: floatOf(plain, trainable),
+    isTraining: false,
+    ...(options.shapes && { shapes: options.shapes }),
+  })
+  const needs = { model: form.model, inputs: plain.graph.inputs, objectives }
+  checkDataset(data, { ...needs, least: form.batchSize, what: 'data' })
+  const pass = trainingPass(b, form.model, { objectives, trainable, penalties })
+  const tolerance = options.tolerance ?? (pass.float === 'float64' ? 1e-10 : 1e-5)
+  const names = [...pass.gradients.keys()]
+  const graph = {
+    ...joined(pass.open, b.graph()),
+    inputs: [...form.model.graph.inputs, ...pass.fed, ...names],
+    outputs: [pass.total, ...pass.gradients.values()],
+  }
+  const session = await engine.load(encodeModel({ ...form.model, graph }).bytes)
+  try {
+    const rows = Uint32Array.from({ length: form.batchSize }, (_, i) => i)
+    const feeds = Object.fromEntries([
+      ...[...data.inputs].map(([name, c]) => [name, gather(c, rows)]),
+      ...[...pass.targets].map(([output, name]) => [name, gather(data.targets.get(output)!, rows)]),
+    ])
+    const layout = layoutOf(plain, names, pass.float)
+    const evaluate = async (w: Float64Array): Promise<Point> => {
+      throwIfAborted(signal)
+      const results = await session.run(
+        { ...feeds, ...Object.fromEntries(layout.unpack(w)) },
+        { ...(signal && { signal }) },
+      )
+      const g = layout.pack([...pass.gradients.values()].map((name) => results[name]!))
+      return { w, loss: numbers(results[pass.total]!)[0]!, g }
+    }
+    const start = layout.pack(names.map((name) => plain.graph.constants.get(name)!))
+    const { points, last } = await lbfgs(start, evaluate, { iterations, memory, tolerance }, (done, loss) =>
+      onProgress?.({ task: 'training', detail: `loss ${loss.toPrecision(4)}`, done, total: iterations }),
+    )
+    const gradient = largest(last.g)
+    return {
+      model: withParameters(withoutDropout(model), new Map(layout.unpack(last.w))),
+      losses: points,
+      gradient,
+      isConverged: gradient <= tolerance,
+    }
+  } finally {
+    await session.close()
+  }
+}
+
+/** Weights as one vector. */
+function layoutOf({ graph }: Model, names: readonly string[], float: FloatType) {
+  const shapes = names.map((name) => graph.constants.get(name)!.shape)
+  const total = shapes.reduce((n, shape) => n + elementCount(shape), 0)
+  return {
+    pack(tensors: readonly Tensor[]): Float64Array {
+      const all = new Float64Array(total)
+      let at = 0
+      for (const t of tensors) {
+        const values = numbers(t)
+        all.set(values, at)
+        at += values.length
+      }
+      return all
+    },
+    unpack(w: Float64Array): readonly (readonly [string, Tensor])[] {
+      let at = 0
+      return names.map((name, i) => {
+        const size = elementCount(shapes[i]!)
+        at += size
+        return [name, floatTensor(float, shapes[i]!, w.subarray(at - size, at))]
+      })
+    },
+  }
+}
+
+interface Point {
+  readonly w: Float64Array
+  readonly loss: number
+  readonly g: Float64Array
+}
+
+interface Limits {
+  readonly iterations: number
+  readonly memory: number
+  readonly tolerance: number
+}
+
+interface Pair {
+  readonly s: Float64Array
+  readonly y: Float64Array
+  readonly rho: number
+}
+
+async function lbfgs(
+  start: Float64Array,
+  evaluate: (w: Float64Array) => Promise<Point>,
+  { iterations, memory, tolerance }: Limits,
+  told: (done: number, loss: number) => void,
+): Promise<{ readonly points: readonly number[]; readonly last: Point }> {
+  let at = await evaluate(start)
+  if (!Number.isFinite(at.loss)) throw notFinite(at.loss)
+  const points = [at.loss]
+  let pairs: readonly Pair[] = []
+  for (let k = 1; k <= iterations && largest(at.g) > tolerance; k++) {
+    const direction = pairs.length === 0 ? scaled(at.g, -1 / Math.max(1, norm(at.g))) : descent(at.g, pairs)
+    const next = await lineSearch(at, direction, evaluate)
+    // Nothing below can be told apart any more: this is as far as the numbers go.
+    if (next === null) break
+    const [s, y] = [minus(next.w, at.w), minus(next.g, at.g)]
+    const curvature = dot(s, y)
+    if (curvature > 1e-12 * norm(s) * norm(y)) pairs = [...pairs, { s, y, rho: 1 / curvature }].slice(-memory)
+    at = next
+    points.push(at.loss)
+    told(k, at.loss)
+  }
+  return { points, last: at }
+}
+
+/** −H g by the two-loop recursion (algorithm 7.4), H₀ = γ I with γ = sᵀy / yᵀy (eq. 7.20). */
+function descent(g: Float64Array, pairs: readonly Pair[]): Float64Array {
+  const q = g.slice()
+  const alphas = pairs.toReversed().map(({ s, y, rho }) => {
+    const alpha = rho * dot(s, q)
+    addTo(q, y, -alpha)
+    return alpha
+  })
+  const { s, y } = pairs.at(-1)!
+  const gamma = dot(s, y) / dot(y, y)
+  for (let i = 0; i < q.length; i++) q[i]! *= gamma
+  for (const [i, pair] of pairs.entries()) {
+    const beta = pair.rho * dot(pair.y, q)
+    addTo(q, pair.s, alphas[pairs.length - 1 - i]! - beta)
+  }
+  return scaled(q, -1)
+}
+
+/** Weak Wolfe conditions by bisection (Lewis and Overton 2013, algorithm 2.6); null where no step lowers the loss. */
+async function lineSearch(
+  at: Point,
+  direction: Float64Array,
+  evaluate: (w: Float64Array) => Promise<Point>,
+): Promise<Point | null> {
+  const slope = dot(at.g, direction)
+  if (!(slope < 0)) return null
+  let [low, high, step] = [0, Number.POSITIVE_INFINITY, 1]
+  let best: Point | null = null
+  for (let i = 0; i < 40; i++) {
+    const w = at.w.slice()
+    addTo(w, direction, step)
+    const point = await evaluate(w)
+    const isLower = Number.isFinite(point.loss) && point.loss <= at.loss + 1e-4 * step * slope
+    if (!isLower) high = step
+    else {
+      best = point
+      if (dot(point.g, direction) >= 0.9 * slope) return point
+      low = step
+    }
+    step = high === Number.POSITIVE_INFINITY ? 2 * low : (low + high) / 2
+  }
+  return best !== null && best.loss < at.loss ? best : null
+}
+
+const dot = (a: Float64Array, b: Float64Array): number => {
+  let sum = 0
+  for (let i = 0; i < a.length; i++) sum += a[i]! * b[i]!
+  return sum
+}
+const norm = (a: Float64Array): number => Math.sqrt(dot(a, a))
+const largest = (a: Float64Array): number => a.reduce((m, v) => Math.max(m, Math.abs(v)), 0)
+const scaled = (a: Float64Array, factor: number): Float64Array => a.map((v) => factor * v)
+const minus = (a: Float64Array, b: Float64Array): Float64Array => a.map((v, i) => v - b[i]!)
+function addTo(a: Float64Array, b: Float64Array, factor: number): void {
+  for (let i = 0; i < a.length; i++) a[i]! += factor * b[i]!
+}
+
+const needsGradient = (name: string): PareError =>
+  new PareError('TRAIN_PENALTY', 'L-BFGS needs a penalty that has a gradient everywhere', {
+    value: name,
+    remedy: 'Take l2 here, or train with another optimizer, which takes a proximal step for this one.',
+  })
+
+const notFinite = (loss: number): PareError =>
+  new PareError('TRAIN_DIVERGED', 'the loss is no finite number before the first step', {
+    value: loss,
+    remedy: 'Look for extreme values in the data and the weights.',
+  })
