@@ -22,6 +22,8 @@ export interface BackwardInput {
   readonly of: string
   /** Inputs, constants or values between that the gradient is asked for. */
   readonly wrt: readonly string[]
+  /** Values that are held to be constant: no gradient goes back through them. */
+  readonly detached?: ReadonlySet<string>
   /** Leaves out those that `of` does not depend on; one at least must be left. */
   readonly allowMissing?: boolean
 }
@@ -33,12 +35,12 @@ export interface BackwardInput {
  */
 export function backward(
   b: Builder,
-  { graph, facts, of, wrt, allowMissing = false }: BackwardInput,
+  { graph, facts, of, wrt, detached = new Set(), allowMissing = false }: BackwardInput,
 ): ReadonlyMap<string, string> {
   checkNames(graph, of, wrt)
   checkScalar(facts, of)
   for (const name of wrt) checkFloat(facts, name)
-  const active = dependents(graph, facts, wrt)
+  const active = dependents(graph, facts, wrt, detached)
   if (!active.has(of)) throw noPath(of, wrt)
 
   const parts = new Map<string, string[]>()
@@ -102,12 +104,17 @@ const callOf = (node: Node, { b, graph, facts, active, dy }: Around): GradCall =
 })
 
 /** Values that depend on one of `wrt` in a way that a gradient flows back through. */
-function dependents(graph: Graph, facts: FactOf, wrt: readonly string[]): ReadonlySet<string> {
+function dependents(
+  graph: Graph,
+  facts: FactOf,
+  wrt: readonly string[],
+  detached: ReadonlySet<string>,
+): ReadonlySet<string> {
   const active = new Set(wrt)
   for (const node of graph.nodes) {
     if (!reads(node).some((name) => active.has(name))) continue
     if (subgraphs(node).length === 0 && findOp(node.domain, node.op)?.grad === 'flat') continue
-    for (const name of node.outputs) if (name !== '' && mayFlow(facts, name)) active.add(name)
+    for (const name of node.outputs) if (name !== '' && !detached.has(name) && mayFlow(facts, name)) active.add(name)
   }
   return active
 }

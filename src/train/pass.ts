@@ -30,6 +30,8 @@ export interface PassOptions {
   readonly scalars?: readonly string[]
   /** The input of the model that says in which share samples are mixed (see `withMixup`). */
   readonly mix?: string | null
+  /** Values of the model that no gradient goes back through. */
+  readonly detached?: ReadonlySet<string>
 }
 
 export interface Pass {
@@ -58,7 +60,7 @@ export const trainingBuilder = (model: Model, trainable: readonly string[]): Bui
  * Throws `GRADIENT_…` (see `backward`), and `TRAIN_SHAPE` where an output's shape does not follow from the inputs'.
  */
 export function trainingPass(b: Builder, model: Model, options: PassOptions): Pass {
-  const { trainable, penalties = [], changing = [], scalars = [], mix = null } = options
+  const { trainable, penalties = [], changing = [], scalars = [], mix = null, detached } = options
   const float = floatOf(model, trainable)
   const aims = aimsOf(b, model, options.objectives)
   const fed = [
@@ -81,7 +83,14 @@ export function trainingPass(b: Builder, model: Model, options: PassOptions): Pa
     fed: fed.map(([name]) => name),
     loss,
     total,
-    gradients: backward(b, { graph, facts, of: total, wrt: trainable, allowMissing: true }),
+    gradients: backward(b, {
+      graph,
+      facts,
+      of: total,
+      wrt: trainable,
+      allowMissing: true,
+      ...(detached && { detached }),
+    }),
     weight,
   }
 }

@@ -18,6 +18,7 @@ import { type Dataset, part, shuffled } from './dataset.js'
 import { areFinite, diverged } from './divergence.js'
 import { withoutDropout } from './dropout.js'
 import { openEvaluator, type Score } from './evaluate.js'
+import { type TrainedGrid, withFakeQuantization } from './fake-quantize.js'
 import type { States } from './feeds.js'
 import { type Epoch, loop, type Plateau, type Run } from './loop.js'
 import type { Loss } from './losses/loss.js'
@@ -58,6 +59,8 @@ export interface TrainOptions extends RunOptions {
   /** α of mixup, which mixes samples and targets in pairs: 0.2, say. Default: none. */
   readonly mixup?: number
   readonly augment?: Augment
+  /** Quantization-aware: round to this grid in the forward pass, so that the weights suit `quantize` afterwards. */
+  readonly grid?: TrainedGrid
   /** Other dimensions than the batch that the model leaves open. */
   readonly shapes?: InputShapes
   /** Normalize over the batch, let running statistics move, and let Dropout drop. Default true. */
@@ -114,6 +117,7 @@ export async function train(model: Model, options: TrainOptions): Promise<Traine
     optimizer,
     penalties: (options.penalties ?? []).map((choice) => penalized(plain, trainable, choice)),
     mix: form.mix,
+    detached: form.detached,
     ...(clipNorm !== undefined && { clipNorm }),
     ...(averaging !== undefined && { averaging }),
   })
@@ -127,12 +131,13 @@ export async function train(model: Model, options: TrainOptions): Promise<Traine
   const sessions: Session[] = []
   try {
     for (const worker of [engine, ...(options.workers ?? [])]) sessions.push(await worker.load(bytes))
+    const bare = withoutDropout(plain)
+    const judged = options.grid ? withFakeQuantization(bare, trainable, options.grid, float).model : bare
     const aims = aimsOf(builder(allNames(form.model.graph)), form.model, objectives)
     const parameters = [...step.parameters.keys()]
     const { batchSize, isBatchOpen } = form
     const evaluator =
-      validation &&
-      (await openEvaluator(withoutDropout(plain), { engine, float, aims, parameters, batchSize, isBatchOpen }))
+      validation && (await openEvaluator(judged, { engine, float, aims, parameters, batchSize, isBatchOpen }))
     try {
       const score = evaluator && ((states: States) => evaluator.score(parametersIn(step, states), validation, signal))
       const { patience = Number.POSITIVE_INFINITY, plateau = null } = options
@@ -220,7 +225,7 @@ interface Chosen {
 }
 
 /** In words, what a checkpoint must agree in. */
-const choicesOf = ({ mixup, averaging, clipNorm, workers = [] }: TrainOptions, c: Chosen): string =>
+const choicesOf = ({ mixup, averaging, clipNorm, grid, workers = [] }: TrainOptions, c: Chosen): string =>
   [
     `${c.data.count} samples in batches of ${c.batchSize}`,
     `${c.epochs} epochs`,
@@ -228,6 +233,7 @@ const choicesOf = ({ mixup, averaging, clipNorm, workers = [] }: TrainOptions, c
     `seed ${c.seed}`,
     ...(mixup === undefined ? [] : [`mixup ${mixup}`]),
     ...(averaging === undefined ? [] : [`averaging ${averaging}`]),
+    ...(grid === undefined ? [] : [`rounded to ${grid}`]),
     ...(workers.length === 0 ? [] : [`${workers.length + 1} workers`]),
     ...(clipNorm === undefined ? [] : [`gradients up to ${clipNorm}`]),
   ].join(', ')

@@ -11,6 +11,7 @@ import type { Graph, Model, Node, Tensor } from '../ir/types.js'
 import { type InputShapes, withShapes } from '../passes/with-shapes.js'
 import { PareError } from '../util/errors.js'
 import { withDropout, withoutDropout } from './dropout.js'
+import { type TrainedGrid, withFakeQuantization } from './fake-quantize.js'
 import { withMixup } from './mixup.js'
 import { withUnrolled } from './unroll.js'
 
@@ -24,6 +25,8 @@ export interface TrainingForm {
   readonly places: string | null
   readonly ranges: readonly number[]
   readonly mix: string | null
+  /** Values that no gradient goes back through. */
+  readonly detached: ReadonlySet<string>
 }
 
 export interface FormOptions {
@@ -34,6 +37,8 @@ export interface FormOptions {
   /** Batch statistics and dropout. Default true. */
   readonly isTraining?: boolean
   readonly isMixed?: boolean
+  /** Round to the grid that the weights will be stored on. */
+  readonly grid?: TrainedGrid
   readonly seed?: number
 }
 
@@ -45,8 +50,11 @@ export function trainingForm(model: Model, o: FormOptions): TrainingForm {
     ? withDropout(withBatchStatistics(fixed, o.trainable), seed, float)
     : { model: withoutDropout(fixed), places: null, ranges: [] }
   const mixing = o.isMixed ? withMixup(dropping.model, float) : { model: dropping.model, mix: null }
+  const rounding = o.grid
+    ? withFakeQuantization(mixing.model, o.trainable, o.grid, float)
+    : { model: mixing.model, detached: new Set<string>() }
   const isBatchOpen = batchSymbol(model.graph) !== null
-  return { ...dropping, ...mixing, batchSize: batchOf(fixed), isBatchOpen }
+  return { ...dropping, ...mixing, ...rounding, batchSize: batchOf(fixed), isBatchOpen }
 }
 
 /** Samples that a model whose shapes are fixed takes at once. */
