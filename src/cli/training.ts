@@ -53,6 +53,8 @@ export interface Training {
   readonly test: Dataset | null
   /** What the options do not say. */
   readonly more?: Partial<TrainOptions>
+  /** What the class indices stand for, where the labels were names. */
+  readonly classes?: readonly string[] | undefined
   /** For the headline of the report. */
   readonly name: string
 }
@@ -106,11 +108,16 @@ export async function runTraining(
       await writeFileAtomic(options.report, renderTraining({ ...facts, commandLine: context.commandLine }))
     const { epochs, best, steps, before } = result
     return {
-      text: text(result, { ...facts, size, output: options.output, report: options.report }, context.terminal),
+      text: text(
+        result,
+        { ...facts, size, output: options.output, report: options.report, classes: training.classes },
+        context.terminal,
+      ),
       json: {
         output: options.output,
         bytes: size,
         samples: data.count,
+        ...(training.classes && { classes: training.classes }),
         steps,
         best,
         ...(before && { before }),
@@ -155,13 +162,14 @@ interface Said {
   readonly output: string
   readonly report: string | undefined
   readonly size: number | null
+  readonly classes: readonly string[] | undefined
   readonly test: Score | null
   readonly engine: string
 }
 
 function text(
   { epochs, best, before }: Trained,
-  { output, report, size, test, engine }: Said,
+  { output, report, size, test, engine, classes }: Said,
   terminal: Terminal,
 ): string {
   const weights = best === 0 ? 'the weights that were given' : `weights of epoch ${best}`
@@ -171,6 +179,7 @@ function text(
     ...(test ? [`On the test samples: ${scoreText(test)}.`] : []),
     `${safe(output)}: ${size === null ? 'written' : bytes(size)}, ${weights}.`,
     ...(report === undefined ? [] : [`${safe(report)}: the report.`]),
+    ...(classes ? [`Classes, from 0: ${classes.map(safe).join(', ')}.`] : []),
     `${engine}.`,
   ].join('\n')
 }

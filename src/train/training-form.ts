@@ -46,15 +46,15 @@ export interface FormOptions {
 export function trainingForm(model: Model, o: FormOptions): TrainingForm {
   const { isTraining = true, seed = 0, float } = o
   const fixed = withUnrolled(withBatchSize(model, o.batchSize, o.shapes), float)
+  const mixing = o.isMixed ? withMixup(fixed, float) : { model: fixed, mix: null }
   const dropping = isTraining
-    ? withDropout(withBatchStatistics(fixed, o.trainable), seed, float)
-    : { model: withoutDropout(fixed), places: null, ranges: [] }
-  const mixing = o.isMixed ? withMixup(dropping.model, float) : { model: dropping.model, mix: null }
+    ? withDropout(withBatchStatistics(mixing.model, o.trainable), seed, float)
+    : { model: withoutDropout(mixing.model), places: null, ranges: [] }
   const rounding = o.grid
-    ? withFakeQuantization(mixing.model, o.trainable, o.grid, float)
-    : { model: mixing.model, detached: new Set<string>() }
+    ? withFakeQuantization(dropping.model, o.trainable, o.grid, float)
+    : { model: dropping.model, detached: new Set<string>() }
   const isBatchOpen = batchSymbol(model.graph) !== null
-  return { ...dropping, ...mixing, ...rounding, batchSize: batchOf(fixed), isBatchOpen }
+  return { ...mixing, ...dropping, ...rounding, batchSize: batchOf(fixed), isBatchOpen }
 }
 
 /** Samples that a model whose shapes are fixed takes at once. */

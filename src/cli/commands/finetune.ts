@@ -66,7 +66,7 @@ export const finetune = defineCommand({
     ]
     const more = { isTraining: options.batchStatistics }
     return training.runTraining(
-      { model, loss: objectives, data, validation, test, name: path!, more },
+      { model, loss: objectives, data, validation, test, name: path!, classes: train.classes, more },
       options,
       context,
     )

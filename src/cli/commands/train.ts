@@ -39,12 +39,17 @@ export const train = defineCommand({
     const { model, loss, freeze } = await buildModel(options, sets.train, context.signal)
     const face = interfaceOf(model)
     const read = { model, loss, signal: context.signal }
+    const own = await sets.train.open(face)
     const [data, validation, test] = [
-      await readDataset(await sets.train.open(face), read),
+      await readDataset(own, read),
       sets.validation && (await readDataset(await sets.validation.open(face), read)),
       sets.test && (await readDataset(await sets.test.open(face), read)),
     ]
     const choices = { ...options, freeze: [...options.freeze, ...freeze] }
-    return training.runTraining({ model, loss, data, validation, test, name: options.model }, choices, context)
+    return training.runTraining(
+      { model, loss, data, validation, test, name: options.model, classes: own.classes },
+      choices,
+      context,
+    )
   },
 })

@@ -79,7 +79,7 @@ describe('train', () => {
       'train',
       ...inFolder(['--data', 'names.csv', '--model', 'mlp:16', '--epochs', '2', '-o', 'names.onnx']),
     )
-    expect(named.status).toBe(0)
+    expect([named.status, named.result.classes]).toEqual([0, ['in', 'out']])
     const price = [
       '--data',
       'price.csv',
@@ -113,6 +113,10 @@ export default ({ facts, seed }) => sequential([layers.dense(8), layers.tanh(), 
       'model.mjs',
       '--penalty',
       'l1:0.05',
+      '--optimizer',
+      'sgd',
+      '--learning-rate',
+      '0.1',
       '--epochs',
       '40',
       '--patience',

@@ -82,6 +82,7 @@ const CASES: readonly (readonly [string, Loss, readonly Row[] | readonly number[
     values,
     overAll((s, t) => (Math.abs(s - t) <= 0.7 ? (s - t) ** 2 / 2 : 0.7 * Math.abs(s - t) - 0.245)),
   ],
+  ['given', LOSSES.given(), values, overAll((s) => s)],
   ['hinge', LOSSES.hinge(), signs, overAll((s, t) => Math.max(0, 1 - s * t), signs)],
   ['kullback-leibler', LOSSES['kullback-leibler'](), values, divergence(1)],
   ['kullback-leibler, warm', kullbackLeibler(4), values, divergence(4)],

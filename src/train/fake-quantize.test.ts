@@ -1,0 +1,138 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { backward } from '../autodiff/backward.js'
+import { joined } from '../autodiff/gradient.js'
+import { quantizeBlocks } from '../compress/quantize/blocks.js'
+import { quantizeWeight } from '../compress/quantize/weights.js'
+import type { Engine } from '../engine/engine.js'
+import { openEngine } from '../engine/node/open.js'
+import { int } from '../ir/attrs.js'
+import { builder, modelOf } from '../ir/builder.js'
+import { allNames } from '../ir/graphs.js'
+import { elements, f32, floats, numbers } from '../ir/tensor.js'
+import type { Model } from '../ir/types.js'
+import { encodeModel } from '../onnx/codec.js'
+import { factFinder } from '../passes/facts.js'
+import { random } from '../util/random.js'
+import type { Dataset } from './dataset.js'
+import { scoreOf } from './evaluate.js'
+import { type TrainedGrid, withFakeQuantization } from './fake-quantize.js'
+import { dense, tanh } from './layers/index.js'
+import { sequential } from './layers/sequential.js'
+import { crossEntropy } from './losses/cross-entropy.js'
+import { train } from './train.js'
+
+let engine: Engine
+beforeAll(async () => {
+  engine = await openEngine({ threads: 1 })
+})
+afterAll(() => engine.close())
+
+const { normal } = random(4)
+const [depth, columns] = [70, 6]
+const weight = Float32Array.from({ length: depth * columns }, () => normal())
+
+/** x · w, or x · wᵀ. */
+function product(transposed: boolean): Model {
+  const b = builder()
+  b.input('x', { kind: 'tensor', dtype: 'float32', shape: [depth, depth] })
+  const w = b.constant(f32(transposed ? [columns, depth] : [depth, columns], weight), 'w')
+  b.output(b.op('Gemm', ['x', w], { attrs: { transB: int(transposed ? 1 : 0) } }))
+  return modelOf(b.graph())
+}
+
+const unit = f32(
+  [depth, depth],
+  Array.from({ length: depth * depth }, (_, i) => (i % (depth + 1) === 0 ? 1 : 0)),
+)
+
+/** The unit matrix shows the weight that the product really takes: [depth, columns]. */
+async function shown(model: Model): Promise<Float32Array | Float64Array> {
+  const session = await engine.load(encodeModel(model).bytes)
+  const results = await session.run({ x: unit })
+  await session.close()
+  return numbers(results[model.graph.outputs[0]!]!)
+}
+
+const at = (transposed: boolean, k: number, n: number): number => (transposed ? n * depth + k : k * columns + n)
+
+describe.each([false, true])('the weight of a product, transposed %s', (transposed) => {
+  test('int8: on the grid that quantization takes, channel by channel', async () => {
+    const { model } = withFakeQuantization(product(transposed), ['w'], 'int8', 'float32')
+    const got = await shown(model)
+    const q = quantizeWeight(weight, transposed ? [columns, depth] : [depth, columns], transposed ? 0 : 1)
+    const [values, scale] = [elements(q.values) as Int8Array, floats(q.scale)]
+    for (let k = 0; k < depth; k++)
+      for (let n = 0; n < columns; n++)
+        expect(got[k * columns + n]).toBeCloseTo(values[at(transposed, k, n)]! * scale[n]!, 5)
+  })
+
+  test('int4: in blocks, as MatMulNBits stores them', async () => {
+    const { model } = withFakeQuantization(product(transposed), ['w'], 'int4', 'float32')
+    const got = await shown(model)
+    const rows = Float32Array.from(
+      { length: columns * depth },
+      (_, i) => weight[at(transposed, i % depth, Math.floor(i / depth))]!,
+    )
+    const { values, scales, blocksPerRow } = quantizeBlocks(rows, columns, depth, 32, 4)
+    for (let k = 0; k < depth; k++)
+      for (let n = 0; n < columns; n++) {
+        const block = Math.floor(k / 32)
+        const wanted = values[n * blocksPerRow * 32 + k]! * scales[n * blocksPerRow + block]!
+        expect(got[k * columns + n]).toBeCloseTo(wanted, 5)
+      }
+  })
+})
+
+test('gradients go straight through the rounding', async () => {
+  const { model, detached } = withFakeQuantization(product(false), ['w'], 'int4', 'float32')
+  const b = builder(allNames(model.graph))
+  const total = b.op('ReduceSum', [model.graph.outputs[0]!], { attrs: { keepdims: int(0) } })
+  const graph = joined(model.graph, b.graph())
+  const found = backward(b, { graph, facts: factFinder({ ...model, graph }), of: total, wrt: ['w'], detached })
+  const outputs = [found.get('w')!]
+  const session = await engine.load(
+    encodeModel({ ...model, graph: { ...joined(model.graph, b.graph()), outputs } }).bytes,
+  )
+  const results = await session.run({ x: unit })
+  await session.close()
+  // d Σ x w / dw = Σ over rows of x: 1 everywhere.
+  expect(new Set(numbers(results[outputs[0]!]!))).toEqual(new Set([1]))
+})
+
+describe('training with rounding', () => {
+  const rows = Array.from({ length: 300 }, () => [normal(), normal()] as const)
+  const model = sequential([dense(24), tanh(), dense(24), tanh(), dense(2)], { input: [2] })
+  const data: Dataset = {
+    count: rows.length,
+    inputs: new Map([['input', { dtype: 'float32', shape: [2], data: Float32Array.from(rows.flat()) }]]),
+    targets: new Map([
+      [
+        model.graph.outputs[0]!,
+        { dtype: 'int64', shape: [], data: BigInt64Array.from(rows, ([x, y]) => (Math.sin(3 * x) > y ? 1n : 0n)) },
+      ],
+    ]),
+  }
+  const loss = crossEntropy()
+  const settings = () => ({ engine, data, validation: data, loss, epochs: 40, batchSize: 16, learningRate: 0.01 })
+  /** The loss of the model with its weights on the grid. */
+  async function roundedLoss(trained: Model, grid: TrainedGrid): Promise<number> {
+    const names = [...trained.graph.constants.keys()].filter((name) => name.endsWith('weight'))
+    const { model: onGrid } = withFakeQuantization(trained, names, grid, 'float32')
+    return (await scoreOf(onGrid, { engine, data, loss })).loss
+  }
+
+  test('int4: brings back what rounding cost a model that was trained without it', async () => {
+    const plain = await train(model, settings())
+    const aware = await train(plain.model, { ...settings(), learningRate: 1e-3, grid: 'int4' })
+    const [before, after] = [await roundedLoss(plain.model, 'int4'), await roundedLoss(aware.model, 'int4')]
+    expect(aware.before!.loss).toBeCloseTo(before, 4)
+    expect(after).toBeLessThan(0.95 * before)
+    // What judged while it was trained is the loss on the grid.
+    expect(aware.epochs[aware.best - 1]!.validation!.loss).toBeCloseTo(after, 4)
+  })
+
+  test('int8 learns as well as without', async () => {
+    const { epochs } = await train(model, { ...settings(), grid: 'int8' })
+    expect(epochs.at(-1)!.validation!.accuracy).toBeGreaterThan(0.93)
+  })
+})
