@@ -116,9 +116,8 @@ function lossPlot({ epochs, best, before }: Trained) {
   })
 }
 
-function accuracyPlot({ epochs, before }: Trained) {
-  const start = before ? ([[0, before.accuracy]] as const) : []
-  const values = points([...start, ...epochs.map((e) => [e.epoch, e.validation?.accuracy] as const)])
+function accuracyPlot({ epochs }: Trained) {
+  const values = points(epochs.map((e) => [e.epoch, e.validation?.accuracy] as const))
   return ({ name, width, height }: Size): LinesSpec => ({
     id: `accuracy-${name}`,
     width,
@@ -127,6 +126,7 @@ function accuracyPlot({ epochs, before }: Trained) {
     description: 'The table below holds every value.',
     xTitle: 'epoch',
     yTitle: 'right answers',
+    isShare: true,
     format: (v) => percent(v, 1),
     series: [{ name: 'validation', kind: 'chosen', points: values }],
   })

@@ -19,6 +19,8 @@ export interface LinesSpec {
   readonly xTitle: string
   readonly yTitle: string
   readonly format: (value: number) => string
+  /** Shares stay on a linear axis, however far apart. */
+  readonly isShare?: boolean
   readonly series: readonly Series[]
   /** An x that stands out, with what to call it. */
   readonly marked?: { readonly x: number; readonly label: string }
@@ -26,7 +28,7 @@ export interface LinesSpec {
 
 const MARGIN = { top: 26, right: 96, bottom: 46, left: 58 }
 
-/** Draws the chart; logarithmic where the values span more than a factor of 10. */
+/** Draws the chart; logarithmic where the values span more than a factor of 10 and are no shares. */
 export function lines(spec: LinesSpec): Markup {
   const [left, right] = [MARGIN.left, spec.width - MARGIN.right]
   const [top, bottom] = [MARGIN.top, spec.height - MARGIN.bottom]
@@ -34,7 +36,7 @@ export function lines(spec: LinesSpec): Markup {
   const [low, high] = [Math.min(...all.map((p) => p.y)), Math.max(...all.map((p) => p.y))]
   const wanted = (bottom - top) / 50
   const y =
-    low > 0 && high / low > 10
+    !spec.isShare && low > 0 && high / low > 10
       ? logScale([low, high], [bottom, top], wanted)
       : linearScale([low, high], [bottom, top], wanted)
   const xs = all.map((p) => p.x)
