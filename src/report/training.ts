@@ -3,7 +3,7 @@
 import type { Score } from '../train/evaluate.js'
 import type { Trained } from '../train/train.js'
 import { VERSION } from '../util/version.js'
-import { count, duration, percent, shorten, significant } from './format.js'
+import { count, duration, percent, shorten, significant } from '../util/format.js'
 import { html, type Markup } from './html.js'
 import { STYLE } from './style.js'
 import { type LinesSpec, lines, type Series } from './svg/lines.js'

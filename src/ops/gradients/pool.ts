@@ -1,6 +1,6 @@
 /** Gradients of pools. */
 
-import { int, intAttr, str } from '../../ir/attrs.js'
+import { int, intAttr, ints, str } from '../../ir/attrs.js'
 import { elementCount, floatTensor } from '../../ir/tensor.js'
 import type { GradCall, GradRule } from '../def.js'
 import { cropped, endOf, type Slide, slideAttrs, slidesOf } from './conv.js'
@@ -23,23 +23,43 @@ const shapesOf = (g: GradCall) => ({
   y: staticShape(g, shapeOfOutput(g), 'the output'),
 })
 
+/** Windows lie side by side, and none reaches outside. */
+const isApart = (g: GradCall, slides: readonly Slide[]): boolean =>
+  slides.every((s) => s.kernel === s.stride && s.dilation === 1 && s.begin === 0 && endOf(s) <= 0) &&
+  gradType(g) === 'float32'
+
+/** One value a window, given to all of its elements; 0 where no window is. */
+function repeated(g: GradCall, value: string, slides: readonly Slide[]): string {
+  const scales = floatTensor('float32', [slides.length + 2], [1, 1, ...slides.map((s) => s.kernel)])
+  const whole = op(g, 'Resize', [value, '', g.b.constant(scales)], {
+    mode: str('nearest'),
+    coordinate_transformation_mode: str('asymmetric'),
+    nearest_mode: str('floor'),
+  })
+  return cropped(g, whole, slides)
+}
+
 /**
- * To the first of the largest elements of each window. Where windows do not overlap, MaxUnpool puts it there; where
- * they do, what meets at one element is added.
+ * To the largest elements of each window: where windows lie side by side, to all of those in equal shares, which is a
+ * subgradient; where they overlap, to the first, and what meets at one element is added. (The engine's MaxPool takes
+ * several times longer where it has to say which element it took.)
  */
 export const maxPoolGrad: GradRule = (g) => {
   if (g.dy[0] === null) return [null]
   const { x, y } = shapesOf(g)
   const slides = slidesOf(g, { from: x, to: y })
+  if (isApart(g, slides)) {
+    const isTop = op(g, 'Equal', [g.node.inputs[0]!, repeated(g, g.node.outputs[0]!, slides)])
+    const mask = floatCast(g, isTop)
+    const kernel = slides.map((s) => s.kernel)
+    const share = op(g, 'AveragePool', [mask], { kernel_shape: ints(kernel), strides: ints(kernel) })
+    const each = div(g, g.dy[0]!, mul(g, share, number(g, elementCount(kernel))))
+    return [mul(g, mask, repeated(g, each, slides))]
+  }
   const [, indices] = g.b.ops('MaxPool', [g.node.inputs[0]!], {
     attrs: { ...g.node.attrs, storage_order: int(0) },
     outputs: 2,
   }) as [string, string]
-  const isApart = slides.every((s) => s.kernel === s.stride && s.dilation === 1 && s.begin === 0 && endOf(s) <= 0)
-  if (isApart && slides.length === 2 && gradType(g) === 'float32') {
-    const { kernel_shape, strides } = slideAttrs(slides, 1)
-    return [op(g, 'MaxUnpool', [g.dy[0]!, indices, list(g, x)], { kernel_shape: kernel_shape!, strides: strides! })]
-  }
   const flat = (v: string): string => op(g, 'Reshape', [v, list(g, [-1])])
   const none = g.b.constant(floatTensor(gradType(g), [1], [0]), 'zero')
   const start = op(g, 'Expand', [none, list(g, [elementCount(x)])])
@@ -52,20 +72,7 @@ export const averagePoolGrad: GradRule = (g) => {
   const { x, y } = shapesOf(g)
   const slides = slidesOf(g, { from: x, to: y })
   const share = mul(g, g.dy[0]!, sharesOf(g, slides))
-  const isApart = slides.every((s) => s.kernel === s.stride && s.dilation === 1 && s.begin === 0 && endOf(s) <= 0)
-  if (isApart && gradType(g) === 'float32') {
-    const repeated = op(
-      g,
-      'Resize',
-      [share, '', g.b.constant(floatTensor('float32', [x.length], [1, 1, ...slides.map((s) => s.kernel)]))],
-      {
-        mode: str('nearest'),
-        coordinate_transformation_mode: str('asymmetric'),
-        nearest_mode: str('floor'),
-      },
-    )
-    return [cropped(g, repeated, slides)]
-  }
+  if (isApart(g, slides)) return [repeated(g, share, slides)]
   const channels = x[1]!
   const kernel = slides.map((s) => s.kernel)
   const ones = g.b.constant(floatTensor(gradType(g), [1], [1]), 'ones')

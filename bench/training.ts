@@ -1,0 +1,110 @@
+/**
+ * `npm run bench:training -- PYTHON FOLDER`: milliseconds a training step, here and in PyTorch, TensorFlow.js and
+ * jax-js, turn by turn, a fresh process each time; writes bench/training.md. PYTHON has torch and numpy, FOLDER holds
+ * node_modules with @tensorflow/tfjs, @tensorflow/tfjs-backend-wasm and @jax-js/jax; leave out what is not there.
+ */
+
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
+import { table, writeReport } from './markdown.js'
+import { median } from './peers/latency.js'
+import { megabytes, type Ran, ROOT, run } from './processes.js'
+import { NETWORKS } from './training/networks.js'
+
+const ROUNDS = 3
+const EPOCHS = 3
+
+interface Tool {
+  readonly name: string
+  readonly network: string
+  /** Our own with the same threads, that the time is compared with. */
+  readonly against: string | null
+  readonly start: () => Promise<Ran>
+}
+
+interface Measured {
+  readonly ms: number
+  readonly peak: number | null
+  readonly version: string | undefined
+}
+
+const [python, folder] = process.argv.slice(2)
+const here = join(ROOT, 'bench/training')
+
+const ours = (network: string, threads: number, workers: number): Tool => {
+  const script = ['--import', 'tsx', join(here, 'ours.ts'), network, String(threads), String(EPOCHS), String(workers)]
+  const name = workers > 1 ? `pare, ${workers} workers of ${counted(threads)}` : `pare, ${counted(threads)}`
+  return { name, network, against: null, start: () => run(process.execPath, script) }
+}
+
+function counted(threads: number): string {
+  return threads === 1 ? '1 thread' : `${threads} threads`
+}
+
+function toolsFor(network: string): readonly Tool[] {
+  const torch = (threads: number): Tool => ({
+    name: `PyTorch, ${counted(threads)}`,
+    network,
+    against: `pare, ${counted(threads)}`,
+    start: () => run(python!, [join(here, 'torch_peer.py'), network, String(threads), String(EPOCHS)]),
+  })
+  const tfjs = (backend: string): Tool => ({
+    name: `TensorFlow.js, ${backend}`,
+    network,
+    against: 'pare, 2 threads',
+    start: () => run(process.execPath, [join(here, 'tfjs_peer.mjs'), folder!, network, backend, '1']),
+  })
+  const jax: Tool = {
+    name: 'jax-js, wasm',
+    network,
+    against: 'pare, 2 threads',
+    start: () => run(process.execPath, [join(here, 'jax_peer.mjs'), folder!, '2']),
+  }
+  // TensorFlow.js has no gradient of a convolution's kernel on WebAssembly.
+  const inJs = { mlp: [tfjs('wasm'), tfjs('cpu'), jax], cnn: [tfjs('cpu')] }[network] ?? []
+  return [
+    ours(network, 1, 1),
+    ours(network, 2, 1),
+    ours(network, 1, 2),
+    ...(python === undefined ? [] : [torch(1), torch(2)]),
+    ...(folder === undefined ? [] : inJs),
+  ]
+}
+
+async function measured(tool: Tool): Promise<Measured> {
+  const ran = await tool.start()
+  const { ms, version } = JSON.parse(ran.stdout.trim().split('\n').at(-1)!) as { ms: number[]; version?: string }
+  console.log(tool.network, tool.name, ms.map((v) => v.toFixed(2)).join(' '))
+  return { ms: median(ms), peak: ran.peakBytes, version }
+}
+
+const versions: Record<string, string> = {}
+const sections: { readonly heading: string; readonly text: string; readonly table: string }[] = []
+for (const { name: network, about } of NETWORKS) {
+  const tools = toolsFor(network)
+  const found = new Map<string, Measured[]>(tools.map(({ name }) => [name, []]))
+  for (let round = 0; round < ROUNDS; round++)
+    for (const tool of tools) found.get(tool.name)!.push(await measured(tool))
+  const ms = (name: string): number => median(found.get(name)!.map((m) => m.ms))
+  const rows = tools.map(({ name, against }) => {
+    const peaks = found.get(name)!.flatMap(({ peak }) => peak ?? [])
+    const times = against === null ? '' : `${(ms(name) / ms(against)).toFixed(2)}x`
+    const version = found.get(name)![0]!.version
+    if (version !== undefined) versions[name.split(',')[0]!] = version
+    return [name, ms(name).toFixed(2), times, peaks.length === 0 ? '' : megabytes(median(peaks))]
+  })
+  sections.push({
+    heading: network,
+    text: `${about}.`,
+    table: table(['tool', 'ms a step', 'its time ÷ ours', 'peak MiB'], rows),
+  })
+}
+const runtime = createRequire(import.meta.url)('onnxruntime-node/package.json') as { version: string }
+writeReport(join(import.meta.dirname, 'training.md'), {
+  title: 'Time of a training step',
+  about: [
+    `Adam, cross-entropy, float32, random data in memory, shuffled anew each epoch. Median of ${ROUNDS} fresh processes, the tools by turns, each over ${EPOCHS} epochs after one that is left out (TensorFlow.js and jax-js: few steps on one batch). Workers train on batches of their own at the same time, and average their weights every 50 steps: their time is that of a step of the epoch. "Its time ÷ ours" is against pare with as many threads; for the tools in JavaScript, against two.`,
+  ],
+  versions: { 'onnxruntime-node': runtime.version, ...versions },
+  sections,
+})
