@@ -4,47 +4,44 @@ import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { Model } from '../ir/types.js'
 import { readModel } from '../onnx/files.js'
-import { dataFacts } from '../train/data-facts.js'
-import { SCALES } from '../train/layers/standardize.js'
+import { type DataFacts, dataFacts } from '../train/data-facts.js'
 import { LOSSES } from '../train/losses/index.js'
 import type { Loss } from '../train/losses/loss.js'
 import { type Predicts, type PresetOptions, presetModel } from '../train/presets.js'
 import { messageOf, PareError } from '../util/errors.js'
 import type { LabelledData } from './labelled-data.js'
 import { interfaceOf } from './models.js'
-import type { LABEL_OPTIONS } from './training-options.js'
+import type { LossName } from './training-options.js'
 
-type LossName = (typeof LABEL_OPTIONS)['loss']['choices'][number]
-
-export interface Wanted {
+interface Wanted {
   readonly model: string
   readonly loss: LossName | undefined
   readonly seed: number
 }
 
-export interface Built {
+interface Built {
   readonly model: Model
   readonly loss: Loss
-  /** Patterns of constants that are no weights. */
-  readonly freeze: readonly string[]
 }
 
 /** Throws `MODEL_NAME`, `MODEL_MODULE`, and what reading the data or the file throws. */
 export async function buildModel(wanted: Wanted, data: LabelledData, signal: AbortSignal): Promise<Built> {
-  const isFile = wanted.model.endsWith('.onnx')
-  const given = isFile ? await readModel(wanted.model) : null
+  const given = wanted.model.endsWith('.onnx') ? await readModel(wanted.model) : null
   const face = given ? interfaceOf(given) : { inputs: [{ name: 'input', dtype: 'float32' }], outputs: [] }
   const facts = await dataFacts(await data.open(face), signal)
-  const loss = LOSSES[wanted.loss ?? (facts.classes === null ? 'squared' : 'cross-entropy')]()
-  if (given) return { model: given, loss, freeze: [] }
+  const loss = lossFor(wanted.loss, facts)
+  if (given) return { model: given, loss }
   const asked: ModelRequest = { facts, predicts: predictsOf(loss), seed: wanted.seed }
   const isModule = /\.m?js$/.test(wanted.model)
-  const model = isModule ? await fromModule(wanted.model, asked) : presetModel(wanted.model, asked)
-  return { model, loss, freeze: [SCALES] }
+  return { model: isModule ? await fromModule(wanted.model, asked) : presetModel(wanted.model, asked), loss }
 }
 
+/** The loss that was asked for, or the one that suits the labels. */
+export const lossFor = (name: LossName | undefined, { classes }: Pick<DataFacts, 'classes'>): Loss =>
+  LOSSES[name ?? (classes === null ? 'squared' : 'cross-entropy')]()
+
 /** What a module's default export is called with. */
-export type ModelRequest = Required<PresetOptions>
+type ModelRequest = Required<PresetOptions>
 
 function predictsOf({ target, accepts }: Loss): Predicts {
   if (target === 'class') return 'classes'

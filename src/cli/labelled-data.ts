@@ -5,11 +5,14 @@ import { idxFolder } from '../data/idx-folder.js'
 import { withLabels } from '../data/labels.js'
 import { openLabels } from '../data/open-labels.js'
 import type { Samples } from '../data/samples.js'
-import { type DataChoice, type Interface, openData } from './inputs.js'
+import type { Model } from '../ir/types.js'
+import { type Dataset, readDataset } from '../train/dataset.js'
+import type { Objective } from '../train/objective.js'
+import { type DataChoice, type Interface, openData, unused } from './inputs.js'
 import { noData } from './training.js'
 import type { LabelChoices } from './training-options.js'
 
-export type LabelledChoice = DataChoice & Omit<LabelChoices, 'loss'>
+type LabelledChoice = DataChoice & Omit<LabelChoices, 'loss'>
 
 export interface LabelledData {
   /** Opens them for a model's inputs. */
@@ -20,49 +23,93 @@ export interface LabelledSets {
   readonly train: LabelledData
   readonly validation: LabelledData | null
   readonly test: LabelledData | null
+  /** What the class indices of all sets stand for, where the labels were names. */
+  readonly classes: readonly string[] | undefined
 }
+
+/** Where labels are: a file, or the class folders that the samples lie in; undefined where the samples hold them. */
+type LabelPath = string | undefined
 
 /**
  * Where the samples and their labels are: as given, or, in a folder of idx files, found by name. Class folders of
- * pictures are their own labels. Throws `OPTION_MISSING`.
+ * pictures are their own labels. Names of classes are numbered as in the training set. Throws `OPTION_MISSING`,
+ * `OPTION_UNUSED`.
  */
 export async function labelledSets(choice: LabelledChoice): Promise<LabelledSets> {
   const { data, labels, validation, validationLabels, test, testLabels } = choice
   if (data === undefined) throw noData()
-  const named = labels === undefined ? await withClassNames(choice, data) : choice
+  if (validation === undefined && validationLabels !== undefined) throw lone('--validation-labels', '--validation')
+  if (test === undefined && testLabels !== undefined) throw lone('--test-labels', '--test')
   const found = labels === undefined ? await idxFolder(data) : null
-  const own = (path: string | undefined, of: string | undefined): LabelledData | null =>
-    path === undefined ? null : { open: (model) => opened({ ...named, data: path }, of, model) }
+  const own = found?.train.labels ?? labels ?? (await folderLabels(data, choice))
+  const classes = classesGiven(choice) ?? (await namesIn(own, data, choice))
+  const named = withClasses(choice, data, own, classes)
+  const set = async (path: string | undefined, of: LabelPath): Promise<LabelledData | null> => {
+    if (path === undefined) return null
+    const at = of ?? (await folderLabels(path, choice))
+    return { open: (model) => opened({ ...named, data: path }, at, model, classes) }
+  }
   return {
-    train: found ? own(found.train.data, found.train.labels)! : own(data, labels)!,
-    validation: own(validation, validationLabels),
-    test: own(test, testLabels) ?? (found?.test ? own(found.test.data, found.test.labels) : null),
+    train: (await set(found?.train.data ?? data, own))!,
+    validation: await set(validation, validationLabels),
+    test: (await set(test, testLabels)) ?? (await set(found?.test?.data, found?.test?.labels)),
+    classes,
   }
 }
 
-/** Labels of a table that are text become indices, in the order of their names, unless the options say how. */
-async function withClassNames(choice: LabelledChoice, data: string): Promise<LabelledChoice> {
-  const given = (name: string): string | undefined =>
-    choice.dataOption.find((entry) => entry.startsWith(`${name}=`))?.slice(name.length + 1)
-  if (!/\.[ct]sv$/i.test(data) || given('classes') !== undefined) return choice
-  const column = given('label')
-  // What is wrong with the table its own reader says.
-  const names = await openLabels(data, column === undefined ? {} : { column }).catch(() => null)
-  const isListable = names?.classes?.every((name) => !name.includes(','))
-  return isListable ? { ...choice, dataOption: [...choice.dataOption, `classes=${names!.classes!.join(',')}`] } : choice
+/** Reads a set as a data set for a model; null where there is none. */
+export async function readSet(
+  data: LabelledData | null,
+  model: Model,
+  face: Interface,
+  loss: readonly Objective[],
+  signal: AbortSignal,
+): Promise<Dataset | null> {
+  return data && readDataset(await data.open(face), { model, loss, signal })
 }
 
-async function opened(choice: DataChoice, labels: string | undefined, model: Interface): Promise<Samples> {
-  const path = choice.data!
+async function opened(
+  choice: DataChoice,
+  labels: LabelPath,
+  model: Interface,
+  classes: readonly string[] | undefined,
+): Promise<Samples> {
   const { samples } = (await openData(choice, model))!
-  const classes = choice.dataOption
-    .findLast((entry) => entry.startsWith('classes='))
-    ?.slice('classes='.length)
-    .split(',')
-  if (labels !== undefined) return withLabels(samples, await openLabels(labels))
-  // Files of pictures or sounds hold no labels: their folders may.
-  const isFolder = (await stat(path)).isDirectory()
-  return isFolder && choice.dataKind !== 'raw'
-    ? withLabels(samples, await openLabels(path))
-    : { ...samples, ...(classes && { classes }) }
+  return labels === undefined ? samples : withLabels(samples, await openLabels(labels, classes ? { classes } : {}))
 }
+
+/** Files of pictures or sounds hold no labels: their folders may. */
+async function folderLabels(path: string, { dataKind }: DataChoice): Promise<LabelPath> {
+  const info = await stat(path).catch(() => null)
+  return info?.isDirectory() && dataKind !== 'raw' ? path : undefined
+}
+
+const optionGiven = ({ dataOption }: DataChoice, name: string): string | undefined =>
+  dataOption.findLast((entry) => entry.startsWith(`${name}=`))?.slice(name.length + 1)
+
+const classesGiven = (choice: DataChoice): readonly string[] | undefined => optionGiven(choice, 'classes')?.split(',')
+
+/** Names of classes among the labels of the training set; what is wrong with a file its own reader says later. */
+async function namesIn(labels: LabelPath, data: string, choice: DataChoice): Promise<readonly string[] | undefined> {
+  if (labels !== undefined) return (await openLabels(labels)).classes
+  if (!isTable(data)) return undefined
+  const column = optionGiven(choice, 'label')
+  const names = await openLabels(data, column === undefined ? {} : { column }).catch(() => null)
+  return names?.classes?.every((name) => !name.includes(',')) ? names.classes : undefined
+}
+
+/** A table turns its own names into indices, and is told how. */
+const withClasses = <C extends DataChoice>(
+  choice: C,
+  data: string,
+  labels: LabelPath,
+  classes: readonly string[] | undefined,
+): C =>
+  labels === undefined && isTable(data) && classes !== undefined && classesGiven(choice) === undefined
+    ? { ...choice, dataOption: [...choice.dataOption, `classes=${classes.join(',')}`] }
+    : choice
+
+const isTable = (path: string): boolean => /\.[ct]sv$/i.test(path)
+
+const lone = (option: string, of: string) =>
+  unused(option, `there is no ${of} that these would be of`, `Give ${of} too, or leave it out.`)

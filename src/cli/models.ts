@@ -71,8 +71,9 @@ export interface FilesInUse {
   readonly model?: Model
   /** Other files that are read: samples, labels, a metric. `force` does not speak of them. */
   readonly read?: readonly (string | undefined)[]
-  /** A second file that is written, which may replace nothing that is read, nor the output. */
+  /** Further files that are written, which may replace nothing that is read, nor each other, nor the output. */
   readonly report?: string | undefined
+  readonly checkpoint?: string | undefined
 }
 
 /**
@@ -80,14 +81,14 @@ export interface FilesInUse {
  * the weights that are written anew with it, but no other file of weights. Throws `OUTPUT_TWICE` where two files to write are one.
  */
 export async function protectInput(
-  input: string,
+  input: string | undefined,
   output: string | undefined,
   force: boolean,
-  { model, read = [], report }: FilesInUse = {},
+  { model, read = [], report, checkpoint }: FilesInUse = {},
 ): Promise<void> {
   const weights = model ? [...tensorsOf(model)].flatMap(({ external }) => external?.location ?? []) : []
-  const itself = await placesOf([input])
-  const apart = await placesOf([...new Set(weights)].map((location) => join(dirname(input), location)))
+  const itself = await placesOf(input === undefined ? [] : [input])
+  const apart = await placesOf([...new Set(weights)].map((location) => join(dirname(input ?? ''), location)))
   const own = new Set([...itself, ...apart])
   const others = await placesOf(read.filter((path) => path !== undefined))
   // Large weights go into a file beside the output.
@@ -107,13 +108,20 @@ export async function protectInput(
   if (output !== undefined && overlap(written, others)) {
     throw refused('OUTPUT_IS_INPUT', 'the output would replace a file that is read', output, '-o')
   }
-  if (report === undefined) return
-  const target = await placesOf([report])
-  if (overlap(target, own) || overlap(target, others)) {
-    throw refused('OUTPUT_IS_INPUT', 'the report would replace a file that is read', report, '--report')
-  }
-  if (overlap(target, written)) {
-    throw refused('OUTPUT_TWICE', 'the report would replace the model that is written', report, '--report')
+  const taken = new Map([...written].map((place) => [place, 'model']))
+  for (const [what, path] of Object.entries({ report, checkpoint })) {
+    if (path === undefined) continue
+    const place = await placeOf(path)
+    if (own.has(place) || others.has(place))
+      throw refused('OUTPUT_IS_INPUT', `the ${what} would replace a file that is read`, path, `--${what}`)
+    if (taken.has(place))
+      throw refused(
+        'OUTPUT_TWICE',
+        `the ${what} would replace the ${taken.get(place)} that is written`,
+        path,
+        `--${what}`,
+      )
+    taken.set(place, what)
   }
 }
 

@@ -14,7 +14,7 @@ export const TRAINING_OPTIONS = {
   learningRate: {
     kind: 'number',
     value: 'rate',
-    min: 0,
+    min: 1e-12,
     max: 1e3,
     doc: 'the largest learning rate (default: what suits the optimizer)',
   },
@@ -31,7 +31,7 @@ export const TRAINING_OPTIONS = {
   averaging: {
     kind: 'number',
     value: 'share',
-    min: 0,
+    min: 1e-6,
     max: 0.999999,
     doc: 'judge and keep a moving mean of the weights: 0.999',
   },
@@ -50,7 +50,7 @@ export const TRAINING_OPTIONS = {
 
 export type TrainingChoices = OptionValues<typeof TRAINING_OPTIONS>
 
-export const LOSS_NAMES = ['cross-entropy', 'squared', 'absolute', 'huber', 'binary-cross-entropy', 'hinge'] as const
+const LOSS_NAMES = ['cross-entropy', 'squared', 'absolute', 'huber', 'binary-cross-entropy', 'hinge'] as const
 
 export const LABEL_OPTIONS = {
   labels: { kind: 'text', value: 'path', doc: 'labels of the samples, where --data does not hold them' },
@@ -64,5 +64,7 @@ export const LABEL_OPTIONS = {
     doc: 'what to make small (default: cross-entropy for classes, else squared)',
   },
 } as const satisfies OptionSpecs
+
+export type LossName = (typeof LOSS_NAMES)[number]
 
 export type LabelChoices = OptionValues<typeof LABEL_OPTIONS>

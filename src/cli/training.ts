@@ -1,47 +1,27 @@
-/** What the commands that train do alike: options to what the library takes, the run, the table, the files. */
+/** What the commands that train do alike: options to what the library takes, the run, the files. */
 
 import { stat } from 'node:fs/promises'
 import type { Engine } from '../engine/engine.js'
 import { openEngine } from '../engine/node/open.js'
 import type { Model } from '../ir/types.js'
 import { writeModel } from '../onnx/files.js'
-import { PENALTIES } from '../penalties/index.js'
-import { bytes, duration, percent, significant } from '../util/format.js'
 import { renderTraining } from '../report/training.js'
 import { readCheckpoint, writeCheckpoint } from '../train/checkpoint-file.js'
 import type { Dataset } from '../train/dataset.js'
-import { type Score, scoreOf } from '../train/evaluate.js'
-import type { Epoch } from '../train/loop.js'
+import { scoreOf } from '../train/evaluate.js'
 import type { Loss } from '../train/losses/loss.js'
 import type { Objective } from '../train/objective.js'
 import { OPTIMIZERS } from '../train/optimizers/index.js'
-import type { PenaltyChoice } from '../train/penalized.js'
 import { constant, cosine, oneCycle } from '../train/schedules.js'
-import { type Trained, type TrainOptions, train } from '../train/train.js'
+import { type TrainOptions, train } from '../train/train.js'
 import { PareError } from '../util/errors.js'
 import { checkWritable, writeFileAtomic } from '../util/files.js'
-import { didYouMean } from './args.js'
 import type { Answer, Context } from './command.js'
 import { engineOptions } from './inputs.js'
-import { writtenBytes } from './models.js'
-import { nearest } from './suggest.js'
-import { table } from './table.js'
-import { safe, type Terminal } from './terminal.js'
+import { protectInput, writtenBytes } from './models.js'
+import { penaltyOf } from './penalty.js'
 import type { TrainingChoices } from './training-options.js'
-
-/** `l2:1e-4`. Throws `OPTION_VALUE`. */
-export function penaltyOf(text: string): PenaltyChoice {
-  const [name = '', strength = ''] = text.split(':')
-  const names = Object.keys(PENALTIES)
-  if (!Object.hasOwn(PENALTIES, name) || strength.trim() === '' || !Number.isFinite(Number(strength))) {
-    throw new PareError('OPTION_VALUE', 'a penalty is its name and its strength', {
-      where: '--penalty',
-      value: text,
-      remedy: `${didYouMean(names.includes(name) ? null : nearest(name, names))}Write for example l2:1e-4. There are: ${names.join(', ')}.`,
-    })
-  }
-  return { penalty: PENALTIES[name as keyof typeof PENALTIES](Number(strength)) }
-}
+import { trainingText } from './training-text.js'
 
 /** What is trained, and on what. */
 export interface Training {
@@ -55,6 +35,8 @@ export interface Training {
   readonly more?: Partial<TrainOptions>
   /** What the class indices stand for, where the labels were names. */
   readonly classes?: readonly string[] | undefined
+  /** The loss, in words. */
+  readonly how: string
   /** For the headline of the report. */
   readonly name: string
 }
@@ -71,9 +53,30 @@ export function onlyOutput({ graph }: Model): string {
 export const noData = (): PareError =>
   new PareError('OPTION_MISSING', 'there is nothing to train on', { remedy: 'Give samples with --data.' })
 
-/** Checks before anything is read or trained that what will be written can be. */
-export async function checkOutputs({ output, report, checkpoint }: TrainingChoices): Promise<void> {
-  for (const path of [output, report, checkpoint]) if (path !== undefined) await checkWritable(path)
+/** What is read, beside the model itself. */
+export type Reads = Readonly<
+  Partial<
+    Record<
+      'data' | 'labels' | 'validation' | 'validationLabels' | 'test' | 'testLabels' | 'teacher',
+      string | undefined
+    >
+  >
+>
+
+/**
+ * Before anything is read or trained: nothing that is read is overwritten, and all that will be written can be. Throws
+ * `OUTPUT_IS_INPUT`, `OUTPUT_TWICE`, `FILE_UNWRITABLE`.
+ */
+export async function checkFiles(
+  path: string | undefined,
+  options: TrainingChoices & Reads,
+  model?: Model,
+): Promise<void> {
+  const { output, force, report, checkpoint, data, labels, validation, validationLabels, test, testLabels, teacher } =
+    options
+  const read = [data, labels, validation, validationLabels, test, testLabels, teacher]
+  await protectInput(path, output, force, { read, report, checkpoint, ...(model && { model }) })
+  for (const written of [output, report, checkpoint]) if (written !== undefined) await checkWritable(written)
 }
 
 /** Trains, writes the model and the report, and says what came of it. */
@@ -91,13 +94,16 @@ export async function runTraining(
       data,
       loss,
       ...(validation && { validation }),
-      ...(await trainOptions(options, data.count, context)),
+      ...(await trainOptions(options, validation ? data.count : Math.ceil(0.9 * data.count), context)),
       ...training.more,
     })
     await writeModel(result.model, options.output)
     const size = await writtenBytes(options.output)
     const tested = test && (await scoreOf(result.model, { engine, data: test, loss, signal: context.signal }))
-    if (result.best === 0) context.warn('No epoch was better than the weights that were given: they are handed back.')
+    if (result.before === undefined)
+      context.warn('There are too few samples to judge by: the weights are those of the last epoch.')
+    else if (result.best === 0)
+      context.warn('No epoch was better than the weights that were given: they are handed back.')
     const facts = {
       name: training.name,
       trained: result,
@@ -108,14 +114,22 @@ export async function runTraining(
       await writeFileAtomic(options.report, renderTraining({ ...facts, commandLine: context.commandLine }))
     const { epochs, best, steps, before } = result
     return {
-      text: text(
+      text: trainingText(
         result,
-        { ...facts, size, output: options.output, report: options.report, classes: training.classes },
+        {
+          ...facts,
+          size,
+          loss: training.how,
+          output: options.output,
+          report: options.report,
+          classes: training.classes,
+        },
         context.terminal,
       ),
       json: {
         output: options.output,
         bytes: size,
+        loss: training.how,
         samples: data.count,
         ...(training.classes && { classes: training.classes }),
         steps,
@@ -136,6 +150,7 @@ export async function runTraining(
 async function trainOptions(options: TrainingChoices, count: number, { signal, onProgress, warn }: Context) {
   const { checkpoint, learningRate, clip, averaging, patience, seed, epochs, freeze } = options
   const resume = checkpoint !== undefined && (await isThere(checkpoint)) ? await readCheckpoint(checkpoint) : null
+  if (resume) warn(`Goes on after epoch ${resume.history.length}, from ${checkpoint}.`)
   return {
     optimizer: OPTIMIZERS[options.optimizer](),
     schedule: { constant, cosine, 'one-cycle': oneCycle }[options.schedule](),
@@ -157,63 +172,5 @@ async function trainOptions(options: TrainingChoices, count: number, { signal, o
 }
 
 const isThere = async (path: string): Promise<boolean> => (await stat(path).catch(() => null)) !== null
-
-interface Said {
-  readonly output: string
-  readonly report: string | undefined
-  readonly size: number | null
-  readonly classes: readonly string[] | undefined
-  readonly test: Score | null
-  readonly engine: string
-}
-
-function text(
-  { epochs, best, before }: Trained,
-  { output, report, size, test, engine, classes }: Said,
-  terminal: Terminal,
-): string {
-  const weights = best === 0 ? 'the weights that were given' : `weights of epoch ${best}`
-  return [
-    epochTable(epochs, best, before, terminal),
-    '',
-    ...(test ? [`On the test samples: ${scoreText(test)}.`] : []),
-    `${safe(output)}: ${size === null ? 'written' : bytes(size)}, ${weights}.`,
-    ...(report === undefined ? [] : [`${safe(report)}: the report.`]),
-    ...(classes ? [`Classes, from 0: ${classes.map(safe).join(', ')}.`] : []),
-    `${engine}.`,
-  ].join('\n')
-}
-
-export const scoreText = ({ loss, accuracy }: Score): string =>
-  accuracy === undefined ? `loss ${significant(loss)}` : `accuracy ${percent(accuracy)}, loss ${significant(loss)}`
-
-/** A row an epoch, the best one marked. */
-function epochTable(epochs: readonly Epoch[], best: number, before: Score | undefined, terminal: Terminal): string {
-  const judged = epochs.some((e) => e.validation !== undefined)
-  const hasAccuracy = epochs.some((e) => e.validation?.accuracy !== undefined)
-  const right = { align: 'right' } as const
-  const columns = [
-    { title: '' },
-    { title: 'epoch', ...right },
-    { title: 'training loss', ...right },
-    ...(judged ? [{ title: 'validation loss', ...right }] : []),
-    ...(hasAccuracy ? [{ title: 'accuracy', ...right }] : []),
-    { title: 'time', ...right },
-  ]
-  const score = (s: Score | undefined): readonly string[] => [
-    ...(judged ? [s ? significant(s.loss) : ''] : []),
-    ...(hasAccuracy ? [s?.accuracy === undefined ? '' : percent(s.accuracy)] : []),
-  ]
-  const mark = (epoch: number): string => (epoch === best ? '→' : '')
-  const start = before ? [[mark(0), 'given', '', ...score(before), '']] : []
-  const rows = epochs.map((e) => [
-    mark(e.epoch),
-    String(e.epoch),
-    significant(e.trainingLoss),
-    ...score(e.validation),
-    duration(e.seconds),
-  ])
-  return table(columns, [...start, ...rows], terminal)
-}
 
 const counted = (n: number, one: string): string => `${n} ${one}${n === 1 ? '' : 's'}`

@@ -11,7 +11,8 @@ import { emitSoftThreshold, type GraphWeight, type Penalty, softThreshold, sum }
  */
 export function l1(lambda: number, factors?: ArrayLike<number>): Penalty {
   checkStrength('l1', lambda)
-  const factor = (j: number): number => (factors === undefined ? 1 : factors[j]!)
+  // Without strength an infinite factor asks for nothing either.
+  const factor = (j: number): number => (factors === undefined || lambda === 0 ? 1 : factors[j]!)
   return {
     name: 'l1',
     value: (weights) => lambda * weights.reduce((total, w, j) => total + (w === 0 ? 0 : factor(j) * Math.abs(w)), 0),
@@ -35,13 +36,17 @@ export function l1(lambda: number, factors?: ArrayLike<number>): Penalty {
 
 /** ω in the shape of the weight. Throws `PENALTY_FACTORS` unless there is one for each element. */
 function shaped(b: Builder, factors: ArrayLike<number>, { name, shape }: GraphWeight): string {
-  if (factors.length === elementCount(shape)) return b.constant(b.tensor(shape, factors), 'factors')
+  if (factors.length === elementCount(shape))
+    return b.constant(b.tensor(shape, Float64Array.from(factors, finite)), 'factors')
   throw new PareError('PENALTY_FACTORS', 'there is one factor for each weight', {
     where: name,
     value: `${factors.length} factors, ${elementCount(shape)} weights`,
     remedy: 'Name the weight that they belong to with `on`.',
   })
 }
+
+/** Infinity times a step of 0 would be NaN; this keeps a weight at zero as well. */
+const finite = (factor: number): number => (factor === Number.POSITIVE_INFINITY ? 1e30 : factor)
 
 const needsProximal = (where: string, index: number): PareError =>
   new PareError('PENALTY_FACTORS', 'an infinite factor has no gradient', {

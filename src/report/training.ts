@@ -2,8 +2,8 @@
 
 import type { Score } from '../train/evaluate.js'
 import type { Trained } from '../train/train.js'
-import { VERSION } from '../util/version.js'
 import { count, duration, percent, shorten, significant } from '../util/format.js'
+import { VERSION } from '../util/version.js'
 import { html, type Markup } from './html.js'
 import { STYLE } from './style.js'
 import { type LinesSpec, lines, type Series } from './svg/lines.js'
@@ -17,7 +17,7 @@ export interface TrainingReport {
   readonly commandLine: string
 }
 
-/** A self-contained HTML document: no scripts, no requests. The same training gives the same text. */
+/** A self-contained HTML document: no scripts, no requests. */
 export function renderTraining(report: TrainingReport): string {
   const { name, trained, engine, commandLine } = report
   return html`<!doctype html>

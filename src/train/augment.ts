@@ -11,11 +11,16 @@ export type Augment = (
   random: Random,
 ) => void
 
+/** Pictures alone are changed, not indices beside them. */
+const isPicture = (values: TypedArray, rank: number): values is Float32Array =>
+  rank >= 2 && (values instanceof Float32Array || values instanceof Float64Array)
+
 /** Moves along two axes, by up to `most` elements either way; what comes in from outside is 0. */
 export const shift =
   (most: number, axes: readonly [number, number] = [-2, -1]): Augment =>
   (values, { shape }, { integer }) => {
-    const copy = values.slice() as TypedArray
+    if (!isPicture(values, shape.length)) return
+    const copy = values.slice()
     const moved = axes.map((axis) => ({ axis: (axis + shape.length) % shape.length, by: integer(2 * most + 1) - most }))
     if (moved.every(({ by }) => by === 0)) return
     const strides = shape.map((_, i) => elementCount(shape.slice(i + 1)))
@@ -26,7 +31,7 @@ export const shift =
         from -= by * strides[axis]!
         return place - by >= 0 && place - by < shape[axis]!
       })
-      ;(values as Float32Array)[at] = isInside ? (copy as Float32Array)[from]! : 0
+      values[at] = isInside ? copy[from]! : 0
     }
   }
 
@@ -34,13 +39,13 @@ export const shift =
 export const mirror =
   (axis = -1): Augment =>
   (values, { shape }, { uniform }) => {
-    if (uniform() < 0.5) return
+    if (uniform() < 0.5 || !isPicture(values, shape.length)) return
     const along = (axis + shape.length) % shape.length
     const [size, stride] = [shape[along]!, elementCount(shape.slice(along + 1))]
-    const copy = values.slice() as Float32Array
+    const copy = values.slice()
     for (let at = 0; at < values.length; at++) {
       const place = Math.floor(at / stride) % size
-      ;(values as Float32Array)[at] = copy[at + (size - 1 - 2 * place) * stride]!
+      values[at] = copy[at + (size - 1 - 2 * place) * stride]!
     }
   }
 

@@ -1,11 +1,13 @@
 /** Whether a data set is what a training step takes, before the first step. */
 
-import type { Model } from '../ir/types.js'
+import type { FloatType } from '../ir/builder.js'
+import type { Dim, Model } from '../ir/types.js'
 import { shapeOf } from '../ops/def.js'
 import { factFinder } from '../passes/facts.js'
 import { PareError } from '../util/errors.js'
+import type { Column } from './columns.js'
 import type { Dataset } from './dataset.js'
-import { targetShape } from './losses/loss.js'
+import { targetShape, targetType } from './losses/loss.js'
 import type { Objective } from './objective.js'
 
 export interface DatasetNeeds {
@@ -14,6 +16,8 @@ export interface DatasetNeeds {
   /** Those of the model as it was given: training feeds the others itself. */
   readonly inputs: readonly string[]
   readonly objectives: readonly Required<Objective>[]
+  /** Of targets that are values. */
+  readonly float: FloatType
   /** How many samples there must be. */
   readonly least: number
   /** What the data set is called. */
@@ -21,7 +25,7 @@ export interface DatasetNeeds {
 }
 
 /** Throws `TRAIN_EMPTY`, `TRAIN_INPUT` (missing or unknown), `TRAIN_SHAPE`, `TRAIN_DTYPE`, `TRAIN_LABELS`. */
-export function checkDataset(data: Dataset, { model, inputs, objectives, least, what }: DatasetNeeds): void {
+export function checkDataset(data: Dataset, { model, inputs, objectives, float, least, what }: DatasetNeeds): void {
   if (data.count < least) {
     throw new PareError('TRAIN_EMPTY', 'there are fewer samples than a batch holds', {
       where: what,
@@ -35,7 +39,7 @@ export function checkDataset(data: Dataset, { model, inputs, objectives, least, 
     const value = model.graph.values.get(name)
     if (!inputs.includes(name) || value?.kind !== 'tensor')
       throw noInput(what, name, 'the model has no such input', inputs)
-    if (value.dtype !== dtype) throw otherType(what, name, dtype, value.dtype)
+    if (value.dtype !== dtype) throw otherType(`${what}, input ${name}`, dtype, value.dtype)
     checkShape(`${what}, input ${name}`, shape, value.shape?.slice(1) ?? null)
   }
   const facts = factFinder(model)
@@ -49,8 +53,12 @@ export function checkDataset(data: Dataset, { model, inputs, objectives, least, 
         remedy: 'Give labels, or targets in the data set.',
       })
     }
+    const where = `${what}, targets of ${output}`
     const shape = shapeOf(facts(output))
-    checkShape(`${what}, targets of ${output}`, target.shape, shape && targetShape(loss, shape.slice(1)))
+    checkShape(where, target.shape, shape && targetShape(loss, shape.slice(1)))
+    const dtype = targetType(loss, float)
+    if (target.dtype !== dtype) throw otherType(where, target.dtype, dtype)
+    if (loss.target === 'class') checkClasses(where, target, shape?.at(-1))
   }
 }
 
@@ -69,8 +77,20 @@ function checkShape(where: string, shape: readonly number[], wanted: readonly un
 const noInput = (where: string, name: string, message: string, inputs: readonly string[]): PareError =>
   new PareError('TRAIN_INPUT', message, { where, value: name, remedy: `Its inputs are: ${inputs.join(', ')}.` })
 
-const otherType = (where: string, name: string, got: string, wanted: string): PareError =>
-  new PareError('TRAIN_DTYPE', `the samples are ${got}, the input is ${wanted}`, {
-    where: `${where}, input ${name}`,
+/** Targets of a data set that was made by hand: an index outside would take another class without a word. */
+function checkClasses(where: string, { data }: Column, classes: Dim | null | undefined): void {
+  if (typeof classes !== 'number') return
+  const wrong = (data as BigInt64Array).find((v) => v < 0n || v >= BigInt(classes))
+  if (wrong === undefined) return
+  throw new PareError('TRAIN_CLASS', `a class index is a whole number from 0 to ${classes - 1}`, {
+    where,
+    value: Number(wrong),
+    remedy: `The model has ${classes} scores: check the labels, or give the model more outputs.`,
+  })
+}
+
+const otherType = (where: string, got: string, wanted: string): PareError =>
+  new PareError('TRAIN_DTYPE', `the values are ${got}, and must be ${wanted}`, {
+    where,
     remedy: 'Convert the samples.',
   })

@@ -20,7 +20,7 @@ export async function writeCheckpoint(path: string, { states, best, ...rest }: C
     for (const [name, t] of all) b.constant(t, prefix + name)
   }
   keep(STATE, states)
-  if (best.states !== states) keep(BEST, best.states)
+  for (const [name, t] of best.states) if (states.get(name) !== t) b.constant(t, BEST + name)
   const { epoch, loss } = best
   const text = JSON.stringify({ ...rest, best: { epoch, loss: Number.isFinite(loss) ? loss : null } })
   const model = { ...modelOf(b.graph('checkpoint')), metadata: new Map([[KEY, text]]) }
@@ -37,9 +37,7 @@ export async function readCheckpoint(path: string): Promise<Checkpoint> {
       remedy: 'Give another file name for checkpoints, or remove this one.',
     })
   }
-  const { best, ...rest } = JSON.parse(text) as Omit<Checkpoint, 'states' | 'best'> & {
-    readonly best: { readonly epoch: number; readonly loss: number | null }
-  }
+  const { best, ...rest } = parsed(text, path)
   const kept = (prefix: string): States =>
     new Map(
       [...graph.constants].flatMap(([name, t]): [string, Tensor][] =>
@@ -49,5 +47,24 @@ export async function readCheckpoint(path: string): Promise<Checkpoint> {
   const states = kept(STATE)
   const own = kept(BEST)
   const loss = best.loss ?? Number.POSITIVE_INFINITY
-  return { ...rest, states, best: { epoch: best.epoch, loss, states: own.size > 0 ? own : states } }
+  return { ...rest, states, best: { epoch: best.epoch, loss, states: new Map([...states, ...own]) } }
+}
+
+type Written = Omit<Checkpoint, 'states' | 'best'> & {
+  readonly best: { readonly epoch: number; readonly loss: number | null }
+}
+
+function parsed(text: string, where: string): Written {
+  try {
+    const found = JSON.parse(text) as Partial<Written>
+    const { digest, history, best, rate } = found
+    if (typeof digest === 'string' && Array.isArray(history) && best !== undefined && rate !== undefined)
+      return found as Written
+  } catch {
+    // Said below.
+  }
+  throw new PareError('TRAIN_CHECKPOINT', 'the checkpoint is damaged', {
+    where,
+    remedy: 'Remove it, and start anew.',
+  })
 }

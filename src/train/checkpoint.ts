@@ -2,14 +2,18 @@
 
 import type { Tensor } from '../ir/types.js'
 import { PareError } from '../util/errors.js'
+import { sha256 } from '../util/hash.js'
+import type { Dataset } from './dataset.js'
 import type { Score } from './evaluate.js'
 import type { States } from './feeds.js'
 import type { Epoch } from './loop.js'
+import type { Schedule } from './schedules.js'
 import type { TrainingStep } from './step.js'
+import type { TrainOptions } from './train.js'
 
 export interface Checkpoint {
-  /** What was trained how; a run with other choices cannot go on from here. */
-  readonly choices: string
+  /** Of all that decides what comes out; a run with other choices or other data cannot go on from here. */
+  readonly digest: string
   /** The score of the weights that were given. */
   readonly before?: Score
   readonly history: readonly Epoch[]
@@ -19,28 +23,68 @@ export interface Checkpoint {
   readonly rate: { readonly factor: number; readonly since: number }
 }
 
-/** The states that were best so far, by the loss that judges. */
+/** The weights that were best so far, by the loss that judges. */
 export interface Best {
   readonly epoch: number
   readonly loss: number
+  /** Those states alone that hold weights. */
   readonly states: States
 }
 
-/** Throws `TRAIN_CHECKPOINT` unless a run can go on from there. */
-export function checkCheckpoint(checkpoint: Checkpoint, step: TrainingStep, choices: string): void {
-  if (checkpoint.choices !== choices) throw otherRun(checkpoint.choices, choices)
-  for (const { name, initial } of step.states) {
-    for (const states of [checkpoint.states, checkpoint.best.states]) {
-      const kept = states.get(name)
-      if (!kept || !isAlike(kept, initial)) throw otherRun(`no ${name} of its shape`, choices)
-    }
-  }
+interface Decided extends Pick<TrainOptions, 'mixup' | 'plateau' | 'workers' | 'augment'> {
+  readonly step: TrainingStep
+  readonly data: Dataset
+  readonly validation: Dataset | null
+  readonly seed: number
+  readonly epochs: number
+  readonly learningRate: number
+  readonly schedule: Schedule
 }
 
-const isAlike = (a: Tensor, b: Tensor): boolean => a.dtype === b.dtype && a.shape.join() === b.shape.join()
+/** Rates of a schedule that are looked at. */
+const LOOKS = 1000
 
-const otherRun = (kept: string, now: string): PareError =>
+/** `block`: the encoded training block, which holds model, loss, penalties, optimizer and what is frozen. */
+export async function runDigest(block: Uint8Array, run: Decided): Promise<string> {
+  const { step, data, validation, mixup, plateau, workers, augment, seed, epochs, learningRate, schedule } = run
+  const rates = Array.from({ length: LOOKS }, (_, i) => schedule(i, LOOKS))
+  const choices = [
+    epochs,
+    learningRate,
+    seed,
+    data.count,
+    mixup,
+    plateau,
+    workers?.length ?? 0,
+    augment !== undefined,
+    rates,
+  ]
+  const columns = [data, ...(validation ? [validation] : [])].flatMap((d) => [
+    ...d.inputs.values(),
+    ...d.targets.values(),
+  ])
+  const bytes = columns.map(({ data: a }) => new Uint8Array(a.buffer, a.byteOffset, a.byteLength))
+  const parts = [block, ...step.states.map((s) => s.initial.bytes()), ...bytes]
+  const digests: string[] = []
+  for (const part of parts) digests.push(await sha256(part))
+  return sha256(JSON.stringify([choices, digests]))
+}
+
+/** Throws `TRAIN_CHECKPOINT` unless a run can go on from there. */
+export function checkCheckpoint({ digest, states, best }: Checkpoint, step: TrainingStep, own: string): void {
+  if (digest !== own) throw otherRun('other options, another model or other data')
+  const missing = step.states.find(({ name, initial }) => !isAlike(states.get(name), initial))
+  if (missing !== undefined || states.size !== step.states.length)
+    throw otherRun(`no ${missing?.name ?? 'equal states'}`)
+  const lost = [...step.parameters.values()].find((name) => !best.states.has(name))
+  if (lost !== undefined) throw otherRun(`no best ${lost}`)
+}
+
+const isAlike = (a: Tensor | undefined, b: Tensor): boolean =>
+  a !== undefined && a.dtype === b.dtype && a.shape.join() === b.shape.join()
+
+const otherRun = (value: string): PareError =>
   new PareError('TRAIN_CHECKPOINT', 'the checkpoint is of another run', {
-    value: `${kept}; now ${now}`,
-    remedy: 'Give the model, the data and the options that it was made with, or start anew.',
+    value,
+    remedy: 'Give the model, the data and the options that it was made with, or start anew under another name.',
   })

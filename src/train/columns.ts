@@ -25,6 +25,7 @@ export function collector(expected: number | null) {
     add(name: string, t: Tensor, where: string): void {
       const column = found.get(name) ?? growing(t, expected, where)
       found.set(name, column)
+      if (t.shape[0] !== 1) throw notOne(t, where)
       if (t.dtype !== column.dtype || t.shape.slice(1).join() !== column.shape.join()) throw otherShape(where)
       if (countNonFinite(t) > 0) throw notFinite(where)
       column.push(elements(t))
@@ -81,6 +82,13 @@ const otherShape = (where: string): PareError =>
   new PareError('TRAIN_SHAPE', 'the sample has another shape or type than the first, or lacks an input', {
     where,
     remedy: 'Bring all samples to one form.',
+  })
+
+const notOne = (t: Tensor, where: string): PareError =>
+  new PareError('TRAIN_SHAPE', 'a sample is an array whose first axis, that of the batch, has length 1', {
+    where,
+    value: `[${t.shape.join(', ')}]`,
+    remedy: 'Give one sample at a time; inputs whose batch lies along another axis cannot be trained on.',
   })
 
 const notFinite = (where: string): PareError =>

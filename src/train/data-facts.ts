@@ -24,11 +24,15 @@ export interface Spread {
   readonly deviation: readonly number[]
 }
 
+/** More different numbers than this are no classes. */
+const MOST_CLASSES = 10_000
+
 /** Reads all samples of one input. Throws `TRAIN_EMPTY`, `TRAIN_LABELS`. */
 export async function dataFacts(samples: Samples, signal?: AbortSignal): Promise<DataFacts> {
   let shape: readonly number[] | null = null
   let largest = -1
   let areClasses = true
+  const seen = new Set<number>()
   let count = 0
   let input: Tally | null = null
   let target: Tally | null = null
@@ -42,8 +46,10 @@ export async function dataFacts(samples: Samples, signal?: AbortSignal): Promise
     target ??= tally(values.length)
     input.add(numbers(first))
     target.add(values)
-    if (values.length === 1 && Number.isInteger(values[0]) && values[0]! >= 0) largest = Math.max(largest, values[0]!)
-    else areClasses = false
+    if (values.length === 1 && Number.isInteger(values[0]) && values[0]! >= 0) {
+      largest = Math.max(largest, values[0]!)
+      if (seen.size < MOST_CLASSES) seen.add(values[0]!)
+    } else areClasses = false
     count++
   }
   if (shape === null || input === null || target === null) {
@@ -52,7 +58,9 @@ export async function dataFacts(samples: Samples, signal?: AbortSignal): Promise
       remedy: 'Check the path.',
     })
   }
-  const classes = areClasses ? Math.max(largest + 1, samples.classes?.length ?? 0) : null
+  // Whole numbers may be amounts: classes are few, and most of them occur.
+  const areFew = seen.size >= (largest + 1) / 2 && (largest + 1) * 2 <= Math.max(count, 4)
+  const classes = areClasses && (areFew || samples.classes) ? Math.max(largest + 1, samples.classes?.length ?? 0) : null
   return { count, shape, classes, width: target.width, input: input.spread(), target: target.spread() }
 }
 

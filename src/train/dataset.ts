@@ -5,7 +5,7 @@ import type { Samples } from '../data/samples.js'
 import type { TypedArray } from '../ir/dtypes.js'
 import { elementCount, elements, floatTensor, i64, tensor } from '../ir/tensor.js'
 import type { DType, Model, Tensor } from '../ir/types.js'
-import { shapeOf } from '../ops/def.js'
+import { dtypeOf, shapeOf } from '../ops/def.js'
 import { isStatic } from '../ops/shapes.js'
 import { factFinder } from '../passes/facts.js'
 import type { InputShapes } from '../passes/with-shapes.js'
@@ -14,8 +14,7 @@ import type { Random } from '../util/random.js'
 import { type Column, collector } from './columns.js'
 import { type Loss, targetShape, targetType } from './losses/loss.js'
 import { type Objective, objectivesOf } from './objective.js'
-import { floatOf } from './pass.js'
-import { parametersOf, withBatchSize } from './training-form.js'
+import { withBatchSize } from './training-form.js'
 
 export interface Dataset {
   readonly count: number
@@ -71,7 +70,8 @@ function labelled({ model, loss, shapes }: DatasetOptions): Labelled | null {
       remedy: 'Give one loss, or fill `targets` of a Dataset yourself.',
     })
   }
-  const shape = shapeOf(factFinder(withBatchSize(model, 1, shapes))(first.output))
+  const fact = factFinder(withBatchSize(model, 1, shapes))(first.output)
+  const shape = shapeOf(fact)
   if (!isStatic(shape)) {
     throw new PareError('TRAIN_SHAPE', 'the shape of the output does not follow from those of the inputs', {
       where: `output ${first.output}`,
@@ -79,7 +79,7 @@ function labelled({ model, loss, shapes }: DatasetOptions): Labelled | null {
       remedy: 'Fix the shapes of the inputs with `shapes`.',
     })
   }
-  const dtype = targetType(first.loss, floatOf(model, parametersOf(model)))
+  const dtype = targetType(first.loss, dtypeOf(fact) === 'float64' ? 'float64' : 'float32')
   return { output: first.output, loss: first.loss, dtype, shape: shape.slice(1) }
 }
 

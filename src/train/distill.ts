@@ -3,7 +3,7 @@
 import type { Samples } from '../data/samples.js'
 import { carriedStates, type StateLink } from '../data/state.js'
 import type { Engine } from '../engine/engine.js'
-import type { Model } from '../ir/types.js'
+import type { Model, Value } from '../ir/types.js'
 import { encodeModel } from '../onnx/codec.js'
 import type { RunOptions } from '../util/env.js'
 import { PareError } from '../util/errors.js'
@@ -28,7 +28,8 @@ export interface Distillation {
 
 /**
  * Runs the teacher on all samples, one by one. Outputs of the two are paired by name or, where the names differ, by
- * place. Relative errors weigh all outputs alike, whatever their scales. Throws `DISTILL_OUTPUTS`, `TRAIN_EMPTY`,
+ * place; outputs that are no floats are left out. Relative errors weigh all outputs alike, whatever their scales. Throws
+ * `DISTILL_INPUTS`, `DISTILL_OUTPUTS`, `TRAIN_EMPTY`,
  * `TRAIN_SHAPE`, `TRAIN_FINITE`.
  */
 export async function distillation(
@@ -38,6 +39,7 @@ export async function distillation(
   { engine, links = samples.carry ?? [], temperature, signal, onProgress }: DistillOptions,
 ): Promise<Distillation> {
   const isSoft = temperature !== undefined
+  checkInputs(student, teacher)
   const pairs = pairsOf(student, teacher).map(([own, of]): readonly [string, string] =>
     isSoft ? [scoresOf(student, own), scoresOf(teacher, of)] : [own, of],
   )
@@ -76,13 +78,27 @@ export async function distillation(
 
 /** Outputs of the student with those of the teacher. */
 function pairsOf({ graph: student }: Model, { graph: teacher }: Model): readonly (readonly [string, string])[] {
-  if (student.outputs.every((name) => teacher.outputs.includes(name)))
-    return student.outputs.map((name) => [name, name])
-  if (student.outputs.length === teacher.outputs.length)
-    return student.outputs.map((name, i) => [name, teacher.outputs[i]!])
+  const isNamed = student.outputs.every((name) => teacher.outputs.includes(name))
+  const isCounted = student.outputs.length === teacher.outputs.length
+  const pairs = student.outputs
+    .map((name, i): readonly [string, string] => [name, isNamed ? name : (teacher.outputs[i] ?? '')])
+    .filter(([name]) => isLearned(student.values.get(name)))
+  if ((isNamed || isCounted) && pairs.length > 0) return pairs
   throw new PareError('DISTILL_OUTPUTS', 'the outputs of the two models cannot be paired', {
     value: `${student.outputs.join(', ')}; teacher: ${teacher.outputs.join(', ')}`,
     remedy: 'Give models with outputs of the same names, or as many of them in the same order.',
+  })
+}
+
+const isLearned = (value: Value | undefined): boolean =>
+  value?.kind !== 'tensor' || value.dtype === 'float32' || value.dtype === 'float64'
+
+function checkInputs({ graph: student }: Model, { graph: teacher }: Model): void {
+  const unknown = teacher.inputs.find((name) => !teacher.constants.has(name) && !student.inputs.includes(name))
+  if (unknown === undefined) return
+  throw new PareError('DISTILL_INPUTS', 'the teacher has an input that the student lacks', {
+    value: unknown,
+    remedy: `Both are run on the same samples. The student's inputs are: ${student.inputs.join(', ')}.`,
   })
 }
 

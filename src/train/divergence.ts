@@ -10,7 +10,7 @@ import { dtypeOf } from '../ops/def.js'
 import { factFinder } from '../passes/facts.js'
 import { PareError } from '../util/errors.js'
 import { blockFeeds, type FeedPlan, type States, statesAfter, stepOf } from './feeds.js'
-import { typeOf } from './pass.js'
+import { withConstantsAsInputs } from './pass.js'
 
 interface Failure {
   readonly loss: number
@@ -45,7 +45,8 @@ async function origin(run: Around, { states: start }: Failure, within?: Within):
     ? statesAfter(run, await run.session.run(blockFeeds(run, within.stacked, start, within.index)))
     : start
   const weight = run.step.states.find(({ name }) => !areFinite(states.get(name)!))
-  if (weight) return `weight ${weight.name}`
+  if (weight)
+    return run.step.parameters.has(weight.name) ? `weight ${weight.name}` : `what the optimizer keeps, ${weight.name}`
   return within ? firstNode(run, states, within) : null
 }
 
@@ -57,7 +58,7 @@ async function firstNode(
 ): Promise<string | null> {
   const { model } = form
   const facts = factFinder(model)
-  const open = new Set([...step.parameters.keys()].filter((name) => states.has(name)))
+  const open = [...step.parameters.keys()].filter((name) => states.has(name))
   const watched = model.graph.nodes.flatMap((node) =>
     node.outputs.filter((name) => name !== '' && isFloat(dtypeOf(facts(name)))).map((name) => ({ node, name })),
   )
@@ -65,18 +66,15 @@ async function firstNode(
     encodeModel({
       ...model,
       graph: {
-        ...model.graph,
-        inputs: [...model.graph.inputs, ...open],
+        ...withConstantsAsInputs(model.graph, open),
         outputs: watched.map(({ name }) => name),
-        constants: new Map([...model.graph.constants].filter(([name]) => !open.has(name))),
-        values: new Map([...model.graph.values, ...[...open].map((n) => [n, typeOf(states.get(n)!)] as const)]),
       },
     }).bytes,
   )
   try {
     const results = await session.run({
       ...Object.fromEntries(model.graph.inputs.map((name) => [name, stepOf(stacked.get(name)!, index)])),
-      ...Object.fromEntries([...open].map((name) => [name, states.get(name)!])),
+      ...Object.fromEntries(open.map((name) => [name, states.get(name)!])),
     })
     const first = watched.find(({ name }) => !areFinite(results[name]!))
     return first ? describeNode(first.node) : null

@@ -7,9 +7,9 @@
 import { joined } from '../autodiff/gradient.js'
 import { builder, type FloatType } from '../ir/builder.js'
 import { bypass } from '../ir/edits.js'
-import { allNames } from '../ir/graphs.js'
+import { allNames, consumers } from '../ir/graphs.js'
 import { elementCount, f32, i64, numbers } from '../ir/tensor.js'
-import type { Model, Node, Tensor } from '../ir/types.js'
+import type { Graph, Model, Node, Tensor } from '../ir/types.js'
 import { shapeOf } from '../ops/def.js'
 import { isStatic } from '../ops/shapes.js'
 import { factFinder } from '../passes/facts.js'
@@ -30,7 +30,7 @@ const POOL = 2 ** 18
 /** The model, whose input shapes are fixed, with its Dropout nodes at work. */
 export function withDropout(model: Model, seed = 0, float: FloatType = 'float32'): WithDropout {
   const { graph } = model
-  const nodes = graph.nodes.filter(isDropout)
+  const nodes = dropoutsOf(graph)
   const rates = nodes.map((node) => rateOf(node, graph.constants))
   if (rates.every((rate) => rate === 0)) return { model: withoutDropout(model), places: null, ranges: [] }
 
@@ -86,12 +86,23 @@ export function withDropout(model: Model, seed = 0, float: FloatType = 'float32'
 
 /** The model as it runs: Dropout hands on its input. */
 export function withoutDropout(model: Model): Model {
-  const same = new Map(model.graph.nodes.filter(isDropout).map((node) => [node.outputs[0]!, node.inputs[0]!]))
+  const same = new Map(dropoutsOf(model.graph).map((node) => [node.outputs[0]!, node.inputs[0]!]))
   return same.size === 0 ? model : { ...model, graph: bypass(model.graph, same) }
 }
 
-const isDropout = ({ op, domain, outputs }: Node): boolean =>
-  op === 'Dropout' && domain === '' && outputs.slice(1).every((name) => name === '')
+/** Throws `TRAIN_DROPOUT` for one whose mask is read: what reads it would have nothing to read in the end. */
+function dropoutsOf(graph: Graph): readonly Node[] {
+  const found = graph.nodes.filter(({ op, domain }) => op === 'Dropout' && domain === '')
+  if (found.length === 0) return found
+  const readers = consumers(graph)
+  const read = found.find(({ outputs: [, mask] }) => mask && (readers.has(mask) || graph.outputs.includes(mask)))
+  if (read === undefined) return found
+  throw new PareError('TRAIN_DROPOUT', 'the mask of this Dropout is read', {
+    where: read.name,
+    value: read.outputs[1],
+    remedy: 'Export the model for inference.',
+  })
+}
 
 function rateOf({ name, inputs }: Node, constants: ReadonlyMap<string, Tensor>): number {
   const given = inputs[1] ? constants.get(inputs[1]) : f32([], [0.5])

@@ -1,13 +1,15 @@
 /** How good a model is on a data set while it is trained: its graph with the weights as inputs, loaded once. */
 
-import { atGradientOpset, joined } from '../autodiff/gradient.js'
+import { joined } from '../autodiff/gradient.js'
 import type { Engine, Session } from '../engine/engine.js'
 import { throwIfAborted } from '../engine/failures.js'
 import { builder, type FloatType } from '../ir/builder.js'
 import { allNames } from '../ir/graphs.js'
 import { elementCount, numbers } from '../ir/tensor.js'
-import type { Graph, Model, Tensor, Value } from '../ir/types.js'
+import type { Graph, Model, Tensor } from '../ir/types.js'
 import { encodeModel } from '../onnx/codec.js'
+import { dtypeOf } from '../ops/def.js'
+import { factFinder } from '../passes/facts.js'
 import type { InputShapes } from '../passes/with-shapes.js'
 import type { RunOptions } from '../util/env.js'
 import { checkDataset } from './check-dataset.js'
@@ -15,8 +17,9 @@ import { type Dataset, gather } from './dataset.js'
 import { withoutDropout } from './dropout.js'
 import type { Loss } from './losses/loss.js'
 import { type Aim, aimsOf, emitObjectives, type Objective, objectivesOf, targetInputs } from './objective.js'
-import { floatOf, typeOf } from './pass.js'
-import { batchOf, batchSymbol, parametersOf, withBatchSize } from './training-form.js'
+import { withConstantsAsInputs } from './pass.js'
+import { prepared } from './prepare.js'
+import { batchOf, batchSymbol, withBatchSize } from './training-form.js'
 
 export interface Score {
   /** Mean loss, without penalties. */
@@ -37,15 +40,16 @@ export interface ScoreOptions extends Pick<RunOptions, 'signal'> {
 /** How good a model is on a data set. Throws what `train` throws of data that does not fit. */
 export async function scoreOf(model: Model, options: ScoreOptions): Promise<Score> {
   const { engine, data, loss, shapes, batchSize = 64, signal } = options
-  const plain = withoutDropout(await atGradientOpset(model))
+  const plain = withoutDropout(await prepared(model))
   const objectives = objectivesOf(plain, loss)
   const isBatchOpen = batchSymbol(plain.graph) !== null
   const fixed = withBatchSize(plain, batchSize, shapes)
-  checkDataset(data, { model: fixed, inputs: plain.graph.inputs, objectives, least: 1, what: 'data' })
   const b = builder(allNames(fixed.graph))
   const size = isBatchOpen ? batchSize : batchOf(fixed)
   const aims = aimsOf(b, fixed, objectives)
-  const float = floatOf(plain, parametersOf(plain))
+  const float = aims.some((aim) => dtypeOf(factFinder(fixed)(aim.output)) === 'float64') ? 'float64' : 'float32'
+  const least = isBatchOpen ? 1 : size
+  checkDataset(data, { model: fixed, inputs: plain.graph.inputs, objectives, float, least, what: 'data' })
   const evaluator = await openEvaluator(plain, { engine, float, aims, parameters: [], batchSize: size, isBatchOpen })
   try {
     return await evaluator.score(new Map(), data, signal)
@@ -92,21 +96,9 @@ function scoringGraph(model: Model, { aims: given, parameters, float }: Evaluato
   const value = emitObjectives(b, aims)
   const targets = targetInputs(aims, float, true)
   const classes = aims.find((aim) => aim.loss.target === 'class') ?? null
-  const own = new Set(parameters)
-  const whole = joined(model.graph, b.graph())
-  const { constants, values } = model.graph
+  const open = withConstantsAsInputs(joined(model.graph, b.graph()), parameters, targets)
   return {
-    graph: {
-      ...whole,
-      inputs: [...whole.inputs, ...targets.map(([name]) => name), ...parameters],
-      outputs: [value, ...(classes ? [classes.output] : [])],
-      constants: new Map([...whole.constants].filter(([name]) => !own.has(name))),
-      values: new Map<string, Value>([
-        ...values,
-        ...targets,
-        ...parameters.map((name): [string, Value] => [name, typeOf(constants.get(name)!)]),
-      ]),
-    },
+    graph: { ...open, outputs: [value, ...(classes ? [classes.output] : [])] },
     value,
     aims,
     classes,
@@ -152,7 +144,8 @@ function hits(scores: Tensor, target: Tensor): number {
   let count = 0
   for (const [row, wanted] of numbers(target).entries()) {
     const own = values.subarray(row * classes, (row + 1) * classes)
-    if (own.every((v) => v <= own[wanted]!)) count++
+    // The first of the largest, as ArgMax takes it.
+    if (own.indexOf(Math.max(...own)) === wanted) count++
   }
   return count
 }

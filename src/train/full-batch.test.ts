@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Engine } from '../engine/engine.js'
 import { openEngine } from '../engine/node/open.js'
+import { builder, modelOf } from '../ir/builder.js'
 import { numbers } from '../ir/tensor.js'
 import { l1 } from '../penalties/l1.js'
 import { l2 } from '../penalties/l2.js'
@@ -11,6 +12,7 @@ import { dense, tanh } from './layers/index.js'
 import { sequential } from './layers/sequential.js'
 import { crossEntropy } from './losses/cross-entropy.js'
 import { squaredError } from './losses/squared.js'
+import { withBatchSize } from './training-form.js'
 
 let engine: Engine
 beforeAll(async () => {
@@ -89,6 +91,29 @@ describe('L-BFGS', () => {
     })
     expect(result.losses.every((v, i) => i === 0 || v < result.losses[i - 1]!)).toBe(true)
     expect(result.gradient).toBeLessThan(1e-6)
+  })
+
+  test('a weight that no loss depends on stays', async () => {
+    const b = builder([], 'float64')
+    b.input('input', { kind: 'tensor', dtype: 'float64', shape: ['N', width] })
+    const heads = ['own', 'other'].map((name) =>
+      b.op('MatMul', ['input', b.constant(b.tensor([width, 1], [1, 2, 3, 4]), name)]),
+    )
+    for (const head of heads) b.output(head, { kind: 'tensor', dtype: 'float64', shape: ['N', 1] })
+    const model = modelOf(b.graph())
+    const loss = [{ output: heads[0]!, loss: squaredError() }]
+    const result = await trainFullBatch(model, { engine, data: data(heads[0]!), loss })
+    expect([...numbers(result.model.graph.constants.get('other')!)]).toEqual([1, 2, 3, 4])
+    expect(result.isConverged).toBe(true)
+  })
+
+  test('a fixed batch of another size, and numbers out of range, are refused', async () => {
+    const model = withBatchSize(sequential([dense(1)], { input: [width], float: 'float64' }), 8)
+    const options = { engine, data: data(model.graph.outputs[0]!), loss: squaredError() }
+    await expect(trainFullBatch(model, options)).rejects.toMatchObject({ code: 'TRAIN_BATCH' })
+    const open = sequential([dense(1)], { input: [width], float: 'float64' })
+    const wrong = { ...options, data: data(open.graph.outputs[0]!), tolerance: Number.NaN }
+    await expect(trainFullBatch(open, wrong)).rejects.toMatchObject({ code: 'TRAIN_OPTION' })
   })
 
   test('a penalty without a gradient at zero is refused', async () => {

@@ -3,7 +3,7 @@
  * and 7.5): for models that are small and data that fits, linear ones above all, to the last digit.
  */
 
-import { atGradientOpset, joined } from '../autodiff/gradient.js'
+import { joined } from '../autodiff/gradient.js'
 import type { Engine } from '../engine/engine.js'
 import { throwIfAborted } from '../engine/failures.js'
 import type { FloatType } from '../ir/builder.js'
@@ -18,9 +18,11 @@ import { type Dataset, gather } from './dataset.js'
 import { withoutDropout } from './dropout.js'
 import type { Loss } from './losses/loss.js'
 import { type Objective, objectivesOf } from './objective.js'
+import { parametersOf, withParameters } from './parameters.js'
 import { floatOf, trainingBuilder, trainingPass } from './pass.js'
 import { nothingToTrain, type PenaltyChoice, penalized } from './penalized.js'
-import { parametersOf, trainingForm, withParameters } from './training-form.js'
+import { prepared } from './prepare.js'
+import { trainingForm } from './training-form.js'
 
 export interface FullBatchOptions extends Omit<RunOptions, 'seed'> {
   readonly engine: Engine
@@ -39,6 +41,7 @@ export interface FullBatchOptions extends Omit<RunOptions, 'seed'> {
 }
 
 export interface FullBatchResult {
+  /** At opset 21, without Dropout. */
   readonly model: Model
   /** Of the penalized loss, before the first step and after each. */
   readonly losses: readonly number[]
@@ -51,11 +54,10 @@ export interface FullBatchResult {
 /** Throws `GRADIENT_…`, `TRAIN_…`, and what the engine throws. */
 export async function trainFullBatch(model: Model, options: FullBatchOptions): Promise<FullBatchResult> {
   const { engine, data, iterations = 500, memory = 10, signal, onProgress } = options
-  const plain = withoutDropout(await atGradientOpset(model))
+  const plain = withoutDropout(await prepared(model))
   const trainable = parametersOf(plain, options.freeze)
   if (trainable.length === 0) throw nothingToTrain()
   const objectives = objectivesOf(plain, options.loss)
-  const b = trainingBuilder(plain, trainable)
   const penalties = (options.penalties ?? []).map((choice) =>
     penalized(plain, trainable, { ...choice, proximal: false }),
   )
@@ -68,14 +70,17 @@ export async function trainFullBatch(model: Model, options: FullBatchOptions): P
     isTraining: false,
     ...(options.shapes && { shapes: options.shapes }),
   })
-  const needs = { model: form.model, inputs: plain.graph.inputs, objectives }
+  if (form.batchSize !== data.count) throw fixedBatch(form.batchSize, data.count)
+  const b = trainingBuilder(form.model, trainable)
+  const float = floatOf(plain, trainable)
+  const needs = { model: form.model, inputs: plain.graph.inputs, objectives, float }
   checkDataset(data, { ...needs, least: form.batchSize, what: 'data' })
   const pass = trainingPass(b, form.model, { objectives, trainable, penalties })
+  checkLimits({ iterations, memory, tolerance: options.tolerance ?? 0 })
   const tolerance = options.tolerance ?? (pass.float === 'float64' ? 1e-10 : 1e-5)
   const names = [...pass.gradients.keys()]
   const graph = {
     ...joined(pass.open, b.graph()),
-    inputs: [...form.model.graph.inputs, ...pass.fed, ...names],
     outputs: [pass.total, ...pass.gradients.values()],
   }
   const session = await engine.load(encodeModel({ ...form.model, graph }).bytes)
@@ -101,7 +106,7 @@ export async function trainFullBatch(model: Model, options: FullBatchOptions): P
     )
     const gradient = largest(last.g)
     return {
-      model: withParameters(withoutDropout(model), new Map(layout.unpack(last.w))),
+      model: withParameters(plain, new Map(layout.unpack(last.w))),
       losses: points,
       gradient,
       isConverged: gradient <= tolerance,
@@ -236,6 +241,24 @@ const minus = (a: Float64Array, b: Float64Array): Float64Array => a.map((v, i) =
 function addTo(a: Float64Array, b: Float64Array, factor: number): void {
   for (let i = 0; i < a.length; i++) a[i]! += factor * b[i]!
 }
+
+function checkLimits({ iterations, memory, tolerance }: Limits): void {
+  const isWhole = (v: number): boolean => Number.isSafeInteger(v) && v > 0
+  const wrong = Object.entries({ iterations: isWhole(iterations), memory: isWhole(memory), tolerance: tolerance >= 0 })
+  const [where] = wrong.find(([, isRight]) => !isRight) ?? []
+  if (where === undefined) return
+  throw new PareError('TRAIN_OPTION', `${where} is out of range`, {
+    where,
+    value: { iterations, memory, tolerance }[where as keyof Limits],
+    remedy: 'Give whole numbers of iterations and pairs, at least 1, and a tolerance of at least 0.',
+  })
+}
+
+const fixedBatch = (size: number, count: number): PareError =>
+  new PareError('TRAIN_BATCH', 'training on all samples at once needs a model whose batch size is open', {
+    value: `batches of ${size}, ${count} samples`,
+    remedy: 'Export the model with an open batch size, or take `train`.',
+  })
 
 const needsGradient = (name: string): PareError =>
   new PareError('TRAIN_PENALTY', 'L-BFGS needs a penalty that has a gradient everywhere', {

@@ -10,6 +10,7 @@ import { diverged } from './divergence.js'
 import type { Score } from './evaluate.js'
 import { blockFeeds, type FeedPlan, type States, type Steps, stackedFeeds, statesAfter } from './feeds.js'
 import type { Schedule } from './schedules.js'
+import type { TrainingStep } from './step.js'
 
 export interface Epoch {
   /** From 1. */
@@ -39,7 +40,7 @@ export interface Run extends FeedPlan, Omit<RunOptions, 'seed'> {
   readonly schedule: Schedule
   readonly patience: number
   readonly plateau: Plateau | null
-  readonly choices: string
+  readonly digest: string
   readonly score: ((states: States) => Promise<Score>) | null
   readonly onEpoch?: (epoch: Epoch) => void
   readonly onCheckpoint?: (checkpoint: Checkpoint) => void | Promise<void>
@@ -80,25 +81,36 @@ export async function loop(run: Run, from: Checkpoint | null): Promise<Checkpoin
 }
 
 /** The weights that were given are the best so far: none that are worse are handed back. */
-async function begin({ step, choices, score }: Run): Promise<Checkpoint> {
+async function begin({ step, digest, score }: Run): Promise<Checkpoint> {
   const states: States = new Map(step.states.map((s) => [s.name, s.initial]))
   const before = score && (await score(states))
   const loss = before && Number.isFinite(before.loss) ? before.loss : Number.POSITIVE_INFINITY
-  const best = { epoch: 0, loss, states }
-  return { choices, ...(before && { before }), history: [], states, best, rate: { factor: 1, since: 0 } }
+  const best = { epoch: 0, loss, states: weightsOf(step, states) }
+  return {
+    digest,
+    ...(before && Number.isFinite(before.loss) && { before }),
+    history: [],
+    states,
+    best,
+    rate: { factor: 1, since: 0 },
+  }
 }
 
 /** Without validation the last weights are the best, and only patience looks at the training loss. */
-function after({ plateau, score }: Run, at: Checkpoint, row: Epoch, states: States): Checkpoint {
+function after({ plateau, step }: Run, at: Checkpoint, row: Epoch, states: States): Checkpoint {
   const { epoch } = row
   const loss = row.validation?.loss ?? row.trainingLoss
   const isBetter = loss < at.best.loss
-  const best: Best = isBetter ? { epoch, loss, states } : score === null ? { ...at.best, states } : at.best
+  const best: Best = isBetter ? { epoch, loss, states: weightsOf(step, states) } : at.best
   const { factor, since } = at.rate
   const isStill = plateau !== null && epoch - Math.max(since, best.epoch) >= plateau.patience
   const rate = isStill ? { factor: factor * (plateau.factor ?? 0.1), since: epoch } : at.rate
   return { ...at, history: [...at.history, row], states, best, rate }
 }
+
+/** The states that are handed back in the end. */
+const weightsOf = ({ parameters }: TrainingStep, states: States): States =>
+  new Map([...parameters.values()].map((name) => [name, states.get(name)!]))
 
 const isOver = ({ patience }: Run, { history, best }: Checkpoint): boolean => history.length - best.epoch >= patience
 

@@ -3,7 +3,7 @@
 import { intAttr } from '../ir/attrs.js'
 import type { Builder, FloatType } from '../ir/builder.js'
 import { i64 } from '../ir/tensor.js'
-import type { Model, Value } from '../ir/types.js'
+import type { Graph, Model, Value } from '../ir/types.js'
 import { shapeOf } from '../ops/def.js'
 import { isStatic } from '../ops/shapes.js'
 import { factFinder } from '../passes/facts.js'
@@ -39,7 +39,15 @@ export function objectivesOf({ graph }: Model, loss: Loss | readonly Objective[]
   }
   const made = new Set(graph.nodes.flatMap((node) => node.outputs))
   const wrong = loss.find(({ output }) => !graph.outputs.includes(output) && !made.has(output))
-  if (loss.length > 0 && wrong === undefined) return loss.map((o) => ({ weight: 1, ...o }))
+  const twice = loss.find(({ output }, i) => loss.findIndex((o) => o.output === output) < i)
+  if (twice !== undefined) {
+    throw new PareError('TRAIN_OUTPUT', 'an output has two losses', {
+      value: twice.output,
+      remedy: 'Give each output one loss.',
+    })
+  }
+  if (loss.length > 0 && wrong === undefined)
+    return loss.map((o) => ({ weight: 1, ...o, output: beforeDropout(graph, o.output) }))
   throw new PareError('TRAIN_OUTPUT', wrong ? 'the model has no such output' : 'there is no objective', {
     value: wrong?.output ?? 'an empty list',
     remedy: `Name one of: ${graph.outputs.join(', ')}.`,
@@ -62,6 +70,12 @@ export function aimsOf(b: Builder, model: Model, objectives: readonly Required<O
       remedy: 'Fix the shapes of the inputs, the batch size among them.',
     })
   })
+}
+
+/** What a Dropout drops from, where its output is no output of the model: in the end that value is gone. */
+function beforeDropout(graph: Graph, name: string): string {
+  const maker = graph.outputs.includes(name) ? undefined : graph.nodes.find((n) => n.outputs[0] === name)
+  return maker?.op === 'Dropout' && maker.domain === '' ? beforeDropout(graph, maker.inputs[0]!) : name
 }
 
 /** The value that holds class scores where an output is a Softmax along the last axis of them; else the output. */

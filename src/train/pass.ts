@@ -67,30 +67,32 @@ export function trainingPass(b: Builder, model: Model, options: PassOptions): Pa
     ...targetInputs(aims, float),
     ...scalars.map((name): [string, Value] => [name, { kind: 'tensor', dtype: float, shape: [] }]),
   ]
-  const open = withInputs(model, [...trainable, ...changing], fed)
+  const all = withConstantsAsInputs(model.graph, [...trainable, ...changing], fed)
   const weight = weightFinder(model)
   const loss = emitObjectives(b, aims, mix)
   const costs = penalties.flatMap(({ penalty, weights, proximal }) =>
     proximal ? [] : weights.map((name) => penalty.emit(b, weight(name))),
   )
   const total = costs.length === 0 ? loss : b.op('Sum', [loss, ...costs])
-  const graph = joined(open, b.graph())
+  const graph = joined(all, b.graph())
   const facts = factFinder({ ...model, graph })
+  const gradients = backward(b, {
+    graph,
+    facts,
+    of: total,
+    wrt: trainable,
+    allowMissing: true,
+    ...(detached && { detached }),
+  })
+  const changed = [...trainable.filter((name) => gradients.has(name)), ...changing]
   return {
-    open,
+    open: withConstantsAsInputs(model.graph, changed, fed),
     float,
     targets: new Map(aims.flatMap(({ output, target }) => (target === '' ? [] : [[output, target] as const]))),
     fed: fed.map(([name]) => name),
     loss,
     total,
-    gradients: backward(b, {
-      graph,
-      facts,
-      of: total,
-      wrt: trainable,
-      allowMissing: true,
-      ...(detached && { detached }),
-    }),
+    gradients,
     weight,
   }
 }
@@ -125,21 +127,21 @@ function weightFinder({ graph }: Model): Pass['weight'] {
   }
 }
 
-/** The model's graph with parameters, targets and scalars as inputs. */
-function withInputs(
-  { graph }: Model,
-  parameters: readonly string[],
-  fed: readonly (readonly [string, Value])[],
+/** A graph with some of its constants, and other values, as further inputs. */
+export function withConstantsAsInputs(
+  graph: Graph,
+  names: readonly string[],
+  others: readonly (readonly [string, Value])[] = [],
 ): Graph {
-  const own = new Set(parameters)
+  const own = new Set(names)
   return {
     ...graph,
     values: new Map<string, Value>([
       ...graph.values,
-      ...parameters.map((name) => [name, typeOf(graph.constants.get(name)!)] as const),
-      ...fed,
+      ...names.map((name) => [name, typeOf(graph.constants.get(name)!)] as const),
+      ...others,
     ]),
-    inputs: [...graph.inputs, ...fed.map(([name]) => name), ...parameters],
+    inputs: [...graph.inputs, ...others.map(([name]) => name), ...names],
     constants: new Map([...graph.constants].filter(([name]) => !own.has(name))),
   }
 }

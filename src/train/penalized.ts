@@ -3,8 +3,8 @@
 import type { Model } from '../ir/types.js'
 import type { Penalty } from '../penalties/penalty.js'
 import { PareError } from '../util/errors.js'
+import { matching } from './parameters.js'
 import type { Penalized } from './pass.js'
-import { matching } from './training-form.js'
 
 export interface PenaltyChoice {
   readonly penalty: Penalty

@@ -43,7 +43,8 @@ export function presetModel(name: string, { facts, predicts, seed = 0 }: PresetO
     const flat = shape.length > 1 ? [flatten()] : []
     return build([...flat, ...widths.flatMap((w) => [dense(w), relu()])])
   }
-  const chosen = kind === 'cnn' ? CNN[rest === '' ? 'small' : rest] : undefined
+  const size = rest === '' ? 'small' : rest
+  const chosen = kind === 'cnn' && Object.hasOwn(CNN, size) ? CNN[size] : undefined
   if (chosen === undefined) throw unknownName(name)
   const { filters, rate } = chosen
   // A picture without channels is one of one channel.

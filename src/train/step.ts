@@ -8,6 +8,7 @@ import { int, intAttr } from '../ir/attrs.js'
 import type { Builder, FloatType } from '../ir/builder.js'
 import { elementCount } from '../ir/tensor.js'
 import type { Graph, Model, Tensor } from '../ir/types.js'
+import { PareError } from '../util/errors.js'
 import { mixed } from './objective.js'
 import type { Optimizer, StepScalars } from './optimizers/optimizer.js'
 import { type Pass, type PassOptions, trainingBuilder, trainingPass, typeOf } from './pass.js'
@@ -58,17 +59,12 @@ export function trainingStep(model: Model, options: StepOptions): TrainingStep {
   const statistics = [...running].map(([name, next]) => ({ name, next, initial: model.graph.constants.get(name)! }))
   const states = [...updates.flatMap((u) => u.states), ...statistics]
   const whole = joined(pass.open, b.graph())
-  const still = options.trainable.filter((name) => !pass.gradients.has(name))
   return {
     graph: {
       ...whole,
       values: new Map([...whole.values, ...states.map(({ name, initial }) => [name, typeOf(initial)] as const)]),
       inputs: [...model.graph.inputs, ...pass.fed, ...states.map((s) => s.name)],
       outputs: [pass.loss, ...states.map((s) => s.next)],
-      constants: new Map([
-        ...whole.constants,
-        ...still.map((name) => [name, model.graph.constants.get(name)!] as const),
-      ]),
     },
     opsets: model.opsets,
     float: pass.float,
@@ -144,8 +140,17 @@ function runningStatistics(graph: Graph): ReadonlyMap<string, string> {
     if (node.op !== 'BatchNormalization' || intAttr(node, 'training_mode', 0) !== 1) continue
     for (const k of [1, 2]) {
       const name = node.inputs[k + 2]!
-      if (graph.constants.has(name) && node.outputs[k]) found.set(name, node.outputs[k])
+      if (!graph.constants.has(name) || !node.outputs[k]) continue
+      if (found.has(name)) throw sharedStatistics(node.name, name)
+      found.set(name, node.outputs[k])
     }
   }
   return found
 }
+
+const sharedStatistics = (where: string, name: string): PareError =>
+  new PareError('TRAIN_STATISTICS', 'two normalizations share their running statistics', {
+    where,
+    value: name,
+    remedy: 'Leave them as they are: set isTraining to false, or freeze their scales and biases.',
+  })

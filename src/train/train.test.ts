@@ -2,9 +2,10 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Samples } from '../data/samples.js'
 import type { Engine } from '../engine/engine.js'
 import { openEngine } from '../engine/node/open.js'
+import { int, tensorAttr } from '../ir/attrs.js'
 import { builder, modelOf } from '../ir/builder.js'
 import { f32, floatTensor, i64, numbers, scalar } from '../ir/tensor.js'
-import type { Model } from '../ir/types.js'
+import type { Model, Value } from '../ir/types.js'
 import { decodeModel, encodeModel } from '../onnx/codec.js'
 import { groupLasso } from '../penalties/group-lasso.js'
 import { l1 } from '../penalties/l1.js'
@@ -15,6 +16,7 @@ import { random } from '../util/random.js'
 import type { Checkpoint } from './checkpoint.js'
 import { type Dataset, readDataset } from './dataset.js'
 import { withDropout } from './dropout.js'
+import { scoreOf } from './evaluate.js'
 import {
   batchNorm,
   conv,
@@ -38,14 +40,16 @@ import { crossEntropy } from './losses/cross-entropy.js'
 import type { Loss } from './losses/loss.js'
 import { squaredError } from './losses/squared.js'
 import { mixingShare } from './mixup.js'
+import { scoresOf } from './objective.js'
 import { adam } from './optimizers/adam.js'
 import { adagrad, lion, rmsprop } from './optimizers/adaptive.js'
 import { OPTIMIZERS } from './optimizers/index.js'
 import { sgd } from './optimizers/sgd.js'
+import { parametersOf } from './parameters.js'
 import { constant, cosine, oneCycle, stepDecay, warmUp } from './schedules.js'
 import { trainingStep } from './step.js'
 import { type TrainOptions, train } from './train.js'
-import { parametersOf, withBatchSize } from './training-form.js'
+import { withBatchSize } from './training-form.js'
 
 let engine: Engine
 beforeAll(async () => {
@@ -367,6 +371,146 @@ describe('what happens in training alone', () => {
 })
 
 const weightsOf = ({ graph }: Model): readonly number[][] => [...graph.constants.values()].map((t) => [...numbers(t)])
+
+describe('odd models', () => {
+  const loss = crossEntropy()
+  const float = (...shape: (string | number)[]) => ({ kind: 'tensor', dtype: 'float32', shape }) as const
+  const quick = async (model: Model, more: Partial<TrainOptions> = {}) => {
+    const data = await readDataset(samplesOf(ring(100)), { loss: more.loss ?? loss, model })
+    return train(model, { engine, loss, data, validation: null, epochs: 1, ...more })
+  }
+  const linear = (b: ReturnType<typeof builder>, x: string, hint = 'w') =>
+    b.op('MatMul', [x, b.constant(f32([2, 2], [1, 0.5, -0.5, 1]), hint)])
+
+  test('masks, exponents and scales of data are no weights; biases of one product are', () => {
+    const model = sequential([embedding(5, 4), positions(), transformerBlock({ heads: 2 }), dense(1)], {
+      input: [6],
+      inputType: 'int64',
+    })
+    const names = parametersOf(model)
+    expect(names.filter((name) => name.includes('mask') || name.includes('scale.'))).toEqual([])
+    expect(names).toContain('layer0.table')
+    expect(names).toContain('layer3.bias')
+    const b = builder()
+    b.input('x', float('N', 2))
+    b.output(b.op('Pow', ['x', b.constant(f32([1], [2]), 'two')]))
+    expect(parametersOf(modelOf(b.graph()))).toEqual([])
+  })
+
+  test('a mask of infinities trains along, and stays', async () => {
+    const b = builder()
+    b.input('input', float('N', 2))
+    const mask = b.constant(f32([2], [0, Number.NEGATIVE_INFINITY]), 'mask')
+    b.output(b.op('Add', [linear(b, 'input'), mask]), float('N', 2))
+    const rows = ring(40).map(([x]) => [x, 0] as const)
+    const model = modelOf(b.graph())
+    const data = await readDataset(samplesOf(rows), { loss, model })
+    const { model: trained } = await train(model, { engine, loss, data, validation: null, epochs: 1 })
+    expect(numbers(trained.graph.constants.get('mask')!)[1]).toBe(Number.NEGATIVE_INFINITY)
+  })
+
+  test('weights that a newer opset writes in another form are not lost', async () => {
+    const b = builder()
+    b.input('input', float('N', 2))
+    const [s, t] = [b.constant(f32([1], [1]), 's'), b.constant(f32([1], [0]), 't')]
+    const wide = b.op('Unsqueeze', [linear(b, 'input'), b.constant(i64([1], [2]))])
+    const group = b.op('GroupNormalization', [wide, s, t], { attrs: { num_groups: int(1) } })
+    b.output(b.op('Squeeze', [group, b.constant(i64([1], [2]))]), float('N', 2))
+    const model = modelOf(b.graph(), { '': 18 })
+    const validation = await readDataset(samplesOf(ring(60, 2)), { loss, model })
+    const { model: trained, epochs, best } = await quick(model, { epochs: 5, learningRate: 0.05, validation })
+    const { loss: scored } = await scoreOf(trained, { engine, data: validation, loss })
+    expect(best).toBeGreaterThan(0)
+    expect(scored).toBeCloseTo(epochs[best - 1]!.validation!.loss, 5)
+  })
+
+  test('weights that are listed as inputs, and weights in Constant nodes', async () => {
+    const b = builder()
+    b.input('input', float('N', 2))
+    const w = b.op('Constant', [], { attrs: { value: tensorAttr(f32([2, 2], [1, 0.5, -0.5, 1])) } })
+    const product = b.op('MatMul', ['input', w])
+    const bias = b.constant(f32([2], [0, 0]), 'bias')
+    b.output(b.op('Add', [product, bias]), float('N', 2))
+    const graph = b.graph()
+    const listed = {
+      ...graph,
+      inputs: [...graph.inputs, 'bias'],
+      values: new Map<string, Value>([...graph.values, ['bias', float(2)]]),
+    }
+    const model = modelOf(listed)
+    const { model: trained } = await quick(model, { learningRate: 0.1 })
+    expect([...trained.graph.constants.values()].some((t) => t.shape.join() === '2,2' && numbers(t)[0] !== 1)).toBe(
+      true,
+    )
+  })
+
+  test('a Dropout whose mask has a name drops; one whose mask is read is refused', async () => {
+    const make = (isRead: boolean) => {
+      const b = builder()
+      b.input('input', float('N', 2))
+      const [y, mask] = b.ops('Dropout', [linear(b, 'input')], { outputs: 2 })
+      b.output(b.op('Add', [y!, b.constant(f32([2], [0, 0]), 'bias')]), float('N', 2))
+      if (isRead) b.output(mask!, { kind: 'tensor', dtype: 'bool', shape: ['N', 2] })
+      return modelOf(b.graph())
+    }
+    const { model } = await quick(make(false))
+    expect(model.graph.nodes.map((n) => n.op)).not.toContain('Dropout')
+    const two = make(true)
+    const objectives = [{ output: two.graph.outputs[0]!, loss }]
+    await expect(quick(two, { loss: objectives })).rejects.toMatchObject({ code: 'TRAIN_DROPOUT' })
+  })
+
+  test('a loss of the scores before a Softmax that a Dropout stands before', async () => {
+    const b = builder()
+    b.input('input', float('N', 2))
+    const dropped = b.op('Dropout', [linear(b, 'input')])
+    b.output(b.op('Softmax', [dropped], { attrs: { axis: int(-1) } }), float('N', 2))
+    const model = modelOf(b.graph())
+    const objectives = [{ output: scoresOf(model, model.graph.outputs[0]!), loss }]
+    const data = await readDataset(samplesOf(ring(100)), { loss: objectives, model })
+    const targets = new Map([[[...data.targets.keys()][0]!, [...data.targets.values()][0]!]])
+    await train(model, { engine, loss: objectives, data: { ...data, targets }, epochs: 1 })
+  })
+
+  test('scores that are equal are right for the first class alone', async () => {
+    const b = builder()
+    b.input('input', float('N', 2))
+    b.output(b.op('MatMul', ['input', b.constant(f32([2, 3], new Float32Array(6)), 'w')]), float('N', 3))
+    const model = modelOf(b.graph())
+    const rows = [0, 1, 2, 0].map((label) => [[1, 2], label] as const)
+    const data = await readDataset(samplesOf(rows), { loss, model })
+    expect((await scoreOf(model, { engine, data, loss })).accuracy).toBe(0.5)
+  })
+
+  test('what cannot be is said before the first step', async () => {
+    const model = classifier()
+    const { data } = await settings()
+    const [name, column] = [...data.targets][0]!
+    const bad = {
+      ...data,
+      targets: new Map([[name, { ...column, data: BigInt64Array.from({ length: data.count }, () => -1n) }]]),
+    }
+    await expect(quick(model, { data: bad })).rejects.toMatchObject({ code: 'TRAIN_CLASS' })
+    await expect(quick(model, { freeze: ['nobody'] })).rejects.toMatchObject({ code: 'TRAIN_FREEZE' })
+    await expect(quick(model, { averaging: 0.9, penalties: [{ penalty: l1(0.1) }] })).rejects.toMatchObject({
+      code: 'TRAIN_PENALTY',
+    })
+    await expect(quick(model, { schedule: () => -1 })).rejects.toMatchObject({ code: 'TRAIN_RATE' })
+    const twice = [
+      { output: name, loss },
+      { output: name, loss },
+    ]
+    await expect(train(model, { engine, loss: twice, data })).rejects.toMatchObject({ code: 'TRAIN_OUTPUT' })
+    const tall: Samples = {
+      name: 'tall',
+      count: null,
+      async *read() {
+        yield { feeds: { input: f32([4, 2], new Float32Array(8)) }, label: 0, name: 'one' }
+      },
+    }
+    await expect(readDataset(tall, { loss, model })).rejects.toMatchObject({ code: 'TRAIN_SHAPE' })
+  })
+})
 
 describe('workers', () => {
   test('two engines train as well as one, and the same way each time', async () => {

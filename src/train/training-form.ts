@@ -5,9 +5,8 @@
 
 import { int } from '../ir/attrs.js'
 import { builder, type FloatType } from '../ir/builder.js'
-import { isFloat } from '../ir/dtypes.js'
-import { allNames, consumers } from '../ir/graphs.js'
-import type { Graph, Model, Node, Tensor } from '../ir/types.js'
+import { allNames } from '../ir/graphs.js'
+import type { Graph, Model, Node } from '../ir/types.js'
 import { type InputShapes, withShapes } from '../passes/with-shapes.js'
 import { PareError } from '../util/errors.js'
 import { withDropout, withoutDropout } from './dropout.js'
@@ -81,8 +80,10 @@ export function withBatchStatistics(model: Model, trainable: readonly string[]):
 }
 
 /** The open first dimension that all inputs share; null where they are fixed. Throws `TRAIN_BATCH` where they differ. */
-export function batchSymbol({ inputs, values }: Graph): string | null {
-  const first = inputs.map((name) => {
+export function batchSymbol({ inputs, values, constants }: Graph): string | null {
+  // Older exporters list weights as inputs.
+  const own = inputs.filter((name) => !constants.has(name))
+  const first = own.map((name) => {
     const value = values.get(name)
     return value?.kind === 'tensor' ? (value.shape?.[0] ?? null) : null
   })
@@ -101,50 +102,4 @@ export function withBatchSize(model: Model, size: number, shapes: InputShapes = 
   const fixed = Object.keys(shapes).length === 0 ? model : withShapes(model, shapes)
   const symbol = batchSymbol(fixed.graph)
   return symbol === null ? fixed : withShapes(fixed, { [symbol]: size })
-}
-
-/** Inputs of ops that are no parameters though they are float constants: bounds, rates, scales. */
-const NOT_TRAINED: Readonly<Record<string, readonly number[]>> = {
-  BatchNormalization: [3, 4],
-  Clip: [1, 2],
-  Dropout: [1],
-  GRU: [4, 5],
-  LSTM: [4, 5, 6],
-  Pad: [2],
-  RNN: [4, 5],
-  Resize: [1, 2],
-}
-
-/**
- * Names of a model's weights: float constants of its main graph that nodes read, but for bounds and rates and for
- * scalars. `freeze`: patterns of names (`*` stands for anything) that are left out.
- */
-export function parametersOf(model: Model, freeze: readonly string[] = []): readonly string[] {
-  const { constants } = model.graph
-  const readers = consumers(model.graph)
-  const frozen = new Set(matching(model, freeze))
-  return [...constants].flatMap(([name, { dtype, shape }]) => {
-    const nodes = readers.get(name) ?? []
-    const isRead = nodes.some((n) => n.inputs.some((input, i) => input === name && !NOT_TRAINED[n.op]?.includes(i)))
-    return isFloat(dtype) && shape.length > 0 && isRead && !frozen.has(name) ? [name] : []
-  })
-}
-
-/** Constants that a pattern names, or that a node reads which it names; `*` stands for anything. */
-export function matching({ graph }: Model, patterns: readonly string[]): readonly string[] {
-  const readers = consumers(graph)
-  const tests = patterns.map(patternOf)
-  return [...graph.constants.keys()].filter((name) => {
-    const names = [name, ...(readers.get(name) ?? []).map((n) => n.name)]
-    return tests.some((test) => names.some((n) => test.test(n)))
-  })
-}
-
-const patternOf = (text: string): RegExp =>
-  new RegExp(`^${text.replace(/[.+?^${}()|[\]\\]/g, '\\$&').replaceAll('*', '.*')}$`)
-
-/** The model with other values for some of its constants. */
-export function withParameters(model: Model, values: ReadonlyMap<string, Tensor>): Model {
-  const constants = new Map([...model.graph.constants].map(([name, t]) => [name, values.get(name) ?? t] as const))
-  return { ...model, graph: { ...model.graph, constants } }
 }

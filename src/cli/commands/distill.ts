@@ -19,8 +19,7 @@ export const distill = defineCommand({
       value: 't',
       min: 0.1,
       max: 100,
-      default: 2,
-      doc: 'softens scores for kullback-leibler',
+      doc: 'softens scores for kullback-leibler (default 2)',
     },
     batchStatistics: { kind: 'flag', doc: 'normalize over batches and let running statistics move; drop out' },
     ...TRAINING_OPTIONS,
@@ -34,7 +33,7 @@ export const distill = defineCommand({
     'Outputs are paired by name, or, where names differ, in their order. The relative loss is the squared error of each output, divided by the mean square of what the teacher answers, added over all outputs; kullback-leibler compares distributions over classes, before a Softmax where there is one.',
   ],
   async run([path], options, context) {
-    const [training, models, { readModel }, { withShapes }, { openData }, { openEngine }, { distillation }] =
+    const [training, models, { readModel }, { withShapes }, { openData, unused }, { openEngine }, { distillation }] =
       await Promise.all([
         import('../training.js'),
         import('../models.js'),
@@ -44,34 +43,28 @@ export const distill = defineCommand({
         import('../../engine/node/open.js'),
         import('../../train/distill.js'),
       ])
-    const { output, report, force, teacher } = options
-    const read = await readModel(path!)
-    await models.protectInput(path!, output, force, { model: read, read: [options.data, teacher], report })
-    await training.checkOutputs(options)
+    const { teacher, loss, temperature = 2 } = options
+    if (options.temperature !== undefined && loss !== 'kullback-leibler')
+      throw unused('--temperature', 'the relative loss has none', 'Leave it out, or give --loss kullback-leibler.')
+    const model = await readModel(path!)
+    await training.checkFiles(path, options, model)
     const shapes = await shapesOf(options.shape)
-    const fixed = Object.keys(shapes).length > 0
-    const model = fixed ? withShapes(read, shapes) : read
-    const master = await readModel(teacher)
-    const opened = await openData(options, models.interfaceOf(model))
+    const master = withShapes(await readModel(teacher), shapes)
+    const opened = await openData(options, models.interfaceOf(withShapes(model, shapes)))
     if (opened === null) throw training.noData()
     const engine = await openEngine(engineOptions(options, context.warn))
     try {
       const { signal, onProgress } = context
-      const { loss, temperature } = options
-      const { data, objectives } = await distillation(
-        model,
-        fixed ? withShapes(master, shapes) : master,
-        opened.samples,
-        {
-          engine,
-          links: opened.links,
-          ...(loss === 'kullback-leibler' && { temperature }),
-          signal,
-          onProgress,
-        },
-      )
-      const more = { isTraining: options.batchStatistics }
-      const made = { model, loss: objectives, data, validation: null, test: null, name: path!, more }
+      const { data, objectives } = await distillation(model, master, opened.samples, {
+        engine,
+        links: opened.links,
+        ...(loss === 'kullback-leibler' && { temperature }),
+        signal,
+        onProgress,
+      })
+      const more = { isTraining: options.batchStatistics, shapes }
+      const how = loss === 'relative' ? 'relative squared error' : `Kullback-Leibler at temperature ${temperature}`
+      const made = { model, loss: objectives, data, validation: null, test: null, how, name: path!, more }
       return await training.runTraining(made, options, context, engine)
     } finally {
       await engine.close()

@@ -25,50 +25,50 @@ export const finetune = defineCommand({
   ],
   async run([path], options, context) {
     const [
-      { labelledSets },
+      { labelledSets, readSet },
       training,
-      { readDataset },
       models,
       { readModel },
       { withShapes },
-      { LOSSES },
+      { lossFor },
       { dataFacts },
       { scoresOf },
     ] = await Promise.all([
       import('../labelled-data.js'),
       import('../training.js'),
-      import('../../train/dataset.js'),
       import('../models.js'),
       import('../../onnx/files.js'),
       import('../../passes/with-shapes.js'),
-      import('../../train/losses/index.js'),
+      import('../build-model.js'),
       import('../../train/data-facts.js'),
       import('../../train/objective.js'),
     ])
-    const { output, report, force, data: dataPath, labels } = options
-    const read = await readModel(path!)
-    await models.protectInput(path!, output, force, { model: read, read: [dataPath, labels], report })
-    await training.checkOutputs(options)
+    const model = await readModel(path!)
+    await training.checkFiles(path, options, model)
+    const { signal } = context
     const shapes = await shapesOf(options.shape)
-    const model = Object.keys(shapes).length === 0 ? read : withShapes(read, shapes)
+    const fixed = withShapes(model, shapes)
     const sets = await labelledSets(options)
-    const face = models.interfaceOf(model)
-    const train = await sets.train.open(face)
-    const { classes } = await dataFacts(train, context.signal)
-    const loss = LOSSES[options.loss ?? (classes === null ? 'squared' : 'cross-entropy')]()
+    const face = models.interfaceOf(fixed)
+    // A first reading tells what the labels are, where nothing else does.
+    const facts = options.loss === undefined ? await dataFacts(await sets.train.open(face), signal) : { classes: null }
+    const loss = lossFor(options.loss, facts)
     const of = options.of ?? training.onlyOutput(model)
     const objectives = [{ output: loss.target === 'class' ? scoresOf(model, of) : of, loss }]
-    const how = { model, loss: objectives, signal: context.signal }
-    const [data, validation, test] = [
-      await readDataset(train, how),
-      sets.validation && (await readDataset(await sets.validation.open(face), how)),
-      sets.test && (await readDataset(await sets.test.open(face), how)),
-    ]
-    const more = { isTraining: options.batchStatistics }
-    return training.runTraining(
-      { model, loss: objectives, data, validation, test, name: path!, classes: train.classes, more },
-      options,
-      context,
-    )
+    const read = (set: typeof sets.test) => readSet(set, fixed, face, objectives, signal)
+    const [data, validation, test] = [(await read(sets.train))!, await read(sets.validation), await read(sets.test)]
+    const more = { isTraining: options.batchStatistics, shapes }
+    const made = {
+      model,
+      loss: objectives,
+      data,
+      validation,
+      test,
+      how: loss.name,
+      name: path!,
+      classes: sets.classes,
+      more,
+    }
+    return training.runTraining(made, options, context)
   },
 })

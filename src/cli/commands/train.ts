@@ -27,29 +27,24 @@ export const train = defineCommand({
     'A folder of idx files (train-images-idx3-ubyte.gz and so on) gives labels and test samples by itself, and class folders of pictures are their own labels.',
   ],
   async run(_, options, context) {
-    const [{ labelledSets }, { buildModel }, training, { readDataset }, { interfaceOf }] = await Promise.all([
+    const [{ labelledSets, readSet }, { buildModel }, training, { scoresOf }, { interfaceOf }] = await Promise.all([
       import('../labelled-data.js'),
       import('../build-model.js'),
       import('../training.js'),
-      import('../../train/dataset.js'),
+      import('../../train/objective.js'),
       import('../models.js'),
     ])
-    await training.checkOutputs(options)
+    const isFile = /\.(onnx|m?js)$/.test(options.model)
+    await training.checkFiles(isFile ? options.model : undefined, options)
     const sets = await labelledSets(options)
-    const { model, loss, freeze } = await buildModel(options, sets.train, context.signal)
+    const { model, loss } = await buildModel(options, sets.train, context.signal)
+    const output = training.onlyOutput(model)
+    const objectives = [{ output: loss.target === 'class' ? scoresOf(model, output) : output, loss }]
     const face = interfaceOf(model)
-    const read = { model, loss, signal: context.signal }
-    const own = await sets.train.open(face)
-    const [data, validation, test] = [
-      await readDataset(own, read),
-      sets.validation && (await readDataset(await sets.validation.open(face), read)),
-      sets.test && (await readDataset(await sets.test.open(face), read)),
-    ]
-    const choices = { ...options, freeze: [...options.freeze, ...freeze] }
-    return training.runTraining(
-      { model, loss, data, validation, test, name: options.model, classes: own.classes },
-      choices,
-      context,
-    )
+    const read = (set: typeof sets.test) => readSet(set, model, face, objectives, context.signal)
+    const [data, validation, test] = [(await read(sets.train))!, await read(sets.validation), await read(sets.test)]
+    const { classes } = sets
+    const made = { model, loss: objectives, data, validation, test, how: loss.name, name: options.model, classes }
+    return training.runTraining(made, options, context)
   },
 })

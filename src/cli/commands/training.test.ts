@@ -98,8 +98,8 @@ describe('train', () => {
     // The spread of the labels is about 360: a loss of 1 is far below.
     expect(result.epochs[result.best - 1].validation.loss).toBeLessThan(10)
     const { graph } = await readModel(at('price.onnx'))
-    const mean = [...graph.constants].find(([name]) => name.endsWith('fixed_mean') && name.startsWith('layer2'))
-    expect(numbers(mean![1])[0]).toBeGreaterThan(4900)
+    const mean = [...graph.constants].find(([name]) => name.endsWith('negative_mean'))
+    expect(numbers(mean![1])[0]).toBeLessThan(-4900)
   })
 
   test('penalties, a module as the model, patience', async () => {
@@ -183,6 +183,116 @@ export default ({ facts, seed }) => sequential([layers.dense(8), layers.tanh(), 
     const { status, code: got } = await pare('train', ...inFolder(args))
     expect([status === 0, got]).toEqual([false, code])
     expect(existsSync(at('x.onnx'))).toBe(false)
+  })
+})
+
+describe('what is on the disk is safe', () => {
+  test.each([
+    ['the data', ['--data', 'ring.csv', '--model', 'mlp', '-o', 'ring.csv'], 'OUTPUT_IS_INPUT'],
+    ['the data, by the report', [...RING, '-o', 'x.onnx', '--report', 'ring.csv'], 'OUTPUT_IS_INPUT'],
+    ['the data, by the checkpoint', [...RING, '-o', 'x.onnx', '--checkpoint', 'ring.csv'], 'OUTPUT_IS_INPUT'],
+    ['the test samples', [...RING, '-o', 'x.onnx', '--test', 'names.csv', '--report', 'names.csv'], 'OUTPUT_IS_INPUT'],
+    ['the checkpoint, by the model', [...RING, '-o', 'x.onnx', '--checkpoint', 'x.onnx'], 'OUTPUT_TWICE'],
+    ['the model', ['--data', 'ring.csv', '--model', 'given.onnx', '-o', 'given.onnx'], 'OUTPUT_IS_INPUT'],
+  ])('%s is not overwritten', async (_, args, code) => {
+    if (!existsSync(at('given.onnx'))) await pare('train', ...inFolder([...RING, '--epochs', '1', '-o', 'given.onnx']))
+    const files = ['ring.csv', 'names.csv', 'given.onnx'].map(at)
+    const before = await Promise.all(files.map((f) => readFile(f)))
+    expect((await pare('train', ...inFolder(args))).code).toBe(code)
+    for (const [i, f] of files.entries()) expect(Buffer.compare(await readFile(f), before[i]!)).toBe(0)
+  })
+
+  test.each([
+    ['another optimizer', ['--optimizer', 'nesterov']],
+    ['another penalty', ['--penalty', 'l1:5']],
+    ['another schedule', ['--schedule', 'constant']],
+    ['other frozen weights', ['--freeze', 'layer1*']],
+    ['other data', ['--data', 'price.csv', '--data-option', 'label=price', '--loss', 'squared']],
+  ])('a checkpoint is not that of a run with %s', async (_, more) => {
+    const args = [
+      '--data',
+      'ring.csv',
+      '--model',
+      'mlp:4',
+      '--epochs',
+      '1',
+      '--checkpoint',
+      'one.state',
+      '-o',
+      'y.onnx',
+    ]
+    await pare('train', ...inFolder([...args, '--optimizer', 'momentum']))
+    const own = more.includes('--data') ? args.slice(2) : args
+    expect((await pare('train', ...inFolder([...own, ...more]))).code).toBe('TRAIN_CHECKPOINT')
+  })
+
+  test('a checkpoint that is damaged, or none, is said to be', async () => {
+    await writeModel(await readModel(at('given.onnx')), at('none.state'))
+    const { code } = await pare('train', ...inFolder([...RING, '-o', 'y.onnx', '--checkpoint', 'none.state']))
+    expect(code).toBe('TRAIN_CHECKPOINT')
+  })
+})
+
+describe('labels', () => {
+  test('names are numbered as in the training set, in all sets', async () => {
+    const rows = (names: readonly string[]) =>
+      ['a,b', ...names.map((n) => `${n.length},${n === 'fox' ? 1 : 0}`)].join('\n')
+    const write = async (name: string, names: readonly string[]) => {
+      await writeFile(at(`${name}.csv`), rows(names))
+      await writeFile(at(`${name}.txt`), names.join('\n'))
+    }
+    const all = Array.from({ length: 60 }, (_, i) => ['cat', 'ferret', 'fox'][i % 3]!)
+    await write('three', all)
+    await write(
+      'two',
+      all.filter((n) => n !== 'ferret'),
+    )
+    const sets = [
+      '--data',
+      'three.csv',
+      '--labels',
+      at('three.txt'),
+      '--validation',
+      'two.csv',
+      '--validation-labels',
+      at('two.txt'),
+    ]
+    const more = ['--model', 'mlp:8', '--epochs', '40', '--learning-rate', '0.05', '--batch', '8']
+    const { result } = await pare('train', ...inFolder([...sets, ...more, '-o', 'names.onnx']))
+    expect(result.classes).toEqual(['cat', 'ferret', 'fox'])
+    expect(result.epochs[result.best - 1].validation.accuracy).toBe(1)
+  })
+
+  test('whole numbers that are amounts are values, not classes', async () => {
+    const { normal } = random(1)
+    const rows = Array.from({ length: 80 }, () => [normal(), normal()] as const)
+    const table = ['a,b,price', ...rows.map(([x, y]) => `${x},${y},${Math.round(5000 + 300 * x)}`)].join('\n')
+    await writeFile(at('amounts.csv'), table)
+    const args = ['--data', 'amounts.csv', '--data-option', 'label=price', '--model', 'mlp', '--epochs', '1']
+    const { result } = await pare('train', ...inFolder([...args, '-o', 'amounts.onnx']))
+    expect([result.loss, result.epochs[0].validation.accuracy]).toEqual(['squared error', undefined])
+  })
+
+  test('few samples are enough with the defaults, and nothing is said for nothing', async () => {
+    const few = (await readFile(at('ring.csv'), 'utf8')).split('\n').slice(0, 41).join('\n')
+    await writeFile(at('few.csv'), few)
+    expect((await pare('train', ...inFolder(['--data', 'few.csv', '--model', 'mlp', '-o', 'few.onnx']))).status).toBe(0)
+    const lone = ['--data', 'few.csv', '--model', 'mlp', '--test-labels', 'few.csv', '-o', 'few.onnx']
+    expect((await pare('train', ...inFolder(lone))).code).toBe('OPTION_UNUSED')
+  })
+
+  test('scales of the data stay as they are when the model is trained on', async () => {
+    const { normal } = random(2)
+    const rows = Array.from({ length: 120 }, () => [5e5 + 2e5 * normal(), normal()] as const)
+    const table = ['income,b,label', ...rows.map(([x, y]) => `${x},${y},${Number(x > 5e5 !== y > 0)}`)].join('\n')
+    await writeFile(at('income.csv'), table)
+    const how = ['--data', 'income.csv', '--epochs', '30', '--batch', '16']
+    await pare('train', ...inFolder([...how, '--learning-rate', '0.02', '--model', 'mlp:16', '-o', 'income.onnx']))
+    const { result } = await pare(
+      'finetune',
+      ...inFolder(['income.onnx', ...how, '--learning-rate', '1e-3', '-o', 'more.onnx']),
+    )
+    expect(result.epochs.at(-1).trainingLoss).toBeLessThan(2 * result.before.loss + 0.05)
   })
 })
 

@@ -33,17 +33,22 @@ export function lines(spec: LinesSpec): Markup {
   const [left, right] = [MARGIN.left, spec.width - MARGIN.right]
   const [top, bottom] = [MARGIN.top, spec.height - MARGIN.bottom]
   const all = spec.series.flatMap((s) => s.points)
-  const [low, high] = [Math.min(...all.map((p) => p.y)), Math.max(...all.map((p) => p.y))]
+  const [low, high] = extent(all.map((p) => p.y))
   const wanted = (bottom - top) / 50
   const y =
     !spec.isShare && low > 0 && high / low > 10
       ? logScale([low, high], [bottom, top], wanted)
       : linearScale([low, high], [bottom, top], wanted)
-  const xs = all.map((p) => p.x)
-  const x = wholeScale(Math.min(...xs), Math.max(...xs), [left, right])
+  const x = wholeScale(...extent(all.map((p) => p.x)), [left, right])
   const mark = spec.marked
   return html`<svg id="${spec.id}" viewBox="0 0 ${spec.width} ${spec.height}" width="${spec.width}" height="${spec.height}" role="img" aria-labelledby="${spec.id}-title ${spec.id}-desc"><title id="${spec.id}-title">${spec.title}</title><desc id="${spec.id}-desc">${spec.description}</desc>${x.ticks.map((t) => html`<text class="tick" x="${round(x.at(t))}" y="${bottom + 17}" text-anchor="middle">${t}</text>`)}<text class="axis" x="${right}" y="${bottom + 37}" text-anchor="end">${spec.xTitle} →</text>${y.ticks.map((t) => html`<line class="grid" x1="${left}" x2="${right}" y1="${round(y.at(t))}" y2="${round(y.at(t))}"/><text class="tick" x="${left - 8}" y="${round(y.at(t)) + 4}" text-anchor="end">${spec.format(t)}</text>`)}<text class="axis" x="4" y="12">↑ ${spec.yTitle}</text>${mark && html`<line class="limit" x1="${round(x.at(mark.x))}" x2="${round(x.at(mark.x))}" y1="${top}" y2="${bottom}"/><text class="limit-label" x="${round(x.at(mark.x)) - 6}" y="${top + 13}" text-anchor="end">${mark.label}</text>`}${spec.series.map((s) => line(s, x, y))}${names(spec.series, x, y)}</svg>`
 }
+
+/** Of any number of values. */
+const extent = (values: readonly number[]): readonly [number, number] => [
+  values.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY),
+  values.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY),
+]
 
 function line({ name, kind, points }: Series, x: Scale, y: Scale): Markup {
   const path = points.map((p, i) => `${i === 0 ? 'M' : 'L'}${round(x.at(p.x))},${round(y.at(p.y))}`).join('')

@@ -19,6 +19,9 @@ export const conv =
     checkSize('conv', 'kernel', kernel)
     if (channels === undefined || sizes.length === 0)
       throw wrongShape('conv', 'channels and at least one more axis', [channels])
+    checkSize('conv', 'stride', stride)
+    if (padding === 'valid' && sizes.some((n) => n < kernel))
+      throw wrongShape('conv', `axes of at least ${kernel}`, [channels, ...sizes])
     if (channels % groups !== 0 || filters % groups !== 0)
       throw wrongShape('conv', `channels and filters that ${groups} divides`, [channels, filters])
     const shape = [filters, channels / groups, ...sizes.map(() => kernel)]

@@ -1,11 +1,7 @@
 /** Mean absolute error, and Huber's loss between it and the squared one. */
 
-import { int } from '../../ir/attrs.js'
-import type { Builder } from '../../ir/builder.js'
 import { PareError } from '../../util/errors.js'
-import type { Loss } from './loss.js'
-
-const mean = (b: Builder, x: string): string => b.op('ReduceMean', [x], { attrs: { keepdims: int(0) } })
+import { type Loss, mean } from './loss.js'
 
 /** mean |output − target| */
 export const absoluteError = (): Loss => ({

@@ -2,6 +2,7 @@
 
 import { int } from '../../ir/attrs.js'
 import { i64 } from '../../ir/tensor.js'
+import { PareError } from '../../util/errors.js'
 import type { Loss } from './loss.js'
 
 export interface CrossEntropyOptions {
@@ -14,6 +15,13 @@ export interface CrossEntropyOptions {
  * is faster than a product with one-hot rows.
  */
 export function crossEntropy({ labelSmoothing = 0 }: CrossEntropyOptions = {}): Loss {
+  if (!(labelSmoothing >= 0 && labelSmoothing < 1)) {
+    throw new PareError('LOSS_SMOOTHING', 'labelSmoothing is at least 0 and below 1', {
+      where: 'cross-entropy',
+      value: labelSmoothing,
+      remedy: 'Give e.g. 0.1.',
+    })
+  }
   return {
     name: 'cross-entropy',
     target: 'class',

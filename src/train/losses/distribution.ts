@@ -3,9 +3,9 @@
 import { int } from '../../ir/attrs.js'
 import type { Builder } from '../../ir/builder.js'
 import { i64 } from '../../ir/tensor.js'
-import type { Loss } from './loss.js'
+import { PareError } from '../../util/errors.js'
+import { type Loss, mean } from './loss.js'
 
-const mean = (b: Builder, x: string): string => b.op('ReduceMean', [x], { attrs: { keepdims: int(0) } })
 const lastAxis = (b: Builder): string => b.constant(i64([1], [-1]), 'axis')
 const along = (b: Builder, x: string): string => b.op('ReduceSum', [x, lastAxis(b)], { attrs: { keepdims: int(0) } })
 
@@ -24,17 +24,26 @@ export const softCrossEntropy = (): Loss => ({
  * The Kullback-Leibler divergence of softmax(target/T) from softmax(scores/T), times T² so that its gradient does not
  * depend on T (Hinton et al. 2015, section 2). Targets are the teacher's scores.
  */
-export const kullbackLeibler = (temperature = 1): Loss => ({
-  name: 'Kullback-Leibler',
-  target: 'values',
-  emit(b, { output, target }) {
-    const t = b.number(temperature, 'temperature')
-    const logs = (x: string): string => b.op('LogSoftmax', [b.op('Div', [x, t])], { attrs: { axis: int(-1) } })
-    const [own, wanted] = [logs(output), logs(target)]
-    const each = b.op('Mul', [b.op('Exp', [wanted]), b.op('Sub', [wanted, own])])
-    return b.op('Mul', [mean(b, along(b, each)), b.number(temperature ** 2, 'square')])
-  },
-})
+export function kullbackLeibler(temperature = 1): Loss {
+  if (!(Number.isFinite(temperature) && temperature > 0)) {
+    throw new PareError('LOSS_TEMPERATURE', 'a temperature is a number above 0', {
+      where: 'kullback-leibler',
+      value: temperature,
+      remedy: 'Give e.g. 2.',
+    })
+  }
+  return {
+    name: 'Kullback-Leibler',
+    target: 'values',
+    emit(b, { output, target }) {
+      const t = b.number(temperature, 'temperature')
+      const logs = (x: string): string => b.op('LogSoftmax', [b.op('Div', [x, t])], { attrs: { axis: int(-1) } })
+      const [own, wanted] = [logs(output), logs(target)]
+      const each = b.op('Mul', [b.op('Exp', [wanted]), b.op('Sub', [wanted, own])])
+      return b.op('Mul', [mean(b, along(b, each)), b.number(temperature ** 2, 'square')])
+    },
+  }
+}
 
 /** mean of 1 − cos(output, target) along the last axis. */
 export const cosineLoss = (): Loss => ({

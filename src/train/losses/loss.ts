@@ -1,5 +1,6 @@
 /** What a loss is: nodes that turn a model's output and a batch's targets into one number to make small. */
 
+import { int } from '../../ir/attrs.js'
 import type { Builder, FloatType } from '../../ir/builder.js'
 import type { DType } from '../../ir/types.js'
 
@@ -22,3 +23,6 @@ export const targetType = (loss: Loss, float: FloatType = 'float32'): DType =>
 /** Shape of the targets for an output of this shape, both of a sample or both of a batch. */
 export const targetShape = <D>({ target }: Loss, shape: readonly D[]): readonly D[] =>
   target === 'class' ? shape.slice(0, -1) : shape
+
+/** Over all elements, a scalar. */
+export const mean = (b: Builder, x: string): string => b.op('ReduceMean', [x], { attrs: { keepdims: int(0) } })

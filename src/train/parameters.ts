@@ -1,0 +1,106 @@
+/** A model's weights: what training changes. */
+
+import { isFloat } from '../ir/dtypes.js'
+import { consumers, producers } from '../ir/graphs.js'
+import { elementCount, numbers } from '../ir/tensor.js'
+import type { Graph, Model, Node, Tensor } from '../ir/types.js'
+import { PareError } from '../util/errors.js'
+
+/** The inputs at which ops take weights. What stands elsewhere are bounds, rates, exponents, scales of data. */
+const SLOTS: Readonly<Record<string, readonly number[]>> = {
+  Add: [0, 1],
+  BatchNormalization: [1, 2],
+  Conv: [1, 2],
+  ConvTranspose: [1, 2],
+  Einsum: [0, 1, 2, 3],
+  Gather: [0],
+  Gemm: [0, 1, 2],
+  GroupNormalization: [1, 2],
+  GRU: [1, 2, 3],
+  InstanceNormalization: [1, 2],
+  LayerNormalization: [1, 2],
+  LSTM: [1, 2, 3, 7],
+  MatMul: [0, 1],
+  Mul: [0, 1],
+  PRelu: [1],
+  RNN: [1, 2, 3],
+}
+
+/** Ops that hand the values of their first input on in another form. */
+const MOVES: ReadonlySet<string> = new Set([
+  'Cast',
+  'Expand',
+  'Flatten',
+  'Identity',
+  'Reshape',
+  'Slice',
+  'Split',
+  'Squeeze',
+  'Transpose',
+  'Unsqueeze',
+])
+
+const PRODUCTS: ReadonlySet<string> = new Set(['Conv', 'ConvTranspose', 'Einsum', 'Gemm', 'MatMul'])
+
+/** An added or multiplied constant with a value of this size or more hides something, as an attention mask does. */
+const MASKING = 1e4
+
+/**
+ * Names of a model's weights: float constants of its main graph at a place where an op takes a weight, directly or
+ * reshaped; no single numbers but the bias of a product, and no masks. `freeze`: patterns of names, or of nodes that
+ * read them (`*` stands for anything), that are left out. Throws `TRAIN_FREEZE` for a pattern that fits nothing.
+ */
+export function parametersOf(model: Model, freeze: readonly string[] = []): readonly string[] {
+  const { graph } = model
+  const isWeight = weightTest(graph)
+  for (const pattern of freeze) if (matching(model, [pattern]).length === 0) throw fitsNothing(pattern)
+  const frozen = new Set(matching(model, freeze))
+  return [...graph.constants].flatMap(([name, t]) =>
+    isFloat(t.dtype) && t.shape.length > 0 && !frozen.has(name) && isWeight(name, t) ? [name] : [],
+  )
+}
+
+function weightTest(graph: Graph): (name: string, t: Tensor) => boolean {
+  const readers = consumers(graph)
+  const makers = producers(graph)
+  const isUse = (node: Node, name: string, t: Tensor): boolean => {
+    const at = node.inputs.indexOf(name)
+    if (node.domain !== '') return false
+    if (MOVES.has(node.op)) return at === 0 && node.outputs.some((out) => isUsed(out, t))
+    if (SLOTS[node.op]?.includes(at) !== true) return false
+    if (node.op !== 'Add' && node.op !== 'Mul') return true
+    if (elementCount(t.shape) > 1) return !isMask(t)
+    const other = makers.get(node.inputs[1 - at] ?? '')
+    return node.op === 'Add' && other !== undefined && PRODUCTS.has(other.op)
+  }
+  const isUsed = (name: string, t: Tensor): boolean => (readers.get(name) ?? []).some((node) => isUse(node, name, t))
+  return isUsed
+}
+
+const isMask = (t: Tensor): boolean => numbers(t).some((v) => !(Math.abs(v) < MASKING))
+
+/** Constants that a pattern names, or that a node reads which it names; `*` stands for anything. */
+export function matching({ graph }: Model, patterns: readonly string[]): readonly string[] {
+  const readers = consumers(graph)
+  const tests = patterns.map(patternOf)
+  return [...graph.constants.keys()].filter((name) => {
+    const names = [name, ...(readers.get(name) ?? []).map((n) => n.name)]
+    return tests.some((test) => names.some((n) => test.test(n)))
+  })
+}
+
+const patternOf = (text: string): RegExp =>
+  new RegExp(`^${text.replace(/[.+?^${}()|[\]\\]/g, '\\$&').replaceAll('*', '.*')}$`)
+
+/** The model with other values for some of its constants. */
+export function withParameters(model: Model, values: ReadonlyMap<string, Tensor>): Model {
+  const constants = new Map([...model.graph.constants].map(([name, t]) => [name, values.get(name) ?? t] as const))
+  return { ...model, graph: { ...model.graph, constants } }
+}
+
+const fitsNothing = (pattern: string): PareError =>
+  new PareError('TRAIN_FREEZE', 'no weight and no node that reads one has such a name', {
+    where: 'freeze',
+    value: pattern,
+    remedy: 'Name them as `pare inspect` does; * stands for anything.',
+  })
