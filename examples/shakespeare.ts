@@ -1,5 +1,5 @@
 /**
- * A character transformer on Shakespeare: `npx tsx examples/shakespeare.ts FILE [MINUTES]`. Four layers of width 128
+ * A character transformer on Shakespeare: `npx tsx examples/shakespeare.ts FILE [EPOCHS]`. Four layers of width 128
  * that look 128 characters back reach 1.65 nats a character on the last tenth of the text, which is not trained on.
  */
 
@@ -27,7 +27,7 @@ export interface Shape {
   readonly heads: number
 }
 
-export function transformer({ letters, context, width, depth, heads }: Shape, seed = 0): Model {
+function transformer({ letters, context, width, depth, heads }: Shape, seed = 0): Model {
   const blocks = Array.from({ length: depth }, () => transformerBlock({ heads, dropout: 0.1 }))
   return sequential([embedding(letters, width), positions(), dropout(0.1), ...blocks, layerNorm(), dense(letters)], {
     input: [context],
@@ -37,7 +37,7 @@ export function transformer({ letters, context, width, depth, heads }: Shape, se
 }
 
 /** Stretches of the text, each with the characters that follow; `step` apart. */
-export function stretches(codes: ArrayLike<number>, context: number, step: number, output: string): Dataset {
+function stretches(codes: ArrayLike<number>, context: number, step: number, output: string): Dataset {
   const count = Math.floor((codes.length - context - 1) / step) + 1
   const [inputs, targets] = [new BigInt64Array(count * context), new BigInt64Array(count * context)]
   for (let i = 0; i < count; i++) {
@@ -86,6 +86,7 @@ export async function shakespeare({
       model: trained,
       epochs: history,
       best,
+      before,
     } = await train(model, {
       engine,
       data,
@@ -103,7 +104,7 @@ export async function shakespeare({
         ),
     })
     if (output !== undefined) await writeModel(trained, output)
-    return history[best - 1]!.validation!.loss
+    return best === 0 ? before!.loss : history[best - 1]!.validation!.loss
   } finally {
     await engine.close()
   }

@@ -8,7 +8,7 @@ import type { Samples } from '../data/samples.js'
 import type { Model } from '../ir/types.js'
 import { type Dataset, readDataset } from '../train/dataset.js'
 import type { Objective } from '../train/objective.js'
-import { type DataChoice, type Interface, openData, unused } from './inputs.js'
+import { type DataChoice, type Interface, limited, openData, unused } from './inputs.js'
 import { noData } from './training.js'
 import type { LabelChoices } from './training-options.js'
 
@@ -74,8 +74,11 @@ async function opened(
   model: Interface,
   classes: readonly string[] | undefined,
 ): Promise<Samples> {
-  const { samples } = (await openData(choice, model))!
-  return labels === undefined ? samples : withLabels(samples, await openLabels(labels, classes ? { classes } : {}))
+  const all = labels === undefined ? choice : { ...choice, limit: undefined }
+  const { samples } = (await openData(all, model))!
+  if (labels === undefined) return samples
+  // There is one label for each of all samples: the limit comes behind.
+  return limited(withLabels(samples, await openLabels(labels, classes ? { classes } : {})), choice.limit)
 }
 
 /** Files of pictures or sounds hold no labels: their folders may. */

@@ -20,7 +20,7 @@ export const TRAINING_OPTIONS = {
   },
   schedule: { kind: 'choice', choices: SCHEDULES, default: 'one-cycle', doc: 'the learning rate over time' },
   epochs: { ...epochs, default: 5, doc: 'passes over the data' },
-  batch: { ...epochs, default: 64, doc: 'samples a step' },
+  batch: { ...epochs, doc: 'samples a step (default 32, or what the model is fixed to)' },
   penalty: {
     kind: 'texts',
     value: 'name:strength',

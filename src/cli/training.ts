@@ -155,7 +155,7 @@ async function trainOptions(options: TrainingChoices, count: number, { signal, o
     optimizer: OPTIMIZERS[options.optimizer](),
     schedule: { constant, cosine, 'one-cycle': oneCycle }[options.schedule](),
     epochs,
-    batchSize: Math.min(options.batch, count),
+    ...(options.batch !== undefined && { batchSize: Math.min(options.batch, count) }),
     penalties: options.penalty.map(penaltyOf),
     freeze,
     seed,

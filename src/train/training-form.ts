@@ -67,7 +67,7 @@ export function batchOf({ graph }: Model): number {
  * Running statistics move, and batches are normalized by their own: for models that are trained from the start. A
  * normalization of which nothing is trained stays as it is.
  */
-export function withBatchStatistics(model: Model, trainable: readonly string[]): Model {
+function withBatchStatistics(model: Model, trainable: readonly string[]): Model {
   const b = builder(allNames(model.graph))
   const trained = new Set(trainable)
   const nodes = model.graph.nodes.map((node): Node => {
