@@ -31,6 +31,7 @@ interface View {
 const CALIBRATION_COUNT = 100
 const VIEWS_PER_CALIBRATION_PHOTO = 6
 const VIEWS_PER_HELDOUT_PHOTO = 4
+const TRAINING_PHOTOS = 17
 
 const ultraface: Preprocessing = {
   input: 'input',
@@ -61,17 +62,20 @@ export const openseeface = faceSamples('openseeface-mnv3-detection', {
 })
 
 function faceSamples(model: string, preprocessing: Preprocessing): ModelSamples {
+  async function* training(count: number, each: number): AsyncGenerator<Sample> {
+    let left = count
+    for (const photo of photographs().filter((_, i) => !isHeldOut(i))) {
+      for (const view of views(photo, each)) if (left-- > 0) yield await sample(photo, view, preprocessing)
+    }
+  }
   return {
     model,
     about: '24 photographs, whole and in seeded crops and mirrored; 7 photographs are held out',
-    calibration: samplesOf(`${model} calibration photographs`, CALIBRATION_COUNT, async function* () {
-      let left = CALIBRATION_COUNT
-      for (const photo of photographs().filter((_, i) => !isHeldOut(i))) {
-        for (const view of views(photo, VIEWS_PER_CALIBRATION_PHOTO)) {
-          if (left-- > 0) yield await sample(photo, view, preprocessing)
-        }
-      }
-    }),
+    calibration: samplesOf(`${model} calibration photographs`, CALIBRATION_COUNT, () =>
+      training(CALIBRATION_COUNT, VIEWS_PER_CALIBRATION_PHOTO),
+    ),
+    many: (count) =>
+      samplesOf(`${model} photographs`, count, () => training(count, Math.ceil(count / TRAINING_PHOTOS))),
     heldout: samplesOf(`${model} held-out photographs`, 7 * VIEWS_PER_HELDOUT_PHOTO, async function* () {
       for (const photo of photographs().filter((_, i) => isHeldOut(i))) {
         for (const view of views(photo, VIEWS_PER_HELDOUT_PHOTO)) yield await sample(photo, view, preprocessing)

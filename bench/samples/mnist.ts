@@ -10,6 +10,7 @@ export const mnist: ModelSamples = {
   model: 'mnist-cntk',
   about: 'MNIST: 200 training images calibrate, the 10,000 test images are held out',
   calibration: samplesOf('mnist training images', 200, () => digits('train', 200)),
+  many: (count) => samplesOf('mnist training images', count, () => digits('train', count)),
   heldout: samplesOf('mnist test images', 10000, () => digits('t10k', 10000)),
 }
 

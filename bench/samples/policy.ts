@@ -34,6 +34,7 @@ export const policy: ModelSamples = {
   model: 'go1-policy',
   about: 'generated states: a smooth random walk of the sensors, the last action fed back from the original',
   calibration: samplesOf('go1 calibration states (generated)', 200, () => states(1, 200)),
+  many: (count) => samplesOf('go1 states (generated)', count, () => states(3, count)),
   heldout: samplesOf('go1 held-out states (generated)', 300, () => states(2, 300)),
 }
 

@@ -10,6 +10,8 @@ export interface ModelSamples {
   /** Where the inputs come from and how the two sets are kept apart, in a sentence for tables. */
   readonly about: string
   readonly calibration: Samples
+  /** So many samples like those that calibrate, where more of them can be had. */
+  readonly many?: (count: number) => Samples
   readonly heldout: Samples
 }
 

@@ -4,6 +4,7 @@
  */
 
 import type { Sample } from '../../src/data/samples.js'
+import { take } from '../../src/data/split.js'
 import type { Feeds } from '../../src/engine/engine.js'
 import { elementCount, f32, i64 } from '../../src/ir/tensor.js'
 import type { Tensor } from '../../src/ir/types.js'
@@ -77,6 +78,7 @@ function streamingSamples(source: Streaming): ModelSamples {
     model: source.model,
     about: ABOUT,
     calibration: part('calibration', source.every[0]),
+    many: (count) => take(part('calibration', 2), count),
     heldout: part('heldout', source.every[1]),
   }
 }

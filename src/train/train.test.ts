@@ -482,6 +482,23 @@ describe('odd models', () => {
     expect((await scoreOf(model, { engine, data, loss })).accuracy).toBe(0.5)
   })
 
+  test('a batch size that is fixed at 1 does not hold where nothing depends on it; where a shape does, it is kept', async () => {
+    const make = (rows: number) => {
+      const b = builder()
+      b.input('input', float(1, 2))
+      const flat = b.op('Reshape', [linear(b, 'input'), b.constant(i64([2], [rows, 2]), 'shape')])
+      b.output(flat, float(1, 2))
+      return modelOf(b.graph())
+    }
+    const warnings: string[] = []
+    const onWarning = (w: string) => void warnings.push(w)
+    const free = await quick(make(-1), { batchSize: 20, onWarning })
+    expect([free.steps, warnings]).toEqual([5, []])
+    expect(free.model.graph.values.get('input')).toMatchObject({ shape: [1, 2] })
+    const kept = await quick(make(1), { batchSize: 20, onWarning })
+    expect([kept.steps, warnings.length]).toEqual([100, 1])
+  })
+
   test('what cannot be is said before the first step', async () => {
     const model = classifier()
     const { data } = await settings()

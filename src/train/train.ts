@@ -22,6 +22,7 @@ import type { States } from './feeds.js'
 import { type Epoch, loop, type Plateau, type Run } from './loop.js'
 import type { Loss } from './losses/loss.js'
 import { aimsOf, type Objective, objectivesOf } from './objective.js'
+import { withOpenBatch } from './open-batch.js'
 import { adam } from './optimizers/adam.js'
 import type { Optimizer } from './optimizers/optimizer.js'
 import { parametersOf, withParameters } from './parameters.js'
@@ -48,7 +49,10 @@ export interface TrainOptions extends RunOptions {
   readonly schedule?: Schedule
   readonly plateau?: Plateau
   readonly epochs?: number
-  /** What does not fill a batch at the end of an epoch is left for others. Default 32; the model's own where it is fixed. */
+  /**
+   * What does not fill a batch at the end of an epoch is left for others. Default 32. Where the model fixes it, batches
+   * are of that size; where it fixes it at 1 and nothing depends on that, they are not.
+   */
   readonly batchSize?: number
   /** Patterns of weights, or of the nodes that read them, that stay as they are. */
   readonly freeze?: readonly string[]
@@ -101,13 +105,14 @@ const DEFAULT_BATCH = 32
 export async function train(model: Model, options: TrainOptions): Promise<Trained> {
   checkOptions(options)
   const { engine, seed = 0, epochs = 10, optimizer = adam(), schedule = constant(), signal } = options
-  const plain = await prepared(model)
+  const { data, validation } = shares(options)
+  const batchSize = options.batchSize ?? Math.min(DEFAULT_BATCH, data.count)
+  const fixed = await prepared(model)
+  const plain = (batchSize > 1 && (await withOpenBatch(fixed, data, engine))) || fixed
   const objectives = objectivesOf(plain, options.loss)
   const trainable = parametersOf(plain, options.freeze)
   if (trainable.length === 0) throw nothingToTrain()
   const float = floatOf(plain, trainable)
-  const { data, validation } = shares(options)
-  const batchSize = options.batchSize ?? Math.min(DEFAULT_BATCH, data.count)
   const isMixed = options.mixup !== undefined
   const form = trainingForm(plain, { ...options, batchSize, seed, float, trainable, isMixed })
   warnOfFixedBatch(form.batchSize, options)
