@@ -6,8 +6,9 @@
 import type { Sample } from '../../src/data/samples.js'
 import { take } from '../../src/data/split.js'
 import type { Feeds } from '../../src/engine/engine.js'
-import { elementCount, f32, i64 } from '../../src/ir/tensor.js'
+import { elementCount, f32, floats, i64 } from '../../src/ir/tensor.js'
 import type { Tensor } from '../../src/ir/types.js'
+import { type Random, random } from '../../src/util/random.js'
 import { original } from './original.js'
 import { type Clip, clips, SAMPLE_RATE, spectra } from './speech.js'
 import { type ModelSamples, samplesOf } from './types.js'
@@ -74,11 +75,22 @@ function streamingSamples(source: Streaming): ModelSamples {
     samplesOf(`${source.model} ${which} frames`, null, async function* () {
       for (const clip of clips(which)) yield* carried(source, clip, every)
     })
+  /** Every second frame as it is, then the same frames with each value jittered, which speaks of more than recordings do. */
+  const many = (count: number) =>
+    samplesOf(`${source.model} frames, as they are and jittered`, count, async function* () {
+      const frames: Sample[] = []
+      for await (const sample of take(part('calibration', 2), count).read()) {
+        frames.push(sample)
+        yield sample
+      }
+      const generator = random(7)
+      for (let i = frames.length; i < count; i++) yield jittered(frames[i % frames.length]!, generator, `jittered ${i}`)
+    })
   return {
     model: source.model,
     about: ABOUT,
     calibration: part('calibration', source.every[0]),
-    many: (count) => take(part('calibration', 2), count),
+    many,
     heldout: part('heldout', source.every[1]),
   }
 }
@@ -97,4 +109,18 @@ async function* carried(source: Streaming, clip: Clip, every: number): AsyncGene
     state = Object.fromEntries(states.map(([input, { next }]) => [input, outputs[next]!]))
     index++
   }
+}
+
+/** Each float times a log-normal number. */
+function jittered({ feeds }: Sample, { normal }: Random, name: string): Sample {
+  const changed = Object.entries(feeds).map(([input, t]) => [
+    input,
+    t.dtype === 'float32'
+      ? f32(
+          t.shape,
+          floats(t).map((v) => v * Math.exp(0.7 * normal())),
+        )
+      : t,
+  ])
+  return { feeds: Object.fromEntries(changed), name }
 }
