@@ -1,29 +1,14 @@
-import { existsSync } from 'node:fs'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
-import { createServer, type Server } from 'node:http'
-import { createRequire } from 'node:module'
-import type { AddressInfo } from 'node:net'
+import { mkdtemp, rm } from 'node:fs/promises'
+import type { Server } from 'node:http'
 import { tmpdir } from 'node:os'
-import { dirname, extname, join } from 'node:path'
-import { build } from 'esbuild'
-import { type Browser, chromium, type Page } from 'playwright-core'
+import { join } from 'node:path'
+import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { addressOf, bundlePage, hasChromium, openBrowser, serveFolder, stopServer } from '../../../test/browser.js'
 import { repositoryRoot } from '../../../test/data.js'
 import { linearModel } from '../../../test/small-models.js'
 import { f32, floats } from '../../ir/tensor.js'
 import { openEngine } from '../node/open.js'
-
-const CHROMIUM = process.env.PARE_CHROMIUM ?? '/usr/bin/chromium'
-const FLAGS = [
-  '--headless',
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-]
 
 const source = (path: string) => join(repositoryRoot, 'src/engine/web', path)
 
@@ -56,61 +41,11 @@ window.tryEngine = async (options, model, x, shape) => {
 window.tryDevice = (device) => openEngine({ device, assets: '/ort/', worker: false }).then(() => 'opened', (e) => e.code)
 `
 
-async function bundle(folder: string) {
-  const common = { bundle: true, format: 'esm', platform: 'browser', metafile: true, logLevel: 'silent' } as const
-  const page = await build({
-    ...common,
-    stdin: { contents: PAGE, resolveDir: repositoryRoot, sourcefile: 'page.ts', loader: 'ts' },
-    outfile: join(folder, 'page.js'),
-    conditions: ['onnxruntime-web-use-extern-wasm'],
-  })
-  const worker = await build({
-    ...common,
-    entryPoints: [source('worker.ts')],
-    outfile: join(folder, 'worker.js'),
-    conditions: ['onnxruntime-web-use-extern-wasm'],
-  })
-  return [page, worker]
-}
-
-const TYPES: Readonly<Record<string, string>> = {
-  '.js': 'text/javascript',
-  '.mjs': 'text/javascript',
-  '.wasm': 'application/wasm',
-  '.html': 'text/html',
-}
-
-/** Serves the bundle and the runtime's files on this machine only; `/plain` lacks the headers that isolate a page. */
-async function serve(folder: string): Promise<Server> {
-  const runtime = dirname(createRequire(import.meta.url).resolve('onnxruntime-web'))
-  const server = createServer(async (request, response) => {
-    const path = new URL(request.url ?? '/', 'http://localhost').pathname
-    try {
-      const page = path === '/' || path === '/plain'
-      const body = page
-        ? '<!doctype html><script type="module" src="/page.js"></script>'
-        : await readFile(path.startsWith('/ort/') ? join(runtime, path.slice(5)) : join(folder, path))
-      response.writeHead(200, {
-        'content-type': page ? 'text/html' : (TYPES[extname(path)] ?? 'application/octet-stream'),
-        ...(path !== '/plain' && {
-          'cross-origin-opener-policy': 'same-origin',
-          'cross-origin-embedder-policy': 'require-corp',
-        }),
-      })
-      response.end(body)
-    } catch {
-      response.writeHead(404).end()
-    }
-  })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  return server
-}
-
 let folder: string
-let bundled: Awaited<ReturnType<typeof bundle>>
+let bundled: Awaited<ReturnType<typeof bundlePage>>
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'pare-web-'))
-  bundled = await bundle(folder)
+  bundled = await bundlePage(folder, PAGE)
 })
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
@@ -125,7 +60,7 @@ test('the engine bundles for browsers without anything of Node', () => {
   }
 })
 
-describe.skipIf(!existsSync(CHROMIUM))('in Chromium', () => {
+describe.skipIf(!hasChromium)('in Chromium', () => {
   let browser: Browser
   let server: Server
   let page: Page
@@ -134,7 +69,7 @@ describe.skipIf(!existsSync(CHROMIUM))('in Chromium', () => {
   let expected: Float32Array
 
   const visit = async (path: string) => {
-    await page.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}${path}`)
+    await page.goto(addressOf(server, path))
     await page.waitForFunction('window.tryEngine !== undefined')
   }
   const run = (options: { device?: string; threads?: number; worker?: string }) =>
@@ -150,8 +85,8 @@ describe.skipIf(!existsSync(CHROMIUM))('in Chromium', () => {
     )
 
   beforeAll(async () => {
-    server = await serve(folder)
-    browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS })
+    server = await serveFolder(folder)
+    browser = await openBrowser()
     page = await browser.newPage()
     const engine = await openEngine()
     const session = await engine.load(Uint8Array.from(model))
@@ -160,8 +95,7 @@ describe.skipIf(!existsSync(CHROMIUM))('in Chromium', () => {
   })
   afterAll(async () => {
     await browser?.close()
-    server?.closeAllConnections()
-    await new Promise((resolve) => server?.close(resolve))
+    await stopServer(server)
   })
 
   const close = (values: unknown) => {
@@ -211,17 +145,13 @@ describe.skipIf(!existsSync(CHROMIUM))('in Chromium', () => {
   })
 })
 
-describe.skipIf(!existsSync(CHROMIUM))('in Chromium with WebGPU by SwiftShader', () => {
+describe.skipIf(!hasChromium)('in Chromium with WebGPU by SwiftShader', () => {
   test('computes what Node computes', async () => {
-    const server = await serve(folder)
-    const flags = FLAGS.filter((flag) => flag !== '--disable-gpu')
-    const browser = await chromium.launch({
-      executablePath: CHROMIUM,
-      args: [...flags, '--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader'],
-    })
+    const server = await serveFolder(folder)
+    const browser = await openBrowser({ hasGpu: true })
     try {
       const page = await browser.newPage()
-      await page.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`)
+      await page.goto(addressOf(server))
       await page.waitForFunction('window.tryEngine !== undefined')
       const model = [...linearModel(8, 4)]
       const x = Array.from({ length: 8 }, (_, i) => i / 3)
@@ -242,8 +172,7 @@ describe.skipIf(!existsSync(CHROMIUM))('in Chromium with WebGPU by SwiftShader',
       for (const [i, v] of floats(y!).entries()) expect((result.y as number[])[i]).toBeCloseTo(v, 3)
     } finally {
       await browser.close()
-      server.closeAllConnections()
-      server.close()
+      await stopServer(server)
     }
   })
 })
