@@ -34,10 +34,10 @@ interface Case {
 }
 
 const CASES: readonly Case[] = [
-  { model: 'go1-policy', samples: 40_000, epochs: 150, learningRate: 5e-4 },
+  { model: 'go1-policy', samples: 40_000, epochs: 60, learningRate: 1e-4 },
   { model: 'mnist-cntk', samples: 5000, epochs: 12, learningRate: 1e-3 },
-  { model: 'dtln-1', samples: 24_000, epochs: 120, learningRate: 5e-4 },
-  { model: 'ultraface-slim-320', samples: 170, epochs: 30, learningRate: 1e-3 },
+  { model: 'dtln-1', samples: 24_000, epochs: 60, learningRate: 1e-4 },
+  { model: 'ultraface-slim-320', samples: 170, epochs: 30, learningRate: 3e-4 },
 ]
 
 /** Every weight times 1 + 0.05 e, e being standard normal. */

@@ -35,6 +35,13 @@ export const TRAINING_OPTIONS = {
     max: 0.999999,
     doc: 'judge and keep a moving mean of the weights: 0.999',
   },
+  mixup: { kind: 'number', value: 'alpha', min: 1e-6, max: 100, doc: 'mix samples and targets in pairs: 0.2' },
+  roundTo: {
+    kind: 'choice',
+    choices: ['int8', 'int4'],
+    doc: 'round to this grid while training, so that pare quantize costs less',
+  },
+  workers: { ...epochs, max: 256, doc: 'engines that train side by side, averaged (default 1)' },
   patience: { ...epochs, doc: 'stop after so many epochs without progress' },
   checkpoint: {
     kind: 'text',

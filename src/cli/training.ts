@@ -87,10 +87,14 @@ export async function runTraining(
   given?: Engine,
 ): Promise<Answer> {
   const engine = given ?? (await openEngine(engineOptions(options, context.warn)))
+  const workers: Engine[] = []
   try {
+    for (let i = 1; i < (options.workers ?? 1); i++)
+      workers.push(await openEngine(engineOptions(options, context.warn)))
     const { model, loss, data, validation, test } = training
     const result = await train(model, {
       engine,
+      workers,
       data,
       loss,
       ...(validation && { validation }),
@@ -143,12 +147,12 @@ export async function runTraining(
       },
     }
   } finally {
-    if (!given) await engine.close()
+    for (const own of given ? workers : [engine, ...workers]) await own.close()
   }
 }
 
 async function trainOptions(options: TrainingChoices, count: number, { signal, onProgress, warn }: Context) {
-  const { checkpoint, learningRate, clip, averaging, patience, seed, epochs, freeze } = options
+  const { checkpoint, learningRate, clip, averaging, mixup, roundTo, patience, seed, epochs, freeze } = options
   const resume = checkpoint !== undefined && (await isThere(checkpoint)) ? await readCheckpoint(checkpoint) : null
   if (resume) warn(`Goes on after epoch ${resume.history.length}, from ${checkpoint}.`)
   return {
@@ -165,6 +169,8 @@ async function trainOptions(options: TrainingChoices, count: number, { signal, o
     ...(learningRate !== undefined && { learningRate }),
     ...(clip !== undefined && { clipNorm: clip }),
     ...(averaging !== undefined && { averaging }),
+    ...(mixup !== undefined && { mixup }),
+    ...(roundTo !== undefined && { grid: roundTo }),
     ...(patience !== undefined && { patience }),
     ...(resume && { resume }),
     ...(checkpoint !== undefined && { onCheckpoint: (c) => writeCheckpoint(checkpoint, c) }),

@@ -130,6 +130,13 @@ export default ({ facts, seed }) => sequential([layers.dense(8), layers.tanh(), 
     expect(numbers(graph.constants.get('layer0.weight')!).filter((w) => w === 0).length).toBeGreaterThan(0)
   })
 
+  test('mixtures, rounding and workers', async () => {
+    const args = [...RING, '--epochs', '20', '--mixup', '0.2', '--round-to', 'int8', '--workers', '2']
+    const { status, result } = await pare('train', ...inFolder([...args, '-o', 'mixed.onnx']))
+    expect(status).toBe(0)
+    expect(result.epochs[result.best - 1].validation.accuracy).toBeGreaterThan(0.8)
+  })
+
   test('goes on from a checkpoint to the same weights', async () => {
     const args = [...RING, '--epochs', '4']
     await pare('train', ...inFolder([...args, '-o', 'whole.onnx']))
