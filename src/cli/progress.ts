@@ -78,7 +78,26 @@ function lineOf(progress: Progress, left: number | null): string {
   const share = total > 0 ? Math.min(1, done / total) : 1
   const full = Math.round(share * BAR)
   const bar = '━'.repeat(full) + '─'.repeat(BAR - full)
-  return `${bar} ${String(Math.floor(share * 100)).padStart(3)}%  ${safeLine(task)}${left === null ? '' : `  ${clock(left)} left`}`
+  const curve = progress.curve === undefined ? '' : ` ${sparkline(progress.curve)}`
+  return `${bar} ${String(Math.floor(share * 100)).padStart(3)}%  ${safeLine(task)}${curve}${left === null ? '' : `  ${clock(left)} left`}`
+}
+
+const HEIGHTS = '▁▂▃▄▅▆▇█'
+const SPARKS = 12
+
+/** Values as a row of bars, from the least to the largest; many are averaged in groups. */
+export function sparkline(values: readonly number[], width = SPARKS): string {
+  const columns = Math.min(width, values.length)
+  const means = Array.from({ length: columns }, (_, i) => {
+    const part = values.slice(
+      Math.floor((i * values.length) / columns),
+      Math.floor(((i + 1) * values.length) / columns),
+    )
+    return part.reduce((a, v) => a + v, 0) / part.length
+  })
+  const low = Math.min(...means)
+  const span = Math.max(...means) - low || 1
+  return means.map((v) => HEIGHTS[Math.round(((v - low) / span) * (HEIGHTS.length - 1))]).join('')
 }
 
 /** `training, epoch 2 of 5, loss 0.31` */

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { progressView } from './progress.js'
+import { progressView, sparkline } from './progress.js'
 import { editDistance, nearest } from './suggest.js'
 import { table } from './table.js'
 import { fitWidth, safe, styled, terminalOf, textWidth, wrap } from './terminal.js'
@@ -51,6 +51,18 @@ test('suggestions', () => {
   expect(nearest('quantise', ['inspect', 'quantize'])).toBe('quantize')
   expect(nearest('comp', ['compress', 'inspect'])).toBe('compress')
   expect(nearest('xyz', ['compress', 'inspect'])).toBeNull()
+})
+
+test('a curve is a row of bars', () => {
+  expect(sparkline([3, 2, 1])).toBe('█▅▁')
+  expect(sparkline([5, 5])).toBe('▁▁')
+  expect(sparkline([])).toBe('')
+  expect(
+    sparkline(
+      Array.from({ length: 100 }, (_, i) => i),
+      4,
+    ),
+  ).toBe('▁▃▆█')
 })
 
 test('progress rewrites one line in a terminal and writes few plain lines elsewhere', () => {

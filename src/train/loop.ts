@@ -52,9 +52,10 @@ const BLOCK_BYTES = 64e6
 
 export async function loop(run: Run, from: Checkpoint | null): Promise<Checkpoint> {
   let at = from ?? (await begin(run))
+  const curve: number[] = []
   for (let epoch = at.history.length + 1; epoch <= run.epochs && !isOver(run, at); epoch++) {
     const started = performance.now()
-    const made = await oneEpoch(run, at, epoch)
+    const made = await oneEpoch(run, at, epoch, curve)
     const validation = run.score && (await run.score(made.states))
     if (validation && !Number.isFinite(validation.loss))
       throw await diverged(
@@ -116,7 +117,8 @@ const isOver = ({ patience }: Run, { history, best }: Checkpoint): boolean => hi
 
 const perEpoch = ({ data, form }: FeedPlan): number => Math.floor(data.count / form.batchSize)
 
-async function oneEpoch(run: Run, at: Checkpoint, epoch: number) {
+/** `curve` collects the losses, for those who watch. */
+async function oneEpoch(run: Run, at: Checkpoint, epoch: number, curve: number[]) {
   const { sessions, form, data, epochs, schedule, signal, onProgress, seed } = run
   const order = random(seed)
     .fork(epoch)
@@ -155,7 +157,8 @@ async function oneEpoch(run: Run, at: Checkpoint, epoch: number) {
     rate = blocks.at(-1)!.rates.at(-1)!
     from += losses.length
     const detail = `epoch ${epoch} of ${epochs}, loss ${losses.at(-1)!.toPrecision(3)}`
-    onProgress?.({ task: 'training', detail, done: (epoch - 1) * count + from, total })
+    curve.push(losses.reduce((a, v) => a + v, 0) / losses.length)
+    onProgress?.({ task: 'training', detail, curve, done: (epoch - 1) * count + from, total })
   }
   return { states, loss: sum / count, rate }
 }

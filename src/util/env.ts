@@ -5,6 +5,8 @@ export interface Progress {
   readonly task: string
   /** What changes while it is done: `loss 0.12`. */
   readonly detail?: string
+  /** Values over the course of the work, such as losses, the latest last: where there is room they are drawn. */
+  readonly curve?: readonly number[]
   readonly done: number
   /** Absent while the amount of work is unknown. */
   readonly total?: number
