@@ -52,7 +52,7 @@ export function progressView(sink: ProgressSink, now: () => number = () => perfo
       const left = timeLeft(progress, from, time - since)
       if (sink.isTTY) {
         if (time - last < REDRAW_MS && !isDone(progress)) return
-        sink.write(`\r\u001b[2K${fitWidth(lineOf(progress, left), (sink.columns ?? 80) - 1)}`)
+        sink.write(`\r\u001b[2K${fitWidth(lineOf(progress, left), (sink.columns || 80) - 1)}`)
         drawn = true
       } else {
         if (time - Math.max(last, begin) < (fresh ? PLAIN_FRESH_MS : PLAIN_MS)) return

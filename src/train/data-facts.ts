@@ -59,7 +59,7 @@ export async function dataFacts(samples: Samples, signal?: AbortSignal): Promise
     })
   }
   // Whole numbers may be amounts: classes are few, and most of them occur.
-  const areFew = seen.size >= (largest + 1) / 2 && (largest + 1) * 2 <= Math.max(count, 4)
+  const areFew = seen.size >= (largest + 1) / 2 && largest + 1 <= Math.max(10, count / 2)
   const classes = areClasses && (areFew || samples.classes) ? Math.max(largest + 1, samples.classes?.length ?? 0) : null
   return { count, shape, classes, width: target.width, input: input.spread(), target: target.spread() }
 }
