@@ -3,7 +3,6 @@
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { Model } from '../ir/types.js'
-import { readModel } from '../onnx/files.js'
 import { type DataFacts, dataFacts } from '../train/data-facts.js'
 import { LOSSES } from '../train/losses/index.js'
 import type { Loss } from '../train/losses/loss.js'
@@ -24,9 +23,13 @@ interface Built {
   readonly loss: Loss
 }
 
-/** Throws `MODEL_NAME`, `MODEL_MODULE`, and what reading the data or the file throws. */
-export async function buildModel(wanted: Wanted, data: LabelledData, signal: AbortSignal): Promise<Built> {
-  const given = wanted.model.endsWith('.onnx') ? await readModel(wanted.model) : null
+/** `given`: the model, where a file was named. Throws `MODEL_NAME`, `MODEL_MODULE`, and what reading the data throws. */
+export async function buildModel(
+  wanted: Wanted,
+  given: Model | null,
+  data: LabelledData,
+  signal: AbortSignal,
+): Promise<Built> {
   const face = given ? interfaceOf(given) : { inputs: [{ name: 'input', dtype: 'float32' }], outputs: [] }
   const facts = await dataFacts(await data.open(face), signal)
   const loss = lossFor(wanted.loss, facts)

@@ -65,6 +65,12 @@ export function interfaceOf({ graph }: Model): {
   }
 }
 
+/** The files beside a model that hold weights of it. */
+export function weightFiles(path: string, model: Model): readonly string[] {
+  const locations = [...tensorsOf(model)].flatMap(({ external }) => external?.location ?? [])
+  return [...new Set(locations)].map((location) => join(dirname(path), location))
+}
+
 /** What a command reads and writes beside the model and its output. */
 export interface FilesInUse {
   /** The model as it was read: the files that hold its weights are protected as well. */
@@ -86,9 +92,8 @@ export async function protectInput(
   force: boolean,
   { model, read = [], report, checkpoint }: FilesInUse = {},
 ): Promise<void> {
-  const weights = model ? [...tensorsOf(model)].flatMap(({ external }) => external?.location ?? []) : []
   const itself = await placesOf(input === undefined ? [] : [input])
-  const apart = await placesOf([...new Set(weights)].map((location) => join(dirname(input ?? ''), location)))
+  const apart = await placesOf(model && input !== undefined ? weightFiles(input, model) : [])
   const own = new Set([...itself, ...apart])
   const others = await placesOf(read.filter((path) => path !== undefined))
   // Large weights go into a file beside the output.

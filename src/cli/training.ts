@@ -42,11 +42,11 @@ export interface Training {
 }
 
 /** Throws `TRAIN_OUTPUT` where the model has several outputs. */
-export function onlyOutput({ graph }: Model): string {
+export function onlyOutput({ graph }: Model, remedy = 'Name it with --of.'): string {
   if (graph.outputs.length === 1) return graph.outputs[0]!
   throw new PareError('TRAIN_OUTPUT', 'the model has several outputs, and the loss is of one', {
     value: graph.outputs,
-    remedy: 'Name it with --of.',
+    remedy,
   })
 }
 
@@ -71,10 +71,11 @@ export async function checkFiles(
   path: string | undefined,
   options: TrainingChoices & Reads,
   model?: Model,
+  weights: readonly string[] = [],
 ): Promise<void> {
   const { output, force, report, checkpoint, data, labels, validation, validationLabels, test, testLabels, teacher } =
     options
-  const read = [data, labels, validation, validationLabels, test, testLabels, teacher]
+  const read = [data, labels, validation, validationLabels, test, testLabels, teacher, ...weights]
   await protectInput(path, output, force, { read, report, checkpoint, ...(model && { model }) })
   for (const written of [output, report, checkpoint]) if (written !== undefined) await checkWritable(written)
 }
@@ -92,6 +93,7 @@ export async function runTraining(
     for (let i = 1; i < (options.workers ?? 1); i++)
       workers.push(await openEngine(engineOptions(options, context.warn)))
     const { model, loss, data, validation, test } = training
+    const shapes = training.more?.shapes
     const result = await train(model, {
       engine,
       workers,
@@ -103,8 +105,10 @@ export async function runTraining(
     })
     await writeModel(result.model, options.output)
     const size = await writtenBytes(options.output)
-    const tested = test && (await scoreOf(result.model, { engine, data: test, loss, signal: context.signal }))
-    if (result.before === undefined)
+    const tested =
+      test &&
+      (await scoreOf(result.model, { engine, data: test, loss, signal: context.signal, ...(shapes && { shapes }) }))
+    if (result.epochs.every((e) => e.validation === undefined))
       context.warn('There are too few samples to judge by: the weights are those of the last epoch.')
     else if (result.best === 0)
       context.warn('No epoch was better than the weights that were given: they are handed back.')

@@ -41,6 +41,9 @@ interface Decided extends Pick<TrainOptions, 'mixup' | 'plateau' | 'workers' | '
   readonly schedule: Schedule
 }
 
+/** Bytes that are hashed at once: the hash takes less than 2 GiB. */
+const CHUNK = 2 ** 26
+
 /** Rates of a schedule that are looked at. */
 const LOOKS = 1000
 
@@ -66,7 +69,8 @@ export async function runDigest(block: Uint8Array, run: Decided): Promise<string
   const bytes = columns.map(({ data: a }) => new Uint8Array(a.buffer, a.byteOffset, a.byteLength))
   const parts = [block, ...step.states.map((s) => s.initial.bytes()), ...bytes]
   const digests: string[] = []
-  for (const part of parts) digests.push(await sha256(part))
+  for (const part of parts)
+    for (let at = 0; at < part.length; at += CHUNK) digests.push(await sha256(part.subarray(at, at + CHUNK)))
   return sha256(JSON.stringify([choices, digests]))
 }
 

@@ -55,7 +55,8 @@ export async function distillation(
   try {
     for await (const sample of samples.read({ ...(signal && { signal }) })) {
       const feeds = states.feeds(sample)
-      const outputs = await session.run(feeds, { ...(signal && { signal }) })
+      const own = Object.fromEntries(Object.entries(feeds).filter(([name]) => graph.inputs.includes(name)))
+      const outputs = await session.run(own, { ...(signal && { signal }) })
       states.remember(outputs)
       for (const [name, t] of Object.entries(feeds)) inputs.add(name, t, `${sample.name}, input ${name}`)
       for (const [own, of] of pairs) targets.add(own, outputs[of]!, `${sample.name}, output ${of}`)

@@ -145,7 +145,9 @@ function hits(scores: Tensor, target: Tensor): number {
   for (const [row, wanted] of numbers(target).entries()) {
     const own = values.subarray(row * classes, (row + 1) * classes)
     // The first of the largest, as ArgMax takes it.
-    if (own.indexOf(Math.max(...own)) === wanted) count++
+    let top = 0
+    for (let i = 1; i < classes; i++) if (own[i]! > own[top]!) top = i
+    if (top === wanted) count++
   }
   return count
 }

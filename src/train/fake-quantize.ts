@@ -11,6 +11,7 @@ import { allNames } from '../ir/graphs.js'
 import { elementCount, i64 } from '../ir/tensor.js'
 import type { Model, Node } from '../ir/types.js'
 import { findOp } from '../ops/index.js'
+import { PareError } from '../util/errors.js'
 
 /** `int8`: weights a channel, activations a batch. `int4`: weights of products in blocks, other weights as int8. */
 export type TrainedGrid = 'int8' | 'int4'
@@ -24,7 +25,10 @@ export interface FakeQuantized {
 /** Elements of a block of 4-bit weights: what MatMulNBits takes by default. */
 const BLOCK = 32
 
-/** The model, whose shapes are fixed, with the weights that are trained on their grid, and for `int8` what meets them. */
+/**
+ * The model, whose shapes are fixed, with the weights that are trained on their grid, and for `int8` what meets them.
+ * Throws `TRAIN_GRID` where there is none.
+ */
 export function withFakeQuantization(
   model: Model,
   trainable: readonly string[],
@@ -73,9 +77,17 @@ export function withFakeQuantization(
     })
     return [...added.nodes.slice(at), { ...node, inputs }]
   })
+  if (detached.size === 0) throw nothingToRound(grid)
   const whole = joined({ ...graph, nodes: [] }, added)
   return { model: { ...model, graph: { ...whole, nodes } }, detached }
 }
+
+const nothingToRound = (grid: TrainedGrid): PareError =>
+  new PareError('TRAIN_GRID', 'no weight that is trained can be rounded', {
+    value: grid,
+    remedy:
+      'Rounded are weights of Conv, MatMul and Gemm that stand right before them: clean the model first, or leave this out.',
+  })
 
 /** Round(x / s) s; where s is 0 all of x is 0. */
 function onGrid(b: Builder, x: string, scale: string, limits?: readonly [number, number]): string {

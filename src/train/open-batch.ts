@@ -2,60 +2,108 @@
 
 import { addPair, differenceOf, NO_SUMS } from '../engine/compare.js'
 import type { Engine, Feeds } from '../engine/engine.js'
-import { elements } from '../ir/tensor.js'
-import type { Model, Value } from '../ir/types.js'
+import { throwIfAborted } from '../engine/failures.js'
+import { namer } from '../ir/names.js'
+import { elementCount, elements, floatTensor } from '../ir/tensor.js'
+import type { Graph, Model, Tensor, Value } from '../ir/types.js'
 import { encodeModel } from '../onnx/codec.js'
+import { random } from '../util/random.js'
 import { type Dataset, gather } from './dataset.js'
+import { withParameters } from './parameters.js'
 
-const BATCH = 'N'
-/** Samples that are run together and one by one. */
-const TRIED = 3
+/** Samples that are run together and one by one, spread over the data. */
+const TRIED = 4
 /** Relative L2 error that rounding explains. */
 const ROUNDING = 1e-4
 
+export interface Trial {
+  readonly data: Dataset
+  readonly engine: Engine
+  /** What the losses are of: compared beside the outputs. */
+  readonly values: readonly string[]
+  /** Weights: the trial takes random ones, as a layer of zeros would hide what lies before it. */
+  readonly trainable: readonly string[]
+  readonly signal?: AbortSignal
+}
+
 /**
  * The model with an open first axis of all inputs and outputs; null where that is not 1, or where samples in a batch do
- * not get the same answers as one by one, as with a shape that is written into the graph.
+ * not get the same answers as one by one, as with a shape that is written into the graph, or where all answers are
+ * alike, which proves nothing. Throws `ABORTED` once the signal fired.
  */
-export async function withOpenBatch(model: Model, data: Dataset, engine: Engine): Promise<Model | null> {
+export async function withOpenBatch(
+  model: Model,
+  { data, engine, values, trainable, signal }: Trial,
+): Promise<Model | null> {
   const open = opened(model)
   const names = open?.graph.inputs.filter((name) => !open.graph.constants.has(name)) ?? []
   if (open === null || data.count < TRIED || names.some((name) => !data.inputs.has(name))) return null
   const feeds = (rows: readonly number[]): Feeds =>
     Object.fromEntries(names.map((name) => [name, gather(data.inputs.get(name)!, rows)]))
-  const rows = Array.from({ length: TRIED }, (_, i) => i)
+  const rows = Array.from({ length: TRIED }, (_, i) => Math.floor((i * (data.count - 1)) / (TRIED - 1)))
+  const outputs = [...new Set([...model.graph.outputs, ...values])]
+  const tried = (m: Model): Model => {
+    const { graph } = withRandomWeights(m, trainable)
+    return { ...m, graph: { ...graph, outputs } }
+  }
   try {
-    const together = await answers(engine, open, [feeds(rows)])
     const alone = await answers(
       engine,
-      model,
+      tried(model),
       rows.map((row) => feeds([row])),
+      signal,
     )
-    return model.graph.outputs.every((name) => isSame(name, together[0]!, alone)) ? open : null
+    const together = await answers(engine, tried(open), [feeds(rows)], signal)
+    const isProof = alone.some((own) => outputs.some((name) => !isAlike(alone[0]![name]!, own[name]!)))
+    return isProof && outputs.every((name) => isSame(name, together[0]!, alone)) ? open : null
   } catch {
+    throwIfAborted(signal)
     // What does not load or run in batches stays as it is.
     return null
   }
 }
 
+function withRandomWeights(model: Model, trainable: readonly string[]): Model {
+  const { normal } = random(11)
+  const drawn = (t: Tensor): Tensor =>
+    floatTensor(
+      t.dtype,
+      t.shape,
+      Float64Array.from({ length: elementCount(t.shape) }, () => 0.1 * normal()),
+    )
+  return withParameters(model, new Map(trainable.map((name) => [name, drawn(model.graph.constants.get(name)!)])))
+}
+
 function opened(model: Model): Model | null {
   const { graph } = model
+  const batch = freshSymbol(graph)
   const ends = [...graph.inputs.filter((name) => !graph.constants.has(name)), ...graph.outputs]
   const values = new Map<string, Value>()
   for (const name of ends) {
     const value = graph.values.get(name)
     if (value?.kind !== 'tensor' || value.shape?.[0] !== 1) return null
-    values.set(name, { ...value, shape: [BATCH, ...value.shape.slice(1)] })
+    values.set(name, { ...value, shape: [batch, ...value.shape.slice(1)] })
   }
   // Shapes between hold the old size.
   return { ...model, graph: { ...graph, values } }
 }
 
-async function answers(engine: Engine, model: Model, feeds: readonly Feeds[]): Promise<readonly Feeds[]> {
+/** A name of a dimension that the model does not use. */
+function freshSymbol({ values }: Graph): string {
+  const used = new Set([...values.values()].flatMap((v) => (v.kind === 'tensor' ? (v.shape ?? []) : [])))
+  return namer(new Set([...used].filter((d) => typeof d === 'string')))('N')
+}
+
+async function answers(
+  engine: Engine,
+  model: Model,
+  feeds: readonly Feeds[],
+  signal?: AbortSignal,
+): Promise<readonly Feeds[]> {
   const session = await engine.load(encodeModel(model).bytes)
   try {
     const all: Feeds[] = []
-    for (const feed of feeds) all.push(await session.run(feed))
+    for (const feed of feeds) all.push(await session.run(feed, { ...(signal && { signal }) }))
     return all
   } finally {
     await session.close()
@@ -70,6 +118,8 @@ function isSame(name: string, together: Feeds, alone: readonly Feeds[]): boolean
     const own = outputs[name]!
     const part = gather(column, [row])
     if (part.shape.join() !== own.shape.join()) return false
-    return differenceOf(addPair(NO_SUMS, own, part)).relativeL2 <= ROUNDING
+    return isAlike(own, part)
   })
 }
+
+const isAlike = (a: Tensor, b: Tensor): boolean => differenceOf(addPair(NO_SUMS, a, b)).relativeL2 <= ROUNDING

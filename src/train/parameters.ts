@@ -1,5 +1,6 @@
 /** A model's weights: what training changes. */
 
+import { countNonFinite } from '../engine/finite.js'
 import { isFloat } from '../ir/dtypes.js'
 import { consumers, producers } from '../ir/graphs.js'
 import { elementCount, numbers } from '../ir/tensor.js'
@@ -24,11 +25,13 @@ const SLOTS: Readonly<Record<string, readonly number[]>> = {
   Mul: [0, 1],
   PRelu: [1],
   RNN: [1, 2, 3],
+  Sum: [0, 1, 2, 3],
 }
 
-/** Ops that hand the values of their first input on in another form. */
+/** Ops that hand the values of their first input on in another form; Concat does those of all. */
 const MOVES: ReadonlySet<string> = new Set([
   'Cast',
+  'Concat',
   'Expand',
   'Flatten',
   'Identity',
@@ -42,7 +45,7 @@ const MOVES: ReadonlySet<string> = new Set([
 
 const PRODUCTS: ReadonlySet<string> = new Set(['Conv', 'ConvTranspose', 'Einsum', 'Gemm', 'MatMul'])
 
-/** An added or multiplied constant with a value of this size or more hides something, as an attention mask does. */
+/** Values of this size hide something where an attention mask adds them. */
 const MASKING = 1e4
 
 /**
@@ -63,31 +66,50 @@ export function parametersOf(model: Model, freeze: readonly string[] = []): read
 function weightTest(graph: Graph): (name: string, t: Tensor) => boolean {
   const readers = consumers(graph)
   const makers = producers(graph)
+  /** Made by a product, directly or in another form. */
+  const isProduct = (name: string): boolean => {
+    const maker = makers.get(name)
+    if (maker === undefined) return false
+    return PRODUCTS.has(maker.op) || (MOVES.has(maker.op) && isProduct(maker.inputs[0] ?? ''))
+  }
   const isUse = (node: Node, name: string, t: Tensor): boolean => {
     const at = node.inputs.indexOf(name)
     if (node.domain !== '') return false
-    if (MOVES.has(node.op)) return at === 0 && node.outputs.some((out) => isUsed(out, t))
+    if (MOVES.has(node.op)) return (at === 0 || node.op === 'Concat') && node.outputs.some((out) => isUsed(out, t))
     if (SLOTS[node.op]?.includes(at) !== true) return false
     if (node.op !== 'Add' && node.op !== 'Mul') return true
-    if (elementCount(t.shape) > 1) return !isMask(t)
-    const other = makers.get(node.inputs[1 - at] ?? '')
-    return node.op === 'Add' && other !== undefined && PRODUCTS.has(other.op)
+    // A bias lies along one axis; what has more is a position or a mask.
+    const isLine = elementCount(t.shape) === Math.max(...t.shape)
+    if (node.op === 'Add' && isLine && isProduct(node.inputs[1 - at] ?? '')) return areFinite(t)
+    return elementCount(t.shape) > 1 && !isMask(t)
   }
   const isUsed = (name: string, t: Tensor): boolean => (readers.get(name) ?? []).some((node) => isUse(node, name, t))
   return isUsed
 }
 
-const isMask = (t: Tensor): boolean => numbers(t).some((v) => !(Math.abs(v) < MASKING))
+const areFinite = (t: Tensor): boolean => countNonFinite(t) === 0
 
-/** Constants that a pattern names, or that a node reads which it names; `*` stands for anything. */
+/** Infinities, or zeros where it shows and huge values where it hides. */
+const isMask = (t: Tensor): boolean => {
+  const values = numbers(t)
+  return !areFinite(t) || (values.includes(0) && values.some((v) => Math.abs(v) >= MASKING))
+}
+
+/** Constants that a pattern names, or that a node reads, as they are or in another form; `*` stands for anything. */
 export function matching({ graph }: Model, patterns: readonly string[]): readonly string[] {
   const readers = consumers(graph)
   const tests = patterns.map(patternOf)
   return [...graph.constants.keys()].filter((name) => {
-    const names = [name, ...(readers.get(name) ?? []).map((n) => n.name)]
+    const names = [name, ...readersOf(readers, name).map((n) => n.name)]
     return tests.some((test) => names.some((n) => test.test(n)))
   })
 }
+
+/** Nodes that read a value, and those that read it through nodes which only give it another form. */
+const readersOf = (readers: ReadonlyMap<string, readonly Node[]>, name: string): readonly Node[] =>
+  (readers.get(name) ?? []).flatMap((node) =>
+    MOVES.has(node.op) ? [node, ...node.outputs.flatMap((out) => readersOf(readers, out))] : [node],
+  )
 
 const patternOf = (text: string): RegExp =>
   new RegExp(`^${text.replace(/[.+?^${}()|[\]\\]/g, '\\$&').replaceAll('*', '.*')}$`)

@@ -41,6 +41,7 @@ import type { Loss } from './losses/loss.js'
 import { squaredError } from './losses/squared.js'
 import { mixingShare } from './mixup.js'
 import { scoresOf } from './objective.js'
+import { withOpenBatch } from './open-batch.js'
 import { adam } from './optimizers/adam.js'
 import { adagrad, lion, rmsprop } from './optimizers/adaptive.js'
 import { OPTIMIZERS } from './optimizers/index.js'
@@ -497,6 +498,69 @@ describe('odd models', () => {
     expect(free.model.graph.values.get('input')).toMatchObject({ shape: [1, 2] })
     const kept = await quick(make(1), { batchSize: 20, onWarning })
     expect([kept.steps, warnings.length]).toEqual([100, 1])
+  })
+
+  test('what depends on the batch is not opened, though zeros hide it', async () => {
+    const trial = async (model: Model, rows: readonly (readonly number[])[]) => {
+      const input = {
+        dtype: 'float32',
+        shape: model.graph.values.get('x')!.kind === 'tensor' ? [1, 3] : [],
+        data: Float32Array.from(rows.flat()),
+      } as const
+      const data = { count: rows.length, inputs: new Map([['x', input]]), targets: new Map() }
+      return withOpenBatch(model, { data, engine, values: [], trainable: parametersOf(model) })
+    }
+    const rows = Array.from({ length: 8 }, (_, i) => (i < 3 ? [0, 0, 0] : [i, 1, -i]))
+    // The first axis is that of time; the head is all zeros.
+    const b = builder()
+    b.input('x', float(1, 1, 3))
+    const wave = (shape: readonly number[]) =>
+      f32(
+        shape,
+        Array.from({ length: shape.reduce((n, d) => n * d, 1) }, (_, i) => Math.sin(i)),
+      )
+    const cell = b.op('RNN', ['x', b.constant(wave([1, 2, 3]), 'w'), b.constant(wave([1, 2, 2]), 'r')], {
+      attrs: { hidden_size: int(2) },
+    })
+    const flat = b.op('Squeeze', [cell, b.constant(i64([1], [1]), 'axes')])
+    b.output(b.op('MatMul', [flat, b.constant(f32([2, 2], [0, 0, 0, 0]), 'head')]), float(1, 1, 2))
+    expect(await trial(modelOf(b.graph()), rows)).toBeNull()
+
+    const mean = builder()
+    mean.input('x', float(1, 1, 3))
+    const all = mean.op('ReduceMean', ['x', mean.constant(i64([1], [0]), 'axes')], { attrs: { keepdims: int(1) } })
+    mean.output(mean.op('Sub', ['x', all]), float(1, 1, 3))
+    expect(await trial(modelOf(mean.graph()), rows)).toBeNull()
+
+    const free = builder()
+    free.input('x', float(1, 1, 3))
+    free.output(free.op('Tanh', ['x']), float(1, 1, 3))
+    expect((await trial(modelOf(free.graph()), rows))?.graph.values.get('x')).toMatchObject({ shape: ['N', 1, 3] })
+  })
+
+  test('statistics that are one constant with a scale train apart from it', async () => {
+    const b = builder()
+    b.input('input', float('N', 2))
+    const [ones, zeros] = [b.constant(f32([2], [1, 1]), 'ones'), b.constant(f32([2], [0, 0]), 'zeros')]
+    b.output(b.op('BatchNormalization', [linear(b, 'input'), ones, zeros, zeros, ones]), float('N', 2))
+    const { model } = await quick(modelOf(b.graph()), { learningRate: 0.1, isTraining: false })
+    const node = model.graph.nodes.find((n) => n.op === 'BatchNormalization')!
+    const at = (i: number) => [...numbers(model.graph.constants.get(node.inputs[i]!)!)]
+    expect([at(3), at(4)]).toEqual([
+      [0, 0],
+      [1, 1],
+    ])
+    expect(at(1)).not.toEqual([1, 1])
+  })
+
+  test('a pattern names a node that reads a weight through another one', () => {
+    const b = builder()
+    b.input('input', float('N', 2))
+    const turned = b.op('Transpose', [b.constant(f32([2, 2], [1, 2, 3, 4]), 'w')])
+    b.output(b.op('MatMul', ['input', turned], { name: 'head' }))
+    const model = modelOf(b.graph())
+    expect(parametersOf(model)).toEqual(['w'])
+    expect(parametersOf(model, ['head'])).toEqual([])
   })
 
   test('what cannot be is said before the first step', async () => {

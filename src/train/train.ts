@@ -28,7 +28,7 @@ import type { Optimizer } from './optimizers/optimizer.js'
 import { parametersOf, withParameters } from './parameters.js'
 import { floatOf } from './pass.js'
 import { nothingToTrain, type PenaltyChoice, penalized } from './penalized.js'
-import { prepared } from './prepare.js'
+import { prepare } from './prepare.js'
 import { constant, type Schedule } from './schedules.js'
 import { type TrainingStep, trainingStep } from './step.js'
 import { trainingForm } from './training-form.js'
@@ -107,12 +107,15 @@ export async function train(model: Model, options: TrainOptions): Promise<Traine
   const { engine, seed = 0, epochs = 10, optimizer = adam(), schedule = constant(), signal } = options
   const { data, validation } = shares(options)
   const batchSize = options.batchSize ?? Math.min(DEFAULT_BATCH, data.count)
-  const fixed = await prepared(model)
-  const plain = (batchSize > 1 && (await withOpenBatch(fixed, data, engine))) || fixed
-  const objectives = objectivesOf(plain, options.loss)
-  const trainable = parametersOf(plain, options.freeze)
+  const { model: fixed, keepsConstants } = await prepare(model)
+  const objectives = objectivesOf(fixed, options.loss)
+  const trainable = parametersOf(fixed, options.freeze)
   if (trainable.length === 0) throw nothingToTrain()
-  const float = floatOf(plain, trainable)
+  const float = floatOf(fixed, trainable)
+  const values = objectives.map((o) => o.output)
+  const tried =
+    batchSize > 1 ? await withOpenBatch(fixed, { data, engine, values, trainable, ...(signal && { signal }) }) : null
+  const plain = tried ?? fixed
   const isMixed = options.mixup !== undefined
   const form = trainingForm(plain, { ...options, batchSize, seed, float, trainable, isMixed })
   warnOfFixedBatch(form.batchSize, options)
@@ -138,7 +141,8 @@ export async function train(model: Model, options: TrainOptions): Promise<Traine
   const block = trainingBlock(step)
   const { bytes } = encodeModel(block.model)
   const plan = { step, block, form, data, seed, epochs, learningRate, schedule }
-  const digest = await runDigest(bytes, { ...options, ...plan, validation })
+  const isKept = options.resume !== undefined || options.onCheckpoint !== undefined
+  const digest = isKept ? await runDigest(bytes, { ...options, ...plan, validation }) : ''
   if (options.resume) checkCheckpoint(options.resume, step, digest)
 
   const sessions: Session[] = []
@@ -155,7 +159,11 @@ export async function train(model: Model, options: TrainOptions): Promise<Traine
     const score = evaluator && judge(evaluator, step, validation!, signal)
     const { patience = Number.POSITIVE_INFINITY, plateau = null } = options
     const run: Run = { ...options, ...plan, sessions, patience, plateau, digest, score }
-    return await finished(run, { given: model, plain }, await loop(run, options.resume ?? null))
+    return await finished(
+      run,
+      { given: keepsConstants ? model : fixed, plain: fixed },
+      await loop(run, options.resume ?? null),
+    )
   } finally {
     await evaluator?.close()
     for (const session of sessions) await session.close()

@@ -23,22 +23,25 @@ export const train = defineCommand({
     'pare train --data table.csv --data-option label=price --model mlp:32 -o model.onnx',
   ],
   notes: [
-    'The model that comes out is plain ONNX: it takes samples as they are in the data, as their scale is a part of it, and its batch size is open. Its weights are those of the epoch with the smallest validation loss.',
+    'The model that comes out is plain ONNX. One that was built by name takes samples as they are in the data, as their scale is a part of it, and its batch size is open. Its weights are those of the epoch with the smallest validation loss.',
     'A folder of idx files (train-images-idx3-ubyte.gz and so on) gives labels and test samples by itself, and class folders of pictures are their own labels.',
   ],
   async run(_, options, context) {
-    const [{ labelledSets, readSet }, { buildModel }, training, { scoresOf }, { interfaceOf }] = await Promise.all([
-      import('../labelled-data.js'),
-      import('../build-model.js'),
-      import('../training.js'),
-      import('../../train/objective.js'),
-      import('../models.js'),
-    ])
+    const [{ labelledSets, readSet }, { buildModel }, training, { scoresOf }, { interfaceOf }, { readModel }] =
+      await Promise.all([
+        import('../labelled-data.js'),
+        import('../build-model.js'),
+        import('../training.js'),
+        import('../../train/objective.js'),
+        import('../models.js'),
+        import('../../onnx/files.js'),
+      ])
     const isFile = /\.(onnx|m?js)$/.test(options.model)
-    await training.checkFiles(isFile ? options.model : undefined, options)
+    const given = options.model.endsWith('.onnx') ? await readModel(options.model) : undefined
+    await training.checkFiles(isFile ? options.model : undefined, options, given)
     const sets = await labelledSets(options)
-    const { model, loss } = await buildModel(options, sets.train, context.signal)
-    const output = training.onlyOutput(model)
+    const { model, loss } = await buildModel(options, given ?? null, sets.train, context.signal)
+    const output = training.onlyOutput(model, 'Give pare finetune, which takes --of.')
     const objectives = [{ output: loss.target === 'class' ? scoresOf(model, output) : output, loss }]
     const face = interfaceOf(model)
     const read = (set: typeof sets.test) => readSet(set, model, face, objectives, context.signal)

@@ -209,6 +209,22 @@ describe('what is on the disk is safe', () => {
     for (const [i, f] of files.entries()) expect(Buffer.compare(await readFile(f), before[i]!)).toBe(0)
   })
 
+  test('nor are weights that lie beside a model', async () => {
+    await pare('train', ...inFolder(['--data', 'ring.csv', '--model', 'mlp:64,64', '--epochs', '1', '-o', 'wide.onnx']))
+    const model = await readModel(at('wide.onnx'))
+    await writeModel(model, at('apart.onnx'), { externalAbove: 0 })
+    const weights = at('apart.onnx.data')
+    const before = await readFile(weights)
+    const how = ['--data', at('ring.csv'), '--epochs', '1']
+    for (const args of [
+      ['train', '--model', at('apart.onnx'), ...how, '-o', weights],
+      ['train', '--model', at('apart.onnx'), ...how, '-o', at('x.onnx'), '--report', weights],
+      ['distill', at('given.onnx'), '--teacher', at('apart.onnx'), '--data', at('bare.csv'), '-o', weights],
+    ])
+      expect((await pare(...args)).code).toBe('OUTPUT_IS_INPUT')
+    expect(Buffer.compare(await readFile(weights), before)).toBe(0)
+  })
+
   test.each([
     ['another optimizer', ['--optimizer', 'nesterov']],
     ['another penalty', ['--penalty', 'l1:5']],
