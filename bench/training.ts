@@ -6,6 +6,7 @@
 
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
+import { counted } from '../src/util/format.js'
 import { table, writeReport } from './markdown.js'
 import { median } from './peers/latency.js'
 import { megabytes, type Ran, ROOT, run } from './processes.js'
@@ -33,19 +34,16 @@ const here = join(ROOT, 'bench/training')
 
 const ours = (network: string, threads: number, workers: number): Tool => {
   const script = ['--import', 'tsx', join(here, 'ours.ts'), network, String(threads), String(EPOCHS), String(workers)]
-  const name = workers > 1 ? `pare, ${workers} workers of ${counted(threads)}` : `pare, ${counted(threads)}`
+  const name =
+    workers > 1 ? `pare, ${workers} workers of ${counted(threads, 'thread')}` : `pare, ${counted(threads, 'thread')}`
   return { name, network, against: null, start: () => run(process.execPath, script) }
-}
-
-function counted(threads: number): string {
-  return threads === 1 ? '1 thread' : `${threads} threads`
 }
 
 function toolsFor(network: string): readonly Tool[] {
   const torch = (threads: number): Tool => ({
-    name: `PyTorch, ${counted(threads)}`,
+    name: `PyTorch, ${counted(threads, 'thread')}`,
     network,
-    against: `pare, ${counted(threads)}`,
+    against: `pare, ${counted(threads, 'thread')}`,
     start: () => run(python!, [join(here, 'torch_peer.py'), network, String(threads), String(EPOCHS)]),
   })
   const tfjs = (backend: string): Tool => ({

@@ -2,7 +2,7 @@
 
 import { builder } from '../ir/builder.js'
 import { allNames } from '../ir/graphs.js'
-import type { Graph, Model } from '../ir/types.js'
+import type { Graph, Model, Value } from '../ir/types.js'
 import { factFinder } from '../passes/facts.js'
 import { upgradeOpset } from '../passes/upgrade-opset.js'
 import { PareError } from '../util/errors.js'
@@ -64,6 +64,20 @@ export async function atGradientOpset(model: Model): Promise<Model> {
 export const joined = (graph: Graph, added: Graph): Graph => ({
   ...graph,
   nodes: [...graph.nodes, ...added.nodes],
+  constants: new Map([...graph.constants, ...added.constants]),
+})
+
+/** A graph with what a builder has collected before its own nodes, which are `nodes` now; and one more input. */
+export const preceded = (
+  graph: Graph,
+  added: Graph,
+  nodes: Graph['nodes'],
+  input?: readonly [string, Value],
+): Graph => ({
+  ...graph,
+  inputs: [...graph.inputs, ...(input ? [input[0]] : [])],
+  values: new Map([...graph.values, ...(input ? [input] : [])]),
+  nodes: [...added.nodes, ...nodes],
   constants: new Map([...graph.constants, ...added.constants]),
 })
 

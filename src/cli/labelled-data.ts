@@ -9,6 +9,7 @@ import type { Model } from '../ir/types.js'
 import { type Dataset, readDataset } from '../train/dataset.js'
 import type { Objective } from '../train/objective.js'
 import { type DataChoice, type Interface, limited, openData, unused } from './inputs.js'
+import { interfaceOf } from './models.js'
 import { noData } from './training.js'
 import type { LabelChoices } from './training-options.js'
 
@@ -57,15 +58,20 @@ export async function labelledSets(choice: LabelledChoice): Promise<LabelledSets
   }
 }
 
-/** Reads a set as a data set for a model; null where there is none. */
-export async function readSet(
-  data: LabelledData | null,
+/** Reads all sets as data sets for a model. */
+export async function readSets(
+  sets: LabelledSets,
   model: Model,
-  face: Interface,
   loss: readonly Objective[],
   signal: AbortSignal,
-): Promise<Dataset | null> {
-  return data && readDataset(await data.open(face), { model, loss, signal })
+): Promise<{ readonly data: Dataset; readonly validation: Dataset | null; readonly test: Dataset | null }> {
+  const face = interfaceOf(model)
+  const read = async (set: LabelledData): Promise<Dataset> => readDataset(await set.open(face), { model, loss, signal })
+  return {
+    data: await read(sets.train),
+    validation: sets.validation && (await read(sets.validation)),
+    test: sets.test && (await read(sets.test)),
+  }
 }
 
 async function opened(

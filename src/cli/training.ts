@@ -16,6 +16,7 @@ import { constant, cosine, oneCycle } from '../train/schedules.js'
 import { type TrainOptions, train } from '../train/train.js'
 import { PareError } from '../util/errors.js'
 import { checkWritable, writeFileAtomic } from '../util/files.js'
+import { counted } from '../util/format.js'
 import type { Answer, Context } from './command.js'
 import { engineOptions } from './inputs.js'
 import { protectInput, writtenBytes } from './models.js'
@@ -182,5 +183,3 @@ async function trainOptions(options: TrainingChoices, count: number, { signal, o
 }
 
 const isThere = async (path: string): Promise<boolean> => (await stat(path).catch(() => null)) !== null
-
-const counted = (n: number, one: string): string => `${n} ${one}${n === 1 ? '' : 's'}`

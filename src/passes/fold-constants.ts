@@ -29,7 +29,7 @@ export const foldConstants: Pass = {
     let current = open
     for (let round = 0; round < MAX_ROUNDS; round++) {
       throwIfAborted(env.signal)
-      const next = await foldPieces(inlineIfs(mapScopes(current, takeConstants)), env)
+      const next = await foldPieces(inlineIfs(mapScopes(current, (graph) => takeConstants(graph))), env)
       if (next === current) break
       current = next
     }
@@ -37,8 +37,8 @@ export const foldConstants: Pass = {
   },
 }
 
-/** `Constant` nodes become constants, except those that make an output of the graph or would take more bytes so. */
-function takeConstants(graph: Graph): Graph {
+/** `Constant` nodes become constants, except those that make an output, as long as the graph grows by no more bytes than `most`. */
+export function takeConstants(graph: Graph, most = 0): Graph {
   const outputs = new Set(graph.outputs)
   const taken = new Map<string, Tensor>()
   let budget = 0
@@ -47,7 +47,7 @@ function takeConstants(graph: Graph): Graph {
     if (node.op !== 'Constant' || node.domain !== '' || !name || outputs.has(name)) return true
     const value = valueOfConstant(node)
     const growth = value === null ? Number.POSITIVE_INFINITY : tensorBytes(name, value) - nodeBytes(node)
-    if (value === null || budget + growth > 0) return true
+    if (value === null || budget + growth > most) return true
     budget += growth
     taken.set(name, value)
     return false

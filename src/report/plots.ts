@@ -3,6 +3,7 @@
 import { budgetText, measureDrop } from '../search/measure-text.js'
 import { isBroken, type Measure } from '../search/outcome.js'
 import { bytes, significant, times } from '../util/format.js'
+import { figure, type Size } from './figure.js'
 import { html, type Markup } from './html.js'
 import { type AxisSpec, type Point, type ScatterSpec, scatter } from './svg/scatter.js'
 import type { Candidate, View } from './view.js'
@@ -11,25 +12,16 @@ export function plots(view: View): Markup {
   if (view.candidates.length === 0) return html``
   return html`<section aria-labelledby="candidates-plot"><h2 id="candidates-plot">Size and latency of each candidate</h2>
 ${legend(view)}
-${figure((size) => tradeOff(view, size), 'Left is smaller, down is faster. Latency is the candidate’s time over the original’s, measured interleaved; bars span the 95 % interval. Numbers are rows of the table; candidates on the Pareto front of size, latency and drop are named. The dashed line bounds what can be had within the budget.')}
-${hasQuality(view) && html`<h2>What quality it costs</h2>${figure((size) => cost(view, size), `Left of the line is within the budget.${view.candidates.some(isBrokenOne) ? ' Candidates with broken answers are in the table alone.' : ''}`)}`}
+${scatterFigure((size) => tradeOff(view, size), 'Left is smaller, down is faster. Latency is the candidate’s time over the original’s, measured interleaved; bars span the 95 % interval. Numbers are rows of the table; candidates on the Pareto front of size, latency and drop are named. The dashed line bounds what can be had within the budget.')}
+${hasQuality(view) && html`<h2>What quality it costs</h2>${scatterFigure((size) => cost(view, size), `Left of the line is within the budget.${view.candidates.some(isBrokenOne) ? ' Candidates with broken answers are in the table alone.' : ''}`)}`}
 </section>`
 }
 
-interface Size {
-  readonly name: 'wide' | 'narrow'
-  readonly width: number
-  readonly height: number
-}
+/** Pixels of the wide and of the narrow drawing. */
+const HEIGHTS = [430, 340] as const
 
-const SIZES: readonly Size[] = [
-  { name: 'wide', width: 912, height: 430 },
-  { name: 'narrow', width: 360, height: 340 },
-]
-
-function figure(draw: (size: Size) => ScatterSpec, caption: string): Markup {
-  return html`<figure>${SIZES.map((size) => html`<div class="${size.name}">${scatter(draw(size))}</div>`)}<figcaption>${caption}</figcaption></figure>`
-}
+const scatterFigure = (draw: (size: Size) => ScatterSpec, caption: string): Markup =>
+  figure(HEIGHTS, (size) => scatter(draw(size)), caption)
 
 const ratioAxis: AxisSpec = { title: 'latency, original = 1', format: (v) => significant(v, 2) }
 const sizeAxis: AxisSpec = { title: 'size of the file', format: bytes }

@@ -4,8 +4,8 @@ import type { Outcome } from '../search/outcome.js'
 import { candidates } from './candidates.js'
 import { details } from './details.js'
 import { html } from './html.js'
+import { renderPage } from './page.js'
 import { plots } from './plots.js'
-import { STYLE } from './style.js'
 import { summary } from './summary.js'
 import { viewOf } from './view.js'
 
@@ -15,22 +15,9 @@ import { viewOf } from './view.js'
  */
 export function renderReport(outcome: Outcome): string {
   const view = viewOf(outcome)
-  return html`<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<meta name="generator" content="pare ${outcome.tool.version}">
-<title>${outcome.model.name} · pare</title>
-<style>${{ markup: STYLE }}</style>
-</head>
-<body><main>
-${summary(view)}
+  const body = html`${summary(view)}
 ${plots(view)}
 ${candidates(view)}
-${details(view)}
-</main></body>
-</html>
-`.markup
+${details(view)}`
+  return renderPage({ title: outcome.model.name, version: outcome.tool.version, body })
 }

@@ -4,8 +4,9 @@ import type { Score } from '../train/evaluate.js'
 import type { Trained } from '../train/train.js'
 import { count, duration, percent, shorten, significant } from '../util/format.js'
 import { VERSION } from '../util/version.js'
+import { figure, type Size } from './figure.js'
 import { html, type Markup } from './html.js'
-import { STYLE } from './style.js'
+import { renderPage } from './page.js'
 import { type LinesSpec, lines, type Series } from './svg/lines.js'
 
 export interface TrainingReport {
@@ -20,30 +21,17 @@ export interface TrainingReport {
 /** A self-contained HTML document: no scripts, no requests. */
 export function renderTraining(report: TrainingReport): string {
   const { name, trained, engine, commandLine } = report
-  return html`<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<meta name="generator" content="pare ${VERSION}">
-<title>${name} · pare</title>
-<style>${{ markup: STYLE }}</style>
-</head>
-<body><main>
-<header>
+  const body = html`<header>
 <p class="eyebrow">pare ${VERSION} · ${shorten(name, 80)}</p>
 <h1>${headline(report)}</h1>
 <p class="verdict">${verdict(report)}</p>
 </header>
 <dl class="cards">${cards(report)}</dl>
-<section><h2>Loss of each epoch</h2>${figure(lossPlot(trained), 'The training loss is the mean over the epoch’s steps, while the weights changed and with penalties left out; the validation loss is that of the weights at its end, on samples that were not trained on.')}
-${hasAccuracy(trained) && html`<h2>Accuracy</h2>${figure(accuracyPlot(trained), 'Share of right answers on the validation samples.')}`}</section>
+<section><h2>Loss of each epoch</h2>${curves(lossPlot(trained), 'The training loss is the mean over the epoch’s steps, while the weights changed and with penalties left out; the validation loss is that of the weights at its end, on samples that were not trained on.')}
+${hasAccuracy(trained) && html`<h2>Accuracy</h2>${curves(accuracyPlot(trained), 'Share of right answers on the validation samples.')}`}</section>
 <section><h2>Epochs</h2><div class="scroll">${epochTable(trained)}</div></section>
-<section><h2>Do it again</h2><p class="note">On ${engine}. One seed gives the same weights on one kind of machine.</p><pre>${commandLine}</pre></section>
-</main></body>
-</html>
-`.markup
+<section><h2>Do it again</h2><p class="note">On ${engine}. One seed gives the same weights on one kind of machine.</p><pre>${commandLine}</pre></section>`
+  return renderPage({ title: name, version: VERSION, body })
 }
 
 const hasAccuracy = ({ epochs }: Trained): boolean => epochs.some((e) => e.validation?.accuracy !== undefined)
@@ -76,20 +64,11 @@ function cards({ trained, test }: TrainingReport): readonly Markup[] {
   ]
 }
 
-function figure(draw: (size: Size) => LinesSpec, caption: string): Markup {
-  return html`<figure>${SIZES.map((size) => html`<div class="${size.name}">${lines(draw(size))}</div>`)}<figcaption>${caption}</figcaption></figure>`
-}
+/** Pixels of the wide and of the narrow drawing. */
+const HEIGHTS = [360, 300] as const
 
-interface Size {
-  readonly name: 'wide' | 'narrow'
-  readonly width: number
-  readonly height: number
-}
-
-const SIZES: readonly Size[] = [
-  { name: 'wide', width: 912, height: 360 },
-  { name: 'narrow', width: 360, height: 300 },
-]
+const curves = (draw: (size: Size) => LinesSpec, caption: string): Markup =>
+  figure(HEIGHTS, (size) => lines(draw(size)), caption)
 
 const points = (values: readonly (readonly [number, number | undefined])[]): Series['points'] =>
   values.flatMap(([x, y]) => (y !== undefined && Number.isFinite(y) ? [{ x, y }] : []))

@@ -7,7 +7,7 @@ import { factFinder } from '../passes/facts.js'
 import { PareError } from '../util/errors.js'
 import type { Column } from './columns.js'
 import type { Dataset } from './dataset.js'
-import { targetShape, targetType } from './losses/loss.js'
+import { noSuchClass, targetShape, targetType } from './losses/loss.js'
 import type { Objective } from './objective.js'
 
 export interface DatasetNeeds {
@@ -81,12 +81,7 @@ const noInput = (where: string, name: string, message: string, inputs: readonly 
 function checkClasses(where: string, { data }: Column, classes: Dim | null | undefined): void {
   if (typeof classes !== 'number') return
   const wrong = (data as BigInt64Array).find((v) => v < 0n || v >= BigInt(classes))
-  if (wrong === undefined) return
-  throw new PareError('TRAIN_CLASS', `a class index is a whole number from 0 to ${classes - 1}`, {
-    where,
-    value: Number(wrong),
-    remedy: `The model has ${classes} scores: check the labels, or give the model more outputs.`,
-  })
+  if (wrong !== undefined) throw noSuchClass(where, Number(wrong), classes)
 }
 
 const otherType = (where: string, got: string, wanted: string): PareError =>

@@ -2,6 +2,7 @@
 
 import { PareError } from '../util/errors.js'
 import type { Penalized } from './pass.js'
+import { isProximal } from './penalized.js'
 import type { Schedule } from './schedules.js'
 import type { TrainOptions } from './train.js'
 
@@ -30,7 +31,7 @@ export function checkOptions(o: TrainOptions): void {
       remedy: 'Change or leave out this option.',
     })
   }
-  const sparse = o.penalties?.find(({ penalty, proximal = penalty.name !== 'l2' }) => proximal)
+  const sparse = o.penalties?.find(isProximal)
   if (o.averaging === undefined || sparse === undefined) return
   throw new PareError('TRAIN_PENALTY', 'a mean of weights has none of the exact zeros that this penalty is for', {
     where: 'averaging',

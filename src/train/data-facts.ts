@@ -3,6 +3,7 @@
 import type { Samples } from '../data/samples.js'
 import { numbers } from '../ir/tensor.js'
 import { PareError } from '../util/errors.js'
+import { noSamples } from './dataset.js'
 
 export interface DataFacts {
   readonly count: number
@@ -52,12 +53,7 @@ export async function dataFacts(samples: Samples, signal?: AbortSignal): Promise
     } else areClasses = false
     count++
   }
-  if (shape === null || input === null || target === null) {
-    throw new PareError('TRAIN_EMPTY', 'there are no samples to train on', {
-      where: samples.name,
-      remedy: 'Check the path.',
-    })
-  }
+  if (shape === null || input === null || target === null) throw noSamples(samples.name)
   // Whole numbers may be amounts: classes are few, and most of them occur.
   const areFew = seen.size >= (largest + 1) / 2 && largest + 1 <= Math.max(10, count / 2)
   const classes = areClasses && (areFew || samples.classes) ? Math.max(largest + 1, samples.classes?.length ?? 0) : null

@@ -5,15 +5,14 @@ import type { Samples } from '../data/samples.js'
 import type { TypedArray } from '../ir/dtypes.js'
 import { elementCount, elements, floatTensor, i64, tensor } from '../ir/tensor.js'
 import type { DType, Model, Tensor } from '../ir/types.js'
-import { dtypeOf, shapeOf } from '../ops/def.js'
-import { isStatic } from '../ops/shapes.js'
+import { dtypeOf } from '../ops/def.js'
 import { factFinder } from '../passes/facts.js'
 import type { InputShapes } from '../passes/with-shapes.js'
 import { PareError } from '../util/errors.js'
 import type { Random } from '../util/random.js'
 import { type Column, collector } from './columns.js'
-import { type Loss, targetShape, targetType } from './losses/loss.js'
-import { type Objective, objectivesOf } from './objective.js'
+import { type Loss, noSuchClass, targetShape, targetType } from './losses/loss.js'
+import { type Objective, objectivesOf, staticShapeOf } from './objective.js'
 import { withBatchSize } from './training-form.js'
 
 export interface Dataset {
@@ -70,16 +69,9 @@ function labelled({ model, loss, shapes }: DatasetOptions): Labelled | null {
       remedy: 'Give one loss, or fill `targets` of a Dataset yourself.',
     })
   }
-  const fact = factFinder(withBatchSize(model, 1, shapes))(first.output)
-  const shape = shapeOf(fact)
-  if (!isStatic(shape)) {
-    throw new PareError('TRAIN_SHAPE', 'the shape of the output does not follow from those of the inputs', {
-      where: `output ${first.output}`,
-      value: shape?.map((d) => d ?? '?') ?? 'unknown',
-      remedy: 'Fix the shapes of the inputs with `shapes`.',
-    })
-  }
-  const dtype = targetType(first.loss, dtypeOf(fact) === 'float64' ? 'float64' : 'float32')
+  const facts = factFinder(withBatchSize(model, 1, shapes))
+  const shape = staticShapeOf(facts, first.output)
+  const dtype = targetType(first.loss, dtypeOf(facts(first.output)) === 'float64' ? 'float64' : 'float32')
   return { output: first.output, loss: first.loss, dtype, shape: shape.slice(1) }
 }
 
@@ -146,13 +138,7 @@ function checkedLabel(label: Label | undefined, where: string, { loss, shape }: 
   }
   const classes = shape.at(-1)!
   const noClass = values.find((v) => !(Number.isInteger(v) && v >= 0 && v < classes))
-  if (loss.target === 'class' && noClass !== undefined) {
-    throw new PareError('TRAIN_CLASS', `a class index is a whole number from 0 to ${classes - 1}`, {
-      where,
-      value: noClass,
-      remedy: `The model has ${classes} scores: check the labels, or give the model more outputs.`,
-    })
-  }
+  if (loss.target === 'class' && noClass !== undefined) throw noSuchClass(where, noClass, classes)
   const odd = values.find((v) => loss.accepts?.test(v) === false)
   if (odd === undefined) return values
   throw new PareError('TRAIN_TARGET', `a target of the ${loss.name} loss is ${loss.accepts!.doc}`, {

@@ -29,8 +29,7 @@ export interface Distillation {
 /**
  * Runs the teacher on all samples, one by one. Outputs of the two are paired by name or, where the names differ, by
  * place; outputs that are no floats are left out. Relative errors weigh all outputs alike, whatever their scales. Throws
- * `DISTILL_INPUTS`, `DISTILL_OUTPUTS`, `TRAIN_EMPTY`,
- * `TRAIN_SHAPE`, `TRAIN_FINITE`.
+ * `DISTILL_INPUTS`, `DISTILL_OUTPUTS`, `TRAIN_EMPTY`, `TRAIN_SHAPE`, `TRAIN_FINITE`.
  */
 export async function distillation(
   student: Model,

@@ -4,7 +4,7 @@
  * all, and one seed gives the same run on every device.
  */
 
-import { joined } from '../autodiff/gradient.js'
+import { preceded } from '../autodiff/gradient.js'
 import { builder, type FloatType } from '../ir/builder.js'
 import { bypass } from '../ir/edits.js'
 import { allNames, consumers } from '../ir/graphs.js'
@@ -68,17 +68,10 @@ export function withDropout(model: Model, seed = 0, float: FloatType = 'float32'
   function list(...values: readonly number[]): string {
     return b.constant(i64([values.length], values), 'dropout')
   }
-  const added = joined({ ...graph, nodes: [] }, b.graph())
+  const all = graph.nodes.map((node) => masked.get(node.outputs[0]!) ?? node)
+  const input = [places, { kind: 'tensor', dtype: 'int64', shape: [nodes.length] }] as const
   return {
-    model: {
-      ...model,
-      graph: {
-        ...added,
-        inputs: [...graph.inputs, places],
-        values: new Map([...graph.values, [places, { kind: 'tensor', dtype: 'int64', shape: [nodes.length] }]]),
-        nodes: [...added.nodes, ...graph.nodes.map((node) => masked.get(node.outputs[0]!) ?? node)],
-      },
-    },
+    model: { ...model, graph: preceded(graph, b.graph(), all, input) },
     places,
     ranges: sizes.map((shape) => length - elementCount(shape) + 1),
   }

@@ -47,7 +47,8 @@ export async function scoreOf(model: Model, options: ScoreOptions): Promise<Scor
   const b = builder(allNames(fixed.graph))
   const size = isBatchOpen ? batchSize : batchOf(fixed)
   const aims = aimsOf(b, fixed, objectives)
-  const float = aims.some((aim) => dtypeOf(factFinder(fixed)(aim.output)) === 'float64') ? 'float64' : 'float32'
+  const facts = factFinder(fixed)
+  const float = aims.some((aim) => dtypeOf(facts(aim.output)) === 'float64') ? 'float64' : 'float32'
   const least = isBatchOpen ? 1 : size
   checkDataset(data, { model: fixed, inputs: plain.graph.inputs, objectives, float, least, what: 'data' })
   const evaluator = await openEvaluator(plain, { engine, float, aims, parameters: [], batchSize: size, isBatchOpen })

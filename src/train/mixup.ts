@@ -1,6 +1,6 @@
 /** Mixup in training (Zhang et al. 2018): each sample is mixed with its partner in the reversed batch. */
 
-import { joined } from '../autodiff/gradient.js'
+import { preceded } from '../autodiff/gradient.js'
 import { builder, type FloatType } from '../ir/builder.js'
 import { isFloat } from '../ir/dtypes.js'
 import { renameReads } from '../ir/edits.js'
@@ -22,19 +22,9 @@ export function withMixup(model: Model, float: FloatType): { readonly model: Mod
       return [name, mixed(b, name, reversed(b, name), mix)]
     }),
   )
-  const added = joined({ ...graph, nodes: [] }, b.graph())
-  return {
-    model: {
-      ...model,
-      graph: {
-        ...added,
-        inputs: [...graph.inputs, mix],
-        values: new Map([...graph.values, [mix, { kind: 'tensor', dtype: float, shape: [] }]]),
-        nodes: [...added.nodes, ...graph.nodes.map((node) => renameReads(node, to))],
-      },
-    },
-    mix,
-  }
+  const nodes = graph.nodes.map((node) => renameReads(node, to))
+  const input = [mix, { kind: 'tensor', dtype: float, shape: [] }] as const
+  return { model: { ...model, graph: preceded(graph, b.graph(), nodes, input) }, mix }
 }
 
 /** λ from Beta(α, α), as X/(X + Y) of two draws from Gamma(α). */

@@ -6,7 +6,7 @@ import { i64 } from '../ir/tensor.js'
 import type { Graph, Model, Value } from '../ir/types.js'
 import { shapeOf } from '../ops/def.js'
 import { isStatic } from '../ops/shapes.js'
-import { factFinder } from '../passes/facts.js'
+import { type FactOf, factFinder } from '../passes/facts.js'
 import { PareError } from '../util/errors.js'
 import { type Loss, targetShape, targetType } from './losses/loss.js'
 
@@ -62,15 +62,30 @@ export function aimsOf(b: Builder, model: Model, objectives: readonly Required<O
   const facts = factFinder(model)
   return objectives.map((objective) => {
     const { output, loss } = objective
-    const shape = shapeOf(facts(output))
-    if (isStatic(shape)) return { ...objective, shape, target: loss.target === 'none' ? '' : b.fresh('target') }
-    throw new PareError('TRAIN_SHAPE', 'the shape of the output does not follow from those of the inputs', {
-      where: `output ${output}`,
-      value: shape === null ? 'unknown' : shape.map((d) => d ?? '?'),
-      remedy: 'Fix the shapes of the inputs, the batch size among them.',
-    })
+    return {
+      ...objective,
+      shape: staticShapeOf(facts, output),
+      target: loss.target === 'none' ? '' : b.fresh('target'),
+    }
   })
 }
+
+/** The shape of an output in a graph whose input shapes are fixed. Throws `TRAIN_SHAPE` where it does not follow. */
+export function staticShapeOf(facts: FactOf, output: string): readonly number[] {
+  const shape = shapeOf(facts(output))
+  if (isStatic(shape)) return shape
+  throw new PareError('TRAIN_SHAPE', 'the shape of the output does not follow from those of the inputs', {
+    where: `output ${output}`,
+    value: shape === null ? 'unknown' : shape.map((d) => d ?? '?'),
+    remedy: 'Fix the shapes of the inputs, the batch size among them, with `shapes`.',
+  })
+}
+
+/** The loss of an output; one that takes classes is of the scores before a Softmax. */
+export const objectiveFor = (model: Model, output: string, loss: Loss): Objective => ({
+  output: loss.target === 'class' ? scoresOf(model, output) : output,
+  loss,
+})
 
 /** What a Dropout drops from, where its output is no output of the model: in the end that value is gone. */
 function beforeDropout(graph: Graph, name: string): string {

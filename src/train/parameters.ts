@@ -56,8 +56,13 @@ const MASKING = 1e4
 export function parametersOf(model: Model, freeze: readonly string[] = []): readonly string[] {
   const { graph } = model
   const isWeight = weightTest(graph)
-  for (const pattern of freeze) if (matching(model, [pattern]).length === 0) throw fitsNothing(pattern)
-  const frozen = new Set(matching(model, freeze))
+  const frozen = new Set(
+    freeze.flatMap((pattern) => {
+      const found = matching(model, [pattern])
+      if (found.length === 0) throw fitsNothing(pattern)
+      return found
+    }),
+  )
   return [...graph.constants].flatMap(([name, t]) =>
     isFloat(t.dtype) && t.shape.length > 0 && !frozen.has(name) && isWeight(name, t) ? [name] : [],
   )

@@ -14,16 +14,15 @@ export interface PenaltyChoice {
   readonly proximal?: boolean
 }
 
+export const isProximal = ({ penalty, proximal = penalty.name !== 'l2' }: PenaltyChoice): boolean => proximal
+
 /** Throws `TRAIN_PENALTY` where it is on none that is trained. */
-export function penalized(
-  model: Model,
-  trainable: readonly string[],
-  { penalty, on, proximal }: PenaltyChoice,
-): Penalized {
+export function penalized(model: Model, trainable: readonly string[], choice: PenaltyChoice): Penalized {
+  const { penalty, on } = choice
   const chosen = on === undefined ? null : new Set(matching(model, on))
   const isOn = (name: string): boolean => chosen?.has(name) ?? model.graph.constants.get(name)!.shape.length >= 2
   const weights = trainable.filter(isOn)
-  if (weights.length > 0) return { penalty, weights, proximal: proximal ?? penalty.name !== 'l2' }
+  if (weights.length > 0) return { penalty, weights, proximal: isProximal(choice) }
   throw new PareError('TRAIN_PENALTY', `the penalty ${penalty.name} is on no weight that is trained`, {
     value: on ?? 'weights of two axes and more',
     remedy: 'Name the weights with `on`; `pare inspect` lists them.',

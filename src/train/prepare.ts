@@ -1,10 +1,10 @@
 /** What training makes of a model before all else: one opset, and weights where they can be told. */
 
 import { atGradientOpset } from '../autodiff/gradient.js'
-import { tensorOf } from '../ir/attrs.js'
 import { allNames } from '../ir/graphs.js'
 import { namer } from '../ir/names.js'
 import type { Model, Node, Tensor } from '../ir/types.js'
+import { takeConstants } from '../passes/fold-constants.js'
 import { unlistConstants, withoutDefaults } from '../passes/scope.js'
 
 export interface Prepared {
@@ -21,24 +21,10 @@ export async function prepare(given: Model): Promise<Prepared> {
   const { graph, ...rest } = unlistConstants(given)
   const frozen = withoutDefaults(graph)
   const raised = await atGradientOpset(frozen === given.graph ? given : { ...rest, graph: frozen })
-  const lifted = withLiftedConstants(raised)
+  // Weights in Constant nodes too, whatever that costs in bytes.
+  const lifted = { ...raised, graph: takeConstants(raised.graph, Number.POSITIVE_INFINITY) }
   const model = withOwnStatistics(lifted)
   return { model, keepsConstants: model === lifted }
-}
-
-function withLiftedConstants(model: Model): Model {
-  const { graph } = model
-  const constantOf = (node: Node): Tensor | undefined =>
-    node.op === 'Constant' && node.domain === '' ? tensorOf(node, 'value') : undefined
-  const outputs = new Set(graph.outputs)
-  const lifted = graph.nodes.flatMap((node): (readonly [string, Tensor])[] => {
-    const value = constantOf(node)
-    return value === undefined || outputs.has(node.outputs[0]!) ? [] : [[node.outputs[0]!, value]]
-  })
-  if (lifted.length === 0) return model
-  const gone = new Set(lifted.map(([name]) => name))
-  const nodes = graph.nodes.filter((node) => !gone.has(node.outputs[0]!))
-  return { ...model, graph: { ...graph, nodes, constants: new Map([...graph.constants, ...lifted]) } }
 }
 
 /** Running statistics that are one constant with other things, as equal constants are often merged, get one of their own. */

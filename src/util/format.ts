@@ -76,3 +76,6 @@ export function shorten(text: string, length: number): string {
   const tail = length - 1 - head
   return `${letters.slice(0, head).join('')}…${tail === 0 ? '' : letters.slice(-tail).join('')}`
 }
+
+/** `1 sample`, `2 samples`. */
+export const counted = (n: number, one: string): string => `${n} ${one}${n === 1 ? '' : 's'}`

@@ -25,14 +25,14 @@ export const finetune = defineCommand({
   ],
   async run([path], options, context) {
     const [
-      { labelledSets, readSet },
+      { labelledSets, readSets },
       training,
       models,
       { readModel },
       { withShapes },
       { lossFor },
       { dataFacts },
-      { scoresOf },
+      { objectiveFor },
     ] = await Promise.all([
       import('../labelled-data.js'),
       import('../training.js'),
@@ -54,21 +54,11 @@ export const finetune = defineCommand({
     const facts = options.loss === undefined ? await dataFacts(await sets.train.open(face), signal) : { classes: null }
     const loss = lossFor(options.loss, facts)
     const of = options.of ?? training.onlyOutput(model)
-    const objectives = [{ output: loss.target === 'class' ? scoresOf(model, of) : of, loss }]
-    const read = (set: typeof sets.test) => readSet(set, fixed, face, objectives, signal)
-    const [data, validation, test] = [(await read(sets.train))!, await read(sets.validation), await read(sets.test)]
+    const objectives = [objectiveFor(model, of, loss)]
+    const data = await readSets(sets, fixed, objectives, signal)
     const more = { isTraining: options.batchStatistics, shapes }
-    const made = {
-      model,
-      loss: objectives,
-      data,
-      validation,
-      test,
-      how: loss.name,
-      name: path!,
-      classes: sets.classes,
-      more,
-    }
+    const { classes } = sets
+    const made = { ...data, model, loss: objectives, how: loss.name, name: path!, classes, more }
     return training.runTraining(made, options, context)
   },
 })

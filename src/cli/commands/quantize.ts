@@ -3,7 +3,7 @@
 import type { QuantizeKind } from '../../compress/recipes.js'
 import type { QuantizeSummary } from '../../compress/summary.js'
 import type { RangeMethod } from '../../grids/ranges.js'
-import { bytes, significant } from '../../util/format.js'
+import { bytes, counted, significant } from '../../util/format.js'
 import { defineCommand } from '../command.js'
 import { shapesOf } from '../feeds.js'
 import { DATA_OPTIONS, ENGINE_OPTIONS, engineOptions, openData, SEED_OPTION, SHAPE_OPTION, unused } from '../inputs.js'
@@ -104,15 +104,13 @@ function refuseUnused({ to, data, range }: Asked): void {
   }
 }
 
-const counted = (n: number, one: string, many: string): string => `${n} ${n === 1 ? one : many}`
-
 /** One sentence. */
 function doneText(done: QuantizeSummary, to: QuantizeKind): string {
-  const products = (n: number): string => counted(n, 'product', 'products')
-  const weights = (n: number): string => counted(n, 'weight', 'weights')
+  const products = (n: number): string => counted(n, 'product')
+  const weights = (n: number): string => counted(n, 'weight')
   const parts = [
     to === 'int4' || done.blocks4 > 0 ? `${products(done.blocks4)} in blocks of 4 bits` : '',
-    done.static > 0 ? `${counted(done.static, 'layer', 'layers')} in static int8` : '',
+    done.static > 0 ? `${counted(done.static, 'layer')} in static int8` : '',
     done.dynamic > 0 ? `${products(done.dynamic)} in dynamic int8` : '',
     done.dynamicLstm > 0 ? `${done.dynamicLstm} LSTM in dynamic int8` : '',
     done.storedInt8 > 0 ? `${weights(done.storedInt8)} stored as int8` : '',

@@ -27,27 +27,23 @@ export const train = defineCommand({
     'A folder of idx files (train-images-idx3-ubyte.gz and so on) gives labels and test samples by itself, and class folders of pictures are their own labels.',
   ],
   async run(_, options, context) {
-    const [{ labelledSets, readSet }, { buildModel }, training, { scoresOf }, { interfaceOf }, { readModel }] =
-      await Promise.all([
-        import('../labelled-data.js'),
-        import('../build-model.js'),
-        import('../training.js'),
-        import('../../train/objective.js'),
-        import('../models.js'),
-        import('../../onnx/files.js'),
-      ])
+    const [{ labelledSets, readSets }, { buildModel }, training, { objectiveFor }, { readModel }] = await Promise.all([
+      import('../labelled-data.js'),
+      import('../build-model.js'),
+      import('../training.js'),
+      import('../../train/objective.js'),
+      import('../../onnx/files.js'),
+    ])
     const isFile = /\.(onnx|m?js)$/.test(options.model)
     const given = options.model.endsWith('.onnx') ? await readModel(options.model) : undefined
     await training.checkFiles(isFile ? options.model : undefined, options, given)
     const sets = await labelledSets(options)
     const { model, loss } = await buildModel(options, given ?? null, sets.train, context.signal)
     const output = training.onlyOutput(model, 'Give pare finetune, which takes --of.')
-    const objectives = [{ output: loss.target === 'class' ? scoresOf(model, output) : output, loss }]
-    const face = interfaceOf(model)
-    const read = (set: typeof sets.test) => readSet(set, model, face, objectives, context.signal)
-    const [data, validation, test] = [(await read(sets.train))!, await read(sets.validation), await read(sets.test)]
+    const objectives = [objectiveFor(model, output, loss)]
+    const data = await readSets(sets, model, objectives, context.signal)
     const { classes } = sets
-    const made = { model, loss: objectives, data, validation, test, how: loss.name, name: options.model, classes }
+    const made = { ...data, model, loss: objectives, how: loss.name, name: options.model, classes }
     return training.runTraining(made, options, context)
   },
 })

@@ -2,7 +2,7 @@
 
 import type { OutputAgreement } from '../../search/trial.js'
 import { PareError } from '../../util/errors.js'
-import { percent, significant } from '../../util/format.js'
+import { counted, percent, significant } from '../../util/format.js'
 import { type Context, defineCommand } from '../command.js'
 import { feedsFor, requireSamples } from '../feeds.js'
 import { DATA_OPTIONS, DEVICE_NOTE, ENGINE_OPTIONS, engineOptions, SHAPE_OPTION, unused } from '../inputs.js'
@@ -149,8 +149,6 @@ function checkCompared(outputs: readonly ComparedOutput[], isDecided: boolean, c
 }
 
 const orNull = (value: number): number | null => (Number.isNaN(value) ? null : value)
-
-const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`
 
 function shown({ agree, inputs, tolerance, outputs }: Verdict, { terminal }: Context): string {
   const said = agree ? 'agree within' : 'differ by more than'

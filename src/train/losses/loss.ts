@@ -3,6 +3,7 @@
 import { int } from '../../ir/attrs.js'
 import type { Builder, FloatType } from '../../ir/builder.js'
 import type { DType } from '../../ir/types.js'
+import { PareError } from '../../util/errors.js'
 
 export interface Loss {
   readonly name: string
@@ -26,3 +27,10 @@ export const targetShape = <D>({ target }: Loss, shape: readonly D[]): readonly 
 
 /** Over all elements, a scalar. */
 export const mean = (b: Builder, x: string): string => b.op('ReduceMean', [x], { attrs: { keepdims: int(0) } })
+
+export const noSuchClass = (where: string, value: number, classes: number): PareError =>
+  new PareError('TRAIN_CLASS', `a class index is a whole number from 0 to ${classes - 1}`, {
+    where,
+    value,
+    remedy: `The model has ${classes} scores: check the labels, or give the model more outputs.`,
+  })
