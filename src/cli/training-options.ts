@@ -21,6 +21,7 @@ export const TRAINING_OPTIONS = {
   schedule: { kind: 'choice', choices: SCHEDULES, default: 'one-cycle', doc: 'the learning rate over time' },
   epochs: { ...epochs, default: 5, doc: 'passes over the data' },
   batch: { ...epochs, doc: 'samples a step (default 32, or what the model is fixed to)' },
+  accumulate: { ...epochs, doc: 'batches whose gradients are averaged for one step (default 1)' },
   penalty: {
     kind: 'texts',
     value: 'name:strength',

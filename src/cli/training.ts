@@ -157,7 +157,8 @@ export async function runTraining(
 }
 
 async function trainOptions(options: TrainingChoices, count: number, { signal, onProgress, warn }: Context) {
-  const { checkpoint, learningRate, clip, averaging, mixup, roundTo, patience, seed, epochs, freeze } = options
+  const { checkpoint, learningRate, clip, averaging, mixup, roundTo, patience, seed, epochs, freeze, accumulate } =
+    options
   const resume = checkpoint !== undefined && (await isThere(checkpoint)) ? await readCheckpoint(checkpoint) : null
   if (resume) warn(`Goes on after epoch ${resume.history.length}, from ${checkpoint}.`)
   return {
@@ -165,6 +166,7 @@ async function trainOptions(options: TrainingChoices, count: number, { signal, o
     schedule: { constant, cosine, 'one-cycle': oneCycle }[options.schedule](),
     epochs,
     ...(options.batch !== undefined && { batchSize: Math.min(options.batch, count) }),
+    ...(accumulate !== undefined && { accumulate }),
     penalties: options.penalty.map(penaltyOf),
     freeze,
     seed,

@@ -15,6 +15,7 @@ export function checkOptions(o: TrainOptions): void {
   const rules = [
     ['epochs', o.epochs, isWhole, 'a whole number of at least 1'],
     ['batchSize', o.batchSize, isWhole, 'a whole number of at least 1'],
+    ['accumulate', o.accumulate, isWhole, 'a whole number of at least 1'],
     ['patience', o.patience, isWhole, 'a whole number of at least 1'],
     ['plateau.patience', o.plateau?.patience, isWhole, 'a whole number of at least 1'],
     ['plateau.factor', o.plateau?.factor, isShare, 'between 0 and 1'],

@@ -75,15 +75,18 @@ function labelled({ model, loss, shapes }: DatasetOptions): Labelled | null {
   return { output: first.output, loss: first.loss, dtype, shape: shape.slice(1) }
 }
 
-/** Some rows of a column, stacked: [rows, …shape], or with `batch` [rows / batch, batch, …shape]. */
-export function gather({ dtype, shape, data }: Column, picked: ArrayLike<number>, batch?: number): Tensor {
+/** Some rows of a column, stacked: [rows, …shape], or with the axes of `lead` in place of the first. */
+export function gather(
+  { dtype, shape, data }: Column,
+  picked: ArrayLike<number>,
+  lead: readonly number[] = [picked.length],
+): Tensor {
   const width = elementCount(shape)
   const out = new (data.constructor as new (length: number) => TypedArray)(picked.length * width)
   for (let i = 0; i < picked.length; i++) {
     const from = picked[i]! * width
     out.set(data.subarray(from, from + width) as never, i * width)
   }
-  const lead = batch === undefined ? [picked.length] : [picked.length / batch, batch]
   return tensor(dtype, [...lead, ...shape], out)
 }
 

@@ -9,7 +9,7 @@ import { encodeModel } from '../onnx/codec.js'
 import { dtypeOf } from '../ops/def.js'
 import { factFinder } from '../passes/facts.js'
 import { PareError } from '../util/errors.js'
-import { blockFeeds, type FeedPlan, type States, statesAfter, stepOf } from './feeds.js'
+import { blockFeeds, elementOf, type FeedPlan, type States, statesAfter } from './feeds.js'
 import { withConstantsAsInputs } from './pass.js'
 
 interface Failure {
@@ -59,6 +59,8 @@ async function firstNode(
   const { model } = form
   const facts = factFinder(model)
   const open = [...step.parameters.keys()].filter((name) => states.has(name))
+  const fed = (t: Tensor, part: number): Tensor =>
+    step.parts === 1 ? elementOf(t, index) : elementOf(elementOf(t, index), part)
   const watched = model.graph.nodes.flatMap((node) =>
     node.outputs.filter((name) => name !== '' && isFloat(dtypeOf(facts(name)))).map((name) => ({ node, name })),
   )
@@ -72,12 +74,15 @@ async function firstNode(
     }).bytes,
   )
   try {
-    const results = await session.run({
-      ...Object.fromEntries(model.graph.inputs.map((name) => [name, stepOf(stacked.get(name)!, index)])),
-      ...Object.fromEntries(open.map((name) => [name, states.get(name)!])),
-    })
-    const first = watched.find(({ name }) => !areFinite(results[name]!))
-    return first ? describeNode(first.node) : null
+    for (let part = 0; part < step.parts; part++) {
+      const results = await session.run({
+        ...Object.fromEntries(model.graph.inputs.map((name) => [name, fed(stacked.get(name)!, part)])),
+        ...Object.fromEntries(open.map((name) => [name, states.get(name)!])),
+      })
+      const first = watched.find(({ name }) => !areFinite(results[name]!))
+      if (first) return describeNode(first.node)
+    }
+    return null
   } finally {
     await session.close()
   }

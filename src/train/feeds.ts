@@ -33,9 +33,12 @@ export interface Steps {
   readonly number?: number
   /** Learning rates, one a step. */
   readonly rates: readonly number[]
-  /** Rows of the data, batch after batch. */
+  /** Rows of the data, step after step. */
   readonly rows: Uint32Array
 }
+
+/** Samples that make one step. */
+export const rowsOfStep = ({ step, form }: Pick<FeedPlan, 'step' | 'form'>): number => step.parts * form.batchSize
 
 /** Values by the names of the step's inputs, stacked along the first axis. What is drawn depends on the step alone. */
 export function stackedFeeds(
@@ -43,10 +46,12 @@ export function stackedFeeds(
   { first, number = first, rates, rows }: Steps,
 ): ReadonlyMap<string, Tensor> {
   const count = rates.length
+  const { parts } = step
+  const lead = parts === 1 ? [count] : [count, parts]
   const numbersOf = rates.map((_, i) => number + i + 1)
   const draws = random(seed).fork(-2)
-  const drawn = rates.map((_, i) => draws.fork(first + i))
-  const batches = (column: Column): Tensor => gather(column, rows, form.batchSize)
+  const drawn = Array.from({ length: count * parts }, (_, i) => draws.fork(first * parts + i))
+  const batches = (column: Column): Tensor => gather(column, rows, [...lead, form.batchSize])
   const feeds = new Map<string, Tensor>([
     ...[...data.inputs].map(([name, column]) => [name, batches(column)] as const),
     ...[...step.targets].map(([output, name]) => [name, batches(data.targets.get(output)!)] as const),
@@ -55,14 +60,14 @@ export function stackedFeeds(
   ])
   if (form.places !== null) {
     const places = drawn.flatMap(({ integer }) => form.ranges.map((n) => integer(n)))
-    feeds.set(form.places, i64([count, form.ranges.length], places))
+    feeds.set(form.places, i64([...lead, form.ranges.length], places))
   }
   if (form.mix !== null)
     feeds.set(
       form.mix,
       floatTensor(
         step.float,
-        [count],
+        lead,
         drawn.map((d) => mixingShare(d, mixup)),
       ),
     )
@@ -87,8 +92,8 @@ export function blockFeeds(
 export const statesAfter = ({ step, block }: FeedPlan, results: Readonly<Record<string, Tensor>>): States =>
   new Map(step.states.map((s, i) => [s.name, results[block.finals[i]!]!]))
 
-/** One step's part of a stacked value. */
-export function stepOf(t: Tensor, index: number): Tensor {
+/** One element of a stacked value along its first axis. */
+export function elementOf(t: Tensor, index: number): Tensor {
   const shape = t.shape.slice(1)
   const width = elementCount(shape)
   return tensor(t.dtype, shape, elements(t).subarray(index * width, (index + 1) * width) as TypedArray)

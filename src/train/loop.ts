@@ -8,7 +8,7 @@ import { random } from '../util/random.js'
 import type { Best, Checkpoint } from './checkpoint.js'
 import { diverged } from './divergence.js'
 import type { Score } from './evaluate.js'
-import { blockFeeds, type FeedPlan, type States, type Steps, stackedFeeds, statesAfter } from './feeds.js'
+import { blockFeeds, type FeedPlan, rowsOfStep, type States, type Steps, stackedFeeds, statesAfter } from './feeds.js'
 import type { Schedule } from './schedules.js'
 import type { TrainingStep } from './step.js'
 
@@ -115,15 +115,16 @@ const weightsOf = ({ parameters }: TrainingStep, states: States): States =>
 
 const isOver = ({ patience }: Run, { history, best }: Checkpoint): boolean => history.length - best.epoch >= patience
 
-const perEpoch = ({ data, form }: FeedPlan): number => Math.floor(data.count / form.batchSize)
+const perEpoch = (plan: FeedPlan): number => Math.floor(plan.data.count / rowsOfStep(plan))
 
 /** `curve` collects the losses, for those who watch. */
 async function oneEpoch(run: Run, at: Checkpoint, epoch: number, curve: number[]) {
-  const { sessions, form, data, epochs, schedule, signal, onProgress, seed } = run
+  const { sessions, data, epochs, schedule, signal, onProgress, seed } = run
   const order = random(seed)
     .fork(epoch)
     .shuffle(Uint32Array.from({ length: data.count }, (_, i) => i))
   const count = perEpoch(run)
+  const width = rowsOfStep(run)
   const total = epochs * count
   const base = run.learningRate * at.rate.factor
   const most = blockSteps(run)
@@ -141,7 +142,7 @@ async function oneEpoch(run: Run, at: Checkpoint, epoch: number, curve: number[]
         // Workers make their steps at the same time: the optimizer counts those that follow each other.
         number: Math.floor(((epoch - 1) * count + from) / sessions.length),
         rates: Array.from({ length: size }, (_, i) => base * schedule(first + i, total)),
-        rows: order.subarray(begin * form.batchSize, (begin + size) * form.batchSize),
+        rows: order.subarray(begin * width, (begin + size) * width),
       }
     })
     const results = await whole(blocks.map((steps, k) => oneBlock(run, sessions[k]!, states, steps)))
@@ -197,8 +198,9 @@ function averaged(all: readonly States[], steps: readonly number[]): States {
   )
 }
 
-function blockSteps({ data, form }: FeedPlan): number {
+function blockSteps(plan: FeedPlan): number {
+  const { data } = plan
   const columns = [...data.inputs.values(), ...data.targets.values()]
-  const bytes = columns.reduce((n, c) => n + (c.data.byteLength / data.count) * form.batchSize, 0)
+  const bytes = columns.reduce((n, c) => n + (c.data.byteLength / data.count) * rowsOfStep(plan), 0)
   return Math.max(1, Math.min(BLOCK_STEPS, Math.floor(BLOCK_BYTES / Math.max(1, bytes))))
 }

@@ -9,6 +9,7 @@ import type { Builder, FloatType } from '../ir/builder.js'
 import { elementCount } from '../ir/tensor.js'
 import type { Graph, Model, Tensor } from '../ir/types.js'
 import { PareError } from '../util/errors.js'
+import { accumulated } from './accumulate.js'
 import { mixed } from './objective.js'
 import type { Optimizer, StepScalars } from './optimizers/optimizer.js'
 import { type Pass, type PassOptions, trainingBuilder, trainingPass, typeOf } from './pass.js'
@@ -23,10 +24,12 @@ export interface State {
 }
 
 export interface TrainingStep {
-  /** Inputs: those of the model, the targets, the scalars, and the states. */
+  /** Inputs: those of the model, the targets, the scalars, and the states; the first two with an axis of `parts`, if any. */
   readonly graph: Graph
   readonly opsets: Model['opsets']
   readonly float: FloatType
+  /** Batches that make one step; 1 where inputs and targets have no axis for them. */
+  readonly parts: number
   readonly inputs: readonly string[]
   /** By output: the input that holds its targets. */
   readonly targets: ReadonlyMap<string, string>
@@ -46,6 +49,8 @@ export interface StepOptions extends Omit<PassOptions, 'changing' | 'scalars'> {
   readonly clipNorm?: number
   /** Keeps a moving mean of every parameter, of which so much stays at each step. */
   readonly averaging?: number
+  /** Batches that make one step: their gradients are averaged. Default 1. */
+  readonly parts?: number
 }
 
 /** The training step of a model as `trainingPass` takes it. Throws what that throws. */
@@ -55,23 +60,35 @@ export function trainingStep(model: Model, options: StepOptions): TrainingStep {
   const scalars = { learningRate: b.fresh('learning_rate'), step: b.fresh('step') }
   const changing = [...running.keys()]
   const pass = trainingPass(b, model, { ...options, changing, scalars: Object.values(scalars) })
-  const updates = updatesOf(b, model, pass, options, scalars)
-  const statistics = [...running].map(([name, next]) => ({ name, next, initial: model.graph.constants.get(name)! }))
+  const { parts = 1 } = options
+  const { float, loss, gradients } = pass
+  const fed = [...model.graph.inputs, ...pass.targets.values()]
+  const mean =
+    parts === 1
+      ? { b, graph: pass.open, loss, gradients, carried: running }
+      : accumulated({ count: parts, float, pass: joined(pass.open, b.graph()), loss, gradients, fed, carried: running })
+  const updates = updatesOf(mean.b, model, { ...pass, gradients: mean.gradients }, options, scalars)
+  const statistics = [...mean.carried].map(([name, next]) => ({
+    name,
+    next,
+    initial: model.graph.constants.get(name)!,
+  }))
   const states = [...updates.flatMap((u) => u.states), ...statistics]
-  const whole = joined(pass.open, b.graph())
+  const whole = joined(mean.graph, mean.b.graph())
   return {
     graph: {
       ...whole,
       values: new Map([...whole.values, ...states.map(({ name, initial }) => [name, typeOf(initial)] as const)]),
       inputs: [...model.graph.inputs, ...pass.fed, ...states.map((s) => s.name)],
-      outputs: [pass.loss, ...states.map((s) => s.next)],
+      outputs: [mean.loss, ...states.map((s) => s.next)],
     },
     opsets: model.opsets,
-    float: pass.float,
+    float,
+    parts,
     inputs: model.graph.inputs,
     targets: pass.targets,
     ...scalars,
-    loss: pass.loss,
+    loss: mean.loss,
     states,
     parameters: new Map([
       ...updates.map(({ name, value }) => [name, value] as const),

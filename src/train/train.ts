@@ -18,7 +18,7 @@ import { areFinite, diverged } from './divergence.js'
 import { withoutDropout } from './dropout.js'
 import { type Evaluator, openEvaluator, type Score } from './evaluate.js'
 import { type TrainedGrid, withFakeQuantization } from './fake-quantize.js'
-import type { States } from './feeds.js'
+import { rowsOfStep, type States } from './feeds.js'
 import { type Epoch, loop, type Plateau, type Run } from './loop.js'
 import type { Loss } from './losses/loss.js'
 import { aimsOf, type Objective, objectivesOf } from './objective.js'
@@ -54,6 +54,8 @@ export interface TrainOptions extends RunOptions {
    * are of that size; where it fixes it at 1 and nothing depends on that, they are not.
    */
   readonly batchSize?: number
+  /** Batches whose gradients are averaged before a step: one step of a batch that large, in less memory. Default 1. */
+  readonly accumulate?: number
   /** Patterns of weights, or of the nodes that read them, that stay as they are. */
   readonly freeze?: readonly string[]
   readonly penalties?: readonly PenaltyChoice[]
@@ -120,7 +122,8 @@ export async function train(model: Model, options: TrainOptions): Promise<Traine
   const form = trainingForm(plain, { ...options, batchSize, seed, float, trainable, isMixed })
   warnOfFixedBatch(form.batchSize, options)
   const needs = { model: form.model, inputs: plain.graph.inputs, objectives, float }
-  checkDataset(data, { ...needs, least: form.batchSize, what: 'data' })
+  const parts = options.accumulate ?? 1
+  checkDataset(data, { ...needs, least: parts * form.batchSize, what: 'data' })
   const least = form.isBatchOpen ? 1 : form.batchSize
   if (validation) checkDataset(validation, { ...needs, least, what: 'validation' })
   const { clipNorm, averaging } = options
@@ -132,11 +135,12 @@ export async function train(model: Model, options: TrainOptions): Promise<Traine
     penalties,
     mix: form.mix,
     detached: form.detached,
+    parts,
     ...(clipNorm !== undefined && { clipNorm }),
     ...(averaging !== undefined && { averaging }),
   })
   const learningRate = options.learningRate ?? optimizer.learningRate
-  const total = epochs * Math.floor(data.count / form.batchSize)
+  const total = epochs * Math.floor(data.count / rowsOfStep({ step, form }))
   checkRates({ base: learningRate, schedule, total, penalties })
   const block = trainingBlock(step)
   const { bytes } = encodeModel(block.model)
@@ -186,10 +190,10 @@ async function finished(
   { given, plain }: Models,
   { history, best, states, before }: Checkpoint,
 ): Promise<Trained> {
-  const { step, form, data, score } = run
+  const { step, data, score } = run
   const chosen = score === null ? states : best.states
   const weights = parametersIn(step, chosen)
-  const steps = history.length * Math.floor(data.count / form.batchSize)
+  const steps = history.length * Math.floor(data.count / rowsOfStep(run))
   if (![...weights.values()].every(areFinite))
     throw await diverged(
       { ...run, session: run.sessions[0]! },
