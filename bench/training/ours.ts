@@ -1,12 +1,16 @@
-/** Trains one network and prints the milliseconds of a step: `npx tsx bench/training/ours.ts NAME THREADS EPOCHS`. */
+/**
+ * Trains one network and prints the milliseconds of a step:
+ * `npx tsx bench/training/ours.ts NAME THREADS EPOCHS [WORKERS [isolated]]`.
+ */
 
 import { losses, openEngine, optimizers, train } from '../../src/node.js'
 import { NETWORKS } from './networks.js'
 
-const [name, threads, epochs, workers = '1'] = process.argv.slice(2)
+const [name, threads, epochs, workers = '1', where] = process.argv.slice(2)
+const isolated = where === 'isolated'
 const { model, data, batch, steps } = NETWORKS.find((n) => n.name === name)!
 const engines = await Promise.all(
-  Array.from({ length: Number(workers) }, () => openEngine({ threads: Number(threads) })),
+  Array.from({ length: Number(workers) }, () => openEngine({ threads: Number(threads), isolated })),
 )
 const made = model()
 const { epochs: rows } = await train(made, {

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { linearModel } from '../../test/small-models.js'
 import { f32 } from '../ir/tensor.js'
 import { connect, type Link, type Port } from './link.js'
-import { startWorker } from './node/port.js'
+import { startThread } from './node/port.js'
 import { remoteEngine } from './remote.js'
 
 /** A thread that is ready, and dies of its first request. */
@@ -68,7 +68,7 @@ test('an engine whose thread died says so, and goes on with a new one', async ()
   let starts = 0
   const start = () => {
     starts++
-    return connect(startWorker({ runtime: 'native', device: 'cpu', threads: 1 }))
+    return connect(startThread({ runtime: 'native', device: 'cpu', threads: 1 }))
   }
   const engine = remoteEngine({ name: 'onnxruntime-node', device: 'cpu', start }, await mortal())
   const feeds = { x: f32([1, 2], [1, 2]) }

@@ -12,7 +12,7 @@ import { coresIn, cpuinfo, physicalCores } from './cores.js'
 import { openEngine } from './open.js'
 import { INSTALL_NATIVE } from './ort-node.js'
 import { INSTALL_WEB } from './ort-web.js'
-import { startWorker } from './port.js'
+import { startThread } from './port.js'
 
 export interface PackageFacts {
   readonly name: string
@@ -127,7 +127,7 @@ async function deviceFacts(): Promise<readonly DeviceFacts[]> {
 /** The native runtime's list, and WebAssembly. */
 async function listedDevices(): Promise<readonly string[]> {
   try {
-    const link = await connect(startWorker({ runtime: 'native', device: 'cpu', threads: 1 }))
+    const link = await connect(startThread({ runtime: 'native', device: 'cpu', threads: 1 }))
     await link.close()
     return [...link.facts.backends, 'wasm']
   } catch {

@@ -2,13 +2,21 @@
 
 import { messageOf, PareError } from '../../util/errors.js'
 import type { Engine, EngineOptions } from '../engine.js'
-import { connect } from '../link.js'
+import { connect, type Port } from '../link.js'
 import { remoteEngine } from '../remote.js'
 import { physicalCores } from './cores.js'
 import { tryDevice } from './device.js'
 import { INSTALL_NATIVE } from './ort-node.js'
 import type { PlatformSpec } from './platform.js'
-import { startWorker } from './port.js'
+import { startProcess, startThread } from './port.js'
+
+export interface NodeEngineOptions extends EngineOptions {
+  /**
+   * In a process of its own, not a thread: a crash or an endless run ends that process alone, and `close` need not wait
+   * for a run to be over. What goes in and out is copied through a pipe. Default false.
+   */
+  readonly isolated?: boolean
+}
 
 /**
  * Opens an engine whose work runs in a worker thread. `cpu` (the default) is the native runtime, or WebAssembly with a
@@ -26,17 +34,19 @@ import { startWorker } from './port.js'
 export async function openEngine({
   device = 'cpu',
   threads = physicalCores(),
+  isolated = false,
   onWarning = () => {},
-}: EngineOptions = {}): Promise<Engine> {
+}: NodeEngineOptions = {}): Promise<Engine> {
   if (!Number.isInteger(threads) || threads < 1) {
     throw new PareError('ENGINE_THREADS', 'the number of threads must be a whole number above 0', {
       value: threads,
       remedy: 'Leave it out to use the physical cores.',
     })
   }
-  if (device === 'wasm') return webAssembly(threads)
+  const begin = isolated ? startProcess : startThread
+  if (device === 'wasm') return webAssembly(threads, begin)
   const spec: PlatformSpec = { runtime: 'native', device, threads }
-  const start = () => connect(startWorker(spec))
+  const start = () => connect(begin(spec))
   if (device !== 'cpu') await tryDevice(spec)
   try {
     return remoteEngine({ name: 'onnxruntime-node', device, start }, await start())
@@ -46,12 +56,12 @@ export async function openEngine({
     onWarning(
       `The native engine is not there (${cause}), so WebAssembly takes over: several times slower. To get it: ${INSTALL_NATIVE}`,
     )
-    return webAssembly(threads)
+    return webAssembly(threads, begin)
   }
 }
 
-async function webAssembly(threads: number): Promise<Engine> {
+async function webAssembly(threads: number, begin: (spec: PlatformSpec) => Port): Promise<Engine> {
   const spec: PlatformSpec = { runtime: 'wasm', device: 'wasm', threads }
-  const start = () => connect(startWorker(spec))
+  const start = () => connect(begin(spec))
   return remoteEngine({ name: 'onnxruntime-web', device: 'wasm', start }, await start())
 }

@@ -1,5 +1,6 @@
-/** Starts the engine's worker thread in Node. */
+/** Starts what the engine computes in: a worker thread, or a process of its own. */
 
+import { fork } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { Worker } from 'node:worker_threads'
@@ -21,7 +22,7 @@ export function builtScript(name: string): URL {
   return url
 }
 
-export function startWorker(data: PlatformSpec): Port {
+export function startThread(data: PlatformSpec): Port {
   const worker = new Worker(builtScript('worker.js'), { workerData: data, name: 'pare engine', execArgv: [] })
   const exited = new Promise<void>((resolve) => worker.once('exit', () => resolve()))
   let ending = false
@@ -49,6 +50,34 @@ export function startWorker(data: PlatformSpec): Port {
       worker.ref()
       worker.postMessage(END)
       await exited
+    },
+  }
+}
+
+/** Ends at once when it is told to, whatever it is at, and with the process that started it. */
+export function startProcess(spec: PlatformSpec): Port {
+  const child = fork(builtScript('worker.js'), [JSON.stringify(spec)], { serialization: 'advanced', execArgv: [] })
+  const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()))
+  let ending = false
+  return {
+    post: (message) => void child.send(message),
+    onMessage: (handler) => child.on('message', handler),
+    onFailure: (handler) => {
+      child.on('error', handler)
+      child.on('exit', (code, signal) => {
+        if (!ending) handler(new Error(`the process ended with ${signal ?? `code ${code}`}`))
+      })
+    },
+    hold(alive) {
+      if (ending) return
+      const change = alive ? 'ref' : 'unref'
+      child[change]()
+      child.channel?.[change]()
+    },
+    async terminate() {
+      ending = true
+      child.ref()
+      if (child.exitCode === null && child.signalCode === null && child.kill('SIGKILL')) await exited
     },
   }
 }

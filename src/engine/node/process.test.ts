@@ -1,7 +1,17 @@
 /** What the engine does to the process around it, seen from outside: real processes on the built package. */
 
 import { execFile } from 'node:child_process'
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -55,62 +65,108 @@ const LONG = `
       const long = { x: { ...x, shape: [64], byteLength: 256, bytes: () => new Uint8Array(256) },
         count: { dtype: 'int64', shape: [], byteLength: 8, bytes: () => new Uint8Array(BigInt64Array.of(300000n).buffer) } }`
 
-describe.each(['cpu', 'wasm'])('with device %s, the process ends by itself', (device) => {
-  const open = `const engine = await openEngine({ device: '${device}', threads: 2 })`
+describe.each([`device: 'cpu'`, `device: 'wasm'`, `isolated: true`])(
+  'with %s, the process ends by itself',
+  (option) => {
+    const open = `const engine = await openEngine({ ${option}, threads: 2 })`
 
-  test('after close', async () => {
-    const { out, code } = await node(`${BUILT}${open}
+    test('after close', async () => {
+      const { out, code } = await node(`${BUILT}${open}
       const s = await engine.load({ path: 'linear.onnx' })
       const { y } = await s.run({ x })
       await engine.measure([{ path: 'linear.onnx' }], [{ x }], { rounds: 5 })
       await engine.close()
       console.log(y.shape.join())`)
-    expect({ out, code }).toEqual({ out: '1,2\n', code: 0 })
-  })
+      expect({ out, code }).toEqual({ out: '1,2\n', code: 0 })
+    })
 
-  test('even where nobody closes', async () => {
-    const { out, code } = await node(`${BUILT}${open}
+    test('even where nobody closes', async () => {
+      const { out, code } = await node(`${BUILT}${open}
       const s = await engine.load({ path: 'linear.onnx' })
       await engine.measure([{ path: 'linear.onnx' }], [{ x }], { rounds: 5 })
       console.log((await s.run({ x })).y.shape.join())`)
-    expect({ out, code }).toEqual({ out: '1,2\n', code: 0 })
-  })
+      expect({ out, code }).toEqual({ out: '1,2\n', code: 0 })
+    })
 
-  test('while a run that was cancelled is still going on', async () => {
-    const { out, code } = await node(`${BUILT}${open}${LONG}
+    test('while a run that was cancelled is still going on', async () => {
+      const { out, code } = await node(`${BUILT}${open}${LONG}
       await s.run(long, { signal: AbortSignal.timeout(50) }).catch((e) => console.log(e.code))
       await engine.close()`)
-    expect({ out, code }).toEqual({ out: 'ABORTED\n', code: 0 })
-  })
+      expect({ out, code }).toEqual({ out: 'ABORTED\n', code: 0 })
+    })
 
-  test('while a run that was cancelled is still going on, and nobody closes', async () => {
-    const { out, code } = await node(`${BUILT}${open}${LONG}
+    test('while a run that was cancelled is still going on, and nobody closes', async () => {
+      const { out, code } = await node(`${BUILT}${open}${LONG}
       await s.run(long, { signal: AbortSignal.timeout(50) }).catch((e) => console.log(e.code))`)
-    expect({ out, code }).toEqual({ out: 'ABORTED\n', code: 0 })
-  })
+      expect({ out, code }).toEqual({ out: 'ABORTED\n', code: 0 })
+    })
 
-  test('closed in the middle of a run', async () => {
-    const { out, code } = await node(`${BUILT}${open}${LONG}
+    test('closed in the middle of a run', async () => {
+      const { out, code } = await node(`${BUILT}${open}${LONG}
       s.run(long).catch((e) => console.log(e.code))
       s.run(long).catch((e) => console.log(e.code))
       setTimeout(() => engine.close().then(() => console.log('closed')), 50)`)
-    expect({ out, code }).toEqual({ out: 'ENGINE_CLOSED\nENGINE_CLOSED\nclosed\n', code: 0 })
-  })
+      expect({ out, code }).toEqual({ out: 'ENGINE_CLOSED\nENGINE_CLOSED\nclosed\n', code: 0 })
+    })
 
-  test('a measurement that was cancelled', async () => {
-    const { out, code } = await node(`${BUILT}${open}${LONG}
+    test('a measurement that was cancelled', async () => {
+      const { out, code } = await node(`${BUILT}${open}${LONG}
       const signal = AbortSignal.timeout(300)
       await engine.measure([{ path: 'loop.onnx' }], [long], { signal }).catch((e) => console.log(e.code))
       await engine.close()`)
-    expect({ out, code }).toEqual({ out: 'ABORTED\n', code: 0 })
+      expect({ out, code }).toEqual({ out: 'ABORTED\n', code: 0 })
+    })
+
+    test('a run that is waited for keeps it alive', async () => {
+      const { out } = await node(`${BUILT}${open}
+      engine.load({ path: 'linear.onnx' }).then((s) => s.run({ x })).then(({ y }) => console.log(y.shape.join()))`)
+      expect(out).toBe('1,2\n')
+    })
+  },
+)
+
+describe('in a process of its own', () => {
+  const open = `
+      import processes from 'node:child_process'
+      import { syncBuiltinESMExports } from 'node:module'
+      const { fork } = processes
+      let child
+      processes.fork = (...given) => (child = fork(...given))
+      syncBuiltinESMExports()
+      const engine = await openEngine({ isolated: true, threads: 1 })`
+
+  test('its end is an error of what it was at, and the next model finds a new one', async () => {
+    const { out, code } = await node(`${BUILT}${open}${LONG}
+      const run = s.run(long).catch((e) => console.log(e.code, e.detail.cause?.message ?? e.message))
+      setTimeout(() => child.kill('SIGKILL'), 100)
+      await run
+      const again = await engine.load({ path: 'linear.onnx' })
+      console.log((await again.run({ x })).y.shape.join())
+      await engine.close()`)
+    expect(out).toMatch(/^ENGINE_LOST .*SIGKILL\n1,2\n$/)
+    expect(code).toBe(0)
   })
 
-  test('a run that is waited for keeps it alive', async () => {
+  test('it ends with the one that started it', async () => {
     const { out } = await node(`${BUILT}${open}
-      engine.load({ path: 'linear.onnx' }).then((s) => s.run({ x })).then(({ y }) => console.log(y.shape.join()))`)
-    expect(out).toBe('1,2\n')
+      console.log(child.pid)
+      process.kill(process.pid, 'SIGKILL')`)
+    const child = Number(out.trim())
+    expect(child).toBeGreaterThan(0)
+    await expect.poll(() => isRunning(child), { timeout: 5000 }).toBe(false)
   })
 })
+
+/** One that has ended may still be listed, where nobody asks how it ended. */
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+  } catch {
+    return false
+  }
+  const stat = `/proc/${pid}/stat`
+  return !existsSync(stat) || !/\) Z /.test(readFileSync(stat, 'utf8'))
+}
 
 test('flags of the process do not break the worker', async () => {
   const { out } = await node(`${BUILT}const e = await openEngine(); console.log(e.name)`, {

@@ -1,16 +1,42 @@
-/** The worker thread of the engine in Node: loads one runtime, then answers requests. Started by `port.ts`. */
+/** What computes for the engine in Node: loads one runtime, then answers requests. Started by `port.ts`. */
 
 import { parentPort, workerData } from 'node:worker_threads'
 import { host } from '../host.js'
 import { END, errorToWire, type FromHost, type ToHost } from '../wire.js'
 import { openPlatform, type PlatformSpec } from './platform.js'
 
-const port = parentPort!
-const send = (message: FromHost, transfer: readonly ArrayBuffer[] = []) => port.postMessage(message, transfer)
+type Message = ToHost | typeof END
+
+interface Parent {
+  readonly spec: PlatformSpec
+  send(message: FromHost, transfer?: readonly ArrayBuffer[]): void
+  onMessage(handler: (message: Message) => void): void
+}
+
+function parentThread(port: NonNullable<typeof parentPort>): Parent {
+  return {
+    spec: workerData,
+    send: (message, transfer = []) => port.postMessage(message, transfer),
+    onMessage: (handler) => port.on('message', handler),
+  }
+}
+
+function parentProcess(): Parent {
+  process.on('disconnect', () => process.exit())
+  // A terminal interrupts the whole group: what becomes of this process is for the one that started it to say.
+  process.on('SIGINT', () => {})
+  return {
+    spec: JSON.parse(process.argv[2]!),
+    send: (message) => process.send!(message),
+    onMessage: (handler) => process.on('message', handler),
+  }
+}
+
+const { spec, send, onMessage } = parentPort === null ? parentProcess() : parentThread(parentPort)
 try {
-  const { platform, facts } = await openPlatform(workerData as PlatformSpec)
+  const { platform, facts } = await openPlatform(spec)
   const handle = host(platform, send)
-  port.on('message', (message: ToHost | typeof END) => (message === END ? process.exit() : handle(message)))
+  onMessage((message) => (message === END ? process.exit() : handle(message)))
   send({ ready: facts })
 } catch (error) {
   send({ refused: errorToWire(error, 'ENGINE_MISSING') })
