@@ -8,12 +8,12 @@ import {
   concatGrad,
   depthToSpaceGrad,
   expandGrad,
-  padGrad,
   spaceToDepthGrad,
   splitGrad,
   tileGrad,
   transposeGrad,
 } from './gradients/movement.js'
+import { padGrad } from './gradients/pad.js'
 import { commonDType, def, fact, map, move } from './make.js'
 import {
   addDim,

@@ -18,7 +18,8 @@ afterAll(() => gradients.close())
 /** Cases that have no gradient: the code of the error that says so. */
 const REFUSED: Readonly<Record<string, string>> = {
   'GatherND: batched': 'GRADIENT_NONE',
-  'Pad: reflect': 'GRADIENT_NONE',
+  'Pad: edge that cuts off': 'GRADIENT_NONE',
+  'Pad: wrap by more than the axis': 'GRADIENT_NONE',
 }
 
 /** Cases that prove nothing here, and why. */
@@ -55,6 +56,30 @@ const MORE: readonly OpCase[] = [
     name: 'summed over a letter of size 1',
     inputs: [floatsOf([2, 5]), floatsOf([1])],
     attrs: { equation: str('ij,j->i') },
+  },
+  ...['reflect', 'edge', 'wrap'].map((mode) => ({
+    op: 'Pad',
+    name: `${mode} on two axes`,
+    inputs: [floatsOf([2, 4, 5]), list(0, 3, 2, 1, 0, 4)],
+    attrs: { mode: str(mode) },
+  })),
+  {
+    op: 'Pad',
+    name: 'edge on a named axis',
+    inputs: [floatsOf([2, 3, 4]), list(2, 5), null, list(-2)],
+    attrs: { mode: str('edge') },
+  },
+  {
+    op: 'Pad',
+    name: 'edge that cuts off',
+    inputs: [floatsOf([2, 3]), list(0, 1, 0, -1)],
+    attrs: { mode: str('edge') },
+  },
+  {
+    op: 'Pad',
+    name: 'wrap by more than the axis',
+    inputs: [floatsOf([2, 3]), list(0, 4, 0, 0)],
+    attrs: { mode: str('wrap') },
   },
   { op: 'Pow', name: 'negative base', inputs: [floatsOf([5]), one(3)] },
 ]

@@ -192,19 +192,6 @@ export const scatterNDGrad = scatterGrad('GatherND')
 /** What turns or cuts does so to what flows back: ReverseSequence, Trilu. */
 export const sameOpGrad: GradRule = (g) => [op(g, g.node.op, [g.dy[0]!, ...g.node.inputs.slice(1)], g.node.attrs)]
 
-/** Of constant padding: what was padded is cut off, what was cut off gets zeros. The constant gets what the pads got. */
-export const padGrad: GradRule = (g) => {
-  const mode = stringAttr(g.node, 'mode', 'constant')
-  if (mode !== 'constant') throw refused(g, `mode ${mode}`)
-  const [, pads, constant, axes] = g.node.inputs as [string, string, string?, string?]
-  const dy = g.dy[0]!
-  const cut = op(g, 'Pad', [dy, op(g, 'Neg', [pads]), '', ...(axes ? [axes] : [])])
-  if (!constant || !g.wants(2)) return [cut]
-  const total = (x: string): string => op(g, 'ReduceSum', [x], { keepdims: int(0) })
-  const rest = op(g, 'Sub', [total(dy), total(cut)])
-  return [cut, null, op(g, 'Reshape', [rest, sizesOf(g, 2)])]
-}
-
 export const depthToSpaceGrad: GradRule = (g) => {
   const block = intAttr(g.node, 'blocksize', 1)
   if (stringAttr(g.node, 'mode', 'DCR') === 'DCR') return [op(g, 'SpaceToDepth', [g.dy[0]!], { blocksize: int(block) })]
