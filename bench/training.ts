@@ -56,7 +56,7 @@ function toolsFor(network: string): readonly Tool[] {
     name: 'jax-js, wasm',
     network,
     against: 'pare, 2 threads',
-    start: () => run(process.execPath, [join(here, 'jax_peer.mjs'), folder!, '2']),
+    start: () => run(process.execPath, [join(here, 'jax_peer.mjs'), folder!, network, '2']),
   }
   // TensorFlow.js has no gradient of a convolution's kernel on WebAssembly.
   const inJs = { mlp: [tfjs('wasm'), tfjs('cpu'), jax], cnn: [tfjs('cpu')] }[network] ?? []
