@@ -70,6 +70,12 @@ export const LABEL_OPTIONS = {
     choices: LOSS_NAMES,
     doc: 'what to make small (default: cross-entropy for classes, else squared)',
   },
+  metric: {
+    kind: 'texts',
+    value: 'name',
+    doc: 'what to tell beside the loss: top-5, macro-f1, balanced-accuracy; f1, auc; mae, rmse, r2',
+  },
+  bestBy: { kind: 'text', value: 'name', doc: 'the metric that decides which weights to keep (default: the loss)' },
 } as const satisfies OptionSpecs
 
 export type LossName = (typeof LOSS_NAMES)[number]

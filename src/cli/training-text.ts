@@ -1,11 +1,10 @@
 /** What the commands that train say in the end. */
 
 import type { Score } from '../train/evaluate.js'
-import type { Epoch } from '../train/loop.js'
 import type { Trained } from '../train/train.js'
-import { bytes, duration, percent, significant } from '../util/format.js'
-import { table } from './table.js'
-import { safe, type Terminal } from './terminal.js'
+import { bytes, percent, significant } from '../util/format.js'
+import { epochTable, metricText } from './epoch-table.js'
+import { safe, type Terminal, wrap } from './terminal.js'
 
 /** What is said of a training beside its epochs. */
 export interface Said {
@@ -20,15 +19,15 @@ export interface Said {
 }
 
 export function trainingText(
-  { epochs, best, before }: Trained,
+  trained: Trained,
   { output, report, size, test, engine, classes, loss }: Said,
   terminal: Terminal,
 ): string {
-  const weights = best === 0 ? 'the weights that were given' : `weights of epoch ${best}`
+  const weights = trained.best === 0 ? 'the weights that were given' : `weights of epoch ${trained.best}`
   return [
-    epochTable(epochs, best, before, terminal),
+    epochTable(trained, terminal),
     '',
-    ...(test ? [`On the test samples: ${scoreText(test)}.`] : []),
+    ...(test ? [wrap(`On the test samples: ${scoreText(test)}.`, terminal.columns)] : []),
     `${safe(output)}: ${size === null ? 'written' : bytes(size)}, ${weights}.`,
     ...(report === undefined ? [] : [`${safe(report)}: the report.`]),
     ...(classes ? [`Classes, from 0: ${classes.map(safe).join(', ')}.`] : []),
@@ -36,34 +35,9 @@ export function trainingText(
   ].join('\n')
 }
 
-const scoreText = ({ loss, accuracy }: Score): string =>
-  accuracy === undefined ? `loss ${significant(loss)}` : `accuracy ${percent(accuracy)}, loss ${significant(loss)}`
-
-/** A row an epoch, the best one marked. */
-function epochTable(epochs: readonly Epoch[], best: number, before: Score | undefined, terminal: Terminal): string {
-  const judged = epochs.some((e) => e.validation !== undefined)
-  const hasAccuracy = epochs.some((e) => e.validation?.accuracy !== undefined)
-  const right = { align: 'right' } as const
-  const columns = [
-    { title: '' },
-    { title: 'epoch', ...right },
-    { title: 'training loss', ...right },
-    ...(judged ? [{ title: 'validation loss', ...right }] : []),
-    ...(hasAccuracy ? [{ title: 'accuracy', ...right }] : []),
-    { title: 'time', ...right },
-  ]
-  const score = (s: Score | undefined): readonly string[] => [
-    ...(judged ? [s ? significant(s.loss) : ''] : []),
-    ...(hasAccuracy ? [s?.accuracy === undefined ? '' : percent(s.accuracy)] : []),
-  ]
-  const mark = (epoch: number): string => (epoch === best ? '→' : '')
-  const start = before ? [[mark(0), 'given', '', ...score(before), '']] : []
-  const rows = epochs.map((e) => [
-    mark(e.epoch),
-    String(e.epoch),
-    significant(e.trainingLoss),
-    ...score(e.validation),
-    duration(e.seconds),
-  ])
-  return table(columns, [...start, ...rows], terminal)
-}
+const scoreText = ({ loss, accuracy, metrics = {} }: Score): string =>
+  [
+    ...(accuracy === undefined ? [] : [`accuracy ${percent(accuracy)}`]),
+    `loss ${significant(loss)}`,
+    ...Object.entries(metrics).map(([name, value]) => `${name} ${metricText(value)}`),
+  ].join(', ')

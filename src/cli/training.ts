@@ -10,6 +10,7 @@ import { readCheckpoint, writeCheckpoint } from '../train/checkpoint-file.js'
 import type { Dataset } from '../train/dataset.js'
 import { scoreOf } from '../train/evaluate.js'
 import type { Loss } from '../train/losses/loss.js'
+import type { TrainMetric } from '../train/metrics/metric.js'
 import type { Objective } from '../train/objective.js'
 import { OPTIMIZERS } from '../train/optimizers/index.js'
 import { constant, cosine, oneCycle } from '../train/schedules.js'
@@ -19,9 +20,10 @@ import { checkWritable, writeFileAtomic } from '../util/files.js'
 import { counted } from '../util/format.js'
 import type { Answer, Context } from './command.js'
 import { engineOptions } from './inputs.js'
+import { metricOf } from './metric.js'
 import { protectInput, writtenBytes } from './models.js'
 import { penaltyOf } from './penalty.js'
-import type { TrainingChoices } from './training-options.js'
+import type { LabelChoices, TrainingChoices } from './training-options.js'
 import { trainingText } from './training-text.js'
 
 /** What is trained, and on what. */
@@ -32,6 +34,8 @@ export interface Training {
   readonly validation: Dataset | null
   /** Judges the result once. */
   readonly test: Dataset | null
+  readonly metrics?: readonly TrainMetric[]
+  readonly bestBy?: TrainMetric | undefined
   /** What the options do not say. */
   readonly more?: Partial<TrainOptions>
   /** What the class indices stand for, where the labels were names. */
@@ -81,6 +85,12 @@ export async function checkFiles(
   for (const written of [output, report, checkpoint]) if (written !== undefined) await checkWritable(written)
 }
 
+/** Throws `OPTION_VALUE` before anything is read. */
+export const metricChoices = ({ metric, bestBy }: Pick<LabelChoices, 'metric' | 'bestBy'>) => ({
+  metrics: metric.map((name) => metricOf(name)),
+  bestBy: bestBy === undefined ? undefined : metricOf(bestBy, '--best-by'),
+})
+
 /** Trains, writes the model and the report, and says what came of it. */
 export async function runTraining(
   training: Training,
@@ -93,13 +103,16 @@ export async function runTraining(
   try {
     for (let i = 1; i < (options.workers ?? 1); i++)
       workers.push(await openEngine(engineOptions(options, context.warn)))
-    const { model, loss, data, validation, test } = training
+    const { model, loss, data, validation, test, bestBy } = training
+    const metrics = [...(training.metrics ?? []), ...(bestBy ? [bestBy] : [])]
     const shapes = training.more?.shapes
     const result = await train(model, {
       engine,
       workers,
       data,
       loss,
+      metrics,
+      ...(bestBy && { bestBy }),
       ...(validation && { validation }),
       ...(await trainOptions(options, validation ? data.count : Math.ceil(0.9 * data.count), context)),
       ...training.more,
@@ -108,7 +121,14 @@ export async function runTraining(
     const size = await writtenBytes(options.output)
     const tested =
       test &&
-      (await scoreOf(result.model, { engine, data: test, loss, signal: context.signal, ...(shapes && { shapes }) }))
+      (await scoreOf(result.model, {
+        engine,
+        data: test,
+        loss,
+        metrics,
+        signal: context.signal,
+        ...(shapes && { shapes }),
+      }))
     if (result.epochs.every((e) => e.validation === undefined))
       context.warn('There are too few samples to judge by: the weights are those of the last epoch.')
     else if (result.best === 0)
@@ -143,6 +163,7 @@ export async function runTraining(
         ...(training.classes && { classes: training.classes }),
         steps,
         best,
+        ...(bestBy && { bestBy: bestBy.name }),
         ...(before && { before }),
         epochs,
         ...(tested && { test: tested }),

@@ -23,15 +23,16 @@ export interface Checkpoint {
   readonly rate: { readonly factor: number; readonly since: number }
 }
 
-/** The weights that were best so far, by the loss that judges. */
+/** The weights that were best so far. */
 export interface Best {
   readonly epoch: number
+  /** What they were judged by: the loss, or another metric, negated where more of it is better. */
   readonly loss: number
   /** Those states alone that hold weights. */
   readonly states: States
 }
 
-interface Decided extends Pick<TrainOptions, 'mixup' | 'plateau' | 'workers' | 'augment'> {
+interface Decided extends Pick<TrainOptions, 'mixup' | 'plateau' | 'workers' | 'augment' | 'bestBy'> {
   readonly step: TrainingStep
   readonly data: Dataset
   readonly validation: Dataset | null
@@ -49,7 +50,7 @@ const LOOKS = 1000
 
 /** `block`: the encoded training block, which holds model, loss, penalties, optimizer and what is frozen. */
 export async function runDigest(block: Uint8Array, run: Decided): Promise<string> {
-  const { step, data, validation, mixup, plateau, workers, augment, seed, epochs, learningRate, schedule } = run
+  const { step, data, validation, mixup, plateau, workers, augment, bestBy, seed, epochs, learningRate, schedule } = run
   const rates = Array.from({ length: LOOKS }, (_, i) => schedule(i, LOOKS))
   const choices = [
     epochs,
@@ -60,6 +61,7 @@ export async function runDigest(block: Uint8Array, run: Decided): Promise<string
     plateau,
     workers?.length ?? 0,
     augment !== undefined,
+    bestBy?.name,
     rates,
   ]
   const columns = [data, ...(validation ? [validation] : [])].flatMap((d) => [

@@ -21,7 +21,7 @@ export const finetune = defineCommand({
     'pare finetune model.onnx --data images/ --learning-rate 1e-4 --epochs 3 -o tuned.onnx',
   ],
   notes: [
-    'The weights are those of the epoch with the smallest validation loss, and stay as they were where no epoch was better. Cross-entropy of an output that is a Softmax is that of its scores before. Normalizations keep their statistics, and nothing is dropped, unless --batch-statistics asks for it.',
+    'The weights are those of the epoch with the smallest validation loss, or the best by --best-by, and stay as they were where no epoch was better. Cross-entropy of an output that is a Softmax is that of its scores before. Normalizations keep their statistics, and nothing is dropped, unless --batch-statistics asks for it.',
   ],
   async run([path], options, context) {
     const [
@@ -44,6 +44,7 @@ export const finetune = defineCommand({
       import('../../train/objective.js'),
     ])
     const model = await readModel(path!)
+    const judges = training.metricChoices(options)
     await training.checkFiles(path, options, model)
     const { signal } = context
     const shapes = await shapesOf(options.shape)
@@ -58,7 +59,7 @@ export const finetune = defineCommand({
     const data = await readSets(sets, fixed, objectives, signal)
     const more = { isTraining: options.batchStatistics, shapes }
     const { classes } = sets
-    const made = { ...data, model, loss: objectives, how: loss.name, name: path!, classes, more }
+    const made = { ...data, ...judges, model, loss: objectives, how: loss.name, name: path!, classes, more }
     return training.runTraining(made, options, context)
   },
 })
