@@ -36,6 +36,11 @@ export const TRAINING_OPTIONS = {
     doc: 'judge and keep a moving mean of the weights: 0.999',
   },
   mixup: { kind: 'number', value: 'alpha', min: 1e-6, max: 100, doc: 'mix samples and targets in pairs: 0.2' },
+  augment: {
+    kind: 'texts',
+    value: 'change',
+    doc: 'change samples at random, in turn: shift:1, mirror, cutout:8 of pictures, noise:0.05 of any floats',
+  },
   roundTo: {
     kind: 'choice',
     choices: ['int8', 'int4'],

@@ -18,6 +18,7 @@ import { type TrainOptions, train } from '../train/train.js'
 import { PareError } from '../util/errors.js'
 import { checkWritable, writeFileAtomic } from '../util/files.js'
 import { counted } from '../util/format.js'
+import { augmentsOf } from './augment.js'
 import type { Answer, Context } from './command.js'
 import { engineOptions } from './inputs.js'
 import { metricOf } from './metric.js'
@@ -69,10 +70,10 @@ export type Reads = Readonly<
 >
 
 /**
- * Before anything is read or trained: nothing that is read is overwritten, and all that will be written can be. Throws
- * `OUTPUT_IS_INPUT`, `OUTPUT_TWICE`, `FILE_UNWRITABLE`.
+ * Before anything is read or trained: what is asked for is understood, nothing that is read is overwritten, and all that
+ * will be written can be. Throws `OPTION_VALUE`, `OUTPUT_IS_INPUT`, `OUTPUT_TWICE`, `FILE_UNWRITABLE`.
  */
-export async function checkFiles(
+export async function checkChoices(
   path: string | undefined,
   options: TrainingChoices & Reads,
   model?: Model,
@@ -80,6 +81,8 @@ export async function checkFiles(
 ): Promise<void> {
   const { output, force, report, checkpoint, data, labels, validation, validationLabels, test, testLabels, teacher } =
     options
+  for (const text of options.penalty) penaltyOf(text)
+  augmentsOf(options.augment)
   const read = [data, labels, validation, validationLabels, test, testLabels, teacher, ...weights]
   await protectInput(path, output, force, { read, report, checkpoint, ...(model && { model }) })
   for (const written of [output, report, checkpoint]) if (written !== undefined) await checkWritable(written)
@@ -104,6 +107,7 @@ export async function runTraining(
     for (let i = 1; i < (options.workers ?? 1); i++)
       workers.push(await openEngine(engineOptions(options, context.warn)))
     const { model, loss, data, validation, test, bestBy } = training
+    const augment = augmentsOf(options.augment)?.(data)
     const metrics = [...(training.metrics ?? []), ...(bestBy ? [bestBy] : [])]
     const shapes = training.more?.shapes
     const result = await train(model, {
@@ -113,6 +117,7 @@ export async function runTraining(
       loss,
       metrics,
       ...(bestBy && { bestBy }),
+      ...(augment && { augment }),
       ...(validation && { validation }),
       ...(await trainOptions(options, validation ? data.count : Math.ceil(0.9 * data.count), context)),
       ...training.more,

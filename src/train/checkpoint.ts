@@ -3,6 +3,8 @@
 import type { Tensor } from '../ir/types.js'
 import { PareError } from '../util/errors.js'
 import { sha256 } from '../util/hash.js'
+import { random } from '../util/random.js'
+import type { Augment } from './augment.js'
 import type { Dataset } from './dataset.js'
 import type { Score } from './evaluate.js'
 import type { States } from './feeds.js'
@@ -60,7 +62,7 @@ export async function runDigest(block: Uint8Array, run: Decided): Promise<string
     mixup,
     plateau,
     workers?.length ?? 0,
-    augment !== undefined,
+    augment === undefined ? null : await effectOf(augment, data),
     bestBy?.name,
     rates,
   ]
@@ -74,6 +76,19 @@ export async function runDigest(block: Uint8Array, run: Decided): Promise<string
   for (const part of parts)
     for (let at = 0; at < part.length; at += CHUNK) digests.push(await sha256(part.subarray(at, at + CHUNK)))
   return sha256(JSON.stringify([choices, digests]))
+}
+
+/** What changes of samples come to: a function cannot be hashed, what it makes of the first sample can. */
+async function effectOf(augment: Augment, { count, inputs }: Dataset): Promise<string> {
+  const digests: string[] = []
+  for (let draw = 0; draw < 8; draw++) {
+    for (const [input, { shape, data }] of inputs) {
+      const values = data.slice(0, data.length / count)
+      augment(values, { input, shape }, random(draw))
+      digests.push(await sha256(new Uint8Array(values.buffer, values.byteOffset, values.byteLength)))
+    }
+  }
+  return sha256(digests.join())
 }
 
 /** Throws `TRAIN_CHECKPOINT` unless a run can go on from there. */

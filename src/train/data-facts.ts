@@ -4,6 +4,7 @@ import type { Samples } from '../data/samples.js'
 import { numbers } from '../ir/tensor.js'
 import { PareError } from '../util/errors.js'
 import { noSamples } from './dataset.js'
+import { type Spread, type Tally, tally } from './spread.js'
 
 export interface DataFacts {
   readonly count: number
@@ -13,16 +14,10 @@ export interface DataFacts {
   readonly classes: number | null
   /** Values of a label. */
   readonly width: number
-  /** Of the inputs: of each value where a sample is a vector, else of all values alike. */
+  /** Of the inputs: of each value where a sample is a vector, else of all values alike. A deviation of 0 is given as 1. */
   readonly input: Spread
-  /** Of the labels, value by value. */
+  /** Of the labels, value by value; likewise. */
   readonly target: Spread
-}
-
-export interface Spread {
-  readonly mean: readonly number[]
-  /** Standard deviations; 1 where a value never changes. */
-  readonly deviation: readonly number[]
 }
 
 /** More different numbers than this are no classes. */
@@ -57,32 +52,13 @@ export async function dataFacts(samples: Samples, signal?: AbortSignal): Promise
   // Whole numbers may be amounts: classes are few, and most of them occur.
   const areFew = seen.size >= (largest + 1) / 2 && largest + 1 <= Math.max(10, count / 2)
   const classes = areClasses && (areFew || samples.classes) ? Math.max(largest + 1, samples.classes?.length ?? 0) : null
-  return { count, shape, classes, width: target.width, input: input.spread(), target: target.spread() }
+  return { count, shape, classes, width: target.width, input: scaleOf(input), target: scaleOf(target) }
 }
 
-interface Tally {
-  readonly width: number
-  add(values: ArrayLike<number>): void
-  spread(): Spread
-}
-
-/** Mean and deviation in one pass (Welford 1962), which no large mean spoils. */
-function tally(width: number): Tally {
-  const [mean, squares] = [new Float64Array(width), new Float64Array(width)]
-  let seen = 0
-  return {
-    width,
-    add(values) {
-      for (let i = 0; i < values.length; i++) {
-        const at = i % width
-        if (at === 0) seen++
-        const off = values[i]! - mean[at]!
-        mean[at]! += off / seen
-        squares[at]! += off * (values[i]! - mean[at]!)
-      }
-    },
-    spread: () => ({ mean: [...mean], deviation: [...squares].map((s) => Math.sqrt(s / seen) || 1) }),
-  }
+/** What to divide by: a value that never changes is left as it is. */
+const scaleOf = (values: Tally): Spread => {
+  const { mean, deviation } = values.spread()
+  return { mean, deviation: deviation.map((d) => d || 1) }
 }
 
 const noLabel = (where: string): PareError =>

@@ -45,7 +45,7 @@ export const finetune = defineCommand({
     ])
     const model = await readModel(path!)
     const judges = training.metricChoices(options)
-    await training.checkFiles(path, options, model)
+    await training.checkChoices(path, options, model)
     const { signal } = context
     const shapes = await shapesOf(options.shape)
     const fixed = withShapes(model, shapes)

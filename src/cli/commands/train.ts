@@ -37,7 +37,7 @@ export const train = defineCommand({
     const isFile = /\.(onnx|m?js)$/.test(options.model)
     const given = options.model.endsWith('.onnx') ? await readModel(options.model) : undefined
     const judges = training.metricChoices(options)
-    await training.checkFiles(isFile ? options.model : undefined, options, given)
+    await training.checkChoices(isFile ? options.model : undefined, options, given)
     const sets = await labelledSets(options)
     const { model, loss } = await buildModel(options, given ?? null, sets.train, context.signal)
     const output = training.onlyOutput(model, 'Give pare finetune, which takes --of.')

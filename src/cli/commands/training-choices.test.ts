@@ -105,3 +105,81 @@ describe('--metric', () => {
     expect(existsSync(at('x.onnx'))).toBe(false)
   })
 })
+
+describe('--augment', () => {
+  /** Pictures of 4 × 4, bright on one side or on both. */
+  async function writePictures(): Promise<void> {
+    if (existsSync(at('pictures.idx'))) return
+    const { uniform } = random(4)
+    const count = 60
+    const pixels = Array.from({ length: count * 16 }, (_, i) => {
+      const [sample, x] = [Math.floor(i / 16), i % 4]
+      return Math.floor(60 * uniform()) + (x < 2 || sample % 2 === 1 ? 150 : 0)
+    })
+    await writeFile(
+      at('pictures.idx'),
+      Uint8Array.from([0, 0, 8, 3, 0, 0, 0, count, 0, 0, 0, 4, 0, 0, 0, 4, ...pixels]),
+    )
+    const labels = Array.from({ length: count }, (_, i) => i % 2)
+    await writeFile(at('labels.idx'), Uint8Array.from([0, 0, 8, 1, 0, 0, 0, count, ...labels]))
+  }
+  const pictures = (): readonly string[] => [
+    ...['--data', at('pictures.idx'), '--labels', at('labels.idx'), '--model', 'mlp:8', '--epochs', '2'],
+    ...['--batch', '8', '-o', 'p.onnx'],
+  ]
+  const losses = (result: { readonly epochs: readonly { readonly trainingLoss: number }[] }) =>
+    result.epochs.map((e) => e.trainingLoss)
+
+  test('changes what is trained on, in turn, alike for one seed', async () => {
+    await writePictures()
+    const plain = await pare('train', ...pictures())
+    const seen = [losses(plain.result)]
+    for (const changes of [['shift:1'], ['mirror'], ['cutout:2'], ['noise:0.5'], ['mirror', 'noise:0.5']]) {
+      const args = [...pictures(), ...many('--augment', ...changes)]
+      const [first, second] = [await pare('train', ...args), await pare('train', ...args)]
+      expect([first.status, losses(second.result)]).toEqual([0, losses(first.result)])
+      expect(first.result.before).toEqual(plain.result.before)
+      expect(seen).not.toContainEqual(losses(first.result))
+      seen.push(losses(first.result))
+    }
+  })
+
+  test('a checkpoint is not that of a run with another change', async () => {
+    await writePictures()
+    const args = [...pictures(), '--checkpoint', 'a.state']
+    await pare('train', ...args, '--augment', 'shift:1')
+    for (const change of [[], ['shift:2'], ['mirror'], ['shift:1', 'mirror']])
+      expect((await pare('train', ...args, ...many('--augment', ...change))).code).toBe('TRAIN_CHECKPOINT')
+    expect((await pare('train', ...args, '--augment', 'shift:1')).status).toBe(0)
+  })
+
+  test('noise suits tables; what is of pictures is an error there', async () => {
+    expect((await pare('train', ...RING, '--epochs', '1', '--augment', 'noise:0.1', '-o', 'n.onnx')).status).toBe(0)
+    for (const change of ['shift:1', 'mirror', 'cutout:2']) {
+      const { code, answer } = await pare('train', ...RING, '--augment', change, '-o', 'x.onnx')
+      expect([code, answer.error.message]).toEqual(['TRAIN_AUGMENT', expect.stringContaining('[2]')])
+    }
+    expect(existsSync(at('x.onnx'))).toBe(false)
+  })
+
+  test.each(['rotate:3', 'shift', 'shift:0', 'shift:1.5', 'mirror:2', 'noise:-1', 'noise:', 'cutout:2:3'])(
+    '%s is refused before anything is read, and it says what there is',
+    async (change) => {
+      const { code, answer } = await pare(
+        'train',
+        '--data',
+        'gone.csv',
+        '--model',
+        'mlp',
+        '--augment',
+        change,
+        '-o',
+        'x.onnx',
+      )
+      expect([code, answer.error.remedy]).toEqual([
+        'OPTION_VALUE',
+        expect.stringContaining('shift:1, mirror, cutout:8'),
+      ])
+    },
+  )
+})
