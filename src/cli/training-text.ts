@@ -1,12 +1,12 @@
 /** What the commands that train say in the end. */
 
 import type { Score } from '../train/evaluate.js'
-import type { Trained } from '../train/train.js'
 import { bytes, percent, significant } from '../util/format.js'
-import { epochTable, metricText } from './epoch-table.js'
+import { metricText } from './epoch-table.js'
 import { safe, type Terminal, wrap } from './terminal.js'
+import type { Went } from './training-run.js'
 
-/** What is said of a training beside its epochs. */
+/** What is said of a training beside how it went. */
 export interface Said {
   readonly output: string
   readonly report: string | undefined
@@ -19,23 +19,22 @@ export interface Said {
 }
 
 export function trainingText(
-  trained: Trained,
+  went: Pick<Went, 'text' | 'weights'>,
   { output, report, size, test, engine, classes, loss }: Said,
   terminal: Terminal,
 ): string {
-  const weights = trained.best === 0 ? 'the weights that were given' : `weights of epoch ${trained.best}`
   return [
-    epochTable(trained, terminal),
+    went.text(terminal),
     '',
     ...(test ? [wrap(`On the test samples: ${scoreText(test)}.`, terminal.columns)] : []),
-    `${safe(output)}: ${size === null ? 'written' : bytes(size)}, ${weights}.`,
+    `${safe(output)}: ${size === null ? 'written' : bytes(size)}, ${went.weights}.`,
     ...(report === undefined ? [] : [`${safe(report)}: the report.`]),
     ...(classes ? [`Classes, from 0: ${classes.map(safe).join(', ')}.`] : []),
     `Loss: ${loss}. ${engine}.`,
   ].join('\n')
 }
 
-const scoreText = ({ loss, accuracy, metrics = {} }: Score): string =>
+export const scoreText = ({ loss, accuracy, metrics = {} }: Score): string =>
   [
     ...(accuracy === undefined ? [] : [`accuracy ${percent(accuracy)}`]),
     `loss ${significant(loss)}`,

@@ -9,13 +9,17 @@ import { html, type Markup } from './html.js'
 import { renderPage } from './page.js'
 import { type LinesSpec, lines, type Series } from './svg/lines.js'
 
-export interface TrainingReport {
+/** What any report of a training says. */
+export interface ReportFacts {
   /** What was trained, as the user named it. */
   readonly name: string
-  readonly trained: Trained
   readonly test: Score | null
   readonly engine: string
   readonly commandLine: string
+}
+
+export interface TrainingReport extends ReportFacts {
+  readonly trained: Trained
 }
 
 /** A self-contained HTML document: no scripts, no requests. */

@@ -5,6 +5,8 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { numbers } from '../../ir/tensor.js'
+import { readModel } from '../../onnx/files.js'
 import { random } from '../../util/random.js'
 import { run } from '../run.js'
 import { textWidth } from '../terminal.js'
@@ -182,4 +184,124 @@ describe('--augment', () => {
       ])
     },
   )
+})
+
+describe('--optimizer lbfgs', () => {
+  const price = ['--data', 'price.csv', '--model', 'mlp', '--optimizer', 'lbfgs'] as const
+
+  /** Ridge on standardized columns: (2 s²/n ZᵀZ + λ I) w = 2 s²/n Zᵀ t, t being the standardized labels. */
+  async function ridge(lambda: number): Promise<readonly number[]> {
+    const [, ...lines] = (await readFile(at('price.csv'), 'utf8')).split('\n')
+    const rows = lines.map((line) => line.split(',').map(Number))
+    const n = rows.length
+    const standard = (j: number) => {
+      const column = rows.map((row) => row[j]!)
+      const mean = column.reduce((a, v) => a + v, 0) / n
+      const deviation = Math.sqrt(column.reduce((a, v) => a + (v - mean) ** 2, 0) / n)
+      return { deviation, values: column.map((v) => (v - mean) / deviation) }
+    }
+    const [a, b, t] = [standard(0).values, standard(1).values, standard(2).values]
+    const scale = (2 * standard(2).deviation ** 2) / n
+    const product = (u: readonly number[], v: readonly number[]) => scale * u.reduce((sum, x, i) => sum + x * v[i]!, 0)
+    const [p, q, r] = [product(a, a) + lambda, product(a, b), product(b, b) + lambda]
+    const [c, d] = [product(a, t), product(b, t)]
+    return [(r * c - q * d) / (p * r - q * q), (p * d - q * c) / (p * r - q * q)]
+  }
+
+  test('reaches the closed-form solution of ridge, and tells the losses on the way', async () => {
+    for (const lambda of [0.5, 20]) {
+      const { result } = await pare(
+        'train',
+        ...price,
+        '--penalty',
+        `l2:${lambda}`,
+        '--metric',
+        'r2',
+        '-o',
+        'ridge.onnx',
+      )
+      const { graph } = await readModel(at('ridge.onnx'))
+      const [, weight] = [...graph.constants].find(([name]) => name.endsWith('weight'))!
+      const wanted = await ridge(lambda)
+      for (const [i, w] of numbers(weight).entries()) expect(w).toBeCloseTo(wanted[i]!, 4)
+      expect(result.losses).toHaveLength(result.iterations + 1)
+      expect(result.losses.every((v: number, i: number) => i === 0 || v < result.losses[i - 1])).toBe(true)
+      expect(result.training.loss).toBeLessThan(result.before.loss)
+      expect(result.training.metrics.r2).toBeGreaterThan(0.1)
+      expect(result.epochs).toBeUndefined()
+    }
+  })
+
+  test('--epochs limits the iterations, which is said; validation and test samples judge', async () => {
+    const ring = ['--data', 'ring.csv', '--model', 'mlp:6', '--optimizer', 'lbfgs', '--epochs', '3']
+    const judged = ['--validation', 'ring.csv', '--test', 'ring.csv', '--metric', 'auc']
+    const { result, answer } = await pare('train', ...ring, ...judged, '-o', 'l.onnx', '--report', 'l.html')
+    expect([result.iterations, result.isConverged]).toEqual([3, false])
+    expect(JSON.stringify(answer.warnings)).toContain('not converged')
+    expect(result.validation).toEqual(result.test)
+    expect(result.validation.metrics.auc).toBeGreaterThan(result.before.metrics.auc)
+    const page = await readFile(at('l.html'), 'utf8')
+    expect(page).toContain('right on test samples')
+    expect(page).not.toMatch(/undefined|NaN|<script|https?:/)
+    const { text } = await told(['train', ...ring, ...judged, '-o', 'l.onnx'])
+    for (const line of text.split('\n').filter((l) => !l.includes(folder) && !/^warning/.test(l)))
+      expect(textWidth(line)).toBeLessThanOrEqual(80)
+  })
+
+  test('finetune goes on from a model and leaves what is frozen; distill learns from a teacher', async () => {
+    await pare('train', ...RING, '--epochs', '2', '-o', 'first.onnx')
+    const how = ['--data', 'ring.csv', '--optimizer', 'lbfgs', '--epochs', '20']
+    const tuned = await pare('finetune', 'first.onnx', ...how, '--freeze', 'layer1*', '-o', 'second.onnx')
+    expect(tuned.result.training.loss).toBeLessThan(0.8 * tuned.result.before.loss)
+    const [a, b] = await Promise.all(['first.onnx', 'second.onnx'].map((name) => readModel(at(name))))
+    expect(b!.graph.constants.get('layer1.weight')!.bytes()).toEqual(a!.graph.constants.get('layer1.weight')!.bytes())
+    await writeFile(at('bare.csv'), (await readFile(at('ring.csv'), 'utf8')).replace(/,[^,]*$/gm, ''))
+    const taught = ['distill', 'first.onnx', '--teacher', 'second.onnx', '--data', 'bare.csv', '--optimizer', 'lbfgs']
+    const { result } = await pare(...taught, '-o', 'third.onnx')
+    expect(result.training.loss).toBeLessThan(result.before.loss / 50)
+  })
+
+  test.each([
+    ...['--learning-rate', '--clip', '--averaging', '--mixup'].map((option) => [option, '0.1']),
+    ...['--batch', '--workers', '--patience', '--plateau'].map((option) => [option, '2']),
+    ['--schedule', 'cosine'],
+    ['--augment', 'noise:0.1'],
+    ['--round-to', 'int8'],
+    ['--checkpoint', 'l.state'],
+    ['--best-by', 'r2'],
+  ])('%s has no meaning there, and is refused', async (option, value) => {
+    const { code, answer } = await pare('train', ...price, option!, value!, '-o', 'x.onnx')
+    expect([code, answer.error.where]).toEqual(['OPTION_UNUSED', option])
+  })
+
+  test('nor have statistics of batches, penalties without a gradient, and metrics of another kind', async () => {
+    for (const [more, code] of [
+      [['--penalty', 'l1:0.1'], 'TRAIN_PENALTY'],
+      [['--metric', 'auc'], 'TRAIN_METRIC'],
+    ] as const)
+      expect((await pare('train', ...price, ...more, '-o', 'x.onnx')).code).toBe(code)
+    const args = ['finetune', 'ridge.onnx', '--data', 'price.csv', '--optimizer', 'lbfgs', '--batch-statistics']
+    expect((await pare(...args, '-o', 'x.onnx')).code).toBe('OPTION_UNUSED')
+    expect(existsSync(at('x.onnx'))).toBe(false)
+  })
+})
+
+describe('--schedule and --plateau', () => {
+  const rates = (result: { readonly epochs: readonly { readonly learningRate: number }[] }) =>
+    result.epochs.map((e) => e.learningRate / 0.02)
+
+  test('step lowers the rate at half and at three quarters, warm-up-cosine ends at nothing', async () => {
+    const step = await pare('train', ...RING, '--epochs', '4', '--schedule', 'step', '-o', 's.onnx')
+    for (const [i, rate] of rates(step.result).entries()) expect(rate).toBeCloseTo([1, 1, 0.1, 0.01][i]!, 6)
+    const warm = await pare('train', ...RING, '--epochs', '4', '--schedule', 'warm-up-cosine', '-o', 's.onnx')
+    expect(rates(warm.result)[0]).toBeGreaterThan(0.8)
+    expect(rates(warm.result)[3]).toBeLessThan(0.01)
+  })
+
+  test('a plateau lowers the rate to a tenth, from one that stays as it is', async () => {
+    const still = ['--data', 'ring.csv', '--model', 'mlp:8', '--batch', '16', '--learning-rate', '1e-12']
+    const { result } = await pare('train', ...still, '--epochs', '4', '--plateau', '1', '-o', 's.onnx')
+    const all: readonly number[] = result.epochs.map((e: { readonly learningRate: number }) => e.learningRate * 1e12)
+    expect(all.map((v) => v.toPrecision(3))).toEqual(['1.00', '0.100', '0.0100', '0.00100'])
+  })
 })
