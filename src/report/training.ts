@@ -126,7 +126,7 @@ function accuracyPlot({ epochs }: Trained) {
   })
 }
 
-function metricPlot({ epochs, before, best }: Trained, metric: string, index: number) {
+function metricPlot({ epochs, before }: Trained, metric: string, index: number) {
   const rows = [[0, before] as const, ...epochs.map((e) => [e.epoch, e.validation] as const)]
   const values = points(rows.map(([epoch, score]) => [epoch, score?.metrics?.[metric]] as const))
   return ({ name, width, height }: Size): LinesSpec => ({
@@ -139,7 +139,6 @@ function metricPlot({ epochs, before, best }: Trained, metric: string, index: nu
     yTitle: metric,
     format: (v) => significant(v, 3),
     series: [{ name: 'validation', kind: 'chosen', points: values }],
-    ...(best > 0 && { marked: { x: best, label: 'kept' } }),
   })
 }
 
