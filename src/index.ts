@@ -45,6 +45,8 @@ export { type SequentialOptions, sequential } from './train/layers/sequential.js
 export type { Epoch, Plateau } from './train/loop.js'
 export * as losses from './train/losses/index.js'
 export type { Loss } from './train/losses/loss.js'
+export * as metrics from './train/metrics/index.js'
+export type { Answers, TrainMetric } from './train/metrics/metric.js'
 export type { Objective } from './train/objective.js'
 export * as optimizers from './train/optimizers/index.js'
 export type { Optimizer } from './train/optimizers/optimizer.js'

@@ -3,7 +3,7 @@
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { Model } from '../ir/types.js'
-import { type DataFacts, dataFacts } from '../train/data-facts.js'
+import { countClasses, dataFacts } from '../train/data-facts.js'
 import { LOSSES } from '../train/losses/index.js'
 import type { Loss } from '../train/losses/loss.js'
 import { type Predicts, type PresetOptions, presetModel } from '../train/presets.js'
@@ -15,6 +15,7 @@ import type { LossName } from './training-options.js'
 interface Wanted {
   readonly model: string
   readonly loss: LossName | undefined
+  readonly limit: number | undefined
   readonly seed: number
 }
 
@@ -30,17 +31,26 @@ export async function buildModel(
   data: LabelledData,
   signal: AbortSignal,
 ): Promise<Built> {
-  const face = given ? interfaceOf(given) : { inputs: [{ name: 'input', dtype: 'float32' }], outputs: [] }
-  const facts = await dataFacts(await data.open(face), signal)
-  const loss = lossFor(wanted.loss, facts)
-  if (given) return { model: given, loss }
+  if (given) return { model: given, loss: await lossFor(wanted, given, data, signal) }
+  const facts = await dataFacts(await data.open({ inputs: [{ name: 'input', dtype: 'float32' }], outputs: [] }), signal)
+  const loss = lossOf(wanted.loss, facts.classes)
   const asked: ModelRequest = { facts, predicts: predictsOf(loss), seed: wanted.seed }
   const isModule = /\.m?js$/.test(wanted.model)
   return { model: isModule ? await fromModule(wanted.model, asked) : presetModel(wanted.model, asked), loss }
 }
 
-/** The loss that was asked for, or the one that suits the labels. */
-export const lossFor = (name: LossName | undefined, { classes }: Pick<DataFacts, 'classes'>): Loss =>
+/** The loss that was asked for, or the one that suits the labels of the data, of which a first reading tells. */
+export async function lossFor(
+  { loss, limit }: Pick<Wanted, 'loss' | 'limit'>,
+  model: Model,
+  data: LabelledData,
+  signal: AbortSignal,
+): Promise<Loss> {
+  if (loss !== undefined) return lossOf(loss, null)
+  return lossOf(loss, await countClasses(await data.open(interfaceOf(model)), { limit, signal }))
+}
+
+const lossOf = (name: LossName | undefined, classes: number | null): Loss =>
   LOSSES[name ?? (classes === null ? 'squared' : 'cross-entropy')]()
 
 /** What a module's default export is called with. */

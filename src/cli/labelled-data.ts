@@ -13,7 +13,7 @@ import { interfaceOf } from './models.js'
 import { noData } from './training.js'
 import type { LabelChoices } from './training-options.js'
 
-type LabelledChoice = DataChoice & Omit<LabelChoices, 'loss'>
+type LabelledChoice = DataChoice & Omit<LabelChoices, 'loss' | 'metric' | 'bestBy'>
 
 export interface LabelledData {
   /** Opens them for a model's inputs. */

@@ -11,11 +11,20 @@ export interface Column {
 
 const GAP = '  '
 
+/** Columns of text that a table takes where nothing is cut. */
+export const naturalWidth = (columns: readonly Column[], rows: readonly (readonly string[])[]): number =>
+  naturalWidths(columns, cleaned(columns, rows)).reduce((sum, w) => sum + w, GAP.length * (columns.length - 1))
+
+const cleaned = (columns: readonly Column[], rows: readonly (readonly string[])[]) =>
+  rows.map((row) => columns.map((_, i) => safeLine(row[i] ?? '')))
+
+const naturalWidths = (columns: readonly Column[], cells: readonly (readonly string[])[]): readonly number[] =>
+  columns.map(({ title }, i) => Math.max(textWidth(title), ...cells.map((row) => textWidth(row[i]!))))
+
 /** Rows of cells under a header, no wider than the terminal as far as columns may be cut. */
 export function table(columns: readonly Column[], rows: readonly (readonly string[])[], terminal: Terminal): string {
-  const cells = rows.map((row) => columns.map((_, i) => safeLine(row[i] ?? '')))
-  const natural = columns.map(({ title }, i) => Math.max(textWidth(title), ...cells.map((row) => textWidth(row[i]!))))
-  const widths = shrink(columns, natural, terminal.columns - GAP.length * (columns.length - 1))
+  const cells = cleaned(columns, rows)
+  const widths = shrink(columns, naturalWidths(columns, cells), terminal.columns - GAP.length * (columns.length - 1))
   const line = (row: readonly string[]): string =>
     row
       .map((cell, i) => pad(fitWidth(cell, widths[i]!), widths[i]!, columns[i]!.align ?? 'left'))

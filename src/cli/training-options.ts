@@ -3,8 +3,8 @@
 import type { OptionSpecs, OptionValues } from './command.js'
 import { DATA_OPTIONS, ENGINE_OPTIONS, SEED_OPTION } from './inputs.js'
 
-const OPTIMIZERS = ['sgd', 'momentum', 'nesterov', 'adam', 'adamw', 'rmsprop', 'adagrad', 'lion'] as const
-const SCHEDULES = ['constant', 'cosine', 'one-cycle'] as const
+const OPTIMIZERS = ['sgd', 'momentum', 'nesterov', 'adam', 'adamw', 'rmsprop', 'adagrad', 'lion', 'lbfgs'] as const
+const SCHEDULES = ['constant', 'cosine', 'one-cycle', 'step', 'warm-up-cosine'] as const
 
 const epochs = { kind: 'number', value: 'n', min: 1, max: 1e6, whole: true } as const
 
@@ -18,8 +18,12 @@ export const TRAINING_OPTIONS = {
     max: 1e3,
     doc: 'the largest learning rate (default: what suits the optimizer)',
   },
-  schedule: { kind: 'choice', choices: SCHEDULES, default: 'one-cycle', doc: 'the learning rate over time' },
-  epochs: { ...epochs, default: 5, doc: 'passes over the data' },
+  schedule: {
+    kind: 'choice',
+    choices: SCHEDULES,
+    doc: 'the learning rate over time (default one-cycle; constant with --plateau)',
+  },
+  epochs: { ...epochs, doc: 'passes over the data (default 5); with lbfgs, iterations at most (default 500)' },
   batch: { ...epochs, doc: 'samples a step (default 32, or what the model is fixed to)' },
   accumulate: { ...epochs, doc: 'batches whose gradients are averaged for one step (default 1)' },
   penalty: {
@@ -37,6 +41,11 @@ export const TRAINING_OPTIONS = {
     doc: 'judge and keep a moving mean of the weights: 0.999',
   },
   mixup: { kind: 'number', value: 'alpha', min: 1e-6, max: 100, doc: 'mix samples and targets in pairs: 0.2' },
+  augment: {
+    kind: 'texts',
+    value: 'change',
+    doc: 'change samples at random, in turn: shift:1, mirror, cutout:8 of pictures, noise:0.05 of any floats',
+  },
   roundTo: {
     kind: 'choice',
     choices: ['int8', 'int4'],
@@ -44,6 +53,7 @@ export const TRAINING_OPTIONS = {
   },
   workers: { ...epochs, max: 256, doc: 'engines that train side by side, averaged (default 1)' },
   patience: { ...epochs, doc: 'stop after so many epochs without progress' },
+  plateau: { ...epochs, doc: 'a tenth of the learning rate after so many epochs without progress' },
   checkpoint: {
     kind: 'text',
     value: 'file',
@@ -71,8 +81,17 @@ export const LABEL_OPTIONS = {
     choices: LOSS_NAMES,
     doc: 'what to make small (default: cross-entropy for classes, else squared)',
   },
+  metric: {
+    kind: 'texts',
+    value: 'name',
+    doc: 'what to tell beside the loss: top-5, macro-f1, balanced-accuracy; f1, auc; mae, rmse, r2',
+  },
+  bestBy: { kind: 'text', value: 'name', doc: 'the metric that decides which weights to keep (default: the loss)' },
 } as const satisfies OptionSpecs
 
 export type LossName = (typeof LOSS_NAMES)[number]
 
 export type LabelChoices = OptionValues<typeof LABEL_OPTIONS>
+
+/** What some of the commands that train understand beside what all do, and what may get into the way of an optimizer. */
+export type OtherChoices = { readonly bestBy?: string | undefined; readonly batchStatistics?: boolean }

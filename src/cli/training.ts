@@ -1,46 +1,23 @@
 /** What the commands that train do alike: options to what the library takes, the run, the files. */
 
-import { stat } from 'node:fs/promises'
 import type { Engine } from '../engine/engine.js'
 import { openEngine } from '../engine/node/open.js'
 import type { Model } from '../ir/types.js'
 import { writeModel } from '../onnx/files.js'
-import { renderTraining } from '../report/training.js'
-import { readCheckpoint, writeCheckpoint } from '../train/checkpoint-file.js'
-import type { Dataset } from '../train/dataset.js'
-import { scoreOf } from '../train/evaluate.js'
-import type { Loss } from '../train/losses/loss.js'
-import type { Objective } from '../train/objective.js'
-import { OPTIMIZERS } from '../train/optimizers/index.js'
-import { constant, cosine, oneCycle } from '../train/schedules.js'
-import { type TrainOptions, train } from '../train/train.js'
 import { PareError } from '../util/errors.js'
 import { checkWritable, writeFileAtomic } from '../util/files.js'
 import { counted } from '../util/format.js'
+import { augmentsOf } from './augment.js'
 import type { Answer, Context } from './command.js'
+import { descent } from './descent.js'
+import { checkFullBatch, fullBatch } from './full-batch.js'
 import { engineOptions } from './inputs.js'
+import { metricOf } from './metric.js'
 import { protectInput, writtenBytes } from './models.js'
 import { penaltyOf } from './penalty.js'
-import type { TrainingChoices } from './training-options.js'
+import type { LabelChoices, OtherChoices, TrainingChoices } from './training-options.js'
+import { scoreIn, type Training } from './training-run.js'
 import { trainingText } from './training-text.js'
-
-/** What is trained, and on what. */
-export interface Training {
-  readonly model: Model
-  readonly loss: Loss | readonly Objective[]
-  readonly data: Dataset
-  readonly validation: Dataset | null
-  /** Judges the result once. */
-  readonly test: Dataset | null
-  /** What the options do not say. */
-  readonly more?: Partial<TrainOptions>
-  /** What the class indices stand for, where the labels were names. */
-  readonly classes?: readonly string[] | undefined
-  /** The loss, in words. */
-  readonly how: string
-  /** For the headline of the report. */
-  readonly name: string
-}
 
 /** Throws `TRAIN_OUTPUT` where the model has several outputs. */
 export function onlyOutput({ graph }: Model, remedy = 'Name it with --of.'): string {
@@ -65,20 +42,29 @@ export type Reads = Readonly<
 >
 
 /**
- * Before anything is read or trained: nothing that is read is overwritten, and all that will be written can be. Throws
- * `OUTPUT_IS_INPUT`, `OUTPUT_TWICE`, `FILE_UNWRITABLE`.
+ * Before anything is read or trained: what is asked for can be done, nothing that is read is overwritten, and all that
+ * will be written can be. Throws `OPTION_VALUE`, `OPTION_UNUSED`, `OUTPUT_IS_INPUT`, `OUTPUT_TWICE`, `FILE_UNWRITABLE`.
  */
-export async function checkFiles(
+export async function checkChoices(
   path: string | undefined,
-  options: TrainingChoices & Reads,
+  options: TrainingChoices & Reads & OtherChoices,
   model?: Model,
   weights: readonly string[] = [],
 ): Promise<void> {
   const { output, force, report, checkpoint, data, labels, validation, validationLabels, test, testLabels, teacher } =
     options
+  if (options.optimizer === 'lbfgs') checkFullBatch(options)
+  for (const text of options.penalty) penaltyOf(text)
+  augmentsOf(options.augment)
   const read = [data, labels, validation, validationLabels, test, testLabels, teacher, ...weights]
   await protectInput(path, output, force, { read, report, checkpoint, ...(model && { model }) })
   for (const written of [output, report, checkpoint]) if (written !== undefined) await checkWritable(written)
+}
+
+/** What judges. Throws `OPTION_VALUE` before anything is read. */
+export function metricChoices({ metric, bestBy: name }: Pick<LabelChoices, 'metric' | 'bestBy'>) {
+  const bestBy = name === undefined ? undefined : metricOf(name, '--best-by')
+  return { metrics: [...metric.map((m) => metricOf(m)), ...(bestBy ? [bestBy] : [])], bestBy }
 }
 
 /** Trains, writes the model and the report, and says what came of it. */
@@ -89,99 +75,36 @@ export async function runTraining(
   given?: Engine,
 ): Promise<Answer> {
   const engine = given ?? (await openEngine(engineOptions(options, context.warn)))
-  const workers: Engine[] = []
   try {
-    for (let i = 1; i < (options.workers ?? 1); i++)
-      workers.push(await openEngine(engineOptions(options, context.warn)))
-    const { model, loss, data, validation, test } = training
-    const shapes = training.more?.shapes
-    const result = await train(model, {
-      engine,
-      workers,
-      data,
-      loss,
-      ...(validation && { validation }),
-      ...(await trainOptions(options, validation ? data.count : Math.ceil(0.9 * data.count), context)),
-      ...training.more,
-    })
-    await writeModel(result.model, options.output)
-    const size = await writtenBytes(options.output)
-    const tested =
-      test &&
-      (await scoreOf(result.model, { engine, data: test, loss, signal: context.signal, ...(shapes && { shapes }) }))
-    if (result.epochs.every((e) => e.validation === undefined))
-      context.warn('There are too few samples to judge by: the weights are those of the last epoch.')
-    else if (result.best === 0)
-      context.warn('No epoch was better than the weights that were given: they are handed back.')
-    const facts = {
-      name: training.name,
-      trained: result,
-      test: tested,
-      engine: `${engine.name} ${engine.version}, ${engine.device}, ${counted(engine.threads, 'thread')}`,
+    const way = options.optimizer === 'lbfgs' ? fullBatch : descent
+    const went = await way(training, options, { engine, context })
+    const { output, report } = options
+    await writeModel(went.model, output)
+    const size = await writtenBytes(output)
+    const test = training.test && (await scoreIn(training, engine, context)(went.model, training.test))
+    const { name: engineName, version, device, threads } = engine
+    const told = `${engineName} ${version}, ${device}, ${counted(threads, 'thread')}`
+    if (report !== undefined) {
+      const page = went.report({ name: training.name, test, engine: told, commandLine: context.commandLine })
+      await writeFileAtomic(report, page)
     }
-    if (options.report !== undefined)
-      await writeFileAtomic(options.report, renderTraining({ ...facts, commandLine: context.commandLine }))
-    const { epochs, best, steps, before } = result
+    const { how: loss, classes, data } = training
     return {
-      text: trainingText(
-        result,
-        {
-          ...facts,
-          size,
-          loss: training.how,
-          output: options.output,
-          report: options.report,
-          classes: training.classes,
-        },
-        context.terminal,
-      ),
+      text: trainingText(went, { output, report, size, test, classes, loss, engine: told }, context.terminal),
       json: {
-        output: options.output,
+        output,
         bytes: size,
-        loss: training.how,
+        loss,
         samples: data.count,
-        ...(training.classes && { classes: training.classes }),
-        steps,
-        best,
-        ...(before && { before }),
-        epochs,
-        ...(tested && { test: tested }),
-        engine: engine.name,
-        device: engine.device,
-        threads: engine.threads,
+        ...(classes && { classes }),
+        ...went.json,
+        ...(test && { test }),
+        engine: engineName,
+        device,
+        threads,
       },
     }
   } finally {
-    for (const own of given ? workers : [engine, ...workers]) await own.close()
+    if (!given) await engine.close()
   }
 }
-
-async function trainOptions(options: TrainingChoices, count: number, { signal, onProgress, warn }: Context) {
-  const { checkpoint, learningRate, clip, averaging, mixup, roundTo, patience, seed, epochs, freeze, accumulate } =
-    options
-  const resume = checkpoint !== undefined && (await isThere(checkpoint)) ? await readCheckpoint(checkpoint) : null
-  if (resume) warn(`Goes on after epoch ${resume.history.length}, from ${checkpoint}.`)
-  return {
-    optimizer: OPTIMIZERS[options.optimizer](),
-    schedule: { constant, cosine, 'one-cycle': oneCycle }[options.schedule](),
-    epochs,
-    ...(options.batch !== undefined && { batchSize: Math.min(options.batch, count) }),
-    ...(accumulate !== undefined && { accumulate }),
-    penalties: options.penalty.map(penaltyOf),
-    freeze,
-    seed,
-    signal,
-    onProgress,
-    onWarning: warn,
-    ...(learningRate !== undefined && { learningRate }),
-    ...(clip !== undefined && { clipNorm: clip }),
-    ...(averaging !== undefined && { averaging }),
-    ...(mixup !== undefined && { mixup }),
-    ...(roundTo !== undefined && { grid: roundTo }),
-    ...(patience !== undefined && { patience }),
-    ...(resume && { resume }),
-    ...(checkpoint !== undefined && { onCheckpoint: (c) => writeCheckpoint(checkpoint, c) }),
-  } satisfies Partial<TrainOptions>
-}
-
-const isThere = async (path: string): Promise<boolean> => (await stat(path).catch(() => null)) !== null

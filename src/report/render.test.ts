@@ -1,23 +1,10 @@
 import { describe, expect, test } from 'vitest'
 import { found, kept } from '../../test/report/outcomes.js'
+import { unbalanced } from '../../test/report/unbalanced.js'
 import { BROKEN, type Outcome } from '../search/outcome.js'
 import type { TrialResult } from '../search/trial.js'
 import { speed } from '../search/verdicts.js'
 import { renderReport } from './render.js'
-
-/** Opening and closing tags pair up, and attributes are quoted: enough for a browser and an XML reader to agree. */
-function unbalanced(page: string): readonly string[] {
-  const open: string[] = []
-  const wrong: string[] = []
-  const body = page.replace(/<style>[\s\S]*?<\/style>/, '').replace('<!doctype html>', '')
-  for (const [, close, name, , self] of body.matchAll(/<(\/?)([a-z0-9]+)((?:\s+[\w-]+="[^"<>]*")*)\s*(\/?)>/g)) {
-    if (self === '/' || name === 'meta') continue
-    if (close === '') open.push(name!)
-    else if (open.pop() !== name) wrong.push(name!)
-  }
-  const leftover = body.replace(/<\/?[a-z0-9]+(?:\s+[\w-]+="[^"<>]*")*\s*\/?>/g, '')
-  return [...open, ...wrong, ...(/[<>]/.test(leftover) ? ['stray bracket'] : [])]
-}
 
 test.each([
   ['found', found],

@@ -1,6 +1,6 @@
 /** The report of a training: one HTML file with its curves, that needs nothing else. */
 
-import type { Score } from '../train/evaluate.js'
+import { metricNames, type Score } from '../train/evaluate.js'
 import type { Trained } from '../train/train.js'
 import { count, duration, percent, shorten, significant } from '../util/format.js'
 import { VERSION } from '../util/version.js'
@@ -9,13 +9,17 @@ import { html, type Markup } from './html.js'
 import { renderPage } from './page.js'
 import { type LinesSpec, lines, type Series } from './svg/lines.js'
 
-export interface TrainingReport {
+/** What any report of a training says. */
+export interface ReportFacts {
   /** What was trained, as the user named it. */
   readonly name: string
-  readonly trained: Trained
   readonly test: Score | null
   readonly engine: string
   readonly commandLine: string
+}
+
+export interface TrainingReport extends ReportFacts {
+  readonly trained: Trained
 }
 
 /** A self-contained HTML document: no scripts, no requests. */
@@ -28,13 +32,21 @@ export function renderTraining(report: TrainingReport): string {
 </header>
 <dl class="cards">${cards(report)}</dl>
 <section><h2>Loss of each epoch</h2>${curves(lossPlot(trained), 'The training loss is the mean over the epoch’s steps, while the weights changed and with penalties left out; the validation loss is that of the weights at its end, on samples that were not trained on.')}
-${hasAccuracy(trained) && html`<h2>Accuracy</h2>${curves(accuracyPlot(trained), 'Share of right answers on the validation samples.')}`}</section>
+${hasAccuracy(trained) && html`<h2>Accuracy</h2>${curves(accuracyPlot(trained), 'Share of right answers on the validation samples.')}`}${metricsIn(
+  trained,
+).map(
+  (metric, i) => html`
+<h2>${metric}</h2>${curves(metricPlot(trained, metric, i), 'On the validation samples.')}`,
+)}</section>
 <section><h2>Epochs</h2><div class="scroll">${epochTable(trained)}</div></section>
 <section><h2>Do it again</h2><p class="note">On ${engine}. One seed gives the same weights on one kind of machine.</p><pre>${commandLine}</pre></section>`
   return renderPage({ title: name, version: VERSION, body })
 }
 
 const hasAccuracy = ({ epochs }: Trained): boolean => epochs.some((e) => e.validation?.accuracy !== undefined)
+
+const metricsIn = ({ epochs, before }: Trained): readonly string[] =>
+  metricNames([before, ...epochs.map((e) => e.validation)])
 
 function headline({ trained, test }: TrainingReport): string {
   const best = trained.best === 0 ? trained.before : trained.epochs[trained.best - 1]?.validation
@@ -58,6 +70,9 @@ function cards({ trained, test }: TrainingReport): readonly Markup[] {
     html`<div class="card"><dt>${name}</dt><dd><span class="big">${big}</span><span class="note">${note}</span></dd></div>`
   return [
     ...(test ? [card('Test loss', significant(test.loss), 'judged once, in the end')] : []),
+    ...Object.entries(test?.metrics ?? {}).map(([name, value]) =>
+      card(`Test ${name}`, significant(value, 4), 'judged once, in the end'),
+    ),
     ...(chosen?.validation ? [card('Validation loss', significant(chosen.validation.loss), `epoch ${best}`)] : []),
     ...(chosen ? [card('Training loss', significant(chosen.trainingLoss), `epoch ${best}`)] : []),
     card('Steps', count(steps), `in ${duration(seconds)}, validation included`),
@@ -111,12 +126,31 @@ function accuracyPlot({ epochs }: Trained) {
   })
 }
 
+function metricPlot({ epochs, before }: Trained, metric: string, index: number) {
+  const rows = [[0, before] as const, ...epochs.map((e) => [e.epoch, e.validation] as const)]
+  const values = points(rows.map(([epoch, score]) => [epoch, score?.metrics?.[metric]] as const))
+  return ({ name, width, height }: Size): LinesSpec => ({
+    id: `metric-${index}-${name}`,
+    width,
+    height,
+    title: `${metric} of each epoch`,
+    description: 'The table below holds every value.',
+    xTitle: 'epoch',
+    yTitle: metric,
+    format: (v) => significant(v, 3),
+    series: [{ name: 'validation', kind: 'chosen', points: values }],
+  })
+}
+
 function epochTable(trained: Trained): Markup {
   const { epochs, best } = trained
   const judged = epochs.some((e) => e.validation !== undefined)
   const accurate = hasAccuracy(trained)
-  return html`<table><thead><tr><th class="number">Epoch</th><th class="number">Training loss</th>${judged && html`<th class="number">Validation loss</th>`}${accurate && html`<th class="number">Accuracy</th>`}<th class="number">Learning rate</th><th class="number">Time</th></tr></thead><tbody>${epochs.map(
+  const metrics = metricsIn(trained)
+  return html`<table><thead><tr><th class="number">Epoch</th><th class="number">Training loss</th>${judged && html`<th class="number">Validation loss</th>`}${accurate && html`<th class="number">Accuracy</th>`}${metrics.map((m) => html`<th class="number">${m}</th>`)}<th class="number">Learning rate</th><th class="number">Time</th></tr></thead><tbody>${epochs.map(
     (e) =>
-      html`<tr${e.epoch === best && html` class="chosen"`}><td class="number">${e.epoch}</td><td class="number">${significant(e.trainingLoss)}</td>${judged && html`<td class="number">${e.validation ? significant(e.validation.loss) : ''}</td>`}${accurate && html`<td class="number">${e.validation?.accuracy === undefined ? '' : percent(e.validation.accuracy)}</td>`}<td class="number">${significant(e.learningRate)}</td><td class="number">${duration(e.seconds)}</td></tr>`,
+      html`<tr${e.epoch === best && html` class="chosen"`}><td class="number">${e.epoch}</td><td class="number">${significant(e.trainingLoss)}</td>${judged && html`<td class="number">${e.validation ? significant(e.validation.loss) : ''}</td>`}${accurate && html`<td class="number">${e.validation?.accuracy === undefined ? '' : percent(e.validation.accuracy)}</td>`}${metrics.map((m) => html`<td class="number">${metricText(e.validation?.metrics?.[m])}</td>`)}<td class="number">${significant(e.learningRate)}</td><td class="number">${duration(e.seconds)}</td></tr>`,
   )}</tbody></table>`
 }
+
+const metricText = (value: number | undefined): string => (value === undefined ? '' : significant(value, 4))

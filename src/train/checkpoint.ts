@@ -3,6 +3,8 @@
 import type { Tensor } from '../ir/types.js'
 import { PareError } from '../util/errors.js'
 import { sha256 } from '../util/hash.js'
+import { random } from '../util/random.js'
+import type { Augment } from './augment.js'
 import type { Dataset } from './dataset.js'
 import type { Score } from './evaluate.js'
 import type { States } from './feeds.js'
@@ -23,15 +25,16 @@ export interface Checkpoint {
   readonly rate: { readonly factor: number; readonly since: number }
 }
 
-/** The weights that were best so far, by the loss that judges. */
+/** The weights that were best so far. */
 export interface Best {
   readonly epoch: number
+  /** What they were judged by: the loss, or another metric, negated where more of it is better. */
   readonly loss: number
   /** Those states alone that hold weights. */
   readonly states: States
 }
 
-interface Decided extends Pick<TrainOptions, 'mixup' | 'plateau' | 'workers' | 'augment'> {
+interface Decided extends Pick<TrainOptions, 'mixup' | 'plateau' | 'workers' | 'augment' | 'bestBy'> {
   readonly step: TrainingStep
   readonly data: Dataset
   readonly validation: Dataset | null
@@ -49,7 +52,7 @@ const LOOKS = 1000
 
 /** `block`: the encoded training block, which holds model, loss, penalties, optimizer and what is frozen. */
 export async function runDigest(block: Uint8Array, run: Decided): Promise<string> {
-  const { step, data, validation, mixup, plateau, workers, augment, seed, epochs, learningRate, schedule } = run
+  const { step, data, validation, mixup, plateau, workers, augment, bestBy, seed, epochs, learningRate, schedule } = run
   const rates = Array.from({ length: LOOKS }, (_, i) => schedule(i, LOOKS))
   const choices = [
     epochs,
@@ -59,7 +62,8 @@ export async function runDigest(block: Uint8Array, run: Decided): Promise<string
     mixup,
     plateau,
     workers?.length ?? 0,
-    augment !== undefined,
+    augment === undefined ? null : await effectOf(augment, data),
+    bestBy?.name,
     rates,
   ]
   const columns = [data, ...(validation ? [validation] : [])].flatMap((d) => [
@@ -72,6 +76,19 @@ export async function runDigest(block: Uint8Array, run: Decided): Promise<string
   for (const part of parts)
     for (let at = 0; at < part.length; at += CHUNK) digests.push(await sha256(part.subarray(at, at + CHUNK)))
   return sha256(JSON.stringify([choices, digests]))
+}
+
+/** What changes of samples come to: a function cannot be hashed, what it makes of the first sample can. */
+async function effectOf(augment: Augment, { count, inputs }: Dataset): Promise<string> {
+  const digests: string[] = []
+  for (let draw = 0; draw < 8; draw++) {
+    for (const [input, { shape, data }] of inputs) {
+      const values = data.slice(0, data.length / count)
+      augment(values, { input, shape }, random(draw))
+      digests.push(await sha256(new Uint8Array(values.buffer, values.byteOffset, values.byteLength)))
+    }
+  }
+  return sha256(digests.join())
 }
 
 /** Throws `TRAIN_CHECKPOINT` unless a run can go on from there. */

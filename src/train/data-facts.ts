@@ -1,9 +1,11 @@
-/** What a first reading of labelled samples tells: enough to build a model for them. */
+/** What a first reading of labelled samples tells: enough to build a model for them, or to choose a loss. */
 
+import type { Label } from '../data/labels.js'
 import type { Samples } from '../data/samples.js'
 import { numbers } from '../ir/tensor.js'
 import { PareError } from '../util/errors.js'
 import { noSamples } from './dataset.js'
+import { type Spread, type Tally, tally } from './spread.js'
 
 export interface DataFacts {
   readonly count: number
@@ -13,16 +15,10 @@ export interface DataFacts {
   readonly classes: number | null
   /** Values of a label. */
   readonly width: number
-  /** Of the inputs: of each value where a sample is a vector, else of all values alike. */
+  /** Of the inputs: of each value where a sample is a vector, else of all values alike. A deviation of 0 is given as 1. */
   readonly input: Spread
-  /** Of the labels, value by value. */
+  /** Of the labels, value by value; likewise. */
   readonly target: Spread
-}
-
-export interface Spread {
-  readonly mean: readonly number[]
-  /** Standard deviations; 1 where a value never changes. */
-  readonly deviation: readonly number[]
 }
 
 /** More different numbers than this are no classes. */
@@ -31,9 +27,7 @@ const MOST_CLASSES = 10_000
 /** Reads all samples of one input. Throws `TRAIN_EMPTY`, `TRAIN_LABELS`. */
 export async function dataFacts(samples: Samples, signal?: AbortSignal): Promise<DataFacts> {
   let shape: readonly number[] | null = null
-  let largest = -1
-  let areClasses = true
-  const seen = new Set<number>()
+  const classes = classTally()
   let count = 0
   let input: Tally | null = null
   let target: Tally | null = null
@@ -41,48 +35,85 @@ export async function dataFacts(samples: Samples, signal?: AbortSignal): Promise
     const [first] = Object.values(feeds)
     if (first === undefined) continue
     if (label === undefined) throw noLabel(name)
-    const values = typeof label === 'number' ? [label] : label
+    const values = valuesOf(label)
     shape ??= first.shape[0] === 1 && first.shape.length > 1 ? first.shape.slice(1) : first.shape
     input ??= tally(shape.length === 1 ? shape[0]! : 1)
     target ??= tally(values.length)
     input.add(numbers(first))
     target.add(values)
-    if (values.length === 1 && Number.isInteger(values[0]) && values[0]! >= 0) {
-      largest = Math.max(largest, values[0]!)
-      if (seen.size < MOST_CLASSES) seen.add(values[0]!)
-    } else areClasses = false
+    classes.add(values)
     count++
   }
   if (shape === null || input === null || target === null) throw noSamples(samples.name)
-  // Whole numbers may be amounts: classes are few, and most of them occur.
-  const areFew = seen.size >= (largest + 1) / 2 && largest + 1 <= Math.max(10, count / 2)
-  const classes = areClasses && (areFew || samples.classes) ? Math.max(largest + 1, samples.classes?.length ?? 0) : null
-  return { count, shape, classes, width: target.width, input: input.spread(), target: target.spread() }
-}
-
-interface Tally {
-  readonly width: number
-  add(values: ArrayLike<number>): void
-  spread(): Spread
-}
-
-/** Mean and deviation in one pass (Welford 1962), which no large mean spoils. */
-function tally(width: number): Tally {
-  const [mean, squares] = [new Float64Array(width), new Float64Array(width)]
-  let seen = 0
   return {
-    width,
-    add(values) {
-      for (let i = 0; i < values.length; i++) {
-        const at = i % width
-        if (at === 0) seen++
-        const off = values[i]! - mean[at]!
-        mean[at]! += off / seen
-        squares[at]! += off * (values[i]! - mean[at]!)
-      }
-    },
-    spread: () => ({ mean: [...mean], deviation: [...squares].map((s) => Math.sqrt(s / seen) || 1) }),
+    count,
+    shape,
+    classes: classes.count(samples.classes),
+    width: target.width,
+    input: scaleOf(input),
+    target: scaleOf(target),
   }
+}
+
+/**
+ * `classes` of the facts alone: where labels can be read without the samples, `limit` of them at most, nothing else is
+ * read. Throws `TRAIN_EMPTY`, `TRAIN_LABELS`.
+ */
+export async function countClasses(
+  samples: Samples,
+  {
+    limit = Number.POSITIVE_INFINITY,
+    signal,
+  }: { readonly limit?: number | undefined; readonly signal?: AbortSignal } = {},
+): Promise<number | null> {
+  const classes = classTally()
+  const options = { ...(signal && { signal }) }
+  let read = 0
+  if (samples.labels) {
+    for await (const label of samples.labels.read(options)) {
+      classes.add(valuesOf(label))
+      if (++read >= limit) break
+    }
+  } else {
+    for await (const { label, name } of samples.read(options)) {
+      if (label === undefined) throw noLabel(name)
+      classes.add(valuesOf(label))
+      read++
+    }
+  }
+  if (read === 0) throw noSamples(samples.name)
+  return classes.count(samples.classes)
+}
+
+const valuesOf = (label: Label): readonly number[] => (typeof label === 'number' ? [label] : label)
+
+/** Tells class indices from amounts. */
+function classTally() {
+  let largest = -1
+  let areClasses = true
+  let labels = 0
+  const seen = new Set<number>()
+  return {
+    add(values: readonly number[]): void {
+      labels++
+      if (values.length === 1 && Number.isInteger(values[0]) && values[0]! >= 0) {
+        largest = Math.max(largest, values[0]!)
+        if (seen.size < MOST_CLASSES) seen.add(values[0]!)
+      } else areClasses = false
+    },
+    /** Null where they are amounts; of classes with names there are at least so many. */
+    count(names: readonly string[] | undefined): number | null {
+      // Whole numbers may be amounts: classes are few, and most of them occur.
+      const areFew = seen.size >= (largest + 1) / 2 && largest + 1 <= Math.max(10, labels / 2)
+      return areClasses && (areFew || names) ? Math.max(largest + 1, names?.length ?? 0) : null
+    },
+  }
+}
+
+/** What to divide by: a value that never changes is left as it is. */
+const scaleOf = (values: Tally): Spread => {
+  const { mean, deviation } = values.spread()
+  return { mean, deviation: deviation.map((d) => d || 1) }
 }
 
 const noLabel = (where: string): PareError =>

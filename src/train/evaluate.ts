@@ -5,7 +5,7 @@ import type { Engine, Session } from '../engine/engine.js'
 import { throwIfAborted } from '../engine/failures.js'
 import { builder, type FloatType } from '../ir/builder.js'
 import { allNames } from '../ir/graphs.js'
-import { elementCount, numbers } from '../ir/tensor.js'
+import { numbers } from '../ir/tensor.js'
 import type { Graph, Model, Tensor } from '../ir/types.js'
 import { encodeModel } from '../onnx/codec.js'
 import { dtypeOf } from '../ops/def.js'
@@ -16,6 +16,8 @@ import { checkDataset } from './check-dataset.js'
 import { type Dataset, gather } from './dataset.js'
 import { withoutDropout } from './dropout.js'
 import type { Loss } from './losses/loss.js'
+import { type BoundMetric, bindMetrics } from './metrics/bind.js'
+import type { TrainMetric } from './metrics/metric.js'
 import { type Aim, aimsOf, emitObjectives, type Objective, objectivesOf, targetInputs } from './objective.js'
 import { withConstantsAsInputs } from './pass.js'
 import { prepared } from './prepare.js'
@@ -24,22 +26,31 @@ import { batchOf, batchSymbol, withBatchSize } from './training-form.js'
 export interface Score {
   /** Mean loss, without penalties. */
   readonly loss: number
-  /** Share of right answers, where the targets of an output are classes. */
+  /** Share of right answers, where the targets of an output are classes, or where it was asked for. */
   readonly accuracy?: number
+  /** What else was asked for, by name; without what the samples allow no number of. */
+  readonly metrics?: Readonly<Record<string, number>>
 }
+
+/** The metrics beside accuracy that some scores hold. */
+export const metricNames = (scores: readonly (Score | undefined)[]): readonly string[] => [
+  ...new Set(scores.flatMap((score) => Object.keys(score?.metrics ?? {}))),
+]
 
 export interface ScoreOptions extends Pick<RunOptions, 'signal'> {
   readonly engine: Engine
   readonly data: Dataset
   readonly loss: Loss | readonly Objective[]
+  /** What is told beside the loss. */
+  readonly metrics?: readonly TrainMetric[]
   readonly shapes?: InputShapes
   /** Samples a run, where the model leaves that open. Default 64. */
   readonly batchSize?: number
 }
 
-/** How good a model is on a data set. Throws what `train` throws of data that does not fit. */
+/** How good a model is on a data set. Throws what `train` throws of data and metrics that do not fit. */
 export async function scoreOf(model: Model, options: ScoreOptions): Promise<Score> {
-  const { engine, data, loss, shapes, batchSize = 64, signal } = options
+  const { engine, data, loss, metrics: asked = [], shapes, batchSize = 64, signal } = options
   const plain = withoutDropout(await prepared(model))
   const objectives = objectivesOf(plain, loss)
   const isBatchOpen = batchSymbol(plain.graph) !== null
@@ -47,11 +58,20 @@ export async function scoreOf(model: Model, options: ScoreOptions): Promise<Scor
   const b = builder(allNames(fixed.graph))
   const size = isBatchOpen ? batchSize : batchOf(fixed)
   const aims = aimsOf(b, fixed, objectives)
+  const metrics = bindMetrics(asked, aims)
   const facts = factFinder(fixed)
   const float = aims.some((aim) => dtypeOf(facts(aim.output)) === 'float64') ? 'float64' : 'float32'
   const least = isBatchOpen ? 1 : size
   checkDataset(data, { model: fixed, inputs: plain.graph.inputs, objectives, float, least, what: 'data' })
-  const evaluator = await openEvaluator(plain, { engine, float, aims, parameters: [], batchSize: size, isBatchOpen })
+  const evaluator = await openEvaluator(plain, {
+    engine,
+    float,
+    aims,
+    metrics,
+    parameters: [],
+    batchSize: size,
+    isBatchOpen,
+  })
   try {
     return await evaluator.score(new Map(), data, signal)
   } finally {
@@ -68,6 +88,7 @@ export interface EvaluatorOptions {
   readonly engine: Engine
   readonly float: FloatType
   readonly aims: readonly Aim[]
+  readonly metrics: readonly BoundMetric[]
   readonly parameters: readonly string[]
   readonly batchSize: number
   /** Whether the last batch may be smaller. */
@@ -87,23 +108,15 @@ interface Scoring {
   readonly graph: Graph
   readonly value: string
   readonly aims: readonly Aim[]
-  /** The output whose targets are classes. */
-  readonly classes: Aim | null
 }
 
-function scoringGraph(model: Model, { aims: given, parameters, float }: EvaluatorOptions): Scoring {
+function scoringGraph(model: Model, { aims: given, metrics, parameters, float }: EvaluatorOptions): Scoring {
   const b = builder(allNames(model.graph), float)
   const aims = given.map((aim) => ({ ...aim, target: aim.target && b.fresh('target') }))
   const value = emitObjectives(b, aims)
   const targets = targetInputs(aims, float, true)
-  const classes = aims.find((aim) => aim.loss.target === 'class') ?? null
   const open = withConstantsAsInputs(joined(model.graph, b.graph()), parameters, targets)
-  return {
-    graph: { ...open, outputs: [value, ...(classes ? [classes.output] : [])] },
-    value,
-    aims,
-    classes,
-  }
+  return { graph: { ...open, outputs: [value, ...new Set(metrics.map(({ output }) => output))] }, value, aims }
 }
 
 async function scoreOn(
@@ -114,8 +127,8 @@ async function scoreOn(
   signal?: AbortSignal,
 ): Promise<Score> {
   const weights = Object.fromEntries(o.parameters.map((name) => [name, parameters.get(name)!]))
+  const states = o.metrics.map(({ metric, width }) => metric.start(width))
   let sum = 0
-  let right = 0
   let seen = 0
   for (let from = 0; from < data.count; from += o.batchSize) {
     throwIfAborted(signal)
@@ -124,31 +137,29 @@ async function scoreOn(
     const rows = Array.from({ length: size }, (_, i) => from + i)
     const feeds = Object.fromEntries([...data.inputs].map(([name, column]) => [name, gather(column, rows)]))
     const wanted = new Map(
-      o.aims.filter((aim) => aim.target !== '').map((aim) => [aim.target, gather(data.targets.get(aim.output)!, rows)]),
+      o.aims
+        .filter((aim) => aim.target !== '')
+        .map((aim) => [aim.output, { name: aim.target, value: gather(data.targets.get(aim.output)!, rows) }]),
     )
-    const results = await session.run(
-      { ...feeds, ...weights, ...Object.fromEntries(wanted) },
-      { ...(signal && { signal }) },
-    )
+    const targets = Object.fromEntries([...wanted.values()].map(({ name, value }) => [name, value]))
+    const results = await session.run({ ...feeds, ...weights, ...targets }, { ...(signal && { signal }) })
     sum += size * numbers(results[o.value]!)[0]!
-    if (o.classes) right += hits(results[o.classes.output]!, wanted.get(o.classes.target)!)
+    for (const [i, { metric, output, answers }] of o.metrics.entries())
+      metric.add(states[i], answers(results[output]!, wanted.get(output)!.value))
     seen += size
   }
-  if (o.classes === null) return { loss: sum / seen }
-  return { loss: sum / seen, accuracy: right / (seen * elementCount(data.targets.get(o.classes.output)!.shape)) }
+  const values = o.metrics.map(({ metric }, i) => [metric.name, metric.value(states[i])] as const)
+  return scored(
+    sum / seen,
+    values.filter(([, v]) => !Number.isNaN(v)),
+  )
 }
 
-/** Rows whose largest score is that of their class. */
-function hits(scores: Tensor, target: Tensor): number {
-  const classes = scores.shape.at(-1)!
-  const values = numbers(scores)
-  let count = 0
-  for (const [row, wanted] of numbers(target).entries()) {
-    const own = values.subarray(row * classes, (row + 1) * classes)
-    // The first of the largest, as ArgMax takes it.
-    let top = 0
-    for (let i = 1; i < classes; i++) if (own[i]! > own[top]!) top = i
-    if (top === wanted) count++
+function scored(loss: number, values: readonly (readonly [string, number])[]): Score {
+  const { accuracy, ...metrics } = Object.fromEntries(values)
+  return {
+    loss,
+    ...(accuracy !== undefined && { accuracy }),
+    ...(Object.keys(metrics).length > 0 && { metrics }),
   }
-  return count
 }

@@ -42,6 +42,8 @@ export interface Run extends FeedPlan, Omit<RunOptions, 'seed'> {
   readonly plateau: Plateau | null
   readonly digest: string
   readonly score: ((states: States) => Promise<Score>) | null
+  /** What a score is judged by: less is better. */
+  readonly cost: (score: Score) => number
   readonly onEpoch?: (epoch: Epoch) => void
   readonly onCheckpoint?: (checkpoint: Checkpoint) => void | Promise<void>
 }
@@ -82,10 +84,10 @@ export async function loop(run: Run, from: Checkpoint | null): Promise<Checkpoin
 }
 
 /** The weights that were given are the best so far: none that are worse are handed back. */
-async function begin({ step, digest, score }: Run): Promise<Checkpoint> {
+async function begin({ step, digest, score, cost }: Run): Promise<Checkpoint> {
   const states: States = new Map(step.states.map((s) => [s.name, s.initial]))
   const before = score && (await score(states))
-  const loss = before && Number.isFinite(before.loss) ? before.loss : Number.POSITIVE_INFINITY
+  const loss = before && Number.isFinite(before.loss) ? cost(before) : Number.POSITIVE_INFINITY
   const best = { epoch: 0, loss, states: weightsOf(step, states) }
   return {
     digest,
@@ -98,9 +100,9 @@ async function begin({ step, digest, score }: Run): Promise<Checkpoint> {
 }
 
 /** Without validation the last weights are the best, and only patience looks at the training loss. */
-function after({ plateau, step }: Run, at: Checkpoint, row: Epoch, states: States): Checkpoint {
+function after({ plateau, step, cost }: Run, at: Checkpoint, row: Epoch, states: States): Checkpoint {
   const { epoch } = row
-  const loss = row.validation?.loss ?? row.trainingLoss
+  const loss = row.validation ? cost(row.validation) : row.trainingLoss
   const isBetter = loss < at.best.loss
   const best: Best = isBetter ? { epoch, loss, states: weightsOf(step, states) } : at.best
   const { factor, since } = at.rate

@@ -13,6 +13,12 @@ export const stepDecay = (every: number, factor = 0.1): Schedule => {
   return (step) => factor ** Math.floor(step / every)
 }
 
+/** Times `factor` at each of some shares of the steps: by default a tenth at ½ and at ¾ (He et al. 2016, section 4.2). */
+export const milestones =
+  ({ at = [0.5, 0.75], factor = 0.1 }: { readonly at?: readonly number[]; readonly factor?: number } = {}): Schedule =>
+  (step, total) =>
+    factor ** at.filter((share) => step >= share * total).length
+
 /** Half a cosine from 1 to `end` (Loshchilov and Hutter 2017, eq. 5, one period). */
 export const cosine =
   (end = 0): Schedule =>
@@ -44,6 +50,12 @@ export const warmUp = (steps: number, then: Schedule = constant()): Schedule => 
   checkPositive('steps', steps)
   return (step, total) => (step < steps ? (step + 1) / steps : then(step - steps, total - steps))
 }
+
+/** A straight line up over the first share of the steps, then half a cosine down to 0, as transformers are trained. */
+export const warmUpCosine =
+  (rise = 0.05): Schedule =>
+  (step, total) =>
+    warmUp(Math.max(1, Math.round(rise * total)), cosine())(step, total)
 
 function checkPositive(what: string, value: number): void {
   if (Number.isInteger(value) && value > 0) return

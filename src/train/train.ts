@@ -21,6 +21,9 @@ import { type TrainedGrid, withFakeQuantization } from './fake-quantize.js'
 import { rowsOfStep, type States } from './feeds.js'
 import { type Epoch, loop, type Plateau, type Run } from './loop.js'
 import type { Loss } from './losses/loss.js'
+import { bindMetrics } from './metrics/bind.js'
+import { costOf, nothingToJudgeBy } from './metrics/cost.js'
+import type { TrainMetric } from './metrics/metric.js'
 import { aimsOf, type Objective, objectivesOf } from './objective.js'
 import { withOpenBatch } from './open-batch.js'
 import { adam } from './optimizers/adam.js'
@@ -75,6 +78,10 @@ export interface TrainOptions extends RunOptions {
   readonly shapes?: InputShapes
   /** Normalize over the batch, let running statistics move, and let Dropout drop. Default true. */
   readonly isTraining?: boolean
+  /** What is told of each epoch beside the loss; accuracy is, wherever targets are classes. */
+  readonly metrics?: readonly TrainMetric[]
+  /** Decides in place of the loss which weights are best, when to stop, and what a plateau is. */
+  readonly bestBy?: TrainMetric
   /** Stop after so many epochs in which the loss that judges did not fall. Default: never. */
   readonly patience?: number
   readonly onEpoch?: (epoch: Epoch) => void
@@ -86,8 +93,8 @@ export interface TrainOptions extends RunOptions {
 
 export interface Trained {
   /**
-   * The model that was given, with the weights of the best epoch (by validation loss; else the last), without Dropout;
-   * at opset 21 where its weights had to be written in another form for training.
+   * The model that was given, with the weights of the best epoch (by validation loss or `bestBy`; else the last), without
+   * Dropout; at opset 21 where its weights had to be written in another form for training.
    */
   readonly model: Model
   readonly epochs: readonly Epoch[]
@@ -158,11 +165,22 @@ export async function train(model: Model, options: TrainOptions): Promise<Traine
     const aims = aimsOf(builder(allNames(form.model.graph)), form.model, objectives)
     const parameters = [...step.parameters.keys()]
     const { batchSize: size, isBatchOpen } = form
+    const { bestBy } = options
+    const metrics = bindMetrics([...(options.metrics ?? []), ...(bestBy ? [bestBy] : [])], aims)
+    if (bestBy && !validation) throw nothingToJudgeBy(bestBy)
     if (validation)
-      evaluator = await openEvaluator(judged, { engine, float, aims, parameters, batchSize: size, isBatchOpen })
+      evaluator = await openEvaluator(judged, {
+        engine,
+        float,
+        aims,
+        metrics,
+        parameters,
+        batchSize: size,
+        isBatchOpen,
+      })
     const score = evaluator && judge(evaluator, step, validation!, signal)
     const { patience = Number.POSITIVE_INFINITY, plateau = null } = options
-    const run: Run = { ...options, ...plan, sessions, patience, plateau, digest, score }
+    const run: Run = { ...options, ...plan, sessions, patience, plateau, digest, score, cost: costOf(bestBy) }
     return await finished(
       run,
       { given: keepsConstants ? model : fixed, plain: fixed },

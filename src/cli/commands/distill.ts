@@ -48,7 +48,7 @@ export const distill = defineCommand({
       throw unused('--temperature', 'the relative loss has none', 'Leave it out, or give --loss kullback-leibler.')
     const model = await readModel(path!)
     const wise = await readModel(teacher)
-    await training.checkFiles(path, options, model, models.weightFiles(teacher, wise))
+    await training.checkChoices(path, options, model, models.weightFiles(teacher, wise))
     const shapes = await shapesOf(options.shape)
     const master = withShapes(wise, shapes)
     const opened = await openData(options, models.interfaceOf(withShapes(model, shapes)))

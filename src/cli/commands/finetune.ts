@@ -21,44 +21,32 @@ export const finetune = defineCommand({
     'pare finetune model.onnx --data images/ --learning-rate 1e-4 --epochs 3 -o tuned.onnx',
   ],
   notes: [
-    'The weights are those of the epoch with the smallest validation loss, and stay as they were where no epoch was better. Cross-entropy of an output that is a Softmax is that of its scores before. Normalizations keep their statistics, and nothing is dropped, unless --batch-statistics asks for it.',
+    'The weights are those of the epoch with the smallest validation loss, or the best by --best-by, and stay as they were where no epoch was better. Cross-entropy of an output that is a Softmax is that of its scores before. Normalizations keep their statistics, and nothing is dropped, unless --batch-statistics asks for it.',
   ],
   async run([path], options, context) {
-    const [
-      { labelledSets, readSets },
-      training,
-      models,
-      { readModel },
-      { withShapes },
-      { lossFor },
-      { dataFacts },
-      { objectiveFor },
-    ] = await Promise.all([
-      import('../labelled-data.js'),
-      import('../training.js'),
-      import('../models.js'),
-      import('../../onnx/files.js'),
-      import('../../passes/with-shapes.js'),
-      import('../build-model.js'),
-      import('../../train/data-facts.js'),
-      import('../../train/objective.js'),
-    ])
+    const [{ labelledSets, readSets }, training, { readModel }, { withShapes }, { lossFor }, { objectiveFor }] =
+      await Promise.all([
+        import('../labelled-data.js'),
+        import('../training.js'),
+        import('../../onnx/files.js'),
+        import('../../passes/with-shapes.js'),
+        import('../build-model.js'),
+        import('../../train/objective.js'),
+      ])
     const model = await readModel(path!)
-    await training.checkFiles(path, options, model)
+    const judges = training.metricChoices(options)
+    await training.checkChoices(path, options, model)
     const { signal } = context
     const shapes = await shapesOf(options.shape)
     const fixed = withShapes(model, shapes)
     const sets = await labelledSets(options)
-    const face = models.interfaceOf(fixed)
-    // A first reading tells what the labels are, where nothing else does.
-    const facts = options.loss === undefined ? await dataFacts(await sets.train.open(face), signal) : { classes: null }
-    const loss = lossFor(options.loss, facts)
+    const loss = await lossFor(options, fixed, sets.train, signal)
     const of = options.of ?? training.onlyOutput(model)
     const objectives = [objectiveFor(model, of, loss)]
     const data = await readSets(sets, fixed, objectives, signal)
     const more = { isTraining: options.batchStatistics, shapes }
     const { classes } = sets
-    const made = { ...data, model, loss: objectives, how: loss.name, name: path!, classes, more }
+    const made = { ...data, ...judges, model, loss: objectives, how: loss.name, name: path!, classes, more }
     return training.runTraining(made, options, context)
   },
 })

@@ -23,7 +23,7 @@ export const train = defineCommand({
     'pare train --data table.csv --data-option label=price --model mlp:32 -o model.onnx',
   ],
   notes: [
-    'The model that comes out is plain ONNX. One that was built by name takes samples as they are in the data, as their scale is a part of it, and its batch size is open. Its weights are those of the epoch with the smallest validation loss.',
+    'The model that comes out is plain ONNX. One that was built by name takes samples as they are in the data, as their scale is a part of it, and its batch size is open. Its weights are those of the epoch with the smallest validation loss, or the best by --best-by.',
     'A folder of idx files (train-images-idx3-ubyte.gz and so on) gives labels and test samples by itself, and class folders of pictures are their own labels.',
   ],
   async run(_, options, context) {
@@ -36,14 +36,15 @@ export const train = defineCommand({
     ])
     const isFile = /\.(onnx|m?js)$/.test(options.model)
     const given = options.model.endsWith('.onnx') ? await readModel(options.model) : undefined
-    await training.checkFiles(isFile ? options.model : undefined, options, given)
+    const judges = training.metricChoices(options)
+    await training.checkChoices(isFile ? options.model : undefined, options, given)
     const sets = await labelledSets(options)
     const { model, loss } = await buildModel(options, given ?? null, sets.train, context.signal)
     const output = training.onlyOutput(model, 'Give pare finetune, which takes --of.')
     const objectives = [objectiveFor(model, output, loss)]
     const data = await readSets(sets, model, objectives, context.signal)
     const { classes } = sets
-    const made = { ...data, model, loss: objectives, how: loss.name, name: options.model, classes }
+    const made = { ...data, ...judges, model, loss: objectives, how: loss.name, name: options.model, classes }
     return training.runTraining(made, options, context)
   },
 })

@@ -4,7 +4,7 @@
  */
 
 import type { Builder } from '../../ir/builder.js'
-import type { Spread } from '../data-facts.js'
+import type { Spread } from '../spread.js'
 import type { Layer } from './layer.js'
 
 /** (x − mean) / deviation, of each value of a vector or of all values alike. */

@@ -7,6 +7,7 @@ import type { Loss } from './loss.js'
 export const binaryCrossEntropy = (): Loss => ({
   name: 'binary cross-entropy',
   target: 'values',
+  scores: 'binary',
   accepts: { doc: 'a number from 0 to 1', test: (v) => v >= 0 && v <= 1 },
   emit(b, { output, target }) {
     // softplus(s) = max(s, 0) + ln(1 + exp(−|s|))
@@ -22,6 +23,7 @@ export const binaryCrossEntropy = (): Loss => ({
 export const hinge = (): Loss => ({
   name: 'hinge',
   target: 'values',
+  scores: 'binary',
   accepts: { doc: '−1 or 1', test: (v) => v === -1 || v === 1 },
   emit(b, { output, target }) {
     const margin = b.op('Sub', [b.number(1, 'one'), b.op('Mul', [target, output])])

@@ -13,6 +13,7 @@ const along = (b: Builder, x: string): string => b.op('ReduceSum', [x, lastAxis(
 export const softCrossEntropy = (): Loss => ({
   name: 'soft cross-entropy',
   target: 'values',
+  scores: 'distribution',
   accepts: { doc: 'a probability, from 0 to 1', test: (v) => v >= 0 && v <= 1 },
   emit(b, { output, target }) {
     const logs = b.op('LogSoftmax', [output], { attrs: { axis: int(-1) } })
@@ -35,6 +36,7 @@ export function kullbackLeibler(temperature = 1): Loss {
   return {
     name: 'Kullback-Leibler',
     target: 'values',
+    scores: 'distribution',
     emit(b, { output, target }) {
       const t = b.number(temperature, 'temperature')
       const logs = (x: string): string => b.op('LogSoftmax', [b.op('Div', [x, t])], { attrs: { axis: int(-1) } })

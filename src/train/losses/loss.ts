@@ -11,6 +11,11 @@ export interface Loss {
   readonly target: 'class' | 'values' | 'none'
   /** Which values a target may take, where not any. */
   readonly accepts?: { readonly doc: string; test(value: number): boolean }
+  /**
+   * What outputs are where they are no values on the targets' scale: scores that say yes above 0, or scores of a
+   * distribution.
+   */
+  readonly scores?: 'binary' | 'distribution'
   /** A scalar: the mean over the batch. `output` and `target` are names of values, `shape` that of the output. */
   emit(
     b: Builder,
