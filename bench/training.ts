@@ -37,10 +37,12 @@ interface Measured {
 const [python, folder] = process.argv.slice(2)
 const here = join(ROOT, 'bench/training')
 
-const ours = (network: string, threads: number, workers: number): Tool => {
+const ours = (network: string, threads: number, workers: number, isIsolated = false): Tool => {
   const script = ['--import', 'tsx', join(here, 'ours.ts'), network, String(threads), String(EPOCHS), String(workers)]
+  if (isIsolated) script.push('isolated')
+  const kind = isIsolated ? 'processes' : 'workers'
   const name =
-    workers > 1 ? `pare, ${workers} workers of ${counted(threads, 'thread')}` : `pare, ${counted(threads, 'thread')}`
+    workers > 1 ? `pare, ${workers} ${kind} of ${counted(threads, 'thread')}` : `pare, ${counted(threads, 'thread')}`
   return { name, network, against: null, start: () => run(process.execPath, script) }
 }
 
@@ -61,14 +63,14 @@ function toolsFor(network: string): readonly Tool[] {
   const tfjs = (backend: string): Tool => ({
     name: `TensorFlow.js, ${backend}`,
     network,
-    against: 'pare, 2 threads',
+    against: 'pare, 1 thread',
     start: () => run(process.execPath, [join(here, 'tfjs_peer.mjs'), folder!, network, backend, '1']),
     note: TFJS_NOTES[network],
   })
   const jax: Tool = {
     name: 'jax-js, wasm',
     network,
-    against: 'pare, 2 threads',
+    against: 'pare, 1 thread',
     start: () => run(process.execPath, [join(here, 'jax_peer.mjs'), folder!, network, '2']),
   }
   const interpreted: Tool = {
@@ -82,6 +84,7 @@ function toolsFor(network: string): readonly Tool[] {
     ours(network, 1, 1),
     ours(network, 2, 1),
     ours(network, 1, 2),
+    ours(network, 1, 2, true),
     ...(python === undefined ? [] : [torch(1), torch(2)]),
     ...(folder === undefined ? [] : [tfjs('wasm'), tfjs('cpu'), jax, interpreted]),
   ]
@@ -131,7 +134,7 @@ const runtime = createRequire(import.meta.url)('onnxruntime-node/package.json') 
 writeReport(join(import.meta.dirname, 'training.md'), {
   title: 'Time of a training step',
   about: [
-    `Adam, cross-entropy, float32, random data in memory, shuffled anew each epoch. Median of ${ROUNDS} fresh processes (one alone where a step takes over ${SLOW_MS / 1000} s), the tools by turns, each over ${EPOCHS} epochs after one that is left out (TensorFlow.js and jax-js: few steps on one batch). Workers train on batches of their own at the same time, and average their weights every 50 steps: their time is that of a step of the epoch. "Its time ÷ ours" is against pare with as many threads; for the tools in JavaScript, which run on one in Node.js, against two.`,
+    `Adam, cross-entropy, float32, random data in memory, shuffled anew each epoch. Median of ${ROUNDS} fresh processes (one alone where a step takes over ${SLOW_MS / 1000} s), the tools by turns, each over ${EPOCHS} epochs after one that is left out (TensorFlow.js and jax-js: few steps on one batch). Workers, and processes, train on batches of their own at the same time, and average their weights every 50 steps: their time is that of a step of the epoch. "Its time ÷ ours" is against pare with as many threads; the tools in JavaScript run on one in Node.js.`,
   ],
   versions: { 'onnxruntime-node': runtime.version, ...versions },
   sections,
