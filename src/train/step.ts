@@ -34,7 +34,7 @@ export interface TrainingStep {
   readonly learningRate: string
   readonly step: string
   readonly loss: string
-  /** Parameters under their names in the model, running statistics too, then what is kept of them. */
+  /** Parameters under their names in the model, running statistics and ranges too, then what is kept of them. */
   readonly states: readonly State[]
   /** By constant of the model that changes: the state that holds its value, or the mean of its last values. */
   readonly parameters: ReadonlyMap<string, string>
@@ -46,18 +46,20 @@ export interface StepOptions extends Omit<PassOptions, 'changing' | 'scalars'> {
   readonly clipNorm?: number
   /** Keeps a moving mean of every parameter, of which so much stays at each step. */
   readonly averaging?: number
+  /** Constants that change beside running statistics, each with the value that holds its next state. */
+  readonly running?: ReadonlyMap<string, string>
 }
 
 /** The training step of a model as `trainingPass` takes it. Throws what that throws. */
 export function trainingStep(model: Model, options: StepOptions): TrainingStep {
-  const running = runningStatistics(model.graph)
+  const running = new Map([...runningStatistics(model.graph), ...(options.running ?? [])])
   const b = trainingBuilder(model, options.trainable)
   const scalars = { learningRate: b.fresh('learning_rate'), step: b.fresh('step') }
   const changing = [...running.keys()]
   const pass = trainingPass(b, model, { ...options, changing, scalars: Object.values(scalars) })
   const updates = updatesOf(b, model, pass, options, scalars)
-  const statistics = [...running].map(([name, next]) => ({ name, next, initial: model.graph.constants.get(name)! }))
-  const states = [...updates.flatMap((u) => u.states), ...statistics]
+  const moving = [...running].map(([name, next]) => ({ name, next, initial: model.graph.constants.get(name)! }))
+  const states = [...updates.flatMap((u) => u.states), ...moving]
   const whole = joined(pass.open, b.graph())
   return {
     graph: {

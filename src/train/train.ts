@@ -17,7 +17,7 @@ import { type Dataset, part, shuffled } from './dataset.js'
 import { areFinite, diverged } from './divergence.js'
 import { withoutDropout } from './dropout.js'
 import { type Evaluator, openEvaluator, type Score } from './evaluate.js'
-import { type TrainedGrid, withFakeQuantization } from './fake-quantize.js'
+import { type FakeQuantizeOptions, type TrainedGrid, withFakeQuantization } from './fake-quantize.js'
 import type { States } from './feeds.js'
 import { type Epoch, loop, type Plateau, type Run } from './loop.js'
 import type { Loss } from './losses/loss.js'
@@ -67,7 +67,10 @@ export interface TrainOptions extends RunOptions {
   /** α of mixup, which mixes samples and targets in pairs: 0.2, say. Default: none. */
   readonly mixup?: number
   readonly augment?: Augment
-  /** Quantization-aware: round to this grid in the forward pass, so that the weights suit `quantize` afterwards. */
+  /**
+   * Quantization-aware: round to this grid in the forward pass, so that the weights suit `quantize` afterwards. Scores are
+   * those of the rounded model.
+   */
   readonly grid?: TrainedGrid
   /** Other dimensions than the batch that the model leaves open. */
   readonly shapes?: InputShapes
@@ -132,6 +135,7 @@ export async function train(model: Model, options: TrainOptions): Promise<Traine
     penalties,
     mix: form.mix,
     detached: form.detached,
+    running: form.running,
     ...(clipNorm !== undefined && { clipNorm }),
     ...(averaging !== undefined && { averaging }),
   })
@@ -149,14 +153,19 @@ export async function train(model: Model, options: TrainOptions): Promise<Traine
   let evaluator: Evaluator | null = null
   try {
     for (const worker of [engine, ...(options.workers ?? [])]) sessions.push(await worker.load(bytes))
-    const bare = withoutDropout(plain)
-    const judged = options.grid ? withFakeQuantization(bare, trainable, options.grid, float).model : bare
     const aims = aimsOf(builder(allNames(form.model.graph)), form.model, objectives)
     const parameters = [...step.parameters.keys()]
     const { batchSize: size, isBatchOpen } = form
     if (validation)
-      evaluator = await openEvaluator(judged, { engine, float, aims, parameters, batchSize: size, isBatchOpen })
-    const score = evaluator && judge(evaluator, step, validation!, signal)
+      evaluator = await openEvaluator(judgedForm(plain, { ...options, trainable, float }), {
+        engine,
+        float,
+        aims,
+        parameters,
+        batchSize: size,
+        isBatchOpen,
+      })
+    const score = evaluator && ((states: States) => evaluator!.score(parametersIn(step, states), validation!, signal))
     const { patience = Number.POSITIVE_INFINITY, plateau = null } = options
     const run: Run = { ...options, ...plan, sessions, patience, plateau, digest, score }
     return await finished(
@@ -170,10 +179,15 @@ export async function train(model: Model, options: TrainOptions): Promise<Traine
   }
 }
 
-const judge =
-  (evaluator: Evaluator, step: TrainingStep, data: Dataset, signal: AbortSignal | undefined) =>
-  (states: States): Promise<Score> =>
-    evaluator.score(parametersIn(step, states), data, signal)
+/** The model as it will run. */
+function judgedForm(
+  plain: Model,
+  { grid, trainable, float }: Pick<TrainOptions, 'grid'> & Pick<FakeQuantizeOptions, 'trainable' | 'float'>,
+): Model {
+  return withoutDropout(grid ? withFakeQuantization(plain, { trainable, grid, float, isTraining: false }).model : plain)
+}
+
+type Weights = ReadonlyMap<string, Tensor>
 
 interface Models {
   readonly given: Model
@@ -188,13 +202,15 @@ async function finished(
 ): Promise<Trained> {
   const { step, form, data, score } = run
   const chosen = score === null ? states : best.states
-  const weights = parametersIn(step, chosen)
+  const parameters = parametersIn(step, chosen)
   const steps = history.length * Math.floor(data.count / form.batchSize)
-  if (![...weights.values()].every(areFinite))
+  if (![...parameters.values()].every(areFinite))
     throw await diverged(
       { ...run, session: run.sessions[0]! },
       { loss: Number.NaN, step: steps, rate: history.at(-1)!.learningRate, states: chosen },
     )
+  // Running ranges are of no use outside of training.
+  const weights = new Map([...parameters].filter(([name]) => plain.graph.constants.has(name)))
   // What was raised to another opset may hold its weights under other names.
   const isKept = [...weights.keys()].every((name) => given.graph.constants.has(name))
   return {
@@ -218,7 +234,7 @@ function shares({ data, validation, seed = 0 }: TrainOptions): {
   return { data: part(all, 0, kept), validation: part(all, kept, data.count) }
 }
 
-const parametersIn = ({ parameters }: TrainingStep, states: States): ReadonlyMap<string, Tensor> =>
+const parametersIn = ({ parameters }: TrainingStep, states: States): Weights =>
   new Map([...parameters].map(([name, state]) => [name, states.get(state)!]))
 
 function warnOfFixedBatch(size: number, { batchSize = size, onWarning }: TrainOptions): void {

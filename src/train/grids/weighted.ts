@@ -1,0 +1,32 @@
+/** Which weights are rounded in training: trained ones that a layer reads directly. */
+
+import type { Graph, Node } from '../../ir/types.js'
+import { tensorFact } from '../../ops/def.js'
+import { findOp } from '../../ops/index.js'
+
+/** A node with the weight that it reads. */
+export interface Weighted {
+  readonly node: Node
+  /** The input that is the weight. */
+  readonly index: number
+  readonly weight: string
+  readonly shape: readonly number[]
+  /** Of output channels; null where one scale must serve all. */
+  readonly axis: number | null
+  /** Inputs that are data. */
+  readonly data: readonly number[]
+}
+
+/** What a node reads as its weight, where that is one of `weights`. */
+export function weightedBy(node: Node, graph: Graph, weights: ReadonlySet<string>): Weighted | null {
+  const quant = node.domain === '' ? findOp('', node.op)?.quant : undefined
+  if (quant === undefined || quant === 'none' || quant.kind !== 'weighted') return null
+  const index = quant.weights.find((i) => weights.has(node.inputs[i] ?? ''))
+  if (index === undefined) return null
+  const weight = node.inputs[index]!
+  const { dtype, shape } = graph.constants.get(weight)!
+  const inputs = node.inputs.map((_, i) => (i === index ? tensorFact(dtype, shape) : null))
+  const axis = quant.channelAxis({ node, inputs }, index)
+  const data = quant.data.filter((i) => i !== index && node.inputs[i] && !graph.constants.has(node.inputs[i]!))
+  return { node, index, weight, shape, axis: axis === null ? null : (axis + shape.length) % shape.length, data }
+}
