@@ -136,6 +136,7 @@ export async function train(model: Model, options: TrainOptions): Promise<Traine
     mix: form.mix,
     detached: form.detached,
     running: form.running,
+    before: plain.graph,
     ...(clipNorm !== undefined && { clipNorm }),
     ...(averaging !== undefined && { averaging }),
   })
