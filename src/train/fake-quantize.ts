@@ -5,6 +5,7 @@
  */
 
 import { joined } from '../autodiff/gradient.js'
+import type { SignGrid } from '../grids/signs.js'
 import { intAttr } from '../ir/attrs.js'
 import { type Builder, builder, type FloatType } from '../ir/builder.js'
 import { allNames, producers } from '../ir/graphs.js'
@@ -12,13 +13,16 @@ import type { Graph, Model, Node } from '../ir/types.js'
 import { PareError } from '../util/errors.js'
 import { onBlocks, onChannels } from './grids/integers.js'
 import { batchRange, knownRange, movedRange, NOTHING_SEEN, onRange } from './grids/ranges.js'
-import { type Weighted, weightedBy } from './grids/weighted.js'
+import { onSigns } from './grids/signs.js'
+import { signedWeights, type Weighted, weightedBy } from './grids/weighted.js'
 
 /**
  * `int8`: weights a channel, activations by their running range. `int4`: weights of products in blocks, other weights as
- * int8.
+ * int8. `binary`, `ternary`: weights of all layers but the first and the last have two or three values a channel.
  */
-export type TrainedGrid = 'int8' | 'int4'
+export type TrainedGrid = 'int8' | 'int4' | SignGrid
+
+export const isSignGrid = (grid: TrainedGrid | undefined): grid is SignGrid => grid === 'binary' || grid === 'ternary'
 
 export interface FakeQuantized {
   readonly model: Model
@@ -97,8 +101,8 @@ export function withFakeQuantization(model: Model, options: FakeQuantizeOptions)
 }
 
 /** The nodes whose weight is rounded. */
-function roundedLayers(graph: Graph, { trainable }: FakeQuantizeOptions): ReadonlyMap<Node, Weighted> {
-  const weights = new Set(trainable)
+function roundedLayers(graph: Graph, { trainable, grid }: FakeQuantizeOptions): ReadonlyMap<Node, Weighted> {
+  const weights = new Set(isSignGrid(grid) ? signedWeights(graph, trainable).keys() : trainable)
   const found = graph.nodes.flatMap((node) => weightedBy(node, graph, weights) ?? [])
   return new Map(found.map((w) => [w.node, w]))
 }
@@ -137,6 +141,7 @@ const howOf = (w: Weighted, grid: TrainedGrid): string =>
   isInBlocks(w, grid) ? `blocks ${isTransposed(w.node)}` : `channels ${w.axis}`
 
 function weightOnGrid(b: Builder, w: Weighted, grid: TrainedGrid): string {
+  if (isSignGrid(grid)) return onSigns(b, w.weight, w.shape, w.axis, grid)
   return isInBlocks(w, grid)
     ? onBlocks(b, w.weight, w.shape, isTransposed(w.node))
     : onChannels(b, w.weight, w.shape, w.axis)
@@ -145,6 +150,7 @@ function weightOnGrid(b: Builder, w: Weighted, grid: TrainedGrid): string {
 const nothingToRound = (grid: TrainedGrid): PareError =>
   new PareError('TRAIN_GRID', 'no weight that is trained can be rounded', {
     value: grid,
-    remedy:
-      'Rounded are weights of Conv, MatMul and Gemm that stand right before them: clean the model first, or leave this out.',
+    remedy: `Rounded are weights of Conv, MatMul and Gemm that stand right before them${
+      isSignGrid(grid) ? ', without the first and the last layer' : ''
+    }: clean the model first, or leave this out.`,
   })

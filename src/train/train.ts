@@ -17,8 +17,9 @@ import { type Dataset, part, shuffled } from './dataset.js'
 import { areFinite, diverged } from './divergence.js'
 import { withoutDropout } from './dropout.js'
 import { type Evaluator, openEvaluator, type Score } from './evaluate.js'
-import { type FakeQuantizeOptions, type TrainedGrid, withFakeQuantization } from './fake-quantize.js'
+import { type FakeQuantizeOptions, isSignGrid, type TrainedGrid, withFakeQuantization } from './fake-quantize.js'
 import type { States } from './feeds.js'
+import { weightsOnSigns } from './grids/signs.js'
 import { type Epoch, loop, type Plateau, type Run } from './loop.js'
 import type { Loss } from './losses/loss.js'
 import { aimsOf, type Objective, objectivesOf } from './objective.js'
@@ -69,7 +70,7 @@ export interface TrainOptions extends RunOptions {
   readonly augment?: Augment
   /**
    * Quantization-aware: round to this grid in the forward pass, so that the weights suit `quantize` afterwards. Scores are
-   * those of the rounded model.
+   * those of the rounded model. With `binary` and `ternary` the weights that are handed back are on the grid.
    */
   readonly grid?: TrainedGrid
   /** Other dimensions than the batch that the model leaves open. */
@@ -166,12 +167,14 @@ export async function train(model: Model, options: TrainOptions): Promise<Traine
         batchSize: size,
         isBatchOpen,
       })
-    const score = evaluator && ((states: States) => evaluator!.score(parametersIn(step, states), validation!, signal))
+    const held = heldBy(plain, options.grid)
+    const score =
+      evaluator && ((states: States) => evaluator!.score(held(parametersIn(step, states)), validation!, signal))
     const { patience = Number.POSITIVE_INFINITY, plateau = null } = options
     const run: Run = { ...options, ...plan, sessions, patience, plateau, digest, score }
     return await finished(
       run,
-      { given: keepsConstants ? model : fixed, plain: fixed },
+      { given: keepsConstants ? model : fixed, plain: fixed, held },
       await loop(run, options.resume ?? null),
     )
   } finally {
@@ -180,25 +183,35 @@ export async function train(model: Model, options: TrainOptions): Promise<Traine
   }
 }
 
-/** The model as it will run. */
+/** The model as it will run; weights that come from outside may be on their grid already. */
 function judgedForm(
   plain: Model,
   { grid, trainable, float }: Pick<TrainOptions, 'grid'> & Pick<FakeQuantizeOptions, 'trainable' | 'float'>,
 ): Model {
-  return withoutDropout(grid ? withFakeQuantization(plain, { trainable, grid, float, isTraining: false }).model : plain)
+  const isRounded = grid !== undefined && !isSignGrid(grid)
+  return withoutDropout(
+    isRounded ? withFakeQuantization(plain, { trainable, grid, float, isTraining: false }).model : plain,
+  )
 }
 
 type Weights = ReadonlyMap<string, Tensor>
+
+/** Weights as they are judged and handed back: those of two or three values hold them, so that storing loses nothing. */
+const heldBy =
+  ({ graph }: Model, grid: TrainedGrid | undefined) =>
+  (weights: Weights): Weights =>
+    isSignGrid(grid) ? weightsOnSigns(graph, grid, weights) : weights
 
 interface Models {
   readonly given: Model
   /** As it was prepared for training. */
   readonly plain: Model
+  readonly held: (weights: Weights) => Weights
 }
 
 async function finished(
   run: Run,
-  { given, plain }: Models,
+  { given, plain, held }: Models,
   { history, best, states, before }: Checkpoint,
 ): Promise<Trained> {
   const { step, form, data, score } = run
@@ -211,7 +224,7 @@ async function finished(
       { loss: Number.NaN, step: steps, rate: history.at(-1)!.learningRate, states: chosen },
     )
   // Running ranges are of no use outside of training.
-  const weights = new Map([...parameters].filter(([name]) => plain.graph.constants.has(name)))
+  const weights = held(new Map([...parameters].filter(([name]) => plain.graph.constants.has(name))))
   // What was raised to another opset may hold its weights under other names.
   const isKept = [...weights.keys()].every((name) => given.graph.constants.has(name))
   return {
