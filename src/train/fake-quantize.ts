@@ -150,7 +150,7 @@ function weightOnGrid(b: Builder, w: Weighted, grid: TrainedGrid): string {
 const nothingToRound = (grid: TrainedGrid): PareError =>
   new PareError('TRAIN_GRID', 'no weight that is trained can be rounded', {
     value: grid,
-    remedy: `Rounded are weights of Conv, MatMul and Gemm that stand right before them${
-      isSignGrid(grid) ? ', without the first and the last layer' : ''
-    }: clean the model first, or leave this out.`,
+    remedy: isSignGrid(grid)
+      ? 'Rounded are weights of Conv, MatMul and Gemm but those of the first and the last: give the model more layers, or clean it first.'
+      : 'Rounded are weights of Conv, MatMul and Gemm that stand right before them: clean the model first, or leave this out.',
   })
