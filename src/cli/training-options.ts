@@ -38,7 +38,7 @@ export const TRAINING_OPTIONS = {
   mixup: { kind: 'number', value: 'alpha', min: 1e-6, max: 100, doc: 'mix samples and targets in pairs: 0.2' },
   roundTo: {
     kind: 'choice',
-    choices: ['int8', 'int4'],
+    choices: ['int8', 'int4', 'ternary', 'binary'],
     doc: 'round to this grid while training, so that pare quantize costs less',
   },
   workers: { ...epochs, max: 256, doc: 'engines that train side by side, averaged (default 1)' },
