@@ -10,8 +10,8 @@ import { signedWeights } from './weighted.js'
 
 /**
  * The formulas of `onSigns` in `grids/signs.ts`. Gradients go straight through to all weights, as those of TWN do. XNOR-Net
- * lets them through where |w| ≤ 1, which weights of layers never leave; on MNIST (an MLP with and without normalization,
- * a CNN, three seeds each) that, and a bound at the mean |w| or at twice that, changed less than the seed does.
+ * lets them through where |w| ≤ 1 and through α too, which on MNIST changed less than the seed does (two MLPs with binary
+ * weights, three seeds); so did a bound at the mean |w| or at twice that (these and a CNN).
  */
 export function onSigns(b: Builder, w: string, shape: readonly number[], axis: number | null, grid: SignGrid): string {
   const others = list(
