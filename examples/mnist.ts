@@ -6,6 +6,7 @@
 import { join } from 'node:path'
 import {
   augmentations,
+  type Dataset,
   layers,
   losses,
   type Model,
@@ -55,19 +56,22 @@ export interface Options {
   readonly onLine?: (line: string) => void
 }
 
+/** Images and labels of one of the two sets, `train` and `t10k`. */
+export async function readMnist(folder: string, set: string, count: number, model: Model): Promise<Dataset> {
+  const inputs = [{ name: 'input', dtype: 'float32', shape: [1, 28, 28] }] as const
+  const images = await openSamples(join(folder, `${set}-images-idx3-ubyte.gz`), { inputs })
+  const labels = await openLabels(join(folder, `${set}-labels-idx1-ubyte.gz`))
+  return readDataset(take(withLabels(images, labels), count), { model, loss: losses.crossEntropy() })
+}
+
 /** Trains, and returns the accuracy on the test images. */
 export async function mnist(
   model: Model,
   { folder, epochs, limit = 60_000, onLine = () => {} }: Options,
 ): Promise<number> {
   const loss = losses.crossEntropy()
-  const read = async (set: string, count: number) => {
-    const inputs = [{ name: 'input', dtype: 'float32', shape: [1, 28, 28] }] as const
-    const images = await openSamples(join(folder, `${set}-images-idx3-ubyte.gz`), { inputs })
-    const labels = await openLabels(join(folder, `${set}-labels-idx1-ubyte.gz`))
-    return readDataset(take(withLabels(images, labels), count), { model, loss })
-  }
-  const [data, test] = [await read('train', limit), await read('t10k', 10_000)]
+  const data = await readMnist(folder, 'train', limit, model)
+  const test = await readMnist(folder, 't10k', 10_000, model)
   const engine = await openEngine()
   try {
     const { model: trained, best } = await train(model, {

@@ -364,6 +364,19 @@ const scaled = (factor: number): CompressCase =>
     { feeds: ROWS, changes: ['quantize/static', 'quantize/dynamic', 'quantize/nbits', 'store/int8', 'store/int4'] },
   )
 
+/** Each column of `two` has two values, each row of `three` has three. */
+const signs = makeCase(
+  'weights of two and of three values',
+  rows,
+  (b) => {
+    const r = random(8)
+    const two = Array.from({ length: 32 * 48 }, (_, i) => (r.uniform() < 0.5 ? -1 : 1) * (0.1 + (i % 48) / 100))
+    const three = Array.from({ length: 48 * 40 }, (_, i) => (r.integer(3) - 1) * (0.1 + Math.floor(i / 40) / 100))
+    return [matmul(b, b.op('Relu', [matmul(b, 'x', f32([32, 48], two))]), f32([48, 40], three))]
+  },
+  { feeds: ROWS, depth: 2, changes: [...MATMUL, 'store/binary', 'store/ternary'] },
+)
+
 const gemmBias = makeCase(
   'biases that are broadcast',
   rows,
@@ -435,6 +448,7 @@ export const COMPRESS_CASES: readonly CompressCase[] = [
   scaled(1e-9),
   scaled(1e9),
   gemmBias,
+  signs,
   bigConstant,
   masked,
 ]

@@ -4,7 +4,7 @@ import { PareError } from '../util/errors.js'
 import { quantizeDynamic } from './quantize/dynamic.js'
 import { quantizeNBits } from './quantize/nbits.js'
 import { quantizeStatic } from './quantize/static.js'
-import { storeF16, storeInt4, storeInt8 } from './store/store.js'
+import { storeBinary, storeF16, storeInt4, storeInt8, storeTernary } from './store/store.js'
 import type { Transform } from './transform.js'
 
 export const TRANSFORMS: readonly Transform[] = [
@@ -14,6 +14,8 @@ export const TRANSFORMS: readonly Transform[] = [
   storeInt8,
   storeInt4,
   storeF16,
+  storeBinary,
+  storeTernary,
 ].map((t) => t as unknown as Transform)
 
 export function findTransform(id: string): Transform {

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { weights } from '../../test/compress-models.js'
 import { value } from '../../test/small-models.js'
 import { builder, modelOf } from '../ir/builder.js'
+import { f32 } from '../ir/tensor.js'
 import { planRecipes } from './recipes.js'
 
 const b = builder()
@@ -22,4 +23,15 @@ describe('weights of 4 bits', () => {
     const steps = recipes.flatMap((r) => r.steps.map((s) => s.transform))
     expect(steps.filter((id) => id === 'quantize/nbits' || id === 'store/int4')).toEqual([])
   })
+})
+
+test('weights of two values are stored as bits, other weights never are', () => {
+  const names = (m: typeof model) => planRecipes(m, { ...rest, judged: false }).map((r) => r.name)
+  const signs = f32(
+    [64, 64],
+    Float32Array.from({ length: 4096 }, (_, i) => (i % 3 === 0 ? 1 : -1)),
+  )
+  const rounded = { ...model, graph: { ...model.graph, constants: new Map([['w', signs]]) } }
+  expect(names(rounded)).toEqual(expect.arrayContaining(['stored binary', 'stored ternary']))
+  expect(names(model)).not.toContain('stored binary')
 })

@@ -19,8 +19,8 @@ export interface Recipe {
   readonly steps: readonly RecipeStep[]
 }
 
-export type QuantizeKind = 'int8' | 'int4' | 'f16' | 'store-int8' | 'store-int4'
-export const QUANTIZE_KINDS: readonly QuantizeKind[] = ['int8', 'int4', 'f16', 'store-int8', 'store-int4']
+export const QUANTIZE_KINDS = ['int8', 'int4', 'ternary', 'binary', 'f16', 'store-int8', 'store-int4'] as const
+export type QuantizeKind = (typeof QUANTIZE_KINDS)[number]
 
 const step = (transform: string, params: Readonly<Record<string, unknown>> = {}): RecipeStep => ({ transform, params })
 
@@ -58,6 +58,9 @@ export function recipeFor(kind: QuantizeKind, calibrated: boolean, options: Int8
           step('store/int8', out),
         ],
       }
+    case 'ternary':
+    case 'binary':
+      return { name: `stored ${kind}`, steps: [step(`store/${kind}`, out)] }
     case 'f16':
       return { name: 'float16 weights', steps: [step('store/f16', out)] }
     case 'store-int8':
@@ -121,6 +124,8 @@ export function planRecipes(
   if (applies('store/int8')) recipes.push({ name: 'stored int8', steps: [store] })
   if (judged && objective === 'size' && applies('store/int4'))
     recipes.push({ name: 'stored int4', steps: [step('store/int4')] })
+  for (const grid of ['binary', 'ternary'] as const)
+    if (applies(`store/${grid}`)) recipes.push({ name: `stored ${grid}`, steps: [step(`store/${grid}`)] })
   if (dynamic) {
     recipes.push({ name: 'dynamic int8', steps: tail })
     recipes.push({ name: 'dynamic int8, per tensor', steps: [step('quantize/dynamic', { perChannel: false }), store] })

@@ -45,6 +45,8 @@ const NONE: QuantizeSummary = {
   storedInt8: 0,
   storedInt4: 0,
   storedFloat16: 0,
+  storedBinary: 0,
+  storedTernary: 0,
 }
 const feeds = {
   x: f32(
@@ -70,4 +72,28 @@ test.each<[string, QuantizeOptions, Partial<QuantizeSummary>]>([
   const result = await quantize(model, options, { engine: async () => engine })
   expect(summarizeQuantization(model, result)).toEqual({ ...NONE, ...expected })
   expect(summarizeQuantization(result, result)).toEqual(NONE)
+})
+
+test('stored signs', async () => {
+  const b = builder()
+  b.input('x', value('float32', [1, 64]))
+  const two = f32(
+    [64, 64],
+    Float32Array.from({ length: 4096 }, (_, i) => (i % 3 === 0 ? 0.25 : -0.25)),
+  )
+  const three = f32(
+    [64, 64],
+    Float32Array.from({ length: 4096 }, (_, i) => ((i % 3) - 1) * (1 + (i % 64))),
+  )
+  const h = b.op('MatMul', ['x', b.constant(two, 'two')])
+  b.output(b.op('MatMul', [h, b.constant(three, 'three')]), value('float32', null))
+  const model = modelOf(b.graph())
+  const env = { engine: async () => engine }
+  const binary = await quantize(model, { to: 'binary' }, env)
+  expect(summarizeQuantization(model, binary)).toEqual({ ...NONE, storedBinary: 1 })
+  expect(summarizeQuantization(model, await quantize(binary, { to: 'ternary' }, env))).toEqual({
+    ...NONE,
+    storedBinary: 1,
+    storedTernary: 1,
+  })
 })

@@ -1,6 +1,7 @@
 /** What a quantized model has that the original had not: layers that compute in integers, weights stored in fewer bits. */
 
 import { intAttr, subgraphs } from '../ir/attrs.js'
+import { elementCount, numbers } from '../ir/tensor.js'
 import type { Graph, Model, Node, Tensor } from '../ir/types.js'
 
 /** Numbers of nodes, and of weights. */
@@ -16,6 +17,8 @@ export interface QuantizeSummary {
   readonly storedInt8: number
   readonly storedInt4: number
   readonly storedFloat16: number
+  readonly storedBinary: number
+  readonly storedTernary: number
 }
 
 type Counts = { -readonly [K in keyof QuantizeSummary]: QuantizeSummary[K] }
@@ -28,6 +31,8 @@ const nothing = (): Counts => ({
   storedInt8: 0,
   storedInt4: 0,
   storedFloat16: 0,
+  storedBinary: 0,
+  storedTernary: 0,
 })
 
 /** Counts in `after` what `before` had less of; what was quantized before does not count. */
@@ -45,7 +50,7 @@ function count(graph: Graph, outer: ReadonlyMap<string, Tensor>, counts: Counts)
   const integers = new Set(graph.nodes.flatMap((n) => (/^u?int[48]$/.test(storedAs(n, constants)) ? n.outputs : [])))
   const scales = new Set(graph.nodes.flatMap((n) => (n.inputs.some((i) => integers.has(i)) ? n.inputs : [])))
   for (const node of graph.nodes) {
-    const kind = kindOf(node, dequantized) ?? STORED[storedAs(node, constants)]
+    const kind = kindOf(node, dequantized) ?? STORED[storedAs(node, constants)] ?? digitsOf(node, constants)
     // The scales of stored integers are stored themselves.
     if (kind && !(kind === 'storedFloat16' && scales.has(node.outputs[0]!))) counts[kind]++
     for (const inner of subgraphs(node)) count(inner.graph, constants, counts)
@@ -61,6 +66,14 @@ const STORED: Readonly<Record<string, keyof Counts>> = {
 /** The element type of the constant that a node expands; '' for any other node. */
 const storedAs = ({ op, domain, inputs }: Node, constants: ReadonlyMap<string, Tensor>): string =>
   op === 'Cast' && domain === '' ? (constants.get(inputs[0]!)?.dtype ?? '') : ''
+
+/** Digits of a base are taken apart by a Mod. */
+function digitsOf({ op, domain, inputs }: Node, constants: ReadonlyMap<string, Tensor>): keyof Counts | null {
+  const base = op === 'Mod' && domain === '' ? constants.get(inputs[1]!) : undefined
+  if (base?.dtype !== 'uint8' || elementCount(base.shape) !== 1) return null
+  const [digits] = numbers(base)
+  return digits === 2 ? 'storedBinary' : digits === 3 ? 'storedTernary' : null
+}
 
 const PRODUCTS = ['Conv', 'Gemm', 'MatMul']
 

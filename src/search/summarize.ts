@@ -105,7 +105,9 @@ function verdictOf({ chosen, setup, results }: SummaryInput): string {
 
 /** Where no recipe changed anything: why. */
 function nothingBy({ prepared, env }: Setup): string {
-  const steps = QUANTIZE_KINDS.flatMap((kind) => recipeFor(kind, true).steps)
+  // That it was not trained for grids of signs is no reason.
+  const kinds = QUANTIZE_KINDS.filter((kind) => kind !== 'binary' && kind !== 'ternary')
+  const steps = kinds.flatMap((kind) => recipeFor(kind, true).steps)
   return `There is nothing to quantize. ${whyNothing(prepared, steps, env.portable === true)}`
 }
 

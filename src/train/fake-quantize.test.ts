@@ -57,7 +57,7 @@ const at = (transposed: boolean, k: number, n: number): number => (transposed ? 
 
 describe.each([false, true])('the weight of a product, transposed %s', (transposed) => {
   test('int8: on the grid that quantization takes, channel by channel', async () => {
-    const { model } = withFakeQuantization(product(transposed), ['w'], 'int8', 'float32')
+    const { model } = withFakeQuantization(product(transposed), { trainable: ['w'], grid: 'int8', float: 'float32' })
     const got = await shown(model)
     const q = quantizeWeight(weight, transposed ? [columns, depth] : [depth, columns], transposed ? 0 : 1)
     const [values, scale] = [elements(q.values) as Int8Array, floats(q.scale)]
@@ -67,7 +67,7 @@ describe.each([false, true])('the weight of a product, transposed %s', (transpos
   })
 
   test('int4: in blocks, as MatMulNBits stores them', async () => {
-    const { model } = withFakeQuantization(product(transposed), ['w'], 'int4', 'float32')
+    const { model } = withFakeQuantization(product(transposed), { trainable: ['w'], grid: 'int4', float: 'float32' })
     const got = await shown(model)
     const rows = Float32Array.from(
       { length: columns * depth },
@@ -83,8 +83,19 @@ describe.each([false, true])('the weight of a product, transposed %s', (transpos
   })
 })
 
+test('int8: a MatMul has one scale a channel too', async () => {
+  const b = builder()
+  b.input('x', { kind: 'tensor', dtype: 'float32', shape: [depth, depth] })
+  b.output(b.op('MatMul', ['x', b.constant(f32([depth, columns], weight), 'w')]))
+  const { model } = withFakeQuantization(modelOf(b.graph()), { trainable: ['w'], grid: 'int8', float: 'float32' })
+  const got = await shown(model)
+  const q = quantizeWeight(weight, [depth, columns], 1)
+  const [values, scale] = [elements(q.values) as Int8Array, floats(q.scale)]
+  for (const [i, v] of values.entries()) expect(got[i]).toBeCloseTo(v * scale[i % columns]!, 5)
+})
+
 test('gradients go straight through the rounding', async () => {
-  const { model, detached } = withFakeQuantization(product(false), ['w'], 'int4', 'float32')
+  const { model, detached } = withFakeQuantization(product(false), { trainable: ['w'], grid: 'int4', float: 'float32' })
   const b = builder(allNames(model.graph))
   const total = b.op('ReduceSum', [model.graph.outputs[0]!], { attrs: { keepdims: int(0) } })
   const graph = joined(model.graph, b.graph())
@@ -117,7 +128,12 @@ describe('training with rounding', () => {
   /** The loss of the model with its weights on the grid. */
   async function roundedLoss(trained: Model, grid: TrainedGrid): Promise<number> {
     const names = [...trained.graph.constants.keys()].filter((name) => name.endsWith('weight'))
-    const { model: onGrid } = withFakeQuantization(trained, names, grid, 'float32')
+    const { model: onGrid } = withFakeQuantization(trained, {
+      trainable: names,
+      grid,
+      float: 'float32',
+      isTraining: false,
+    })
     return (await scoreOf(onGrid, { engine, data, loss })).loss
   }
 

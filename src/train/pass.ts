@@ -5,10 +5,10 @@ import { joined } from '../autodiff/gradient.js'
 import { type Builder, builder, type FloatType } from '../ir/builder.js'
 import { allNames, consumers } from '../ir/graphs.js'
 import type { Graph, Model, Tensor, Value } from '../ir/types.js'
-import { findOp } from '../ops/index.js'
 import { factFinder } from '../passes/facts.js'
 import type { GraphWeight, Penalty } from '../penalties/penalty.js'
 import { PareError } from '../util/errors.js'
+import { weightedBy } from './grids/weighted.js'
 import { aimsOf, emitObjectives, type Objective, targetInputs } from './objective.js'
 
 /** A penalty on some of the trained weights. */
@@ -32,6 +32,8 @@ export interface PassOptions {
   readonly mix?: string | null
   /** Values of the model that no gradient goes back through. */
   readonly detached?: ReadonlySet<string>
+  /** The graph in which layers read their weights directly, where those of the model round them first. */
+  readonly before?: Graph
 }
 
 export interface Pass {
@@ -68,7 +70,7 @@ export function trainingPass(b: Builder, model: Model, options: PassOptions): Pa
     ...scalars.map((name): [string, Value] => [name, { kind: 'tensor', dtype: float, shape: [] }]),
   ]
   const all = withConstantsAsInputs(model.graph, [...trainable, ...changing], fed)
-  const weight = weightFinder(model)
+  const weight = weightFinder(model, options.before ?? model.graph)
   const loss = emitObjectives(b, aims, mix)
   const costs = penalties.flatMap(({ penalty, weights, proximal }) =>
     proximal ? [] : weights.map((name) => penalty.emit(b, weight(name))),
@@ -111,17 +113,13 @@ export function floatOf({ graph }: Model, weights: readonly string[]): FloatType
   })
 }
 
-function weightFinder({ graph }: Model): Pass['weight'] {
-  const readers = consumers(graph)
+function weightFinder({ graph }: Model, before: Graph): Pass['weight'] {
+  const readers = consumers(before)
   return (name, value = name) => {
     const { shape } = graph.constants.get(name)!
     for (const node of readers.get(name) ?? []) {
-      const quant = findOp(node.domain, node.op)?.quant
-      const input = node.inputs.indexOf(name)
-      if (quant === undefined || quant === 'none' || quant.kind !== 'weighted' || !quant.weights.includes(input))
-        continue
-      const axis = quant.channelAxis({ node, inputs: node.inputs.map(() => null) }, input)
-      if (axis !== null) return { name: value, shape, channelAxis: (axis + shape.length) % shape.length }
+      const axis = weightedBy(node, before, new Set([name]))?.axis ?? null
+      if (axis !== null) return { name: value, shape, channelAxis: axis }
     }
     return { name: value, shape, channelAxis: 0 }
   }

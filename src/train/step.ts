@@ -37,7 +37,7 @@ export interface TrainingStep {
   readonly learningRate: string
   readonly step: string
   readonly loss: string
-  /** Parameters under their names in the model, running statistics too, then what is kept of them. */
+  /** Parameters under their names in the model, running statistics and ranges too, then what is kept of them. */
   readonly states: readonly State[]
   /** By constant of the model that changes: the state that holds its value, or the mean of its last values. */
   readonly parameters: ReadonlyMap<string, string>
@@ -51,11 +51,13 @@ export interface StepOptions extends Omit<PassOptions, 'changing' | 'scalars'> {
   readonly averaging?: number
   /** Batches that make one step: their gradients are averaged. Default 1. */
   readonly parts?: number
+  /** Constants that change beside running statistics, each with the value that holds its next state. */
+  readonly running?: ReadonlyMap<string, string>
 }
 
 /** The training step of a model as `trainingPass` takes it. Throws what that throws. */
 export function trainingStep(model: Model, options: StepOptions): TrainingStep {
-  const running = runningStatistics(model.graph)
+  const running = new Map([...runningStatistics(model.graph), ...(options.running ?? [])])
   const b = trainingBuilder(model, options.trainable)
   const scalars = { learningRate: b.fresh('learning_rate'), step: b.fresh('step') }
   const changing = [...running.keys()]
@@ -68,12 +70,12 @@ export function trainingStep(model: Model, options: StepOptions): TrainingStep {
       ? { b, graph: pass.open, loss, gradients, carried: running }
       : accumulated({ count: parts, float, pass: joined(pass.open, b.graph()), loss, gradients, fed, carried: running })
   const updates = updatesOf(mean.b, model, { ...pass, gradients: mean.gradients }, options, scalars)
-  const statistics = [...mean.carried].map(([name, next]) => ({
+  const moving = [...mean.carried].map(([name, next]) => ({
     name,
     next,
     initial: model.graph.constants.get(name)!,
   }))
-  const states = [...updates.flatMap((u) => u.states), ...statistics]
+  const states = [...updates.flatMap((u) => u.states), ...moving]
   const whole = joined(mean.graph, mean.b.graph())
   return {
     graph: {

@@ -158,6 +158,24 @@ describe('training', () => {
     }
   })
 
+  test.each([undefined, 'int8'] as const)('groups of a MatMul are its columns, rounded to %s too', async (grid) => {
+    const { normal } = random(9)
+    const b = builder()
+    b.input('input', { kind: 'tensor', dtype: 'float32', shape: ['N', 2] })
+    const drawn = () => Float32Array.from({ length: 32 }, () => normal())
+    const hidden = b.op('Tanh', [b.op('MatMul', ['input', b.constant(f32([2, 16], drawn()), 'first')])])
+    b.ops('MatMul', [hidden, b.constant(f32([16, 2], drawn()), 'last')], { outputs: ['scores'] })
+    b.output('scores', { kind: 'tensor', dtype: 'float32', shape: ['N', 2] })
+    const penalties = [{ penalty: groupLasso(0.2), on: ['first'] }]
+    const options = await settings({ validation: null, penalties, ...(grid && { grid }) })
+    const targets = new Map([['scores', [...options.data.targets.values()][0]!]])
+    const { model } = await train(modelOf(b.graph()), { ...options, data: { ...options.data, targets } })
+    const first = numbers(model.graph.constants.get('first')!)
+    const zeros = Array.from({ length: 16 }, (_, n) => [first[n] === 0, first[16 + n] === 0])
+    expect(zeros.every(([up, down]) => up === down)).toBe(true)
+    expect(new Set(zeros.flat())).toEqual(new Set([true, false]))
+  })
+
   test('a proximal penalty makes exact zeros, whole rows of them with groups; biases stay free', async () => {
     const zeros = async (penalty: Penalty) => {
       const { model } = await train(

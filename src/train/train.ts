@@ -17,8 +17,9 @@ import { type Dataset, part, shuffled } from './dataset.js'
 import { areFinite, diverged } from './divergence.js'
 import { withoutDropout } from './dropout.js'
 import { type Evaluator, openEvaluator, type Score } from './evaluate.js'
-import { type TrainedGrid, withFakeQuantization } from './fake-quantize.js'
+import { type FakeQuantizeOptions, isSignGrid, type TrainedGrid, withFakeQuantization } from './fake-quantize.js'
 import { rowsOfStep, type States } from './feeds.js'
+import { weightsOnSigns } from './grids/signs.js'
 import { type Epoch, loop, type Plateau, type Run } from './loop.js'
 import type { Loss } from './losses/loss.js'
 import { bindMetrics } from './metrics/bind.js'
@@ -72,7 +73,10 @@ export interface TrainOptions extends RunOptions {
   /** α of mixup, which mixes samples and targets in pairs: 0.2, say. Default: none. */
   readonly mixup?: number
   readonly augment?: Augment
-  /** Quantization-aware: round to this grid in the forward pass, so that the weights suit `quantize` afterwards. */
+  /**
+   * Quantization-aware: round to this grid in the forward pass, so that the weights suit `quantize` afterwards. Scores are
+   * those of the rounded model. With `binary` and `ternary` the weights that are handed back are on the grid.
+   */
   readonly grid?: TrainedGrid
   /** Other dimensions than the batch that the model leaves open. */
   readonly shapes?: InputShapes
@@ -143,6 +147,8 @@ export async function train(model: Model, options: TrainOptions): Promise<Traine
     mix: form.mix,
     detached: form.detached,
     parts,
+    running: form.running,
+    before: plain.graph,
     ...(clipNorm !== undefined && { clipNorm }),
     ...(averaging !== undefined && { averaging }),
   })
@@ -160,8 +166,6 @@ export async function train(model: Model, options: TrainOptions): Promise<Traine
   let evaluator: Evaluator | null = null
   try {
     for (const worker of [engine, ...(options.workers ?? [])]) sessions.push(await worker.load(bytes))
-    const bare = withoutDropout(plain)
-    const judged = options.grid ? withFakeQuantization(bare, trainable, options.grid, float).model : bare
     const aims = aimsOf(builder(allNames(form.model.graph)), form.model, objectives)
     const parameters = [...step.parameters.keys()]
     const { batchSize: size, isBatchOpen } = form
@@ -169,7 +173,7 @@ export async function train(model: Model, options: TrainOptions): Promise<Traine
     const metrics = bindMetrics([...(options.metrics ?? []), ...(bestBy ? [bestBy] : [])], aims)
     if (bestBy && !validation) throw nothingToJudgeBy(bestBy)
     if (validation)
-      evaluator = await openEvaluator(judged, {
+      evaluator = await openEvaluator(judgedForm(plain, { ...options, trainable, float }), {
         engine,
         float,
         aims,
@@ -178,12 +182,14 @@ export async function train(model: Model, options: TrainOptions): Promise<Traine
         batchSize: size,
         isBatchOpen,
       })
-    const score = evaluator && judge(evaluator, step, validation!, signal)
+    const held = heldBy(plain, options.grid)
+    const score =
+      evaluator && ((states: States) => evaluator!.score(held(parametersIn(step, states)), validation!, signal))
     const { patience = Number.POSITIVE_INFINITY, plateau = null } = options
     const run: Run = { ...options, ...plan, sessions, patience, plateau, digest, score, cost: costOf(bestBy) }
     return await finished(
       run,
-      { given: keepsConstants ? model : fixed, plain: fixed },
+      { given: keepsConstants ? model : fixed, plain: fixed, held },
       await loop(run, options.resume ?? null),
     )
   } finally {
@@ -192,31 +198,48 @@ export async function train(model: Model, options: TrainOptions): Promise<Traine
   }
 }
 
-const judge =
-  (evaluator: Evaluator, step: TrainingStep, data: Dataset, signal: AbortSignal | undefined) =>
-  (states: States): Promise<Score> =>
-    evaluator.score(parametersIn(step, states), data, signal)
+/** The model as it will run; weights that come from outside may be on their grid already. */
+function judgedForm(
+  plain: Model,
+  { grid, trainable, float }: Pick<TrainOptions, 'grid'> & Pick<FakeQuantizeOptions, 'trainable' | 'float'>,
+): Model {
+  const isRounded = grid !== undefined && !isSignGrid(grid)
+  return withoutDropout(
+    isRounded ? withFakeQuantization(plain, { trainable, grid, float, isTraining: false }).model : plain,
+  )
+}
+
+type Weights = ReadonlyMap<string, Tensor>
+
+/** Weights as they are judged and handed back: those of two or three values hold them, so that storing loses nothing. */
+const heldBy =
+  ({ graph }: Model, grid: TrainedGrid | undefined) =>
+  (weights: Weights): Weights =>
+    isSignGrid(grid) ? weightsOnSigns(graph, grid, weights) : weights
 
 interface Models {
   readonly given: Model
   /** As it was prepared for training. */
   readonly plain: Model
+  readonly held: (weights: Weights) => Weights
 }
 
 async function finished(
   run: Run,
-  { given, plain }: Models,
+  { given, plain, held }: Models,
   { history, best, states, before }: Checkpoint,
 ): Promise<Trained> {
   const { step, data, score } = run
   const chosen = score === null ? states : best.states
-  const weights = parametersIn(step, chosen)
+  const parameters = parametersIn(step, chosen)
   const steps = history.length * Math.floor(data.count / rowsOfStep(run))
-  if (![...weights.values()].every(areFinite))
+  if (![...parameters.values()].every(areFinite))
     throw await diverged(
       { ...run, session: run.sessions[0]! },
       { loss: Number.NaN, step: steps, rate: history.at(-1)!.learningRate, states: chosen },
     )
+  // Running ranges are of no use outside of training.
+  const weights = held(new Map([...parameters].filter(([name]) => plain.graph.constants.has(name))))
   // What was raised to another opset may hold its weights under other names.
   const isKept = [...weights.keys()].every((name) => given.graph.constants.has(name))
   return {
@@ -240,7 +263,7 @@ function shares({ data, validation, seed = 0 }: TrainOptions): {
   return { data: part(all, 0, kept), validation: part(all, kept, data.count) }
 }
 
-const parametersIn = ({ parameters }: TrainingStep, states: States): ReadonlyMap<string, Tensor> =>
+const parametersIn = ({ parameters }: TrainingStep, states: States): Weights =>
   new Map([...parameters].map(([name, state]) => [name, states.get(state)!]))
 
 function warnOfFixedBatch(size: number, { batchSize = size, onWarning }: TrainOptions): void {

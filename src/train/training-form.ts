@@ -26,6 +26,8 @@ export interface TrainingForm {
   readonly mix: string | null
   /** Values that no gradient goes back through. */
   readonly detached: ReadonlySet<string>
+  /** Constants that hold the running range of an activation, each with the value that holds its next state. */
+  readonly running: ReadonlyMap<string, string>
 }
 
 export interface FormOptions {
@@ -44,17 +46,21 @@ export interface FormOptions {
 /** Throws `TRAIN_BATCH`, `TRAIN_DROPOUT`, `TRAIN_MIXUP`, `TRAIN_SHAPE`. */
 export function trainingForm(model: Model, o: FormOptions): TrainingForm {
   const { isTraining = true, seed = 0, float } = o
-  const fixed = withUnrolled(withBatchSize(model, o.batchSize, o.shapes), float)
+  // Before all else, so that ranges are of the same values, under the same names, as where the model is judged.
+  const rounding = o.grid
+    ? withFakeQuantization(model, { trainable: o.trainable, grid: o.grid, float })
+    : { model, ...NO_ROUNDING }
+  const fixed = withUnrolled(withBatchSize(rounding.model, o.batchSize, o.shapes), float)
   const mixing = o.isMixed ? withMixup(fixed, float) : { model: fixed, mix: null }
   const dropping = isTraining
     ? withDropout(withBatchStatistics(mixing.model, o.trainable), seed, float)
     : { model: withoutDropout(mixing.model), places: null, ranges: [] }
-  const rounding = o.grid
-    ? withFakeQuantization(dropping.model, o.trainable, o.grid, float)
-    : { model: dropping.model, detached: new Set<string>() }
   const isBatchOpen = batchSymbol(model.graph) !== null
-  return { ...mixing, ...dropping, ...rounding, batchSize: batchOf(fixed), isBatchOpen }
+  const { detached, ranges: running } = rounding
+  return { ...mixing, ...dropping, detached, running, batchSize: batchOf(fixed), isBatchOpen }
 }
+
+const NO_ROUNDING = { detached: new Set<string>(), ranges: new Map<string, string>() } as const
 
 /** Samples that a model whose shapes are fixed takes at once. */
 export function batchOf({ graph }: Model): number {

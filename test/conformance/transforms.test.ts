@@ -33,6 +33,8 @@ const NOISE: Readonly<Record<string, number>> = {
   'store/int8': 4 / 127 / Math.sqrt(12),
   'store/int4': 2.5 / 8 / Math.sqrt(12),
   'store/f16': 2 ** -11 / Math.sqrt(3),
+  'store/binary': 2 ** -23,
+  'store/ternary': 2 ** -23,
 }
 /** Three deviations of errors that add as squares along the layers. */
 const bound = (id: string, depth: number): number => 3 * NOISE[id]! * Math.sqrt(depth)

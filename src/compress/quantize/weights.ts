@@ -1,9 +1,10 @@
 /** Quantizing weights: symmetric integers with one scale for the tensor, or one for each index along an axis. */
 
 import { clamp, roundEven, safeScale } from '../../grids/affine.js'
+import { channelsAlong, forEachChannel } from '../../grids/channels.js'
 import { histogramCollector } from '../../grids/histogram.js'
 import { rangeOf } from '../../grids/ranges.js'
-import { elementCount, elements, f32, floats, tensor } from '../../ir/tensor.js'
+import { elements, f32, floats, tensor } from '../../ir/tensor.js'
 import type { Graph, Tensor } from '../../ir/types.js'
 import type { Grids, Unit } from './units.js'
 
@@ -49,30 +50,6 @@ export function quantizeWeight(
 /** A scale that rounded up may carry the largest float32 to infinity: the next one down does not. */
 const finite = (scale: number, limit: number): number =>
   Number.isFinite(Math.fround(scale * limit)) ? scale : Math.fround(scale * (1 - 2 ** -23))
-
-interface Channels {
-  readonly channels: number
-  /** Elements that follow each other in one channel. */
-  readonly channelOf: { readonly run: number; readonly count: number }
-}
-
-function channelsAlong(shape: readonly number[], axis: number | null): Channels {
-  if (axis === null) return { channels: 1, channelOf: { run: Math.max(1, elementCount(shape)), count: 1 } }
-  return { channels: shape[axis]!, channelOf: { run: elementCount(shape.slice(axis + 1)), count: shape[axis]! } }
-}
-
-function forEachChannel(
-  data: Float32Array,
-  { run, count }: Channels['channelOf'],
-  visit: (value: number, channel: number) => void,
-): void {
-  if (run === 0) return
-  let channel = 0
-  for (let start = 0; start < data.length; start += run) {
-    for (let i = start; i < start + run; i++) visit(data[i]!, channel)
-    channel = channel + 1 === count ? 0 : channel + 1
-  }
-}
 
 /**
  * One scale for the whole tensor, chosen for the least mean squared error: a few large weights are clipped so that the

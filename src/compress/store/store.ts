@@ -1,10 +1,11 @@
 /**
- * Storage-only compression: a weight is kept as int8, int4 or float16 and expanded by Cast (→ Mul by its scale), ops
- * that the engine folds away when it loads the model. The file shrinks, the speed stays that of float32, and every
- * op profits: Conv, LSTM, GRU, Gather, ConvTranspose, weights in subgraphs. (A DequantizeLinear would not be folded.)
+ * Storage-only compression: a weight is kept as int8, int4, float16, bits or base 3 and expanded by Cast (→ Mul by its
+ * scale), ops that the engine folds away when it loads the model. The file shrinks, the speed stays that of float32, and
+ * every op profits: Conv, LSTM, GRU, Gather, ConvTranspose, weights in subgraphs. (A DequantizeLinear would not be folded.)
  */
 
-import { int, subgraphs } from '../../ir/attrs.js'
+import type { SignGrid } from '../../grids/signs.js'
+import { subgraphs } from '../../ir/attrs.js'
 import { definitions } from '../../ir/edits.js'
 import { mapGraphs, nodeKey, withGraph } from '../../ir/graphs.js'
 import {
@@ -27,6 +28,8 @@ import { neededInFloat } from '../quantize/needed.js'
 import { type Rewriter, rewriter, someGraph } from '../quantize/rewrite.js'
 import { allFinite, type QuantizedWeight, quantizeWeight, weightError } from '../quantize/weights.js'
 import type { Params, Transform } from '../transform.js'
+import { type Expand, hintOf, overhead, toFloat } from './expand.js'
+import { expandSigns, isOnSigns, SIGNS_OPSET } from './signs.js'
 
 const params = {
   minElements: {
@@ -41,6 +44,8 @@ const params = {
 
 type StoreParams = Params<typeof params>
 
+const LEAST: StoreParams = { minElements: params.minElements.default, exclude: [] }
+
 export const storeInt8 = storeTransform(
   'store/int8',
   'weights stored as int8 with a scale a channel, computed in float32',
@@ -53,9 +58,21 @@ export const storeInt4 = storeTransform(
   21,
 )
 export const storeF16 = storeTransform('store/f16', 'weights stored as float16, computed in float32', expandF16)
+export const storeBinary = storeSigns('binary', 'weights of two values a channel stored as bits, exactly')
+export const storeTernary = storeSigns('ternary', 'weights of three values a channel stored as base 3, exactly')
 
-/** Adds the nodes that expand a constant; the name of the float32 value, or null where nothing is gained. */
-type Expand = (r: Rewriter, name: string, t: Tensor) => string | null
+/** Only weights that are on the grid: rounding an ordinary weight to its sign ruins a model. */
+function storeSigns(grid: SignGrid, summary: string): Transform<typeof params> {
+  const plain = storeTransform(`store/${grid}`, summary, expandSigns(grid), SIGNS_OPSET)
+  const reason = `no weight has ${grid === 'binary' ? 'two' : 'three'} values a channel, as pare train --round-to ${grid} makes them`
+  return {
+    ...plain,
+    refuses(model, env) {
+      const isFound = (graph: Graph): boolean => storable(graph, LEAST).some(([, t]) => isOnSigns(t, grid))
+      return plain.refuses(model, env) ?? (someGraph(model.graph, isFound) ? null : reason)
+    },
+  }
+}
 
 /** `opset`: the first that has what `expand` adds; Mul broadcasts from 7 on. */
 function storeTransform(id: string, summary: string, expand: Expand, opset = 7): Transform<typeof params> {
@@ -67,8 +84,7 @@ function storeTransform(id: string, summary: string, expand: Expand, opset = 7):
     refuses(model) {
       const given = standardOpset(model.opsets)
       if (given < opset) return `${id} needs opset ${opset}, and the model's is ${given}`
-      const least = { minElements: params.minElements.default, exclude: [] }
-      const found = someGraph(model.graph, (graph) => storable(graph, least).length > 0)
+      const found = someGraph(model.graph, (graph) => storable(graph, LEAST).length > 0)
       return found ? null : 'no float32 constants large enough'
     },
     async apply(model: Model, p: StoreParams, env) {
@@ -162,15 +178,6 @@ function storeGraph(graph: Graph, p: StoreParams, fresh: (hint: string) => strin
   }
   return changed ? r.finish() : graph
 }
-
-const toFloat = { to: int(1) }
-
-/** What names of added values begin with: that of the constant, where it is not long. */
-const hintOf = (name: string): string => (name.length <= 24 ? name : 'w')
-
-/** About the bytes that so many ops and constants take in the file besides the constants' elements. */
-const overhead = (name: string, ops: number, constants: number): number =>
-  ops * (30 + 3 * (hintOf(name).length + 4)) + constants * (30 + hintOf(name).length + 4)
 
 /** Error of a float16, relative to the whole tensor, from which on its values lie outside the type's range. */
 const OUTSIDE = 2 ** -10
