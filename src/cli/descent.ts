@@ -65,7 +65,9 @@ async function trainOptions(options: TrainingChoices, count: number, { signal, o
     optimizer: OPTIMIZERS[options.optimizer as keyof typeof OPTIMIZERS](),
     schedule: SCHEDULES[schedule](),
     epochs: options.epochs ?? DEFAULT_EPOCHS,
-    ...(options.batch !== undefined && { batchSize: Math.min(options.batch, count) }),
+    ...(options.batch !== undefined && {
+      batchSize: Math.max(1, Math.min(options.batch, Math.floor(count / (options.accumulate ?? 1)))),
+    }),
     ...(options.accumulate !== undefined && { accumulate: options.accumulate }),
     penalties: options.penalty.map(penaltyOf),
     freeze,

@@ -33,12 +33,12 @@ const REQUEST = { kind: 'release', session: 1 } as const
 
 describe('no call hangs', () => {
   test('a thread that exits before it is ready', async () => {
-    await expect(connect(port('process.exit(3)'))).rejects.toMatchObject({ code: 'ENGINE_LOST' })
+    await expect(connect(port('process.exit(3)'))).rejects.toMatchObject({ code: 'ENGINE_START' })
   })
 
   test('a thread that throws before it is ready', async () => {
     await expect(connect(port('throw new Error("broken")'))).rejects.toMatchObject({
-      code: 'ENGINE_LOST',
+      code: 'ENGINE_START',
       cause: expect.objectContaining({ message: 'broken' }),
     })
   })

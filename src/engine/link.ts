@@ -3,7 +3,7 @@
  * gives up or the thread dies. No call ever hangs: it is answered, cancelled, or rejected with the thread's failure.
  */
 
-import { PareError } from '../util/errors.js'
+import { messageOf, PareError } from '../util/errors.js'
 import { aborted } from './failures.js'
 import { errorFromWire, type FromHost, type HostFacts, type ToHost, type WireReply, type WireRequest } from './wire.js'
 
@@ -45,6 +45,7 @@ export function connect(port: Port, graceMs = GRACE_MS): Promise<Link> {
   const calls = new Map<number, Pending | null>()
   let dead: PareError | null = null
   let nextId = 1
+  let isReady = false
   let grace: { readonly id: number; readonly timer: ReturnType<typeof setTimeout> } | null = null
 
   /** The thread works on the first call. If nobody waits for that one, the clock runs. */
@@ -117,6 +118,7 @@ export function connect(port: Port, graceMs = GRACE_MS): Promise<Link> {
     port.hold(true)
     port.onMessage((message) => {
       if ('ready' in message) {
+        isReady = true
         watch()
         resolve({ facts: message.ready, isAlive: () => dead === null, call, close })
       } else if ('refused' in message) {
@@ -128,17 +130,23 @@ export function connect(port: Port, graceMs = GRACE_MS): Promise<Link> {
       else settle(message.id)?.resolve(message.reply as never)
     })
     port.onFailure((error) => {
-      const reason = lost('the thread of the engine died', error)
+      const reason = isReady ? lost('what the engine runs in died', error) : notStarted(error)
       end(reason)
       reject(reason)
     })
   })
 }
 
+const notStarted = (cause: unknown) =>
+  new PareError('ENGINE_START', 'what the engine runs in could not be started', {
+    value: messageOf(cause),
+    remedy: 'Check NODE_OPTIONS and the memory that is left; `pare doctor` tells what is there.',
+    cause,
+  })
+
 const lost = (what: string, cause?: unknown) =>
   new PareError('ENGINE_LOST', what, {
-    remedy:
-      'Load the model again: the engine starts a new thread. If it happens again, give it more memory or less work.',
+    remedy: 'Load the model again: the engine starts anew. If it happens again, give it more memory or less work.',
     cause,
   })
 

@@ -93,6 +93,30 @@ test('a loss that is no number is traced in the part where it began', async () =
 test('fewer samples than all parts hold, and a number of parts that is none', async () => {
   await expect(train(network(), settings({ batchSize: 32, accumulate: 4 }))).rejects.toMatchObject({
     code: 'TRAIN_EMPTY',
+    detail: { value: '100 samples, 4 batches of 32', remedy: expect.stringMatching(/accumulate fewer/) },
   })
   await expect(train(network(), settings({ accumulate: 0 }))).rejects.toMatchObject({ code: 'TRAIN_OPTION' })
+})
+
+test('samples that no step takes are told where they are many', async () => {
+  const warnings: string[] = []
+  const onWarning = (message: string) => void warnings.push(message)
+  await train(network(), settings({ batchSize: 8, accumulate: 8, epochs: 1, onWarning }))
+  await train(network(), settings({ batchSize: 8, accumulate: 4, epochs: 1, onWarning }))
+  expect(warnings).toEqual(['Steps of 64 samples leave 36 of 100 unused in each epoch, others each time.'])
+})
+
+test('the graph of a step holds no sums: it is as small as that of one batch', async () => {
+  const sizes: number[] = []
+  const watched: Engine = {
+    ...engine,
+    load: (model, options) => {
+      if (model instanceof Uint8Array) sizes.push(model.byteLength)
+      return engine.load(model, options)
+    },
+  }
+  const wide = sequential([dense(2000), tanh(), dense(1)], { input: [3], float: 'float64' })
+  for (const accumulate of [1, 4]) await train(wide, settings({ engine: watched, batchSize: 8, accumulate, epochs: 1 }))
+  expect(sizes).toHaveLength(2)
+  expect(sizes[1]! - sizes[0]!).toBeLessThan(4000)
 })

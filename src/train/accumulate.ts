@@ -1,10 +1,10 @@
 /** A batch in parts, one after the other: the gradients of one that would not fit into memory at once. */
 
-import { graphAttr, int } from '../ir/attrs.js'
+import { graphAttr, int, tensorAttr } from '../ir/attrs.js'
 import { type Builder, builder, type FloatType } from '../ir/builder.js'
 import { renameReads } from '../ir/edits.js'
 import { allNames } from '../ir/graphs.js'
-import { elementCount, scalar, tensor } from '../ir/tensor.js'
+import { i64, scalar, tensor } from '../ir/tensor.js'
 import type { Graph, Value } from '../ir/types.js'
 
 export interface Parts {
@@ -87,8 +87,11 @@ function bodyOf({ pass, fed, carried, float }: Parts, summed: readonly string[])
 const shapeOf = (value: Value): readonly number[] =>
   value.kind === 'tensor' ? (value.shape ?? []).map((d) => Number(d)) : []
 
+/** Made in the graph, so that they take no room in it. */
 const zerosOf = (b: Builder, shape: readonly number[]): string =>
-  b.constant(b.tensor(shape, new Float64Array(elementCount(shape))), 'zeros')
+  b.op('ConstantOfShape', [b.constant(i64([shape.length], shape), 'shape')], {
+    attrs: { value: tensorAttr(b.tensor([1], [0])) },
+  })
 
 const withParts = (value: Value, count: number): Value =>
   value.kind === 'tensor' ? { ...value, shape: [count, ...(value.shape ?? [])] } : value

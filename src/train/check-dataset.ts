@@ -18,19 +18,24 @@ export interface DatasetNeeds {
   readonly objectives: readonly Required<Objective>[]
   /** Of targets that are values. */
   readonly float: FloatType
-  /** How many samples there must be. */
-  readonly least: number
+  /** How many samples there must be: a batch, or the batches of one step. */
+  readonly batchSize: number
+  readonly parts?: number
   /** What the data set is called. */
   readonly what: string
 }
 
 /** Throws `TRAIN_EMPTY`, `TRAIN_INPUT` (missing or unknown), `TRAIN_SHAPE`, `TRAIN_DTYPE`, `TRAIN_LABELS`. */
-export function checkDataset(data: Dataset, { model, inputs, objectives, float, least, what }: DatasetNeeds): void {
-  if (data.count < least) {
-    throw new PareError('TRAIN_EMPTY', 'there are fewer samples than a batch holds', {
+export function checkDataset(
+  data: Dataset,
+  { model, inputs, objectives, float, batchSize, parts = 1, what }: DatasetNeeds,
+): void {
+  if (data.count < parts * batchSize) {
+    const step = parts === 1 ? 'a batch holds' : 'the batches of a step hold'
+    throw new PareError('TRAIN_EMPTY', `there are fewer samples than ${step}`, {
       where: what,
-      value: `${data.count} samples, batches of ${least}`,
-      remedy: 'Give more samples or a smaller batch size.',
+      value: `${data.count} samples, ${parts === 1 ? '' : `${parts} `}batches of ${batchSize}`,
+      remedy: `Give more samples or a smaller batch size${parts === 1 ? '' : ', or accumulate fewer batches'}.`,
     })
   }
   const missing = inputs.find((name) => !data.inputs.has(name))

@@ -61,8 +61,14 @@ export async function scoreOf(model: Model, options: ScoreOptions): Promise<Scor
   const metrics = bindMetrics(asked, aims)
   const facts = factFinder(fixed)
   const float = aims.some((aim) => dtypeOf(facts(aim.output)) === 'float64') ? 'float64' : 'float32'
-  const least = isBatchOpen ? 1 : size
-  checkDataset(data, { model: fixed, inputs: plain.graph.inputs, objectives, float, least, what: 'data' })
+  checkDataset(data, {
+    model: fixed,
+    inputs: plain.graph.inputs,
+    objectives,
+    float,
+    batchSize: isBatchOpen ? 1 : size,
+    what: 'data',
+  })
   const evaluator = await openEvaluator(plain, {
     engine,
     float,

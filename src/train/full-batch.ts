@@ -74,7 +74,7 @@ export async function trainFullBatch(model: Model, options: FullBatchOptions): P
   const b = trainingBuilder(form.model, trainable)
   const float = floatOf(plain, trainable)
   const needs = { model: form.model, inputs: plain.graph.inputs, objectives, float }
-  checkDataset(data, { ...needs, least: form.batchSize, what: 'data' })
+  checkDataset(data, { ...needs, batchSize: form.batchSize, what: 'data' })
   const pass = trainingPass(b, form.model, { objectives, trainable, penalties })
   checkLimits({ iterations, memory, tolerance: options.tolerance ?? 0 })
   const tolerance = options.tolerance ?? (pass.float === 'float64' ? 1e-10 : 1e-5)

@@ -134,9 +134,10 @@ export async function train(model: Model, options: TrainOptions): Promise<Traine
   warnOfFixedBatch(form.batchSize, options)
   const needs = { model: form.model, inputs: plain.graph.inputs, objectives, float }
   const parts = options.accumulate ?? 1
-  checkDataset(data, { ...needs, least: parts * form.batchSize, what: 'data' })
-  const least = form.isBatchOpen ? 1 : form.batchSize
-  if (validation) checkDataset(validation, { ...needs, least, what: 'validation' })
+  checkDataset(data, { ...needs, batchSize: form.batchSize, parts, what: 'data' })
+  warnOfLeftOver(data.count, parts * form.batchSize, options)
+  const batchSizeOfScore = form.isBatchOpen ? 1 : form.batchSize
+  if (validation) checkDataset(validation, { ...needs, batchSize: batchSizeOfScore, what: 'validation' })
   const { clipNorm, averaging } = options
   const penalties = (options.penalties ?? []).map((choice) => penalized(plain, trainable, choice))
   const step = trainingStep(form.model, {
@@ -265,6 +266,15 @@ function shares({ data, validation, seed = 0 }: TrainOptions): {
 
 const parametersIn = ({ parameters }: TrainingStep, states: States): Weights =>
   new Map([...parameters].map(([name, state]) => [name, states.get(state)!]))
+
+/** Of so much of an epoch that goes unused, a user should know. */
+const MUCH = 0.1
+
+function warnOfLeftOver(count: number, step: number, { onWarning }: TrainOptions): void {
+  const left = count % step
+  if (left > MUCH * count)
+    onWarning?.(`Steps of ${step} samples leave ${left} of ${count} unused in each epoch, others each time.`)
+}
 
 function warnOfFixedBatch(size: number, { batchSize = size, onWarning }: TrainOptions): void {
   if (batchSize !== size) onWarning?.(`The model takes batches of ${size}: a batch size of ${batchSize} has no effect.`)

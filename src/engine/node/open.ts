@@ -25,7 +25,7 @@ export interface NodeEngineOptions extends EngineOptions {
  *
  * Cancelling: a call whose signal fires rejects at once with `ABORTED`. A run that has begun cannot be stopped inside
  * the runtime; if the thread is not back after ten seconds it is given up, its sessions reject with `ENGINE_LOST`, and
- * the engine starts a new thread for the next `load`. A process does not end, and `close` does not return, before a
+ * the engine starts anew at the next `load`. A process does not end, and `close` does not return, before a
  * native run that has begun is over: ending the thread inside it would abort the process (and `process.exit` does; the
  * default action of a signal is safe).
  *

@@ -54,9 +54,14 @@ export function startThread(data: PlatformSpec): Port {
   }
 }
 
-/** Ends at once when it is told to, whatever it is at, and with the process that started it. */
+/** Ends at once when it is told to, whatever it is at, and within a second of the process that started it. */
 export function startProcess(spec: PlatformSpec): Port {
-  const child = fork(builtScript('worker.js'), [JSON.stringify(spec)], { serialization: 'advanced', execArgv: [] })
+  const child = fork(builtScript('worker.js'), [JSON.stringify(spec)], {
+    serialization: 'advanced',
+    execArgv: [],
+    // What reads our output must not wait for its end.
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+  })
   const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()))
   let ending = false
   return {

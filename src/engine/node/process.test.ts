@@ -147,14 +147,27 @@ describe('in a process of its own', () => {
     expect(code).toBe(0)
   })
 
-  test('it ends with the one that started it', async () => {
-    const { out } = await node(`${BUILT}${open}
-      console.log(child.pid)
-      process.kill(process.pid, 'SIGKILL')`)
-    const child = Number(out.trim())
-    expect(child).toBeGreaterThan(0)
-    await expect.poll(() => isRunning(child), { timeout: 5000 }).toBe(false)
+  test('one that cannot be started says why', async () => {
+    const { out } = await node(`${BUILT}
+      process.env.NODE_OPTIONS = '--no-such-option'
+      await openEngine({ isolated: true }).catch((e) => console.log(e.code, e.message))`)
+    expect(out).toMatch(/^ENGINE_START .*ended with code 9/)
   })
+
+  test.each(['process.exit(0)', `process.kill(process.pid, 'SIGKILL')`])(
+    'it ends with the one that started it, in the middle of a run too: %s',
+    async (end) => {
+      const { out, err } = await node(`${BUILT}${open}${LONG}
+      long.count.bytes = () => new Uint8Array(BigInt64Array.of(30_000_000n).buffer)
+      s.run(long)
+      console.log(child.pid)
+      setTimeout(() => ${end}, 200)`)
+      expect(err).toBe('')
+      const child = Number(out.trim())
+      expect(child).toBeGreaterThan(0)
+      await expect.poll(() => isRunning(child), { timeout: 5000 }).toBe(false)
+    },
+  )
 })
 
 /** One that has ended may still be listed, where nobody asks how it ended. */

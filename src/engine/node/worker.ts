@@ -1,6 +1,6 @@
 /** What computes for the engine in Node: loads one runtime, then answers requests. Started by `port.ts`. */
 
-import { parentPort, workerData } from 'node:worker_threads'
+import { parentPort, Worker, workerData } from 'node:worker_threads'
 import { host } from '../host.js'
 import { END, errorToWire, type FromHost, type ToHost } from '../wire.js'
 import { openPlatform, type PlatformSpec } from './platform.js'
@@ -23,11 +23,13 @@ function parentThread(port: NonNullable<typeof parentPort>): Parent {
 
 function parentProcess(): Parent {
   process.on('disconnect', () => process.exit())
+  new Worker(new URL('watch-parent.js', import.meta.url)).unref()
   // A terminal interrupts the whole group: what becomes of this process is for the one that started it to say.
   process.on('SIGINT', () => {})
   return {
     spec: JSON.parse(process.argv[2]!),
-    send: (message) => process.send!(message),
+    // Nobody is there to hear of it where the other end is gone.
+    send: (message) => process.send!(message, undefined, undefined, (error) => error && process.exit()),
     onMessage: (handler) => process.on('message', handler),
   }
 }
