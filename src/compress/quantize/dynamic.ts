@@ -15,8 +15,9 @@ import type { Params, Transform, TransformEnv } from '../transform.js'
 import { neededInFloat } from './needed.js'
 import { type ConstantProduct, constantProduct } from './products.js'
 import { type Rewriter, rewriter, someGraph, withOpset } from './rewrite.js'
+import { alwaysClear } from './saturation.js'
 import { transposed } from './transpose.js'
-import { allFinite, quantizeWeight, quantizeWholeWeight } from './weights.js'
+import { allFinite } from './weights.js'
 
 const params = {
   perChannel: { kind: 'flag', default: true, doc: 'one weight scale for each output channel' },
@@ -155,7 +156,7 @@ function writeWeight(
   const w = r.graph.constants.get(c.weight)!
   const data = c.transposed ? transposed(floats(w), w.shape[0]!, w.shape[1]!) : floats(w)
   const shape = c.transposed ? [w.shape[1]!, w.shape[0]!] : w.shape
-  const q = p.perChannel ? quantizeWeight(data, shape, 1) : quantizeWholeWeight(data, shape)
+  const q = alwaysClear(data, shape, p.perChannel)
   return [r.constant(q.values, `${c.weight}_q`), r.constant(q.scale, `${c.weight}_s`)]
 }
 
@@ -197,7 +198,7 @@ function recurrentWeight(r: Rewriter, name: string, p: DynamicParams): Recurrent
   const values = new Int8Array(all.length)
   for (let d = 0; d < directions; d++) {
     const part = transposed(all.subarray(d * size, (d + 1) * size), rows, columns)
-    const q = p.perChannel ? quantizeWeight(part, [columns, rows], 1) : quantizeWholeWeight(part, [columns, rows])
+    const q = alwaysClear(part, [columns, rows], p.perChannel)
     values.set(elements(q.values) as Int8Array, d * size)
     scales.set(floats(q.scale), d * perRow)
   }

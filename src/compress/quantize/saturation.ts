@@ -14,7 +14,15 @@ import { nextTurn } from '../../util/turns.js'
 import type { Calibration, TransformEnv } from '../transform.js'
 import { isSummed, peakKey } from './peaks.js'
 import type { Grids, Unit } from './units.js'
-import { FULL, type QuantizedWeight, REDUCED, unitsByWeight, unitWeight } from './weights.js'
+import {
+  FULL,
+  type QuantizedWeight,
+  quantizeWeight,
+  quantizeWholeWeight,
+  REDUCED,
+  unitsByWeight,
+  unitWeight,
+} from './weights.js'
 
 /** The weights of all units as integers, by name, none of which saturates on what calibration saw. Throws when cancelled. */
 export async function unitWeights(
@@ -52,6 +60,21 @@ function clearWeight(
       return isSummed(unit) && grid.dtype === 'uint8' ? [reachOf(unit, q.values, grid, peaks.get(peakKey(unit)))] : []
     })
     if (!tighten(limits, reaches)) return q
+  }
+}
+
+/**
+ * Finest integers of a weight [depth, columns] that are clear of saturation whatever they meet: activations that each
+ * run puts on a grid of its own reach 255 somewhere. One scale a column, or one for all.
+ */
+export function alwaysClear(data: Float32Array, shape: readonly number[], perChannel: boolean): QuantizedWeight {
+  const [depth, columns] = shape as readonly [number, number]
+  const limits = new Uint8Array(perChannel ? columns : 1).fill(FULL)
+  const peak = new Uint8Array(depth).fill(255)
+  for (;;) {
+    const q = perChannel ? quantizeWeight(data, shape, 1, limits) : quantizeWholeWeight(data, shape, limits[0]!)
+    const rows = byColumn(elements(q.values) as Int8Array, depth, columns)
+    if (!tighten(limits, [pairReach(rows, columns, depth, peak)])) return q
   }
 }
 
@@ -105,7 +128,11 @@ function weightRows(unit: Unit, q: Tensor): Rows {
   }
   const [rows, columns] = q.shape as [number, number]
   if (unit.axis === 0) return { values: w, count: rows, depth: columns }
+  return { values: byColumn(w, rows, columns), count: columns, depth: rows }
+}
+
+function byColumn(w: Int8Array, rows: number, columns: number): Int8Array {
   const out = new Int8Array(w.length)
   for (let k = 0; k < rows; k++) for (let n = 0; n < columns; n++) out[n * rows + k] = w[k * columns + n]!
-  return { values: out, count: columns, depth: rows }
+  return out
 }

@@ -55,14 +55,18 @@ const finite = (scale: number, limit: number): number =>
  * One scale for the whole tensor, chosen for the least mean squared error: a few large weights are clipped so that the
  * many small ones are finer. (With a scale a channel there is little left to gain.)
  */
-export function quantizeWholeWeight(data: Float32Array, shape: readonly number[]): QuantizedWeight {
+export function quantizeWholeWeight(
+  data: Float32Array,
+  shape: readonly number[],
+  limit: number = FULL,
+): QuantizedWeight {
   const histogram = histogramCollector()
   histogram.add(data)
   const [lo, hi] = rangeOf(histogram.snapshot(), 'mse', { dtype: 'int8', symmetric: true })
   const peak = Math.max(-lo, hi)
   const clipped = data.map((v) => clamp(v, -peak, peak))
-  const kept = quantizeWeight(clipped, shape, null)
-  const plain = quantizeWeight(data, shape, null)
+  const kept = quantizeWeight(clipped, shape, null, [limit])
+  const plain = quantizeWeight(data, shape, null, [limit])
   return weightError(data, shape, kept) < weightError(data, shape, plain) ? kept : plain
 }
 
