@@ -23,6 +23,8 @@ export interface Training {
   readonly metrics?: readonly TrainMetric[]
   /** One of the metrics, where the loss does not decide. */
   readonly bestBy?: TrainMetric | undefined
+  /** Whether the weights that were given are kept unless those that come out are better on the validation samples. */
+  readonly neverWorse?: boolean
   /** What the options do not say. */
   readonly more?: Partial<TrainOptions>
   /** What the class indices stand for, where the labels were names. */

@@ -6,6 +6,9 @@ import { metricText } from './epoch-table.js'
 import { safe, type Terminal, wrap } from './terminal.js'
 import type { Went } from './training-run.js'
 
+/** Where the weights that were given are kept. */
+export const NONE_BETTER = 'No weights were better than those that were given: these are handed back.'
+
 /** What is said of a training beside how it went. */
 export interface Said {
   readonly output: string

@@ -261,6 +261,25 @@ describe('--optimizer lbfgs', () => {
     expect(result.training.loss).toBeLessThan(result.before.loss / 50)
   })
 
+  test('finetune hands back what was given where validation finds the outcome no better; train says so', async () => {
+    await pare('train', ...price, '-o', 'right.onnx')
+    const [head, ...lines] = (await readFile(at('price.csv'), 'utf8')).split('\n')
+    await writeFile(at('wrong.csv'), [head, ...lines.slice(0, 20).map((l) => l.replace(/[^,]*$/, '-50'))].join('\n'))
+    const how = ['--data', 'wrong.csv', '--validation', 'price.csv', '--optimizer', 'lbfgs', '--report', 'w.html']
+    const tuned = await pare('finetune', 'right.onnx', ...how, '-o', 'kept.onnx')
+    const [a, b] = await Promise.all(['right.onnx', 'kept.onnx'].map((name) => readModel(at(name))))
+    for (const [name, t] of a!.graph.constants) expect(b!.graph.constants.get(name)!.bytes()).toEqual(t.bytes())
+    expect([tuned.result.best, tuned.result.validation]).toEqual([0, tuned.result.before])
+    expect(JSON.stringify(tuned.answer.warnings)).toContain('handed back')
+    expect(await readFile(at('w.html'), 'utf8')).toContain('the weights that were given are kept')
+    const trained = await pare('train', '--model', 'right.onnx', ...how, '-o', 'worse.onnx')
+    expect(trained.result.validation.loss).toBeGreaterThan(100 * trained.result.before.loss)
+    expect(JSON.stringify(trained.answer.warnings)).toContain('The loss on the validation samples went from')
+    const better = await pare('finetune', 'worse.onnx', ...how.with(1, 'price.csv'), '-o', 'kept.onnx')
+    expect(better.result.best).toBe(better.result.iterations)
+    expect(better.answer.warnings).toEqual([])
+  })
+
   test.each([
     ...['--learning-rate', '--clip', '--averaging', '--mixup'].map((option) => [option, '0.1']),
     ...['--batch', '--workers', '--patience', '--plateau'].map((option) => [option, '2']),
