@@ -3,7 +3,7 @@
 import { markedIterations, renderFullBatch } from '../report/full-batch.js'
 import { withoutDropout } from '../train/dropout.js'
 import type { Score } from '../train/evaluate.js'
-import { type FullBatchResult, trainFullBatch } from '../train/full-batch.js'
+import { checkPenalties, type FullBatchResult, trainFullBatch } from '../train/full-batch.js'
 import { counted, significant } from '../util/format.js'
 import { kebab } from './args.js'
 import { unused } from './inputs.js'
@@ -49,7 +49,7 @@ const MEANS_SOMETHING: Readonly<Record<keyof TrainingChoices | keyof OtherChoice
   batchStatistics: false,
 }
 
-/** Throws `OPTION_UNUSED`. */
+/** Throws `OPTION_UNUSED`, `OPTION_VALUE`, `TRAIN_PENALTY`. */
 export function checkFullBatch(options: TrainingChoices & OtherChoices): void {
   const isGiven = (value: unknown): boolean =>
     Array.isArray(value) ? value.length > 0 : value !== undefined && value !== false
@@ -61,6 +61,7 @@ export function checkFullBatch(options: TrainingChoices & OtherChoices): void {
       'Leave it out, or take another --optimizer.',
     )
   }
+  checkPenalties(options.penalty.map(penaltyOf))
 }
 
 export async function fullBatch(

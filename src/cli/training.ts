@@ -43,7 +43,8 @@ export type Reads = Readonly<
 
 /**
  * Before anything is read or trained: what is asked for can be done, nothing that is read is overwritten, and all that
- * will be written can be. Throws `OPTION_VALUE`, `OPTION_UNUSED`, `OUTPUT_IS_INPUT`, `OUTPUT_TWICE`, `FILE_UNWRITABLE`.
+ * will be written can be. Throws `OPTION_VALUE`, `OPTION_UNUSED`, `TRAIN_PENALTY`, `OUTPUT_IS_INPUT`, `OUTPUT_TWICE`,
+ * `FILE_UNWRITABLE`.
  */
 export async function checkChoices(
   path: string | undefined,

@@ -58,11 +58,10 @@ export async function trainFullBatch(model: Model, options: FullBatchOptions): P
   const trainable = parametersOf(plain, options.freeze)
   if (trainable.length === 0) throw nothingToTrain()
   const objectives = objectivesOf(plain, options.loss)
+  checkPenalties(options.penalties ?? [])
   const penalties = (options.penalties ?? []).map((choice) =>
     penalized(plain, trainable, { ...choice, proximal: false }),
   )
-  const bent = penalties.find(({ penalty }) => penalty.name !== 'l2')
-  if (bent !== undefined) throw needsGradient(bent.penalty.name)
   const form = trainingForm(plain, {
     batchSize: data.count,
     trainable,
@@ -260,11 +259,15 @@ const fixedBatch = (size: number, count: number): PareError =>
     remedy: 'Export the model with an open batch size, or take `train`.',
   })
 
-const needsGradient = (name: string): PareError =>
-  new PareError('TRAIN_PENALTY', 'L-BFGS needs a penalty that has a gradient everywhere', {
-    value: name,
+/** Throws `TRAIN_PENALTY` where one has no gradient everywhere. */
+export function checkPenalties(penalties: readonly PenaltyChoice[]): void {
+  const bent = penalties.find(({ penalty }) => penalty.name !== 'l2')
+  if (bent === undefined) return
+  throw new PareError('TRAIN_PENALTY', 'L-BFGS needs a penalty that has a gradient everywhere', {
+    value: bent.penalty.name,
     remedy: 'Take l2 here, or train with another optimizer, which takes a proximal step for this one.',
   })
+}
 
 const notFinite = (loss: number): PareError =>
   new PareError('TRAIN_DIVERGED', 'the loss is no finite number before the first step', {
