@@ -18,6 +18,7 @@ import { type Dataset, gather } from './dataset.js'
 import { withoutDropout } from './dropout.js'
 import type { Loss } from './losses/loss.js'
 import { type Objective, objectivesOf } from './objective.js'
+import { withOpenBatch } from './open-batch.js'
 import { parametersOf, withParameters } from './parameters.js'
 import { floatOf, trainingBuilder, trainingPass } from './pass.js'
 import { nothingToTrain, type PenaltyChoice, penalized } from './penalized.js'
@@ -51,7 +52,10 @@ export interface FullBatchResult {
   readonly isConverged: boolean
 }
 
-/** Throws `GRADIENT_…`, `TRAIN_…`, and what the engine throws. */
+/**
+ * A batch size that is fixed at 1 does not hold where nothing depends on it. Throws `GRADIENT_…`, `TRAIN_…`, and what the
+ * engine throws.
+ */
 export async function trainFullBatch(model: Model, options: FullBatchOptions): Promise<FullBatchResult> {
   const { engine, data, iterations = 500, memory = 10, signal, onProgress } = options
   const plain = withoutDropout(await prepared(model))
@@ -62,7 +66,9 @@ export async function trainFullBatch(model: Model, options: FullBatchOptions): P
   const penalties = (options.penalties ?? []).map((choice) =>
     penalized(plain, trainable, { ...choice, proximal: false }),
   )
-  const form = trainingForm(plain, {
+  const values = objectives.map((o) => o.output)
+  const opened = await withOpenBatch(plain, { data, engine, values, trainable, ...(signal && { signal }) })
+  const form = trainingForm(opened ?? plain, {
     batchSize: data.count,
     trainable,
     float: floatOf(plain, trainable),
@@ -256,7 +262,7 @@ function checkLimits({ iterations, memory, tolerance }: Limits): void {
 const fixedBatch = (size: number, count: number): PareError =>
   new PareError('TRAIN_BATCH', 'training on all samples at once needs a model whose batch size is open', {
     value: `batches of ${size}, ${count} samples`,
-    remedy: 'Export the model with an open batch size, or take `train`.',
+    remedy: 'Export the model with an open batch size, or take `train` (on the command line --optimizer adam).',
   })
 
 /** Throws `TRAIN_PENALTY` where one has no gradient everywhere. */
