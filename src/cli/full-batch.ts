@@ -125,6 +125,7 @@ export async function fullBatch(
       training: trained,
       ...(judged && { validation: judged }),
     },
+    scores: [before, trained, ...(judged ? [judged] : [])],
     report: (facts) =>
       renderFullBatch({ ...facts, result, verdict, isPenalized, training: trained, validation: judged }),
   }

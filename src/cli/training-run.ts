@@ -43,6 +43,8 @@ export interface Went {
   /** Whose weights these are. */
   readonly weights: string
   readonly json: object
+  /** All that was judged on the way. */
+  readonly scores: readonly Score[]
   /** The HTML page. */
   report(facts: ReportFacts): string
 }

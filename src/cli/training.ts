@@ -4,6 +4,7 @@ import type { Engine } from '../engine/engine.js'
 import { openEngine } from '../engine/node/open.js'
 import type { Model } from '../ir/types.js'
 import { writeModel } from '../onnx/files.js'
+import { metricIn, type Score } from '../train/evaluate.js'
 import { PareError } from '../util/errors.js'
 import { checkWritable, writeFileAtomic } from '../util/files.js'
 import { counted } from '../util/format.js'
@@ -83,6 +84,7 @@ export async function runTraining(
     await writeModel(went.model, output)
     const size = await writtenBytes(output)
     const test = training.test && (await scoreIn(training, engine, context)(went.model, training.test))
+    warnOfMissing(training, [...went.scores, ...(test ? [test] : [])], context)
     const { name: engineName, version, device, threads } = engine
     const told = `${engineName} ${version}, ${device}, ${counted(threads, 'thread')}`
     if (report !== undefined) {
@@ -107,5 +109,13 @@ export async function runTraining(
     }
   } finally {
     if (!given) await engine.close()
+  }
+}
+
+/** A metric that was asked for and that no score holds would be missed in silence. */
+function warnOfMissing({ metrics = [] }: Training, scores: readonly Score[], { warn }: Context): void {
+  for (const name of new Set(metrics.map((metric) => metric.name))) {
+    if (scores.some((score) => metricIn(score, name) !== undefined)) continue
+    warn(`There is no value of ${name}: the samples that judged allow none, or judged before it was asked for.`)
   }
 }

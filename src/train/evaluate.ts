@@ -37,6 +37,10 @@ export const metricNames = (scores: readonly (Score | undefined)[]): readonly st
   ...new Set(scores.flatMap((score) => Object.keys(score?.metrics ?? {}))),
 ]
 
+/** What a score says of a metric; undefined where it does not hold it. */
+export const metricIn = ({ accuracy, metrics }: Score, name: string): number | undefined =>
+  name === 'accuracy' ? accuracy : metrics?.[name]
+
 export interface ScoreOptions extends Pick<RunOptions, 'signal'> {
   readonly engine: Engine
   readonly data: Dataset

@@ -97,6 +97,23 @@ describe('--metric', () => {
     expect(result.best).toBe(all.indexOf(Math.max(...all)) + 1)
   })
 
+  test('one that no score holds is told of', async () => {
+    const [head, ...lines] = (await readFile(at('ring.csv'), 'utf8')).split('\n')
+    await writeFile(at('ones.csv'), [head, ...lines.filter((l) => l.endsWith(',1'))].join('\n'))
+    const judged = ['--validation', 'ones.csv', '--epochs', '1', '-o', 'x.onnx']
+    for (const more of [[], ['--optimizer', 'lbfgs']]) {
+      const of = more.length === 0 ? RING : RING.slice(0, 4)
+      const { answer } = await pare('train', ...of, ...more, ...judged, ...many('--metric', 'auc', 'f1'))
+      const missing = answer.warnings.filter((w: string) => w.includes('no value'))
+      expect(missing).toEqual(more.length === 0 ? [expect.stringContaining('auc')] : [])
+    }
+    const kept = ['train', ...RING, '--epochs', '1', '--checkpoint', 'm.state', '-o', 'x.onnx']
+    await pare(...kept)
+    const { answer } = await pare(...kept, ...many('--metric', 'f1', 'accuracy'))
+    expect(answer.warnings.filter((w: string) => w.includes('no value'))).toEqual([expect.stringContaining('f1')])
+    await rm(at('x.onnx'))
+  })
+
   test.each([
     ['a name that is none', ['--metric', 'auk'], 'OPTION_VALUE'],
     ['values of classes', ['--metric', 'r2'], 'TRAIN_METRIC'],
