@@ -15,7 +15,7 @@ import { engineOptions } from './inputs.js'
 import { penaltyOf } from './penalty.js'
 import type { TrainingChoices } from './training-options.js'
 import type { Training, Went, World } from './training-run.js'
-import { NONE_BETTER } from './training-text.js'
+import { notBetter } from './training-text.js'
 
 const DEFAULT_EPOCHS = 5
 
@@ -41,7 +41,7 @@ export async function descent(training: Training, options: TrainingChoices, { en
     const { epochs, best, steps, before } = result
     if (epochs.every((e) => e.validation === undefined))
       context.warn('There are too few samples to judge by: the weights are those of the last epoch.')
-    else if (best === 0) context.warn(NONE_BETTER)
+    else if (best === 0) context.warn(notBetter('No epoch was'))
     return {
       model: result.model,
       text: (terminal) => epochTable(result, terminal),

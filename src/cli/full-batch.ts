@@ -12,7 +12,7 @@ import { table } from './table.js'
 import { type Terminal, wrap } from './terminal.js'
 import type { OtherChoices, TrainingChoices } from './training-options.js'
 import { scoreIn, type Training, type Went, type World } from './training-run.js'
-import { NONE_BETTER, scoreText } from './training-text.js'
+import { notBetter, scoreText } from './training-text.js'
 
 const DEFAULT_ITERATIONS = 500
 
@@ -92,7 +92,7 @@ export async function fullBatch(
     warn(`L-BFGS has not converged after ${made} iterations: --epochs allows more of them.`)
   const validated = validation && (await judge(result.model, validation))
   const isKept = validated === null || !neverWorse || isLower(validated, before)
-  if (!isKept) warn(NONE_BETTER)
+  if (!isKept) warn(notBetter('The last iteration was not'))
   else if (validated && isLower(before, validated)) warn(`${riseOf(before, validated)}: --epochs ends it sooner.`)
   // What is told is of the weights that are handed back.
   const kept = isKept ? result.model : withoutDropout(model)

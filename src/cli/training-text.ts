@@ -7,7 +7,8 @@ import { safe, type Terminal, wrap } from './terminal.js'
 import type { Went } from './training-run.js'
 
 /** Where the weights that were given are kept. */
-export const NONE_BETTER = 'No weights were better than those that were given: these are handed back.'
+export const notBetter = (what: string): string =>
+  `${what} better than the weights that were given: they are handed back.`
 
 /** What is said of a training beside how it went. */
 export interface Said {

@@ -17,7 +17,7 @@ import { metricOf } from './metric.js'
 import { protectInput, writtenBytes } from './models.js'
 import { penaltyOf } from './penalty.js'
 import type { LabelChoices, OtherChoices, TrainingChoices } from './training-options.js'
-import { scoreIn, type Training } from './training-run.js'
+import { checkJudges, type Training, testScore } from './training-run.js'
 import { trainingText } from './training-text.js'
 
 /** Throws `TRAIN_OUTPUT` where the model has several outputs. */
@@ -76,6 +76,7 @@ export async function runTraining(
   context: Context,
   given?: Engine,
 ): Promise<Answer> {
+  await checkJudges(training)
   const engine = given ?? (await openEngine(engineOptions(options, context.warn)))
   try {
     const way = options.optimizer === 'lbfgs' ? fullBatch : descent
@@ -83,7 +84,7 @@ export async function runTraining(
     const { output, report } = options
     await writeModel(went.model, output)
     const size = await writtenBytes(output)
-    const test = training.test && (await scoreIn(training, engine, context)(went.model, training.test))
+    const test = await testScore(training, went.model, { engine, context })
     warnOfMissing(training, [...went.scores, ...(test ? [test] : [])], context)
     const { name: engineName, version, device, threads } = engine
     const told = `${engineName} ${version}, ${device}, ${counted(threads, 'thread')}`

@@ -50,11 +50,28 @@ export interface ScoreOptions extends Pick<RunOptions, 'signal'> {
   readonly shapes?: InputShapes
   /** Samples a run, where the model leaves that open. Default 64. */
   readonly batchSize?: number
+  /** What the data set is called in errors. Default: data. */
+  readonly what?: string
 }
 
 /** How good a model is on a data set. Throws what `train` throws of data and metrics that do not fit. */
-export async function scoreOf(model: Model, options: ScoreOptions): Promise<Score> {
-  const { engine, data, loss, metrics: asked = [], shapes, batchSize = 64, signal } = options
+export async function scoreOf(model: Model, { engine, ...options }: ScoreOptions): Promise<Score> {
+  const { plain, ...plan } = await scoringPlan(model, options)
+  const evaluator = await openEvaluator(plain, { engine, ...plan })
+  try {
+    return await evaluator.score(new Map(), options.data, options.signal)
+  } finally {
+    await evaluator.close()
+  }
+}
+
+/** Throws what `scoreOf` throws of data and metrics that do not fit, without an engine. */
+export async function checkScoring(model: Model, options: Omit<ScoreOptions, 'engine'>): Promise<void> {
+  await scoringPlan(model, options)
+}
+
+async function scoringPlan(model: Model, options: Omit<ScoreOptions, 'engine'>) {
+  const { data, loss, metrics: asked = [], shapes, batchSize = 64, what = 'data' } = options
   const plain = withoutDropout(await prepared(model))
   const objectives = objectivesOf(plain, loss)
   const isBatchOpen = batchSymbol(plain.graph) !== null
@@ -64,23 +81,10 @@ export async function scoreOf(model: Model, options: ScoreOptions): Promise<Scor
   const aims = aimsOf(b, fixed, objectives)
   const metrics = bindMetrics(asked, aims)
   const facts = factFinder(fixed)
-  const float = aims.some((aim) => dtypeOf(facts(aim.output)) === 'float64') ? 'float64' : 'float32'
+  const float: FloatType = aims.some((aim) => dtypeOf(facts(aim.output)) === 'float64') ? 'float64' : 'float32'
   const least = isBatchOpen ? 1 : size
-  checkDataset(data, { model: fixed, inputs: plain.graph.inputs, objectives, float, least, what: 'data' })
-  const evaluator = await openEvaluator(plain, {
-    engine,
-    float,
-    aims,
-    metrics,
-    parameters: [],
-    batchSize: size,
-    isBatchOpen,
-  })
-  try {
-    return await evaluator.score(new Map(), data, signal)
-  } finally {
-    await evaluator.close()
-  }
+  checkDataset(data, { model: fixed, inputs: plain.graph.inputs, objectives, float, least, what })
+  return { plain, float, aims, metrics, parameters: [], batchSize: size, isBatchOpen }
 }
 
 export interface Evaluator {
