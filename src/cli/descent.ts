@@ -48,7 +48,7 @@ export async function descent(training: Training, options: TrainingChoices, { en
       weights: best === 0 ? 'the weights that were given' : `weights of epoch ${best}`,
       json: { steps, best, ...(bestBy && { bestBy: bestBy.name }), ...(before && { before }), epochs },
       scores: [before, ...epochs.map((e) => e.validation)].flatMap((score) => score ?? []),
-      report: (facts) => renderTraining({ ...facts, trained: result }),
+      report: (facts) => renderTraining({ ...facts, trained: result, bestBy: bestBy?.name }),
     }
   } finally {
     for (const worker of workers) await worker.close()

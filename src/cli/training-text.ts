@@ -1,8 +1,7 @@
 /** What the commands that train say in the end. */
 
 import type { Score } from '../train/evaluate.js'
-import { bytes, percent, significant } from '../util/format.js'
-import { metricText } from './epoch-table.js'
+import { bytes, metricText, percent, significant } from '../util/format.js'
 import { safe, type Terminal, wrap } from './terminal.js'
 import type { Went } from './training-run.js'
 
