@@ -176,7 +176,7 @@ async function lbfgs(
   const points = [at.loss]
   let pairs: readonly Pair[] = []
   for (let k = 1; k <= iterations && largest(at.g) > tolerance; k++) {
-    const direction = pairs.length === 0 ? scaled(at.g, -1 / Math.max(1, norm(at.g))) : descent(at.g, pairs)
+    const direction = pairs.length === 0 ? scaled(at.g, -1 / Math.max(1, norm(at.g))) : directionOf(at.g, pairs)
     const next = await lineSearch(at, direction, evaluate)
     // Nothing below can be told apart any more: this is as far as the numbers go.
     if (next === null) break
@@ -191,7 +191,7 @@ async function lbfgs(
 }
 
 /** −H g by the two-loop recursion (algorithm 7.4), H₀ = γ I with γ = sᵀy / yᵀy (eq. 7.20). */
-function descent(g: Float64Array, pairs: readonly Pair[]): Float64Array {
+function directionOf(g: Float64Array, pairs: readonly Pair[]): Float64Array {
   const q = g.slice()
   const alphas = pairs.toReversed().map(({ s, y, rho }) => {
     const alpha = rho * dot(s, q)

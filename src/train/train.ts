@@ -78,7 +78,10 @@ export interface TrainOptions extends RunOptions {
   readonly metrics?: readonly TrainMetric[]
   /** Decides in place of the loss which weights are best, when to stop, and what a plateau is. */
   readonly bestBy?: TrainMetric
-  /** Stop after so many epochs in which the loss that judges did not fall. Default: never. */
+  /**
+   * Stop after so many epochs without one that is the best so far, by the validation loss or `bestBy`; without validation
+   * by the training loss. Default: never.
+   */
   readonly patience?: number
   readonly onEpoch?: (epoch: Epoch) => void
   /** Called after each epoch with all that is needed to go on from there. */
