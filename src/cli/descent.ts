@@ -15,6 +15,7 @@ import { engineOptions } from './inputs.js'
 import { penaltyOf } from './penalty.js'
 import type { TrainingChoices } from './training-options.js'
 import type { Training, Went, World } from './training-run.js'
+import { notBetter } from './training-text.js'
 
 const DEFAULT_EPOCHS = 5
 
@@ -40,13 +41,14 @@ export async function descent(training: Training, options: TrainingChoices, { en
     const { epochs, best, steps, before } = result
     if (epochs.every((e) => e.validation === undefined))
       context.warn('There are too few samples to judge by: the weights are those of the last epoch.')
-    else if (best === 0) context.warn('No epoch was better than the weights that were given: they are handed back.')
+    else if (best === 0) context.warn(notBetter('No epoch was'))
     return {
       model: result.model,
       text: (terminal) => epochTable(result, terminal),
       weights: best === 0 ? 'the weights that were given' : `weights of epoch ${best}`,
       json: { steps, best, ...(bestBy && { bestBy: bestBy.name }), ...(before && { before }), epochs },
-      report: (facts) => renderTraining({ ...facts, trained: result }),
+      scores: [before, ...epochs.map((e) => e.validation)].flatMap((score) => score ?? []),
+      report: (facts) => renderTraining({ ...facts, trained: result, bestBy: bestBy?.name }),
     }
   } finally {
     for (const worker of workers) await worker.close()

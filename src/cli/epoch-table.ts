@@ -2,7 +2,7 @@
 
 import { metricNames, type Score } from '../train/evaluate.js'
 import type { Trained } from '../train/train.js'
-import { duration, percent, significant } from '../util/format.js'
+import { duration, metricText, percent, significant } from '../util/format.js'
 import { type Column, naturalWidth, table } from './table.js'
 import type { Terminal } from './terminal.js'
 
@@ -53,5 +53,3 @@ export function epochTable({ epochs, best, before }: Trained, terminal: Terminal
 }
 
 const number = (value: number | undefined): string => (value === undefined ? '' : significant(value))
-
-export const metricText = (value: number | undefined): string => (value === undefined ? '' : significant(value, 4))

@@ -1,7 +1,9 @@
 /** Training by L-BFGS, from options to what came of it. */
 
 import { markedIterations, renderFullBatch } from '../report/full-batch.js'
-import { type FullBatchResult, trainFullBatch } from '../train/full-batch.js'
+import { withoutDropout } from '../train/dropout.js'
+import type { Score } from '../train/evaluate.js'
+import { checkPenalties, type FullBatchResult, trainFullBatch } from '../train/full-batch.js'
 import { counted, significant } from '../util/format.js'
 import { kebab } from './args.js'
 import { unused } from './inputs.js'
@@ -10,7 +12,7 @@ import { table } from './table.js'
 import { type Terminal, wrap } from './terminal.js'
 import type { OtherChoices, TrainingChoices } from './training-options.js'
 import { scoreIn, type Training, type Went, type World } from './training-run.js'
-import { scoreText } from './training-text.js'
+import { notBetter, scoreText } from './training-text.js'
 
 const DEFAULT_ITERATIONS = 500
 
@@ -47,7 +49,7 @@ const MEANS_SOMETHING: Readonly<Record<keyof TrainingChoices | keyof OtherChoice
   batchStatistics: false,
 }
 
-/** Throws `OPTION_UNUSED`. */
+/** Throws `OPTION_UNUSED`, `OPTION_VALUE`, `TRAIN_PENALTY`. */
 export function checkFullBatch(options: TrainingChoices & OtherChoices): void {
   const isGiven = (value: unknown): boolean =>
     Array.isArray(value) ? value.length > 0 : value !== undefined && value !== false
@@ -59,6 +61,7 @@ export function checkFullBatch(options: TrainingChoices & OtherChoices): void {
       'Leave it out, or take another --optimizer.',
     )
   }
+  checkPenalties(options.penalty.map(penaltyOf))
 }
 
 export async function fullBatch(
@@ -66,7 +69,7 @@ export async function fullBatch(
   options: TrainingChoices,
   { engine, context }: World,
 ): Promise<Went> {
-  const { model, loss, data, validation, more } = training
+  const { model, loss, data, validation, neverWorse = false, more } = training
   const judge = scoreIn(training, engine, context)
   const { signal, onProgress, warn } = context
   // Metrics that do not suit the loss are found here, before the first step.
@@ -87,12 +90,19 @@ export async function fullBatch(
   const made = losses.length - 1
   if (!isConverged && made === iterations)
     warn(`L-BFGS has not converged after ${made} iterations: --epochs allows more of them.`)
-  const trained = await judge(result.model, data)
   const validated = validation && (await judge(result.model, validation))
-  const verdict = verdictOf(result, iterations)
+  const isKept = validated === null || !neverWorse || isLower(validated, before)
+  if (!isKept) warn(notBetter('The last iteration was not'))
+  else if (validated && isLower(before, validated)) warn(`${riseOf(before, validated)}: --epochs ends it sooner.`)
+  // What is told is of the weights that are handed back.
+  const kept = isKept ? result.model : withoutDropout(model)
+  const trained = await judge(kept, data)
+  const judged = isKept ? validated : before
+  const ended = verdictOf(result, iterations)
+  const verdict = isKept ? ended : `${ended} ${riseOf(before, validated)}: the weights that were given are kept.`
   const isPenalized = options.penalty.length > 0
   return {
-    model: result.model,
+    model: kept,
     text: (terminal) =>
       [
         iterationTable(losses, isPenalized, terminal),
@@ -100,24 +110,32 @@ export async function fullBatch(
         wrap(verdict, terminal.columns),
         ...[
           `On the training samples: ${scoreText(trained)}.`,
-          ...(validated ? [`On the validation samples: ${scoreText(validated)}.`] : []),
-          `Before, on the ${validated ? 'validation' : 'training'} samples: ${scoreText(before)}.`,
+          ...(judged ? [`On the validation samples: ${scoreText(judged)}.`] : []),
+          `Before, on the ${judged ? 'validation' : 'training'} samples: ${scoreText(before)}.`,
         ].map((line) => wrap(line, terminal.columns)),
       ].join('\n'),
-    weights: `weights of iteration ${made}`,
+    weights: isKept ? `weights of iteration ${made}` : 'the weights that were given',
     json: {
       iterations: made,
+      best: isKept ? made : 0,
       isConverged,
       gradient,
       losses,
       before,
       training: trained,
-      ...(validated && { validation: validated }),
+      ...(judged && { validation: judged }),
     },
+    scores: [before, trained, ...(judged ? [judged] : [])],
     report: (facts) =>
-      renderFullBatch({ ...facts, result, verdict, isPenalized, training: trained, validation: validated }),
+      renderFullBatch({ ...facts, result, verdict, isPenalized, training: trained, validation: judged }),
   }
 }
+
+/** A loss that is no number is higher than all others. */
+const isLower = ({ loss: a }: Score, { loss: b }: Score): boolean => a < b || (Number.isNaN(b) && !Number.isNaN(a))
+
+const riseOf = (before: Score, after: Score): string =>
+  `The loss on the validation samples went from ${significant(before.loss)} to ${significant(after.loss)}`
 
 /** How it ended. */
 function verdictOf({ losses, gradient, isConverged }: FullBatchResult, iterations: number): string {

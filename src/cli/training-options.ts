@@ -72,7 +72,7 @@ const LOSS_NAMES = ['cross-entropy', 'squared', 'absolute', 'huber', 'binary-cro
 
 export const LABEL_OPTIONS = {
   labels: { kind: 'text', value: 'path', doc: 'labels of the samples, where --data does not hold them' },
-  validation: { kind: 'text', value: 'path', doc: 'samples to judge by (default: a tenth of --data)' },
+  validation: { kind: 'text', value: 'path', doc: 'samples to judge by (default: a tenth of --data; with lbfgs none)' },
   validationLabels: { kind: 'text', value: 'path', doc: 'their labels' },
   test: { kind: 'text', value: 'path', doc: 'samples to judge the result by, once, in the end' },
   testLabels: { kind: 'text', value: 'path', doc: 'their labels' },

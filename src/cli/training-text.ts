@@ -1,10 +1,13 @@
 /** What the commands that train say in the end. */
 
 import type { Score } from '../train/evaluate.js'
-import { bytes, percent, significant } from '../util/format.js'
-import { metricText } from './epoch-table.js'
+import { bytes, metricText, percent, significant } from '../util/format.js'
 import { safe, type Terminal, wrap } from './terminal.js'
 import type { Went } from './training-run.js'
+
+/** Where the weights that were given are kept. */
+export const notBetter = (what: string): string =>
+  `${what} better than the weights that were given: they are handed back.`
 
 /** What is said of a training beside how it went. */
 export interface Said {

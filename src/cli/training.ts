@@ -4,6 +4,7 @@ import type { Engine } from '../engine/engine.js'
 import { openEngine } from '../engine/node/open.js'
 import type { Model } from '../ir/types.js'
 import { writeModel } from '../onnx/files.js'
+import { metricIn, type Score } from '../train/evaluate.js'
 import { PareError } from '../util/errors.js'
 import { checkWritable, writeFileAtomic } from '../util/files.js'
 import { counted } from '../util/format.js'
@@ -16,7 +17,7 @@ import { metricOf } from './metric.js'
 import { protectInput, writtenBytes } from './models.js'
 import { penaltyOf } from './penalty.js'
 import type { LabelChoices, OtherChoices, TrainingChoices } from './training-options.js'
-import { scoreIn, type Training } from './training-run.js'
+import { checkJudges, type Training, testScore } from './training-run.js'
 import { trainingText } from './training-text.js'
 
 /** Throws `TRAIN_OUTPUT` where the model has several outputs. */
@@ -43,7 +44,8 @@ export type Reads = Readonly<
 
 /**
  * Before anything is read or trained: what is asked for can be done, nothing that is read is overwritten, and all that
- * will be written can be. Throws `OPTION_VALUE`, `OPTION_UNUSED`, `OUTPUT_IS_INPUT`, `OUTPUT_TWICE`, `FILE_UNWRITABLE`.
+ * will be written can be. Throws `OPTION_VALUE`, `OPTION_UNUSED`, `TRAIN_PENALTY`, `OUTPUT_IS_INPUT`, `OUTPUT_TWICE`,
+ * `FILE_UNWRITABLE`.
  */
 export async function checkChoices(
   path: string | undefined,
@@ -74,6 +76,7 @@ export async function runTraining(
   context: Context,
   given?: Engine,
 ): Promise<Answer> {
+  await checkJudges(training)
   const engine = given ?? (await openEngine(engineOptions(options, context.warn)))
   try {
     const way = options.optimizer === 'lbfgs' ? fullBatch : descent
@@ -81,7 +84,8 @@ export async function runTraining(
     const { output, report } = options
     await writeModel(went.model, output)
     const size = await writtenBytes(output)
-    const test = training.test && (await scoreIn(training, engine, context)(went.model, training.test))
+    const test = await testScore(training, went.model, { engine, context })
+    warnOfMissing(training, [...went.scores, ...(test ? [test] : [])], context)
     const { name: engineName, version, device, threads } = engine
     const told = `${engineName} ${version}, ${device}, ${counted(threads, 'thread')}`
     if (report !== undefined) {
@@ -106,5 +110,13 @@ export async function runTraining(
     }
   } finally {
     if (!given) await engine.close()
+  }
+}
+
+/** A metric that was asked for and that no score holds would be missed in silence. */
+function warnOfMissing({ metrics = [] }: Training, scores: readonly Score[], { warn }: Context): void {
+  for (const name of new Set(metrics.map((metric) => metric.name))) {
+    if (scores.some((score) => metricIn(score, name) !== undefined)) continue
+    warn(`There is no value of ${name}: the samples that judged allow none, or judged before it was asked for.`)
   }
 }

@@ -3,7 +3,7 @@
 import type { Score } from '../train/evaluate.js'
 import { metricNames } from '../train/evaluate.js'
 import type { FullBatchResult } from '../train/full-batch.js'
-import { percent, shorten, significant } from '../util/format.js'
+import { metricText, percent, shorten, significant } from '../util/format.js'
 import { VERSION } from '../util/version.js'
 import { figure, type Size } from './figure.js'
 import { html, type Markup } from './html.js'
@@ -84,6 +84,6 @@ function scoreTable({ training, validation, test }: FullBatchReport): Markup {
   const metrics = metricNames(rows.map(({ score }) => score))
   return html`<table><thead><tr><th>Samples</th><th class="number">Loss</th>${isAccurate && html`<th class="number">Accuracy</th>`}${metrics.map((m) => html`<th class="number">${m}</th>`)}</tr></thead><tbody>${rows.map(
     ({ of, score }) =>
-      html`<tr><td>${of}</td><td class="number">${significant(score.loss)}</td>${isAccurate && html`<td class="number">${score.accuracy === undefined ? '' : percent(score.accuracy)}</td>`}${metrics.map((m) => html`<td class="number">${score.metrics?.[m] === undefined ? '' : significant(score.metrics[m], 4)}</td>`)}</tr>`,
+      html`<tr><td>${of}</td><td class="number">${significant(score.loss)}</td>${isAccurate && html`<td class="number">${score.accuracy === undefined ? '' : percent(score.accuracy)}</td>`}${metrics.map((m) => html`<td class="number">${metricText(score.metrics?.[m])}</td>`)}</tr>`,
   )}</tbody></table>`
 }

@@ -71,6 +71,16 @@ test('metrics have a curve, a column and a card', () => {
   expect(renderFullBatch(batch)).toContain('<td>validation</td><td class="number">0.200</td>')
 })
 
+test('the table holds all that the curves do, those of the given weights too, and the page says what chose', () => {
+  const [given, ...rest] = [...renderTraining({ ...facts, trained }).matchAll(/<tr[^>]*><td class="number">.*?<\/tr>/g)]
+  expect(given![0]).toMatch(/^<tr><td class="number">given<\/td>.*>5\.00</)
+  expect(rest.map(([row]) => row.includes('chosen'))).toEqual([false, true, false])
+  const kept = renderTraining({ ...facts, trained: { ...trained, best: 0 }, bestBy: 'auc' })
+  expect(kept).toContain('<tr class="chosen"><td class="number">given</td>')
+  expect(kept).toContain('No epoch was better by auc')
+  expect(renderTraining({ ...facts, trained, bestBy: 'auc' })).toContain('Weights of epoch 2 of 3, the best by auc.')
+})
+
 test('some iterations stand for all: the first, the last, and more of the early ones', () => {
   expect(markedIterations(1)).toEqual([0])
   expect(markedIterations(4)).toEqual([0, 1, 2, 3])

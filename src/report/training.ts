@@ -1,8 +1,9 @@
 /** The report of a training: one HTML file with its curves, that needs nothing else. */
 
 import { metricNames, type Score } from '../train/evaluate.js'
+import type { Epoch } from '../train/loop.js'
 import type { Trained } from '../train/train.js'
-import { count, duration, percent, shorten, significant } from '../util/format.js'
+import { count, duration, metricText, percent, shorten, significant } from '../util/format.js'
 import { VERSION } from '../util/version.js'
 import { figure, type Size } from './figure.js'
 import { html, type Markup } from './html.js'
@@ -20,6 +21,8 @@ export interface ReportFacts {
 
 export interface TrainingReport extends ReportFacts {
   readonly trained: Trained
+  /** The metric that chose the weights, where the loss did not. */
+  readonly bestBy?: string | undefined
 }
 
 /** A self-contained HTML document: no scripts, no requests. */
@@ -56,10 +59,11 @@ function headline({ trained, test }: TrainingReport): string {
   return score ? `Loss ${significant(score.loss)} on ${test ? 'test' : 'validation'} samples` : 'Trained'
 }
 
-function verdict({ trained: { best, epochs, before } }: TrainingReport): string {
-  if (best === 0) return 'No epoch was better than the weights that were given: they are kept.'
+function verdict({ trained: { best, epochs, before }, bestBy }: TrainingReport): string {
+  const by = bestBy === undefined ? '' : ` by ${bestBy}`
+  if (best === 0) return `No epoch was better${by} than the weights that were given: they are kept.`
   const from = before ? ` The loss was ${significant(before.loss)} before the first step.` : ''
-  return `Weights of epoch ${best} of ${epochs.length}.${from}`
+  return `Weights of epoch ${best} of ${epochs.length}${by && `, the best${by}`}.${from}`
 }
 
 function cards({ trained, test }: TrainingReport): readonly Markup[] {
@@ -142,15 +146,19 @@ function metricPlot({ epochs, before }: Trained, metric: string, index: number) 
   })
 }
 
+/** An epoch, or, as epoch 0, the weights that were given, which have a score alone. */
+type Row = Pick<Epoch, 'epoch'> & Partial<Epoch>
+
 function epochTable(trained: Trained): Markup {
-  const { epochs, best } = trained
+  const { epochs, best, before } = trained
+  const rows: readonly Row[] = [...(before ? [{ epoch: 0, validation: before }] : []), ...epochs]
   const judged = epochs.some((e) => e.validation !== undefined)
   const accurate = hasAccuracy(trained)
   const metrics = metricsIn(trained)
-  return html`<table><thead><tr><th class="number">Epoch</th><th class="number">Training loss</th>${judged && html`<th class="number">Validation loss</th>`}${accurate && html`<th class="number">Accuracy</th>`}${metrics.map((m) => html`<th class="number">${m}</th>`)}<th class="number">Learning rate</th><th class="number">Time</th></tr></thead><tbody>${epochs.map(
+  return html`<table><thead><tr><th class="number">Epoch</th><th class="number">Training loss</th>${judged && html`<th class="number">Validation loss</th>`}${accurate && html`<th class="number">Accuracy</th>`}${metrics.map((m) => html`<th class="number">${m}</th>`)}<th class="number">Learning rate</th><th class="number">Time</th></tr></thead><tbody>${rows.map(
     (e) =>
-      html`<tr${e.epoch === best && html` class="chosen"`}><td class="number">${e.epoch}</td><td class="number">${significant(e.trainingLoss)}</td>${judged && html`<td class="number">${e.validation ? significant(e.validation.loss) : ''}</td>`}${accurate && html`<td class="number">${e.validation?.accuracy === undefined ? '' : percent(e.validation.accuracy)}</td>`}${metrics.map((m) => html`<td class="number">${metricText(e.validation?.metrics?.[m])}</td>`)}<td class="number">${significant(e.learningRate)}</td><td class="number">${duration(e.seconds)}</td></tr>`,
+      html`<tr${e.epoch === best && html` class="chosen"`}><td class="number">${e.epoch === 0 ? 'given' : e.epoch}</td><td class="number">${told(e.trainingLoss)}</td>${judged && html`<td class="number">${e.validation ? significant(e.validation.loss) : ''}</td>`}${accurate && html`<td class="number">${e.validation?.accuracy === undefined ? '' : percent(e.validation.accuracy)}</td>`}${metrics.map((m) => html`<td class="number">${metricText(e.validation?.metrics?.[m])}</td>`)}<td class="number">${told(e.learningRate)}</td><td class="number">${e.seconds === undefined ? '' : duration(e.seconds)}</td></tr>`,
   )}</tbody></table>`
 }
 
-const metricText = (value: number | undefined): string => (value === undefined ? '' : significant(value, 4))
+const told = (value: number | undefined): string => (value === undefined ? '' : significant(value))

@@ -19,9 +19,9 @@ const isFloat = (values: TypedArray): values is Float32Array =>
 /** Pictures alone are moved, not indices beside them. */
 const isPicture = (values: TypedArray, rank: number): values is Float32Array => rank >= 2 && isFloat(values)
 
-/** Height and width: the last two axes, or the first two of three where channels, at most four, come last. */
+/** Height and width: the last two axes, or the first two of three where the last alone is no longer than four: channels. */
 function planeOf(shape: readonly number[]): readonly [number, number] {
-  const areChannelsLast = shape.length === 3 && shape[2]! <= 4 && shape[0]! > 4
+  const areChannelsLast = shape.length === 3 && shape[2]! <= 4 && shape[0]! > 4 && shape[1]! > 4
   return areChannelsLast ? [0, 1] : [shape.length - 2, shape.length - 1]
 }
 

@@ -21,8 +21,8 @@ export async function writeCheckpoint(path: string, { states, best, ...rest }: C
   }
   keep(STATE, states)
   for (const [name, t] of best.states) if (states.get(name) !== t) b.constant(t, BEST + name)
-  const { epoch, loss } = best
-  const text = JSON.stringify({ ...rest, best: { epoch, loss: Number.isFinite(loss) ? loss : null } })
+  const { epoch, cost } = best
+  const text = JSON.stringify({ ...rest, best: { epoch, cost: Number.isFinite(cost) ? cost : null } })
   const model = { ...modelOf(b.graph('checkpoint')), metadata: new Map([[KEY, text]]) }
   await writeFileAtomic(path, encodeModel(model).bytes)
 }
@@ -46,19 +46,19 @@ export async function readCheckpoint(path: string): Promise<Checkpoint> {
     )
   const states = kept(STATE)
   const own = kept(BEST)
-  const loss = best.loss ?? Number.POSITIVE_INFINITY
-  return { ...rest, states, best: { epoch: best.epoch, loss, states: new Map([...states, ...own]) } }
+  const cost = best.cost ?? Number.POSITIVE_INFINITY
+  return { ...rest, states, best: { epoch: best.epoch, cost, states: new Map([...states, ...own]) } }
 }
 
 type Written = Omit<Checkpoint, 'states' | 'best'> & {
-  readonly best: { readonly epoch: number; readonly loss: number | null }
+  readonly best: { readonly epoch: number; readonly cost: number | null }
 }
 
 function parsed(text: string, where: string): Written {
   try {
     const found = JSON.parse(text) as Partial<Written>
     const { digest, history, best, rate } = found
-    if (typeof digest === 'string' && Array.isArray(history) && best !== undefined && rate !== undefined)
+    if (typeof digest === 'string' && Array.isArray(history) && best?.cost !== undefined && rate !== undefined)
       return found as Written
   } catch {
     // Said below.

@@ -28,8 +28,8 @@ export interface Checkpoint {
 /** The weights that were best so far. */
 export interface Best {
   readonly epoch: number
-  /** What they were judged by: the loss, or another metric, negated where more of it is better. */
-  readonly loss: number
+  /** What they were judged by, less being better: the loss, or another metric, negated where more of it is better. */
+  readonly cost: number
   /** Those states alone that hold weights. */
   readonly states: States
 }
@@ -78,12 +78,19 @@ export async function runDigest(block: Uint8Array, run: Decided): Promise<string
   return sha256(JSON.stringify([choices, digests]))
 }
 
-/** What changes of samples come to: a function cannot be hashed, what it makes of the first sample can. */
+/** Samples that changes are tried on, spread over the data, as some are blank; and draws of each, as changes may be rare. */
+const TRIED = 16
+const DRAWS = 8
+
+/** What changes of samples come to: a function cannot be hashed, what it makes of some samples can. */
 async function effectOf(augment: Augment, { count, inputs }: Dataset): Promise<string> {
   const digests: string[] = []
-  for (let draw = 0; draw < 8; draw++) {
+  const tried = Math.min(TRIED, count)
+  for (let draw = 0; draw < tried * DRAWS; draw++) {
+    const row = Math.floor(((draw % tried) * count) / tried)
     for (const [input, { shape, data }] of inputs) {
-      const values = data.slice(0, data.length / count)
+      const size = data.length / count
+      const values = data.slice(row * size, (row + 1) * size)
       augment(values, { input, shape }, random(draw))
       digests.push(await sha256(new Uint8Array(values.buffer, values.byteOffset, values.byteLength)))
     }

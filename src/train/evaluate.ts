@@ -37,6 +37,10 @@ export const metricNames = (scores: readonly (Score | undefined)[]): readonly st
   ...new Set(scores.flatMap((score) => Object.keys(score?.metrics ?? {}))),
 ]
 
+/** What a score says of a metric; undefined where it does not hold it. */
+export const metricIn = ({ accuracy, metrics }: Score, name: string): number | undefined =>
+  name === 'accuracy' ? accuracy : metrics?.[name]
+
 export interface ScoreOptions extends Pick<RunOptions, 'signal'> {
   readonly engine: Engine
   readonly data: Dataset
@@ -46,11 +50,28 @@ export interface ScoreOptions extends Pick<RunOptions, 'signal'> {
   readonly shapes?: InputShapes
   /** Samples a run, where the model leaves that open. Default 64. */
   readonly batchSize?: number
+  /** What the data set is called in errors. Default: data. */
+  readonly what?: string
 }
 
 /** How good a model is on a data set. Throws what `train` throws of data and metrics that do not fit. */
-export async function scoreOf(model: Model, options: ScoreOptions): Promise<Score> {
-  const { engine, data, loss, metrics: asked = [], shapes, batchSize = 64, signal } = options
+export async function scoreOf(model: Model, { engine, ...options }: ScoreOptions): Promise<Score> {
+  const { plain, ...plan } = await scoringPlan(model, options)
+  const evaluator = await openEvaluator(plain, { engine, ...plan })
+  try {
+    return await evaluator.score(new Map(), options.data, options.signal)
+  } finally {
+    await evaluator.close()
+  }
+}
+
+/** Throws what `scoreOf` throws of data and metrics that do not fit, without an engine. */
+export async function checkScoring(model: Model, options: Omit<ScoreOptions, 'engine'>): Promise<void> {
+  await scoringPlan(model, options)
+}
+
+async function scoringPlan(model: Model, options: Omit<ScoreOptions, 'engine'>) {
+  const { data, loss, metrics: asked = [], shapes, batchSize = 64, what = 'data' } = options
   const plain = withoutDropout(await prepared(model))
   const objectives = objectivesOf(plain, loss)
   const isBatchOpen = batchSymbol(plain.graph) !== null
@@ -60,29 +81,16 @@ export async function scoreOf(model: Model, options: ScoreOptions): Promise<Scor
   const aims = aimsOf(b, fixed, objectives)
   const metrics = bindMetrics(asked, aims)
   const facts = factFinder(fixed)
-  const float = aims.some((aim) => dtypeOf(facts(aim.output)) === 'float64') ? 'float64' : 'float32'
+  const float: FloatType = aims.some((aim) => dtypeOf(facts(aim.output)) === 'float64') ? 'float64' : 'float32'
   checkDataset(data, {
     model: fixed,
     inputs: plain.graph.inputs,
     objectives,
     float,
     batchSize: isBatchOpen ? 1 : size,
-    what: 'data',
+    what,
   })
-  const evaluator = await openEvaluator(plain, {
-    engine,
-    float,
-    aims,
-    metrics,
-    parameters: [],
-    batchSize: size,
-    isBatchOpen,
-  })
-  try {
-    return await evaluator.score(new Map(), data, signal)
-  } finally {
-    await evaluator.close()
-  }
+  return { plain, float, aims, metrics, parameters: [], batchSize: size, isBatchOpen }
 }
 
 export interface Evaluator {

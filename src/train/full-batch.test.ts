@@ -3,6 +3,7 @@ import type { Engine } from '../engine/engine.js'
 import { openEngine } from '../engine/node/open.js'
 import { builder, modelOf } from '../ir/builder.js'
 import { numbers } from '../ir/tensor.js'
+import type { Model } from '../ir/types.js'
 import { l1 } from '../penalties/l1.js'
 import { l2 } from '../penalties/l2.js'
 import { random } from '../util/random.js'
@@ -105,6 +106,17 @@ describe('L-BFGS', () => {
     const result = await trainFullBatch(model, { engine, data: data(heads[0]!), loss })
     expect([...numbers(result.model.graph.constants.get('other')!)]).toEqual([1, 2, 3, 4])
     expect(result.isConverged).toBe(true)
+  })
+
+  test('a batch that is fixed at 1 is opened for training, and handed back as it was', async () => {
+    const open = sequential([dense(1)], { input: [width], float: 'float64' })
+    const options = { engine, data: data(open.graph.outputs[0]!), loss: squaredError() }
+    const free = await trainFullBatch(open, options)
+    const fixed = await trainFullBatch(withBatchSize(open, 1), options)
+    expect(fixed.losses).toEqual(free.losses)
+    const weight = (model: Model) => numbers(model.graph.constants.get('layer0.weight')!)
+    expect(weight(fixed.model)).toEqual(weight(free.model))
+    expect(fixed.model.graph.values.get('input')).toMatchObject({ shape: [1, width] })
   })
 
   test('a fixed batch of another size, and numbers out of range, are refused', async () => {

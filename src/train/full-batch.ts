@@ -18,6 +18,7 @@ import { type Dataset, gather } from './dataset.js'
 import { withoutDropout } from './dropout.js'
 import type { Loss } from './losses/loss.js'
 import { type Objective, objectivesOf } from './objective.js'
+import { withOpenBatch } from './open-batch.js'
 import { parametersOf, withParameters } from './parameters.js'
 import { floatOf, trainingBuilder, trainingPass } from './pass.js'
 import { nothingToTrain, type PenaltyChoice, penalized } from './penalized.js'
@@ -51,19 +52,23 @@ export interface FullBatchResult {
   readonly isConverged: boolean
 }
 
-/** Throws `GRADIENT_…`, `TRAIN_…`, and what the engine throws. */
+/**
+ * A batch size that is fixed at 1 does not hold where nothing depends on it. Throws `GRADIENT_…`, `TRAIN_…`, and what the
+ * engine throws.
+ */
 export async function trainFullBatch(model: Model, options: FullBatchOptions): Promise<FullBatchResult> {
   const { engine, data, iterations = 500, memory = 10, signal, onProgress } = options
   const plain = withoutDropout(await prepared(model))
   const trainable = parametersOf(plain, options.freeze)
   if (trainable.length === 0) throw nothingToTrain()
   const objectives = objectivesOf(plain, options.loss)
+  checkPenalties(options.penalties ?? [])
   const penalties = (options.penalties ?? []).map((choice) =>
     penalized(plain, trainable, { ...choice, proximal: false }),
   )
-  const bent = penalties.find(({ penalty }) => penalty.name !== 'l2')
-  if (bent !== undefined) throw needsGradient(bent.penalty.name)
-  const form = trainingForm(plain, {
+  const values = objectives.map((o) => o.output)
+  const opened = await withOpenBatch(plain, { data, engine, values, trainable, ...(signal && { signal }) })
+  const form = trainingForm(opened ?? plain, {
     batchSize: data.count,
     trainable,
     float: floatOf(plain, trainable),
@@ -171,7 +176,7 @@ async function lbfgs(
   const points = [at.loss]
   let pairs: readonly Pair[] = []
   for (let k = 1; k <= iterations && largest(at.g) > tolerance; k++) {
-    const direction = pairs.length === 0 ? scaled(at.g, -1 / Math.max(1, norm(at.g))) : descent(at.g, pairs)
+    const direction = pairs.length === 0 ? scaled(at.g, -1 / Math.max(1, norm(at.g))) : directionOf(at.g, pairs)
     const next = await lineSearch(at, direction, evaluate)
     // Nothing below can be told apart any more: this is as far as the numbers go.
     if (next === null) break
@@ -186,7 +191,7 @@ async function lbfgs(
 }
 
 /** −H g by the two-loop recursion (algorithm 7.4), H₀ = γ I with γ = sᵀy / yᵀy (eq. 7.20). */
-function descent(g: Float64Array, pairs: readonly Pair[]): Float64Array {
+function directionOf(g: Float64Array, pairs: readonly Pair[]): Float64Array {
   const q = g.slice()
   const alphas = pairs.toReversed().map(({ s, y, rho }) => {
     const alpha = rho * dot(s, q)
@@ -257,14 +262,18 @@ function checkLimits({ iterations, memory, tolerance }: Limits): void {
 const fixedBatch = (size: number, count: number): PareError =>
   new PareError('TRAIN_BATCH', 'training on all samples at once needs a model whose batch size is open', {
     value: `batches of ${size}, ${count} samples`,
-    remedy: 'Export the model with an open batch size, or take `train`.',
+    remedy: 'Export the model with an open batch size, or take `train` (on the command line --optimizer adam).',
   })
 
-const needsGradient = (name: string): PareError =>
-  new PareError('TRAIN_PENALTY', 'L-BFGS needs a penalty that has a gradient everywhere', {
-    value: name,
+/** Throws `TRAIN_PENALTY` where one has no gradient everywhere. */
+export function checkPenalties(penalties: readonly PenaltyChoice[]): void {
+  const bent = penalties.find(({ penalty }) => penalty.name !== 'l2')
+  if (bent === undefined) return
+  throw new PareError('TRAIN_PENALTY', 'L-BFGS needs a penalty that has a gradient everywhere', {
+    value: bent.penalty.name,
     remedy: 'Take l2 here, or train with another optimizer, which takes a proximal step for this one.',
   })
+}
 
 const notFinite = (loss: number): PareError =>
   new PareError('TRAIN_DIVERGED', 'the loss is no finite number before the first step', {

@@ -142,8 +142,19 @@ describe('bestBy', () => {
     })
   })
 
-  test('needs samples that judge', async () => {
-    const options = settings('class', { bestBy: auc(), validation: null })
-    await expect(train(network('class'), options)).rejects.toMatchObject({ code: 'TRAIN_METRIC' })
+  test('needs samples that judge, and a metric that suits, which is found before anything is loaded', async () => {
+    let loads = 0
+    const counting: Engine = {
+      ...engine,
+      load: (...args) => {
+        loads++
+        return engine.load(...args)
+      },
+    }
+    for (const more of [{ validation: null, bestBy: auc() }, { metrics: [r2()] }, { bestBy: mae() }]) {
+      const options = { ...settings('class', more), engine: counting }
+      await expect(train(network('class'), options)).rejects.toMatchObject({ code: 'TRAIN_METRIC' })
+    }
+    expect(loads).toBe(0)
   })
 })

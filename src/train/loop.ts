@@ -23,7 +23,7 @@ export interface Epoch {
   readonly seconds: number
 }
 
-/** Lowers the learning rate where the loss that judges stands still. */
+/** Lowers the learning rate where what judges stands still: the validation loss or `bestBy`, else the training loss. */
 export interface Plateau {
   /** Epochs to wait. */
   readonly patience: number
@@ -87,8 +87,8 @@ export async function loop(run: Run, from: Checkpoint | null): Promise<Checkpoin
 async function begin({ step, digest, score, cost }: Run): Promise<Checkpoint> {
   const states: States = new Map(step.states.map((s) => [s.name, s.initial]))
   const before = score && (await score(states))
-  const loss = before && Number.isFinite(before.loss) ? cost(before) : Number.POSITIVE_INFINITY
-  const best = { epoch: 0, loss, states: weightsOf(step, states) }
+  const given = before && Number.isFinite(before.loss) ? cost(before) : Number.POSITIVE_INFINITY
+  const best = { epoch: 0, cost: given, states: weightsOf(step, states) }
   return {
     digest,
     ...(before && Number.isFinite(before.loss) && { before }),
@@ -99,12 +99,12 @@ async function begin({ step, digest, score, cost }: Run): Promise<Checkpoint> {
   }
 }
 
-/** Without validation the last weights are the best, and only patience looks at the training loss. */
-function after({ plateau, step, cost }: Run, at: Checkpoint, row: Epoch, states: States): Checkpoint {
+/** Without validation the last weights are the best, and only patience and plateaus look at the training loss. */
+function after({ plateau, step, cost: costOf }: Run, at: Checkpoint, row: Epoch, states: States): Checkpoint {
   const { epoch } = row
-  const loss = row.validation ? cost(row.validation) : row.trainingLoss
-  const isBetter = loss < at.best.loss
-  const best: Best = isBetter ? { epoch, loss, states: weightsOf(step, states) } : at.best
+  const cost = row.validation ? costOf(row.validation) : row.trainingLoss
+  const isBetter = cost < at.best.cost
+  const best: Best = isBetter ? { epoch, cost, states: weightsOf(step, states) } : at.best
   const { factor, since } = at.rate
   const isStill = plateau !== null && epoch - Math.max(since, best.epoch) >= plateau.patience
   const rate = isStill ? { factor: factor * (plateau.factor ?? 0.1), since: epoch } : at.rate

@@ -13,6 +13,7 @@ import { l2 } from '../penalties/l2.js'
 import { mcp } from '../penalties/mcp.js'
 import type { Penalty } from '../penalties/penalty.js'
 import { random } from '../util/random.js'
+import type { Augment } from './augment.js'
 import type { Checkpoint } from './checkpoint.js'
 import { type Dataset, readDataset } from './dataset.js'
 import { withDropout } from './dropout.js'
@@ -668,6 +669,25 @@ describe('a run that was stopped', () => {
     await refused(classifier(), { seed: 5 })
     await refused(classifier(), { optimizer: sgd() })
     await refused(sequential([dense(8), tanh(), dense(2)], { input: [2] }), {})
+  })
+
+  test('nor with another change of samples, be it rare, and the first sample blank', async () => {
+    const { data } = await settings()
+    for (const { data: values } of data.inputs.values()) values.fill(0 as never, 0, 2)
+    /** Turns every twentieth sample by a factor, which zeros do not show. */
+    const rare = (factor: number): Augment => {
+      return (values, _, { uniform }) => {
+        if (uniform() < 0.05) for (let i = 0; i < values.length; i++) values[i] = factor * Number(values[i])
+      }
+    }
+    const kept: Checkpoint[] = []
+    const options = { data, epochs: 1, augment: rare(-1) }
+    await train(classifier(), await settings({ ...options, onCheckpoint: (c) => void kept.push(c) }))
+    const resume = kept[0]!
+    await train(classifier(), await settings({ ...options, augment: rare(-1), resume }))
+    await expect(train(classifier(), await settings({ ...options, augment: rare(-2), resume }))).rejects.toMatchObject({
+      code: 'TRAIN_CHECKPOINT',
+    })
   })
 })
 

@@ -1,41 +1,33 @@
 /** Trains a model by gradient descent: what a user calls. */
 
 import type { Engine, Session } from '../engine/engine.js'
-import { builder } from '../ir/builder.js'
-import { allNames } from '../ir/graphs.js'
 import type { Model, Tensor } from '../ir/types.js'
 import { encodeModel } from '../onnx/codec.js'
 import type { InputShapes } from '../passes/with-shapes.js'
 import type { RunOptions } from '../util/env.js'
-import { random } from '../util/random.js'
 import type { Augment } from './augment.js'
 import { trainingBlock } from './block.js'
-import { checkDataset } from './check-dataset.js'
-import { checkOptions, checkRates } from './check-options.js'
+import { checkRates } from './check-options.js'
 import { type Checkpoint, checkCheckpoint, runDigest } from './checkpoint.js'
-import { type Dataset, part, shuffled } from './dataset.js'
+import type { Dataset } from './dataset.js'
 import { areFinite, diverged } from './divergence.js'
 import { withoutDropout } from './dropout.js'
-import { type Evaluator, openEvaluator, type Score } from './evaluate.js'
+import { openEvaluator, type Score } from './evaluate.js'
 import { type FakeQuantizeOptions, isSignGrid, type TrainedGrid, withFakeQuantization } from './fake-quantize.js'
 import { rowsOfStep, type States } from './feeds.js'
 import { weightsOnSigns } from './grids/signs.js'
 import { type Epoch, loop, type Plateau, type Run } from './loop.js'
 import type { Loss } from './losses/loss.js'
-import { bindMetrics } from './metrics/bind.js'
-import { costOf, nothingToJudgeBy } from './metrics/cost.js'
+import { costOf } from './metrics/cost.js'
 import type { TrainMetric } from './metrics/metric.js'
-import { aimsOf, type Objective, objectivesOf } from './objective.js'
-import { withOpenBatch } from './open-batch.js'
+import type { Objective } from './objective.js'
 import { adam } from './optimizers/adam.js'
 import type { Optimizer } from './optimizers/optimizer.js'
-import { parametersOf, withParameters } from './parameters.js'
-import { floatOf } from './pass.js'
-import { nothingToTrain, type PenaltyChoice, penalized } from './penalized.js'
-import { prepare } from './prepare.js'
+import { withParameters } from './parameters.js'
+import { type PenaltyChoice, penalized } from './penalized.js'
+import { type Ready, readied } from './ready.js'
 import { constant, type Schedule } from './schedules.js'
 import { type TrainingStep, trainingStep } from './step.js'
-import { trainingForm } from './training-form.js'
 
 export interface TrainOptions extends RunOptions {
   readonly engine: Engine
@@ -86,7 +78,10 @@ export interface TrainOptions extends RunOptions {
   readonly metrics?: readonly TrainMetric[]
   /** Decides in place of the loss which weights are best, when to stop, and what a plateau is. */
   readonly bestBy?: TrainMetric
-  /** Stop after so many epochs in which the loss that judges did not fall. Default: never. */
+  /**
+   * Stop after so many epochs without one that is the best so far, by the validation loss or `bestBy`; without validation
+   * by the training loss. Default: never.
+   */
   readonly patience?: number
   readonly onEpoch?: (epoch: Epoch) => void
   /** Called after each epoch with all that is needed to go on from there. */
@@ -109,36 +104,33 @@ export interface Trained {
   readonly before?: Score
 }
 
-const DEFAULT_BATCH = 32
-
 /**
  * Trains a model by gradient descent. Throws `GRADIENT_…`, `TRAIN_…`, `PENALTY_STEP`, and what the engine throws;
  * `ABORTED` once the signal fired.
  */
 export async function train(model: Model, options: TrainOptions): Promise<Trained> {
-  checkOptions(options)
-  const { engine, seed = 0, epochs = 10, optimizer = adam(), schedule = constant(), signal } = options
-  const { data, validation } = shares(options)
-  const batchSize = options.batchSize ?? Math.min(DEFAULT_BATCH, data.count)
-  const { model: fixed, keepsConstants } = await prepare(model)
-  const objectives = objectivesOf(fixed, options.loss)
-  const trainable = parametersOf(fixed, options.freeze)
-  if (trainable.length === 0) throw nothingToTrain()
-  const float = floatOf(fixed, trainable)
-  const values = objectives.map((o) => o.output)
-  const tried =
-    batchSize > 1 ? await withOpenBatch(fixed, { data, engine, values, trainable, ...(signal && { signal }) }) : null
-  const plain = tried ?? fixed
-  const isMixed = options.mixup !== undefined
-  const form = trainingForm(plain, { ...options, batchSize, seed, float, trainable, isMixed })
-  warnOfFixedBatch(form.batchSize, options)
-  const needs = { model: form.model, inputs: plain.graph.inputs, objectives, float }
-  const parts = options.accumulate ?? 1
-  checkDataset(data, { ...needs, batchSize: form.batchSize, parts, what: 'data' })
-  warnOfLeftOver(data.count, parts * form.batchSize, options)
-  const batchSizeOfScore = form.isBatchOpen ? 1 : form.batchSize
-  if (validation) checkDataset(validation, { ...needs, batchSize: batchSizeOfScore, what: 'validation' })
-  const { clipNorm, averaging } = options
+  const { engine, workers = [], patience = Number.POSITIVE_INFINITY, plateau = null } = options
+  const ready = await readied(model, options)
+  const held = heldBy(ready.plain, options.grid)
+  const { bytes, ...plan } = await planned(ready, options)
+  const sessions: Session[] = []
+  let judge: Judge | null = null
+  try {
+    for (const worker of [engine, ...workers]) sessions.push(await worker.load(bytes))
+    judge = await openJudge(ready, plan.step, held, options)
+    const score = judge?.score ?? null
+    const run: Run = { ...options, ...plan, sessions, patience, plateau, score, cost: costOf(options.bestBy) }
+    return await finished(run, ready, held, await loop(run, options.resume ?? null))
+  } finally {
+    await judge?.close()
+    for (const session of sessions) await session.close()
+  }
+}
+
+/** The step in blocks, as the engine loads them, and how steps follow each other. */
+async function planned({ plain, form, objectives, trainable, data, validation }: Ready, options: TrainOptions) {
+  const { seed = 0, epochs = 10, optimizer = adam(), schedule = constant(), resume } = options
+  const { accumulate: parts = 1, clipNorm, averaging } = options
   const penalties = (options.penalties ?? []).map((choice) => penalized(plain, trainable, choice))
   const step = trainingStep(form.model, {
     objectives,
@@ -159,43 +151,33 @@ export async function train(model: Model, options: TrainOptions): Promise<Traine
   const block = trainingBlock(step)
   const { bytes } = encodeModel(block.model)
   const plan = { step, block, form, data, seed, epochs, learningRate, schedule }
-  const isKept = options.resume !== undefined || options.onCheckpoint !== undefined
+  const isKept = resume !== undefined || options.onCheckpoint !== undefined
   const digest = isKept ? await runDigest(bytes, { ...options, ...plan, validation }) : ''
-  if (options.resume) checkCheckpoint(options.resume, step, digest)
+  if (resume) checkCheckpoint(resume, step, digest)
+  return { ...plan, bytes, digest }
+}
 
-  const sessions: Session[] = []
-  let evaluator: Evaluator | null = null
-  try {
-    for (const worker of [engine, ...(options.workers ?? [])]) sessions.push(await worker.load(bytes))
-    const aims = aimsOf(builder(allNames(form.model.graph)), form.model, objectives)
-    const parameters = [...step.parameters.keys()]
-    const { batchSize: size, isBatchOpen } = form
-    const { bestBy } = options
-    const metrics = bindMetrics([...(options.metrics ?? []), ...(bestBy ? [bestBy] : [])], aims)
-    if (bestBy && !validation) throw nothingToJudgeBy(bestBy)
-    if (validation)
-      evaluator = await openEvaluator(judgedForm(plain, { ...options, trainable, float }), {
-        engine,
-        float,
-        aims,
-        metrics,
-        parameters,
-        batchSize: size,
-        isBatchOpen,
-      })
-    const held = heldBy(plain, options.grid)
-    const score =
-      evaluator && ((states: States) => evaluator!.score(held(parametersIn(step, states)), validation!, signal))
-    const { patience = Number.POSITIVE_INFINITY, plateau = null } = options
-    const run: Run = { ...options, ...plan, sessions, patience, plateau, digest, score, cost: costOf(bestBy) }
-    return await finished(
-      run,
-      { given: keepsConstants ? model : fixed, plain: fixed, held },
-      await loop(run, options.resume ?? null),
-    )
-  } finally {
-    await evaluator?.close()
-    for (const session of sessions) await session.close()
+interface Judge {
+  score(states: States): Promise<Score>
+  close(): Promise<void>
+}
+
+/** Null where there is nothing to judge by. */
+async function openJudge(ready: Ready, step: TrainingStep, held: Hold, options: TrainOptions): Promise<Judge | null> {
+  const { plain, form, trainable, float, aims, metrics, validation } = ready
+  if (validation === null) return null
+  const evaluator = await openEvaluator(judgedForm(plain, { ...options, trainable, float }), {
+    engine: options.engine,
+    float,
+    aims,
+    metrics,
+    parameters: [...step.parameters.keys()],
+    batchSize: form.batchSize,
+    isBatchOpen: form.isBatchOpen,
+  })
+  return {
+    score: (states) => evaluator.score(held(parametersIn(step, states)), validation, options.signal),
+    close: () => evaluator.close(),
   }
 }
 
@@ -211,23 +193,18 @@ function judgedForm(
 }
 
 type Weights = ReadonlyMap<string, Tensor>
+type Hold = (weights: Weights) => Weights
 
 /** Weights as they are judged and handed back: those of two or three values hold them, so that storing loses nothing. */
 const heldBy =
-  ({ graph }: Model, grid: TrainedGrid | undefined) =>
-  (weights: Weights): Weights =>
+  ({ graph }: Model, grid: TrainedGrid | undefined): Hold =>
+  (weights) =>
     isSignGrid(grid) ? weightsOnSigns(graph, grid, weights) : weights
-
-interface Models {
-  readonly given: Model
-  /** As it was prepared for training. */
-  readonly plain: Model
-  readonly held: (weights: Weights) => Weights
-}
 
 async function finished(
   run: Run,
-  { given, plain, held }: Models,
+  { given, fixed }: Ready,
+  held: Hold,
   { history, best, states, before }: Checkpoint,
 ): Promise<Trained> {
   const { step, data, score } = run
@@ -240,11 +217,11 @@ async function finished(
       { loss: Number.NaN, step: steps, rate: history.at(-1)!.learningRate, states: chosen },
     )
   // Running ranges are of no use outside of training.
-  const weights = held(new Map([...parameters].filter(([name]) => plain.graph.constants.has(name))))
+  const weights = held(new Map([...parameters].filter(([name]) => fixed.graph.constants.has(name))))
   // What was raised to another opset may hold its weights under other names.
   const isKept = [...weights.keys()].every((name) => given.graph.constants.has(name))
   return {
-    model: withoutDropout(withParameters(isKept ? given : plain, weights)),
+    model: withoutDropout(withParameters(isKept ? given : fixed, weights)),
     epochs: history,
     best: score === null ? history.length : best.epoch,
     steps,
@@ -252,30 +229,5 @@ async function finished(
   }
 }
 
-/** What trains and what judges. */
-function shares({ data, validation, seed = 0 }: TrainOptions): {
-  readonly data: Dataset
-  readonly validation: Dataset | null
-} {
-  if (validation !== undefined) return { data, validation }
-  const kept = Math.ceil(0.9 * data.count)
-  if (kept === data.count) return { data, validation: null }
-  const all = shuffled(data, random(seed).fork(-1))
-  return { data: part(all, 0, kept), validation: part(all, kept, data.count) }
-}
-
 const parametersIn = ({ parameters }: TrainingStep, states: States): Weights =>
   new Map([...parameters].map(([name, state]) => [name, states.get(state)!]))
-
-/** Of so much of an epoch that goes unused, a user should know. */
-const MUCH = 0.1
-
-function warnOfLeftOver(count: number, step: number, { onWarning }: TrainOptions): void {
-  const left = count % step
-  if (left > MUCH * count)
-    onWarning?.(`Steps of ${step} samples leave ${left} of ${count} unused in each epoch, others each time.`)
-}
-
-function warnOfFixedBatch(size: number, { batchSize = size, onWarning }: TrainOptions): void {
-  if (batchSize !== size) onWarning?.(`The model takes batches of ${size}: a batch size of ${batchSize} has no effect.`)
-}

@@ -15,6 +15,9 @@ export function significant(value: number, digits = 3): string {
   return minus(rounded.toFixed(decimals))
 }
 
+/** A metric of a training; empty where there is none. */
+export const metricText = (value: number | undefined): string => (value === undefined ? '' : significant(value, 4))
+
 /** 369123 -> `369 kB`. */
 export function bytes(value: number): string {
   return scaled(value, ['B', 'kB', 'MB', 'GB', 'TB'])

@@ -21,7 +21,7 @@ export const finetune = defineCommand({
     'pare finetune model.onnx --data images/ --learning-rate 1e-4 --epochs 3 -o tuned.onnx',
   ],
   notes: [
-    'The weights are those of the epoch with the smallest validation loss, or the best by --best-by, and stay as they were where no epoch was better. Cross-entropy of an output that is a Softmax is that of its scores before. Normalizations keep their statistics, and nothing is dropped, unless --batch-statistics asks for it.',
+    'The weights are those of the epoch with the smallest validation loss, or the best by --best-by (with lbfgs those of the last iteration), and stay as they were where none were better. Cross-entropy of an output that is a Softmax is that of its scores before. Normalizations keep their statistics, and nothing is dropped, unless --batch-statistics asks for it.',
   ],
   async run([path], options, context) {
     const [{ labelledSets, readSets }, training, { readModel }, { withShapes }, { lossFor }, { objectiveFor }] =
@@ -46,7 +46,7 @@ export const finetune = defineCommand({
     const data = await readSets(sets, fixed, objectives, signal)
     const more = { isTraining: options.batchStatistics, shapes }
     const { classes } = sets
-    const made = { ...data, ...judges, model, loss: objectives, how: loss.name, name: path!, classes, more }
-    return training.runTraining(made, options, context)
+    const what = { model, loss: objectives, how: loss.name, name: path!, classes, more }
+    return training.runTraining({ ...data, ...judges, ...what, neverWorse: true }, options, context)
   },
 })

@@ -23,7 +23,7 @@ export const train = defineCommand({
     'pare train --data table.csv --data-option label=price --model mlp:32 -o model.onnx',
   ],
   notes: [
-    'The model that comes out is plain ONNX. One that was built by name takes samples as they are in the data, as their scale is a part of it, and its batch size is open. Its weights are those of the epoch with the smallest validation loss, or the best by --best-by.',
+    'The model that comes out is plain ONNX. One that was built by name takes samples as they are in the data, as their scale is a part of it, and its batch size is open. Its weights are those of the epoch with the smallest validation loss, or the best by --best-by; with lbfgs those of the last iteration.',
     'A folder of idx files (train-images-idx3-ubyte.gz and so on) gives labels and test samples by itself, and class folders of pictures are their own labels.',
   ],
   async run(_, options, context) {

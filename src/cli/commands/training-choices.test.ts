@@ -97,6 +97,23 @@ describe('--metric', () => {
     expect(result.best).toBe(all.indexOf(Math.max(...all)) + 1)
   })
 
+  test('one that no score holds is told of', async () => {
+    const [head, ...lines] = (await readFile(at('ring.csv'), 'utf8')).split('\n')
+    await writeFile(at('ones.csv'), [head, ...lines.filter((l) => l.endsWith(',1'))].join('\n'))
+    const judged = ['--validation', 'ones.csv', '--epochs', '1', '-o', 'x.onnx']
+    for (const more of [[], ['--optimizer', 'lbfgs']]) {
+      const of = more.length === 0 ? RING : RING.slice(0, 4)
+      const { answer } = await pare('train', ...of, ...more, ...judged, ...many('--metric', 'auc', 'f1'))
+      const missing = answer.warnings.filter((w: string) => w.includes('no value'))
+      expect(missing).toEqual(more.length === 0 ? [expect.stringContaining('auc')] : [])
+    }
+    const kept = ['train', ...RING, '--epochs', '1', '--checkpoint', 'm.state', '-o', 'x.onnx']
+    await pare(...kept)
+    const { answer } = await pare(...kept, ...many('--metric', 'f1', 'accuracy'))
+    expect(answer.warnings.filter((w: string) => w.includes('no value'))).toEqual([expect.stringContaining('f1')])
+    await rm(at('x.onnx'))
+  })
+
   test.each([
     ['a name that is none', ['--metric', 'auk'], 'OPTION_VALUE'],
     ['values of classes', ['--metric', 'r2'], 'TRAIN_METRIC'],
@@ -261,6 +278,25 @@ describe('--optimizer lbfgs', () => {
     expect(result.training.loss).toBeLessThan(result.before.loss / 50)
   })
 
+  test('finetune hands back what was given where validation finds the outcome no better; train says so', async () => {
+    await pare('train', ...price, '-o', 'right.onnx')
+    const [head, ...lines] = (await readFile(at('price.csv'), 'utf8')).split('\n')
+    await writeFile(at('wrong.csv'), [head, ...lines.slice(0, 20).map((l) => l.replace(/[^,]*$/, '-50'))].join('\n'))
+    const how = ['--data', 'wrong.csv', '--validation', 'price.csv', '--optimizer', 'lbfgs', '--report', 'w.html']
+    const tuned = await pare('finetune', 'right.onnx', ...how, '-o', 'kept.onnx')
+    const [a, b] = await Promise.all(['right.onnx', 'kept.onnx'].map((name) => readModel(at(name))))
+    for (const [name, t] of a!.graph.constants) expect(b!.graph.constants.get(name)!.bytes()).toEqual(t.bytes())
+    expect([tuned.result.best, tuned.result.validation]).toEqual([0, tuned.result.before])
+    expect(JSON.stringify(tuned.answer.warnings)).toContain('handed back')
+    expect(await readFile(at('w.html'), 'utf8')).toContain('the weights that were given are kept')
+    const trained = await pare('train', '--model', 'right.onnx', ...how, '-o', 'worse.onnx')
+    expect(trained.result.validation.loss).toBeGreaterThan(100 * trained.result.before.loss)
+    expect(JSON.stringify(trained.answer.warnings)).toContain('The loss on the validation samples went from')
+    const better = await pare('finetune', 'worse.onnx', ...how.with(1, 'price.csv'), '-o', 'kept.onnx')
+    expect(better.result.best).toBe(better.result.iterations)
+    expect(better.answer.warnings).toEqual([])
+  })
+
   test.each([
     ...['--learning-rate', '--clip', '--averaging', '--mixup'].map((option) => [option, '0.1']),
     ...['--batch', '--workers', '--patience', '--plateau'].map((option) => [option, '2']),
@@ -274,12 +310,14 @@ describe('--optimizer lbfgs', () => {
     expect([code, answer.error.where]).toEqual(['OPTION_UNUSED', option])
   })
 
-  test('nor have statistics of batches, penalties without a gradient, and metrics of another kind', async () => {
-    for (const [more, code] of [
-      [['--penalty', 'l1:0.1'], 'TRAIN_PENALTY'],
-      [['--metric', 'auc'], 'TRAIN_METRIC'],
-    ] as const)
-      expect((await pare('train', ...price, ...more, '-o', 'x.onnx')).code).toBe(code)
+  test('a penalty without a gradient is refused before anything is read', async () => {
+    const gone = ['--data', 'gone.csv', '--model', 'mlp', '--optimizer', 'lbfgs', '-o', 'x.onnx']
+    const { code } = await pare('train', ...gone, ...many('--penalty', 'l2:0.1', 'l1:0.1'))
+    expect(code).toBe('TRAIN_PENALTY')
+  })
+
+  test('nor have statistics of batches, and metrics of another kind', async () => {
+    expect((await pare('train', ...price, '--metric', 'auc', '-o', 'x.onnx')).code).toBe('TRAIN_METRIC')
     const args = ['finetune', 'ridge.onnx', '--data', 'price.csv', '--optimizer', 'lbfgs', '--batch-statistics']
     expect((await pare(...args, '-o', 'x.onnx')).code).toBe('OPTION_UNUSED')
     expect(existsSync(at('x.onnx'))).toBe(false)

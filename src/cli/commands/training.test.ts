@@ -5,7 +5,8 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { numbers } from '../../ir/tensor.js'
+import { builder, modelOf } from '../../ir/builder.js'
+import { f32, i64, numbers } from '../../ir/tensor.js'
 import { readModel, writeModel } from '../../onnx/files.js'
 import { random } from '../../util/random.js'
 import { run } from '../run.js'
@@ -190,6 +191,34 @@ export default ({ facts, seed }) => sequential([layers.dense(8), layers.tanh(), 
     const { status, code: got } = await pare('train', ...inFolder(args))
     expect([status === 0, got]).toEqual([false, code])
     expect(existsSync(at('x.onnx'))).toBe(false)
+  })
+})
+
+describe('test samples', () => {
+  /** A row of weights for each of four ids: the engine refuses a fifth. */
+  async function writeTable(): Promise<void> {
+    const b = builder()
+    b.input('id', { kind: 'tensor', dtype: 'int64', shape: ['N', 1] })
+    const rows = b.op('Gather', [b.constant(f32([4, 2], new Float32Array(8)), 'rows'), 'id'])
+    const flat = b.op('Reshape', [rows, b.constant(i64([2], [-1, 2]), 'shape')])
+    b.output(flat, { kind: 'tensor', dtype: 'float32', shape: ['N', 2] })
+    await writeModel(modelOf(b.graph()), at('table.onnx'))
+    const ids = Array.from({ length: 40 }, (_, i) => `${i % 4},${i % 2}`)
+    await writeFile(at('ids.csv'), ['id,label', ...ids].join('\n'))
+    await writeFile(at('late.csv'), ['id,label', '1,1', '9,0'].join('\n'))
+  }
+  const args = ['finetune', 'table.onnx', '--data', 'ids.csv', '--test', 'late.csv', '--epochs', '2', '-o', 'y.onnx']
+
+  test.each([[], ['--optimizer', 'lbfgs']])('that fail lose nothing of the training: %s', async (...more) => {
+    await writeTable()
+    const { status, answer, result } = await pare(...inFolder([...args, ...more, '--report', 'late.html']))
+    expect([status, result.test, existsSync(at('y.onnx')), existsSync(at('late.html'))]).toEqual([
+      0,
+      undefined,
+      true,
+      true,
+    ])
+    expect(JSON.stringify(answer.warnings)).toContain('The test samples could not be judged')
   })
 })
 

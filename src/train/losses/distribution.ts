@@ -51,6 +51,7 @@ export function kullbackLeibler(temperature = 1): Loss {
 export const cosineLoss = (): Loss => ({
   name: 'cosine',
   target: 'values',
+  scores: 'direction',
   emit(b, { output, target }) {
     const norm = (x: string): string => b.op('ReduceL2', [x, lastAxis(b)], { attrs: { keepdims: int(0) } })
     const sizes = b.op('Max', [b.op('Mul', [norm(output), norm(target)]), b.number(1e-12, 'tiny')])

@@ -12,10 +12,10 @@ export interface Loss {
   /** Which values a target may take, where not any. */
   readonly accepts?: { readonly doc: string; test(value: number): boolean }
   /**
-   * What outputs are where they are no values on the targets' scale: scores that say yes above 0, or scores of a
-   * distribution.
+   * What outputs are where they are no values on the targets' scale: scores that say yes above 0, scores of a
+   * distribution, or a direction, whose length says nothing.
    */
-  readonly scores?: 'binary' | 'distribution'
+  readonly scores?: 'binary' | 'distribution' | 'direction'
   /** A scalar: the mean over the batch. `output` and `target` are names of values, `shape` that of the output. */
   emit(
     b: Builder,

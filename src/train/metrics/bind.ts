@@ -90,10 +90,23 @@ function unsuited({ name, of }: TrainMetric, aims: readonly Aim[]): never {
     const readings = aims.map((aim) => readingOf(metric, aim))
     return readings.some((r) => r !== null && (metric.refuses?.(r.width) ?? null) === null) ? [other] : []
   })
+  const remedy = others.length === 0 ? 'Leave it out.' : `With this loss there are: ${others.join(', ')}.`
+  const classes = of === 'binary' ? aims.find(({ loss }) => loss.target === 'class') : undefined
+  if (classes !== undefined) {
+    throw new PareError(
+      'TRAIN_METRIC',
+      `the metric is of two classes, and the output has ${classes.shape.at(-1)} scores`,
+      {
+        where: name,
+        value: classes.output,
+        remedy,
+      },
+    )
+  }
   throw new PareError('TRAIN_METRIC', `the metric is of ${KINDS[of]}, and the loss is not`, {
     where: name,
     value: aims.map(({ loss }) => loss.name),
-    remedy: others.length === 0 ? 'Leave it out.' : `With this loss there are: ${others.join(', ')}.`,
+    remedy,
   })
 }
 

@@ -1,7 +1,7 @@
 /** What decides which weights are best. */
 
 import { PareError } from '../../util/errors.js'
-import type { Score } from '../evaluate.js'
+import { metricIn, type Score } from '../evaluate.js'
 import type { TrainMetric } from './metric.js'
 
 /** Less is better: the loss, or a metric, negated where more of it is better. The score must hold it. */
@@ -9,7 +9,7 @@ export const costOf =
   (bestBy?: TrainMetric) =>
   (score: Score): number => {
     if (bestBy === undefined) return score.loss
-    const value = bestBy.name === 'accuracy' ? score.accuracy : score.metrics?.[bestBy.name]
+    const value = metricIn(score, bestBy.name)
     if (value === undefined) throw noValue(bestBy)
     return bestBy.moreIsBetter ? -value : value
   }
