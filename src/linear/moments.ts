@@ -1,0 +1,96 @@
+/**
+ * Weighted first and second moments of the rows: all that a Gaussian model, its cross-validation and its criteria ask
+ * of the data. Those of parts add up, and those of folds are taken off again.
+ */
+
+import { type DenseMatrix, stridesOf } from './design.js'
+
+export interface Moments {
+  /** Rows with a weight above 0, and the sum of all weights. */
+  readonly count: number
+  readonly weight: number
+  /** Of X and, last, of y: [p + 1]. */
+  readonly means: Float64Array
+  /** Σ w (z − mean)(z − mean)ᵀ of z = (x, y): [p + 1, p + 1]. */
+  readonly scatter: Float64Array
+}
+
+export interface MomentOptions {
+  readonly weights?: ArrayLike<number>
+  /** Rows that count. Default: all. */
+  readonly rows?: ArrayLike<number>
+}
+
+/** In two passes: the means first, so that nothing cancels. */
+export function momentsOf(x: DenseMatrix, y: ArrayLike<number>, { weights, rows }: MomentOptions = {}): Moments {
+  const p = x.columns
+  const m = p + 1
+  const n = rows?.length ?? x.rows
+  const [byRow, byColumn] = stridesOf(x)
+  const z = new Float64Array(m)
+  const means = new Float64Array(m)
+  let [count, weight] = [0, 0]
+  const read = (i: number): number => {
+    const row = rows === undefined ? i : rows[i]!
+    const w = weights === undefined ? 1 : weights[row]!
+    for (let j = 0; j < p; j++) z[j] = x.data[row * byRow + j * byColumn]!
+    z[p] = y[row]!
+    return w
+  }
+  for (let i = 0; i < n; i++) {
+    const w = read(i)
+    if (w === 0) continue
+    count++
+    weight += w
+    for (let j = 0; j < m; j++) means[j]! += (w / weight) * (z[j]! - means[j]!)
+  }
+  const scatter = new Float64Array(m * m)
+  for (let i = 0; i < n; i++) {
+    const w = read(i)
+    for (let j = 0; j < m; j++) z[j]! -= means[j]!
+    for (let j = 0; j < m; j++) {
+      const factor = w * z[j]!
+      if (factor === 0) continue
+      for (let k = j; k < m; k++) scatter[j * m + k]! += factor * z[k]!
+    }
+  }
+  for (let j = 0; j < m; j++) for (let k = 0; k < j; k++) scatter[j * m + k] = scatter[k * m + j]!
+  return { count, weight, means, scatter }
+}
+
+/** Of both together (Chan, Golub and LeVeque 1983, eq. 2.1). */
+export function addMoments(a: Moments, b: Moments): Moments {
+  if (a.weight === 0) return b
+  if (b.weight === 0) return a
+  const weight = a.weight + b.weight
+  const shift = b.means.map((v, j) => v - a.means[j]!)
+  const means = a.means.map((v, j) => v + (b.weight / weight) * shift[j]!)
+  return {
+    count: a.count + b.count,
+    weight,
+    means,
+    scatter: combined(a.scatter, b.scatter, shift, (a.weight * b.weight) / weight, 1),
+  }
+}
+
+/** Of what is left of `all` without `part`. */
+export function withoutMoments(all: Moments, part: Moments): Moments {
+  const weight = all.weight - part.weight
+  const means = all.means.map((v, j) => v + (part.weight / weight) * (v - part.means[j]!))
+  const shift = part.means.map((v, j) => v - means[j]!)
+  return {
+    count: all.count - part.count,
+    weight,
+    means,
+    scatter: combined(all.scatter, part.scatter, shift, (-weight * part.weight) / all.weight, -1),
+  }
+}
+
+/** A ± B + factor · shift shiftᵀ */
+function combined(a: Float64Array, b: Float64Array, shift: Float64Array, factor: number, sign: 1 | -1): Float64Array {
+  const m = shift.length
+  const out = new Float64Array(m * m)
+  for (let j = 0; j < m; j++)
+    for (let k = 0; k < m; k++) out[j * m + k] = a[j * m + k]! + sign * b[j * m + k]! + factor * shift[j]! * shift[k]!
+  return out
+}
