@@ -18,18 +18,17 @@ test.each([
   { rows: 40, columns: 300, precision: 'float32' },
 ] as const)('the product of %j, in one part and in several', async ({ rows, columns, precision }) => {
   const { normal } = random(2)
-  const x = Float64Array.from({ length: rows * columns }, () => normal(5, 1))
-  const means = new Float64Array(columns).fill(5)
+  const x = Float64Array.from({ length: rows * columns }, () => normal())
   const gram = await openGram({ engine, columns, precision })
   const half = Math.ceil(rows / 2) * columns
-  await gram.add(x.subarray(0, half), means)
-  if (half < x.length) await gram.add(x.subarray(half), means)
+  await gram.add(x.subarray(0, half))
+  if (half < x.length) await gram.add(x.subarray(half))
   const sum = gram.sum()
   await gram.close()
   for (let at = 0; at < 20; at++) {
     const [j, k] = [(7 * at) % columns, (13 * at + 5) % columns]
     let exact = 0
-    for (let i = 0; i < rows; i++) exact += (x[i * columns + j]! - 5) * (x[i * columns + k]! - 5)
+    for (let i = 0; i < rows; i++) exact += x[i * columns + j]! * x[i * columns + k]!
     const error = Math.abs(sum[j * columns + k]! - exact) / rows
     expect(error).toBeLessThan(precision === 'float64' ? 1e-13 : 1e-6)
     expect(sum[j * columns + k]).toBe(sum[k * columns + j])

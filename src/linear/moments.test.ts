@@ -1,6 +1,8 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { openEngine } from '../engine/node/open.js'
 import { random } from '../util/random.js'
+import { gatherMoments } from './gather-moments.js'
 import { addMoments, type Moments, momentsOf, withoutMoments } from './moments.js'
 
 function table(seed: number, rows: number, columns: number) {
@@ -67,4 +69,29 @@ test('the order of X and its type make no difference', () => {
   expect(momentsOf({ rows: 12, columns: 3, data: turned, order: 'column-major' }, y)).toEqual(momentsOf(x, y))
   const short = Float32Array.from(x.data)
   expect(momentsOf({ ...x, data: short }, y)).toEqual(momentsOf({ ...x, data: Float64Array.from(short) }, y))
+})
+
+test('the engine gathers what plain loops do, of huge and tiny columns too', async () => {
+  const engine = await openEngine({ threads: 1 })
+  const { normal, uniform } = random(1)
+  const [rows, columns] = [20_000, 80]
+  const data = Float64Array.from({ length: rows * columns }, (_, i) => 10 ** ((i % columns) - 40) * normal(3, 1))
+  const x = { rows, columns, data }
+  const y = Float64Array.from({ length: rows }, () => normal())
+  const weights = Float64Array.from({ length: rows }, () => uniform(0, 2))
+  const order = Uint32Array.from({ length: 17_000 }, (_, i) => rows - 1 - i)
+  const [a, b] = [
+    await gatherMoments(x, y, { engine, weights, rows: order }),
+    momentsOf(x, y, { weights, rows: order }),
+  ]
+  await engine.close()
+  expect(a.count).toBe(b.count)
+  const m = columns + 1
+  for (let j = 0; j < m; j++) {
+    expect(a.means[j]! / b.means[j]!).toBeCloseTo(1, 10)
+    for (let k = 0; k < m; k++) {
+      const unit = Math.sqrt(b.scatter[j * m + j]! * b.scatter[k * m + k]!)
+      expect(Math.abs(a.scatter[j * m + k]! - b.scatter[j * m + k]!) / unit).toBeLessThan(3e-7)
+    }
+  }
 })
