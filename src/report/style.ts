@@ -44,7 +44,8 @@ svg { display: block; width: 100%; height: auto; }
 svg.symbol { display: inline-block; width: 14px; height: 14px; vertical-align: -2px; }
 .narrow { display: none; }
 .pair { display: grid; grid-template-columns: 1fr 1fr; gap: 0 1.5rem; }
-@media (max-width: 560px) { main { padding: 1.5rem 1rem 3rem; } .wide { display: none; } .narrow { display: block; } .pair { grid-template-columns: 1fr; } .coefficients tbody th { min-width: 5.5rem; } .coefficients .track { min-width: 3.5rem; } }
+@media (max-width: 780px) { .pair { grid-template-columns: 1fr; } .pair figure { max-width: 36rem; } }
+@media (max-width: 560px) { main { padding: 1.5rem 1rem 3rem; } .wide { display: none; } .narrow { display: block; } .coefficients tbody th { min-width: 5.5rem; } .coefficients .track { min-width: 3.5rem; } }
 @media print { .wide { display: block; } .narrow { display: none; } }
 svg text { font: 12px system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif; fill: var(--ink); }
 svg .tick { fill: var(--soft); font-variant-numeric: tabular-nums; }

@@ -8,7 +8,7 @@ import type { FitView } from './view.js'
 
 /** Right of the frame in the wide and in the narrow drawing, the same in all figures over λ. */
 export const MARGINS = { wide: 176, narrow: 104 } as const
-export const X_TITLE = 'strength λ, weaker'
+export const X_TITLE = 'strength λ (log scale), weaker'
 
 /** Curves with a colour and a name, and in the background, at most. */
 const NAMED = { wide: 10, narrow: 6 } as const

@@ -62,14 +62,14 @@ function otherChoice({ fit }: FitView): string {
   if (crossed === null || crossed.least === crossed.oneStandardError) return ''
   const at = crossed.oneStandardError
   const other = at === fit.chosen ? crossed.least : at
-  const what = at === fit.chosen ? 'The least error is at' : 'Within one standard error of it lies'
+  const what = at === fit.chosen ? 'The least error is at' : 'Within one standard error of the least lies'
   return `${what} ${unbroken(`λ = ${significant(fit.path.lambdas[other]!)}`)} with ${counted(fit.path.df[other]!, 'column')}.`
 }
 
 function atTheEnd({ fit }: FitView): string {
   const { lambdas } = fit.path
   const isLast = fit.chosen === lambdas.length - 1 && lambdas.length > 1 && lambdas[fit.chosen]! > 0
-  return isLast ? 'The chosen strength is the weakest strength that was tried: a weaker one may do better.' : ''
+  return isLast ? 'The chosen strength is the weakest that was tried: a weaker one may do better.' : ''
 }
 
 const card = (name: string, big: string, note: string): Markup =>

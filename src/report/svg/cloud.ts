@@ -93,7 +93,9 @@ function reference({ line }: CloudSpec, y: Scale, frame: Box): Markup {
 }
 
 function names({ named = [], x: xs, y: ys }: CloudSpec, x: Scale, y: Scale, frame: Box): readonly Markup[] {
-  const requests = named.map(({ at, label }) => ({ x: x.at(xs[at]!), y: y.at(ys[at]!), gap: 6, texts: [label] }))
+  // From a square its middle is further away.
+  const gap = xs.length > MOST_DOTS ? CELL + 3 : 6
+  const requests = named.map(({ at, label }) => ({ x: x.at(xs[at]!), y: y.at(ys[at]!), gap, texts: [label] }))
   const obstacles = xs.length > MOST_OBSTACLES ? requests : Array.from(xs, (v, i) => ({ x: x.at(v), y: y.at(ys[i]!) }))
   const squares = obstacles.map((p) => ({ x: p.x - 3, y: p.y - 3, width: 6, height: 6 }))
   return placeLabels(requests, squares, frame, FONT).flatMap((label) =>
