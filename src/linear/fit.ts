@@ -8,6 +8,7 @@ import { type InformationCriteria, informationCriteria } from './criteria.js'
 import { type CrossValidation, crossValidate } from './cross-validate.js'
 import { type EncodeOptions, encode } from './encode.js'
 import type { FoldOptions } from './folds.js'
+import { deviationsOf } from './moments.js'
 import { type LinearModel, type LinearPath, type PathOptions, path } from './path.js'
 import { linearGraph } from './to-onnx.js'
 
@@ -25,6 +26,8 @@ export interface LinearFit {
   readonly target: string
   readonly rows: number
   readonly names: readonly string[]
+  /** Standard deviation of each column of X: coefficients times these can be compared. */
+  readonly deviations: Float64Array
   readonly path: LinearPath
   /** Index into the path. */
   readonly chosen: number
@@ -65,6 +68,7 @@ export function fitTable(table: Table, options: FitOptions): LinearFit {
     target: target.name,
     rows: table.rows,
     names,
+    deviations: deviationsOf(x, options.weights),
     path: found,
     chosen,
     linear,

@@ -58,6 +58,23 @@ export function momentsOf(x: DenseMatrix, y: ArrayLike<number>, { weights, rows 
   return { count, weight, means, scatter }
 }
 
+/** Standard deviations of the columns of X alone, with 1/n as the fit has them. */
+export function deviationsOf(x: DenseMatrix, weights?: ArrayLike<number>): Float64Array {
+  const [byRow, byColumn] = stridesOf(x)
+  return Float64Array.from({ length: x.columns }, (_, j) => {
+    let [weight, mean, square] = [0, 0, 0]
+    for (let i = 0; i < x.rows; i++) {
+      const w = weights === undefined ? 1 : weights[i]!
+      if (w === 0) continue
+      const away = x.data[i * byRow + j * byColumn]! - mean
+      weight += w
+      mean += (w / weight) * away
+      square += w * away * (x.data[i * byRow + j * byColumn]! - mean)
+    }
+    return Math.sqrt(square / weight)
+  })
+}
+
 /** Of both together (Chan, Golub and LeVeque 1983, eq. 2.1). */
 export function addMoments(a: Moments, b: Moments): Moments {
   if (a.weight === 0) return b

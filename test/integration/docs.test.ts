@@ -12,6 +12,7 @@ const FILES = {
   'model.onnx': dataPath('models/mnist-cntk.onnx'),
   'digits.idx.gz': dataPath('mnist/t10k-images-idx3-ubyte.gz'),
   'digits-labels.idx.gz': dataPath('mnist/t10k-labels-idx1-ubyte.gz'),
+  'houses.csv': dataPath('tabular/california-housing.csv'),
 }
 const complete = Object.values(FILES).every((path) => path !== null)
 const folder = mkdtempSync(join(tmpdir(), 'pare-docs-'))

@@ -1,7 +1,7 @@
 /** `pare fit`: a linear model of a table, its strength chosen. */
 
 import type { LinearFit } from '../../linear/fit.js'
-import { count, significant } from '../../util/format.js'
+import { count, counted, significant } from '../../util/format.js'
 import { type Context, defineCommand } from '../command.js'
 import { SEED_OPTION } from '../inputs.js'
 import { facts, table } from '../table.js'
@@ -37,10 +37,11 @@ export const fit = defineCommand({
     },
     ...SEED_OPTION,
     output: { kind: 'text', short: 'o', value: 'file', required: true, doc: 'the file to write' },
+    report: { kind: 'text', value: 'file', doc: 'write path, choice and residuals as an HTML page' },
   },
   examples: [
     'pare fit houses.csv --target price -o price.onnx',
-    'pare fit houses.csv --target price --model elastic-net --select bic -o price.onnx',
+    'pare fit houses.csv --target price --model elastic-net --select bic -o price.onnx --report price.html',
   ],
   notes: [
     'The model takes the columns of the table as they are, one input a column: scaling, categories and missing numbers are inside. pare predict applies it.',
@@ -52,7 +53,8 @@ export const fit = defineCommand({
       { fitTable },
       { protectInput, writtenBytes },
       { writeModel },
-      { checkWritable },
+      { checkWritable, writeFileAtomic },
+      { renderFit },
     ] = await Promise.all([
       import('../../data/files.js'),
       import('../../data/columns.js'),
@@ -60,16 +62,22 @@ export const fit = defineCommand({
       import('../models.js'),
       import('../../onnx/files.js'),
       import('../../util/files.js'),
+      import('../../report/fit.js'),
     ])
-    const { target, select, folds, seed, missing, category, output } = options
+    const { target, select, folds, seed, missing, category, output, report } = options
     const { signal, onProgress } = context
-    await protectInput(undefined, output, false, { read: [path] })
-    await checkWritable(output)
+    await protectInput(undefined, output, false, { read: [path], report })
+    for (const written of [output, report]) if (written !== undefined) await checkWritable(written)
     const data = await readColumns(await fileSource(path!), { categories: category, signal })
     const l1Ratio = { lasso: 1, ridge: 0, 'elastic-net': options.l1Ratio ?? 0.5 }[options.model]
     const found = fitTable(data, { target, select, folds, seed, missing, l1Ratio, signal, onProgress })
     await writeModel(found.model, output)
     const size = await writtenBytes(output)
+    if (report !== undefined) {
+      const model = options.model === 'elastic-net' ? `elastic net (${l1Ratio} lasso)` : options.model
+      const { commandLine } = context
+      await writeFileAtomic(report, renderFit({ table: path!, model, select, fit: found, commandLine }))
+    }
     return { text: shown(path!, found, options, context), json: { output, bytes: size, ...summary(found) } }
   },
 })
@@ -93,7 +101,12 @@ function summary({ names, path, chosen, linear, crossValidation, criteria }: Lin
 function shown(
   from: string,
   fit: LinearFit,
-  options: { readonly model: string; readonly select: string; readonly output: string },
+  options: {
+    readonly model: string
+    readonly select: string
+    readonly output: string
+    readonly report: string | undefined
+  },
   { terminal }: Context,
 ): string {
   const { path, chosen, linear, names, crossValidation } = fit
@@ -109,7 +122,7 @@ function shown(
   return [
     facts(
       [
-        ['table', `${from}: ${count(fit.rows)} rows, ${names.length} columns for the fit`],
+        ['table', `${from}: ${count(fit.rows)} rows, ${counted(names.length, 'column')} for the fit`],
         ['model', `${options.model} of ${fit.target}, λ = ${significant(linear.lambda, 6)} by ${options.select}`],
         ['columns', `${path.df[chosen]} of ${names.length} kept`],
         ['R²', significant(path.devianceRatio[chosen]!, 4)],
@@ -121,8 +134,17 @@ function shown(
                 `${significant(Math.sqrt(error), 4)} on rows left out (mean squared error ${significant(error, 4)} ± ${significant(crossValidation!.standardError[chosen]!, 2)})`,
               ] as const,
             ]),
-        ['gap', `${significant(path.dualGap[chosen]!, 2)} of the empty model's loss: how far from optimal it can be`],
+        // A ridge has none.
+        ...(Number.isFinite(path.dualGap[chosen])
+          ? [
+              [
+                'gap',
+                `${significant(path.dualGap[chosen]!, 2)} of the empty model's loss: how far from optimal it can be`,
+              ] as const,
+            ]
+          : []),
         ['written', options.output],
+        ...(options.report === undefined ? [] : [['report', options.report] as const]),
       ],
       terminal,
     ),
