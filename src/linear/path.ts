@@ -8,8 +8,17 @@ import type { RunOptions } from '../util/env.js'
 import { PareError } from '../util/errors.js'
 import { checkDesign, type DenseMatrix } from './design.js'
 import { type Moments, momentsOf } from './moments.js'
-import { dualityGap, type Fit, meanSquare, type Penalized, type Quadratic, violation } from './quadratic.js'
+import {
+  correlationsAt,
+  dualityGap,
+  type Fit,
+  meanSquare,
+  type Penalized,
+  type Quadratic,
+  violation,
+} from './quadratic.js'
 import { solveGram } from './solvers/gram.js'
+import { workspaceOf } from './solvers/workspace.js'
 import { type Standard, standardized } from './standard.js'
 
 export interface PathOptions extends Pick<RunOptions, 'signal'> {
@@ -74,13 +83,16 @@ export function pathOf(moments: Moments, options: PathOptions): LinearPath {
   const terms = termsOf(standard, options)
   const start = emptyFit(problem, terms, { tolerance, maxPasses })
   const lambdas = lambdasOf(start, terms, moments, options)
+  const workspace = workspaceOf(problem)
   const fits: Fit[] = []
   const models: LinearModel[] = []
   const [df, devianceRatio, dualGap, violations]: number[][] = [[], [], [], []]
   for (const lambda of lambdas) {
     throwIfAborted(signal)
     const penalized = terms.at(lambda)
-    const fit = exact(problem, solveGram(problem, penalized, fits.at(-1) ?? start, { tolerance, maxPasses }))
+    const { beta, passes } = solveGram(problem, penalized, fits.at(-1) ?? start, { tolerance, maxPasses }, workspace)
+    // The certificate owes nothing to the solver but the coefficients.
+    const fit: Fit = { beta, residual: correlationsAt(problem, beta), passes }
     fits.push(fit)
     models.push({ lambda, ...standard.unscaled(fit.beta) })
     df!.push(fit.beta.reduce((n, b) => n + Number(b !== 0), 0))
@@ -97,17 +109,6 @@ export function pathOf(moments: Moments, options: PathOptions): LinearPath {
     violation: violations!,
     iterations: fits.map((f) => f.passes),
   }
-}
-
-/** With correlations computed anew: what many small changes left of rounding is gone. */
-function exact({ gram, q }: Quadratic, { beta, passes }: Fit): Fit {
-  const p = q.length
-  const residual = q.slice()
-  for (let j = 0; j < p; j++) {
-    if (beta[j] === 0) continue
-    for (let k = 0; k < p; k++) residual[k]! -= beta[j]! * gram[j * p + k]!
-  }
-  return { beta, residual, passes }
 }
 
 interface Terms {
@@ -152,7 +153,7 @@ function emptyFit(problem: Quadratic, terms: Terms, options: { tolerance: number
     lower: free.lower.map((v, j) => (held[j] ? v : 0)),
     upper: free.upper.map((v, j) => (held[j] ? v : 0)),
   }
-  return exact(problem, solveGram(problem, only, zero, { ...options, tolerance: options.tolerance ** 2 }))
+  return solveGram(problem, only, zero, { ...options, tolerance: options.tolerance ** 2 })
 }
 
 /** The least λ that keeps all at zero is max |rⱼ| / ρ vⱼ; a ridge has none and takes that of ρ = 0.001, as glmnet does. */
