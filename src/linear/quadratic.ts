@@ -29,7 +29,7 @@ export interface Fit {
 }
 
 /** ‖y − Xβ‖² / n, as yy − βᵀ(q + residual); never below zero. */
-export function meanSquare({ q, yy }: Quadratic, { beta, residual }: Fit): number {
+export function meanSquare({ q, yy }: Pick<Quadratic, 'q' | 'yy'>, { beta, residual }: Fit): number {
   let sum = yy
   for (let j = 0; j < beta.length; j++) sum -= beta[j]! * (q[j]! + residual[j]!)
   return Math.max(0, sum)
@@ -47,7 +47,7 @@ export function correlationsAt({ gram, q }: Quadratic, beta: Float64Array): Floa
  * An upper bound of how far the objective is from its least value: the smaller one of two, NaN where there is neither,
  * which is so with a column that has no penalty and is not solved for directly.
  */
-export function dualityGap(problem: Quadratic, penalized: Penalized, fit: Fit): number {
+export function dualityGap(problem: Pick<Quadratic, 'q' | 'yy'>, penalized: Penalized, fit: Fit): number {
   const [scaled, convex] = [scaledGap(problem, penalized, fit), convexityGap(penalized, fit)]
   if (Number.isNaN(scaled)) return convex
   return Number.isNaN(convex) ? scaled : Math.min(scaled, convex)
@@ -58,7 +58,7 @@ export function dualityGap(problem: Quadratic, penalized: Penalized, fit: Fit): 
  * lemma 1). With v = s (residual − b β), a column takes h*(v) = max over lower ≤ β ≤ upper of vβ − a|β| from the dual,
  * and s is the largest one up to 1 that keeps this finite. NaN where a column has neither an l1 penalty nor bounds.
  */
-function scaledGap(problem: Quadratic, { l1, l2, lower, upper }: Penalized, fit: Fit): number {
+function scaledGap(problem: Pick<Quadratic, 'q' | 'yy'>, { l1, l2, lower, upper }: Penalized, fit: Fit): number {
   const { beta, residual } = fit
   let [penalty, ridge, fitted, scale] = [0, 0, 0, 1]
   for (let j = 0; j < beta.length; j++) {

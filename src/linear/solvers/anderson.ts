@@ -1,40 +1,40 @@
 /** Anderson extrapolation of coordinate descent (Bertrand and Massias 2021, algorithm 2), in place. */
 
+import { best, type Line } from './line-search.js'
 import { MEMORY, type Workspace } from './workspace.js'
 
 /**
- * Moves to Σ cₖβₖ of the last iterates, with c = z / Σz and UᵀU z = 1 for the differences U of consecutive ones, where
- * the objective is less there than at the last.
+ * Moves towards Σ cₖβₖ of the last iterates, with c = z / Σz and UᵀU z = 1 for the differences U of consecutive ones, as
+ * far as the objective falls: the extrapolation itself is the step 1. Where columns depend on each other, descent creeps
+ * along at an even pace and Σ cₖβₖ lies behind; the step is then negative, and reaches the next kink.
  */
 export function extrapolate({ working, room }: Workspace): void {
   const n = working.length
   const { kernel, terms, state, iterates, coefficients, trial } = room
-  const { gram, stride } = terms
+  const { gram, stride, lower, upper } = terms
   const c = weights(iterates, stride, n)
   if (c === null) return
-  const beta = new Float64Array(n)
   for (let j = 0; j < n; j++) {
     let sum = 0
     for (let k = 0; k < MEMORY; k++) sum += c[k]! * iterates[(k + 1) * stride + j]!
-    beta[j] = Math.min(Math.max(sum, terms.lower[j]!), terms.upper[j]!)
-    coefficients[j] = beta[j]! - state.beta[j]!
+    coefficients[j] = Math.min(Math.max(sum, lower[j]!), upper[j]!) - state.beta[j]!
   }
-  trial.set(state.residual)
+  // −G d
+  trial.fill(0)
   kernel.subtractRows({ count: n, length: n, data: gram, stride }, coefficients, trial)
-  if (!(growth(room, beta) < 0)) return
-  state.beta.set(beta)
-  state.residual.set(trial)
+  const line: Line = { n, terms, state, direction: coefficients, bend: trial }
+  const step = best(line)
+  if (step !== 0) move(line, step)
 }
 
-/** By how much the objective grows to β: −½(β − β₀)ᵀ(r + r₀) and the penalties' difference. */
-function growth({ terms: { l1, l2 }, state, trial }: Workspace['room'], beta: Float64Array): number {
-  let sum = 0
-  for (let j = 0; j < beta.length; j++) {
-    const [x, y] = [state.beta[j]!, beta[j]!]
-    sum -= 0.5 * (y - x) * (state.residual[j]! + trial[j]!)
-    sum += l1[j]! * (Math.abs(y) - Math.abs(x)) + 0.5 * l2[j]! * (y * y - x * x)
+/** A coefficient whose kink or bound the step reaches is on it, not a rounding beside it. */
+function move({ n, terms: { lower, upper }, state: { beta, residual }, direction, bend }: Line, step: number): void {
+  for (let j = 0; j < n; j++) {
+    const [before, d] = [beta[j]!, direction[j]!]
+    const after = before !== 0 && step === -before / d ? 0 : before + step * d
+    beta[j] = Math.min(Math.max(after, lower[j]!), upper[j]!)
+    residual[j]! += step * bend[j]!
   }
-  return sum
 }
 
 /** c from (UᵀU + ε I) z = 1 by elimination; null where that says nothing. */

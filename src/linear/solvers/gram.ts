@@ -6,7 +6,7 @@
 import { dualityGap, type Fit, type Penalized, type Quadratic, violation, violationOf } from '../quadratic.js'
 import { extrapolate } from './anderson.js'
 import { isDirect, solveDirect } from './direct.js'
-import { correlationsOf, enter, load, MEMORY, store, type Workspace, workspaceOf } from './workspace.js'
+import { compactOf, correlationsOf, enter, load, MEMORY, store, type Workspace, workspaceOf } from './workspace.js'
 
 export interface GramOptions {
   /**
@@ -17,6 +17,9 @@ export interface GramOptions {
   /** Passes in all, at most. */
   readonly maxPasses: number
 }
+
+/** Of its threshold, where a correlation counts as near. */
+const NEAR = 0.9
 
 /**
  * Solves from `start` on; what did not converge within the passes says so by its gap. The residual of what is returned
@@ -34,47 +37,53 @@ export function solveGram(
   const beta = start.beta.slice()
   let residual = start.residual
   let passes = 0
-  let inner = 0.1 * tolerance * problem.yy
   let still = 0
   while (passes < maxPasses) {
     const fit: Fit = { beta, residual, passes }
     if (isSolved(problem, penalized, fit, tolerance)) break
-    enter(workspace, workingSet(penalized, fit))
+    enter(workspace, workingSet(penalized, fit, passes === 0 ? NEAR : 1))
     load(workspace, penalized, fit)
-    passes += descendTo(workspace, inner, maxPasses - passes)
+    passes += descendTo(workspace, tolerance, maxPasses - passes)
     // Three times nothing: what is left to gain is too small for the numbers.
     still = store(workspace, beta) === 0 ? still + 1 : 0
     residual = correlationsOf(workspace)
     if (still === 3) break
-    inner *= 0.1
   }
   return { beta, residual, passes }
 }
 
-function isSolved(problem: Quadratic, penalized: Penalized, fit: Fit, tolerance: number): boolean {
+function isSolved(problem: Pick<Quadratic, 'q' | 'yy'>, penalized: Penalized, fit: Fit, tolerance: number): boolean {
   const gap = dualityGap(problem, penalized, fit)
   const most = tolerance * 0.5 * problem.yy
   return Number.isNaN(gap) ? violation(penalized, fit) ** 2 <= most : gap <= most
 }
 
-/** What is not zero, and what would not stay zero. */
-function workingSet(penalized: Penalized, { beta, residual }: Fit): readonly number[] {
+/**
+ * What is not zero, and what would not stay zero, or is about to: at a λ close to the last one, all that will move is
+ * among what comes this near (the strong rule: Tibshirani et al. 2012, eq. 19).
+ */
+function workingSet(penalized: Penalized, { beta, residual }: Fit, near: number): readonly number[] {
+  const lowered = { ...penalized, l1: penalized.l1.map((v) => near * v) }
   const working: number[] = []
   for (let j = 0; j < beta.length; j++)
-    if (beta[j] !== 0 || violationOf(penalized, 0, residual[j]!, j) > 0) working.push(j)
+    if (beta[j] !== 0 || violationOf(lowered, 0, residual[j]!, j) > 0) working.push(j)
   return working
 }
 
-/** Passes until none changes anything by more than the tolerance, each fifth one extrapolated; returns their number. */
+/** Passes, each fifth one extrapolated, until the compact problem is solved by itself; returns their number. */
 function descendTo(workspace: Workspace, tolerance: number, most: number): number {
-  const { working, room } = workspace
-  const { kernel, state, iterates } = room
-  const terms = { ...room.terms, n: working.length }
+  const { kernel, state, iterates } = workspace.room
+  const { problem, penalized, fit } = compactOf(workspace)
+  const terms = { ...workspace.room.terms, n: workspace.working.length }
+  let change = problem.yy * tolerance
   for (let passes = 0; ; ) {
-    const made = kernel.descend(terms, state, Math.min(MEMORY, most - passes), tolerance)
+    const made = kernel.descend(terms, state, Math.min(MEMORY, most - passes), change)
     passes += made.passes
-    if (made.largest <= tolerance || passes >= most) return passes
-    extrapolate(workspace)
+    if (made.largest === 0 || passes >= most) return passes
+    if (made.largest > change) extrapolate(workspace)
+    // A little more than is asked for, since all columns have a say in the gap that counts.
+    else if (isSolved(problem, penalized, fit, 0.9 * tolerance)) return passes
+    else change *= 0.1
     iterates.set(state.beta)
   }
 }

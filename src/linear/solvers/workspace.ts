@@ -33,6 +33,7 @@ export interface Room {
   readonly correlations: Float64Array
   /** The compact problem. */
   readonly terms: Omit<GramTerms, 'n'>
+  readonly q: Float64Array
   readonly state: GramState
   /** β before the passes, and after each: [1 + MEMORY, stride]. */
   readonly iterates: Float64Array
@@ -52,20 +53,21 @@ export function workspaceOf(problem: Quadratic, open: Workspace['open'] = openGr
 
 function roomOf(capacity: number, p: number, open: Workspace['open']): Room {
   const [stride, rowStride] = [strideOf(capacity), strideOf(p)]
-  const lengths = [capacity * rowStride, rowStride, capacity * stride, (1 + MEMORY) * stride, ...Array(8).fill(stride)]
+  const lengths = [capacity * rowStride, rowStride, capacity * stride, (1 + MEMORY) * stride, ...Array(9).fill(stride)]
   const kernel = open(lengths.reduce((sum, n) => sum + n, 0))
   let at = 0
   const parts = lengths.map((n) => {
     at += n
     return kernel.memory.subarray(at - n, at)
   })
-  const [rows, correlations, gram, iterates, l1, l2, lower, upper, beta, residual, coefficients, trial] = parts
+  const [rows, correlations, gram, iterates, q, l1, l2, lower, upper, beta, residual, coefficients, trial] = parts
   return {
     kernel,
     capacity,
     rows: rows!,
     rowStride,
     correlations: correlations!,
+    q: q!,
     terms: { gram: gram!, stride, l1: l1!, l2: l2!, lower: lower!, upper: upper! },
     state: { beta: beta!, residual: residual!, history: iterates!.subarray(stride) },
     iterates: iterates!,
@@ -97,6 +99,7 @@ export function enter(workspace: Workspace, columns: readonly number[]): void {
 function copyColumn({ problem: { gram, q }, working, room }: Workspace, a: number): void {
   const { rows, rowStride, terms } = room
   const row = working[a]! * q.length
+  room.q[a] = q[working[a]!]!
   rows.set(gram.subarray(row, row + q.length), a * rowStride)
   for (let b = 0; b <= a; b++) {
     const value = gram[row + working[b]!]!
@@ -116,6 +119,23 @@ export function load({ working, room: { terms, state, iterates } }: Workspace, p
     state.residual[k] = fit.residual[j]!
   }
   iterates.set(state.beta)
+}
+
+export interface Compact {
+  readonly problem: Pick<Quadratic, 'q' | 'yy'>
+  readonly penalized: Penalized
+  readonly fit: Fit
+}
+
+/** Views of what is loaded: the fit is always the present one. */
+export function compactOf({ problem, working, room: { q, terms, state } }: Workspace): Compact {
+  const of = (values: Float64Array): Float64Array => values.subarray(0, working.length)
+  const { l1, l2, lower, upper } = terms
+  return {
+    problem: { q: of(q), yy: problem.yy },
+    penalized: { l1: of(l1), l2: of(l2), lower: of(lower), upper: of(upper) },
+    fit: { beta: of(state.beta), residual: of(state.residual), passes: 0 },
+  }
 }
 
 /** Brings `beta` to where the compact problem came; returns the largest change. */
