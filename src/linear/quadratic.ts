@@ -20,16 +20,19 @@ export interface Penalized {
   readonly upper: Float64Array
 }
 
-export interface Fit {
+export interface Point {
   readonly beta: Float64Array
   /** q − Gβ: the correlations of the columns with what is left of y. */
   readonly residual: Float64Array
+}
+
+export interface Fit extends Point {
   /** Passes of coordinate descent that it took. */
   readonly passes: number
 }
 
 /** ‖y − Xβ‖² / n, as yy − βᵀ(q + residual); never below zero. */
-export function meanSquare({ q, yy }: Pick<Quadratic, 'q' | 'yy'>, { beta, residual }: Fit): number {
+export function meanSquare({ q, yy }: Pick<Quadratic, 'q' | 'yy'>, { beta, residual }: Point): number {
   let sum = yy
   for (let j = 0; j < beta.length; j++) sum -= beta[j]! * (q[j]! + residual[j]!)
   return Math.max(0, sum)
@@ -44,10 +47,10 @@ export function correlationsAt({ gram, q }: Quadratic, beta: Float64Array): Floa
 }
 
 /**
- * An upper bound of how far the objective is from its least value: the smaller one of two, NaN where there is neither,
- * which is so with a column that has no penalty and is not solved for directly.
+ * An upper bound of how far the objective is from its least value: the smaller one of two. NaN where there is neither,
+ * which is so with a column that no penalty holds.
  */
-export function dualityGap(problem: Pick<Quadratic, 'q' | 'yy'>, penalized: Penalized, fit: Fit): number {
+export function dualityGap(problem: Pick<Quadratic, 'q' | 'yy'>, penalized: Penalized, fit: Point): number {
   const [scaled, convex] = [scaledGap(problem, penalized, fit), convexityGap(penalized, fit)]
   if (Number.isNaN(scaled)) return convex
   return Number.isNaN(convex) ? scaled : Math.min(scaled, convex)
@@ -58,7 +61,7 @@ export function dualityGap(problem: Pick<Quadratic, 'q' | 'yy'>, penalized: Pena
  * lemma 1). With v = s (residual − b β), a column takes h*(v) = max over lower ≤ β ≤ upper of vβ − a|β| from the dual,
  * and s is the largest one up to 1 that keeps this finite. NaN where a column has neither an l1 penalty nor bounds.
  */
-function scaledGap(problem: Pick<Quadratic, 'q' | 'yy'>, { l1, l2, lower, upper }: Penalized, fit: Fit): number {
+function scaledGap(problem: Pick<Quadratic, 'q' | 'yy'>, { l1, l2, lower, upper }: Penalized, fit: Point): number {
   const { beta, residual } = fit
   let [penalty, ridge, fitted, scale] = [0, 0, 0, 1]
   for (let j = 0; j < beta.length; j++) {
@@ -83,7 +86,7 @@ function scaledGap(problem: Pick<Quadratic, 'q' | 'yy'>, { l1, l2, lower, upper 
 }
 
 /** Σ sⱼ² / 2bⱼ with the least subgradient s: the objective is strongly convex with bⱼ. NaN where sⱼ is not 0 but bⱼ is. */
-function convexityGap(penalized: Penalized, { beta, residual }: Fit): number {
+function convexityGap(penalized: Penalized, { beta, residual }: Point): number {
   let sum = 0
   for (let j = 0; j < beta.length; j++) {
     const s = violationOf(penalized, beta[j]!, residual[j]!, j)
@@ -95,7 +98,7 @@ function convexityGap(penalized: Penalized, { beta, residual }: Fit): number {
 }
 
 /** The largest violation of the optimality conditions (KKT): by how much a subgradient misses zero. */
-export function violation(penalized: Penalized, { beta, residual }: Fit): number {
+export function violation(penalized: Penalized, { beta, residual }: Point): number {
   let largest = 0
   for (let j = 0; j < beta.length; j++) largest = Math.max(largest, violationOf(penalized, beta[j]!, residual[j]!, j))
   return largest

@@ -39,7 +39,7 @@ export function solveDirect(problem: Quadratic, { l2, lower, upper }: Penalized,
   return { beta, residual, passes: 0 }
 }
 
-interface Factors {
+export interface Factors {
   readonly n: number
   readonly stride: number
   /** Row j from column j on: D Lᵀ. */
@@ -49,11 +49,11 @@ interface Factors {
 }
 
 /** Row by row: row k of what is left is row k less Σ (uⱼₖ / dⱼ) rowⱼ over the rows above (Golub and Van Loan, 4.1). */
-function factorize(
+export function factorize(
   { gram, q }: Quadratic,
   l2: Float64Array,
   moving: readonly number[],
-  open: (length: number) => GramKernel,
+  open: (length: number) => GramKernel = openGramKernel,
 ): Factors {
   const n = moving.length
   const stride = wholeBlocks(n)
@@ -76,7 +76,7 @@ function factorize(
   return { n, stride, rows, inverse }
 }
 
-function solve({ n, stride, rows, inverse }: Factors, right: Float64Array): Float64Array {
+export function solve({ n, stride, rows, inverse }: Factors, right: Float64Array): Float64Array {
   const x = right.slice()
   for (let j = 0; j < n; j++) {
     const c = x[j]! * inverse[j]!
