@@ -20,9 +20,9 @@ export function partialOut(problem: Quadratic, free: readonly number[]): Partial
   if (free.length === 0) return { problem, complete: (beta) => beta }
   const { gram, q } = problem
   const p = q.length
-  const factors = factorize(problem, new Float64Array(p), free)
+  const factors = factorize({ gram, stride: p }, new Float64Array(p), free)
   const pick = (values: Float64Array): Float64Array => Float64Array.from(free, (j) => values[j]!)
-  /** Regression on the free columns: two rounds, the second for what rounding left. */
+  /** Regression on the free columns; again for what rounding left. */
   const complete = (beta: Float64Array): Float64Array => {
     const full = beta.slice()
     for (let round = 0; round < 3; round++) {

@@ -1,6 +1,6 @@
 /** Anderson extrapolation of coordinate descent (Bertrand and Massias 2021, algorithm 2), in place. */
 
-import { best, type Line } from './line-search.js'
+import { descendAlong } from './line-search.js'
 import { MEMORY, type Workspace } from './workspace.js'
 
 /**
@@ -8,10 +8,10 @@ import { MEMORY, type Workspace } from './workspace.js'
  * far as the objective falls: the extrapolation itself is the step 1. Where columns depend on each other, descent creeps
  * along at an even pace and Σ cₖβₖ lies behind; the step is then negative, and reaches the next kink.
  */
-export function extrapolate({ working, room }: Workspace): void {
+export function extrapolate({ working, room }: Pick<Workspace, 'working' | 'room'>): void {
   const n = working.length
-  const { kernel, terms, state, iterates, coefficients, trial } = room
-  const { gram, stride, lower, upper } = terms
+  const { terms, state, iterates, coefficients } = room
+  const { stride, lower, upper } = terms
   const c = weights(iterates, stride, n)
   if (c === null) return
   for (let j = 0; j < n; j++) {
@@ -19,22 +19,7 @@ export function extrapolate({ working, room }: Workspace): void {
     for (let k = 0; k < MEMORY; k++) sum += c[k]! * iterates[(k + 1) * stride + j]!
     coefficients[j] = Math.min(Math.max(sum, lower[j]!), upper[j]!) - state.beta[j]!
   }
-  // −G d
-  trial.fill(0)
-  kernel.subtractRows({ count: n, length: n, data: gram, stride }, coefficients, trial)
-  const line: Line = { n, terms, state, direction: coefficients, bend: trial }
-  const step = best(line)
-  if (step !== 0) move(line, step)
-}
-
-/** A coefficient whose kink or bound the step reaches is on it, not a rounding beside it. */
-function move({ n, terms: { lower, upper }, state: { beta, residual }, direction, bend }: Line, step: number): void {
-  for (let j = 0; j < n; j++) {
-    const [before, d] = [beta[j]!, direction[j]!]
-    const after = before !== 0 && step === -before / d ? 0 : before + step * d
-    beta[j] = Math.min(Math.max(after, lower[j]!), upper[j]!)
-    residual[j]! += step * bend[j]!
-  }
+  descendAlong({ working, room })
 }
 
 /** c from (UᵀU + ε I) z = 1 by elimination; null where that says nothing. */

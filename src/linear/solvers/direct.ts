@@ -24,7 +24,7 @@ export function isDirect({ l1, lower, upper }: Penalized): boolean {
 export function solveDirect(problem: Quadratic, { l2, lower, upper }: Penalized, open = openGramKernel): Fit {
   const { q } = problem
   const moving = [...q.keys()].filter((j) => lower[j] !== 0 || upper[j] !== 0)
-  const factors = factorize(problem, l2, moving, open)
+  const factors = factorize({ gram: problem.gram, stride: q.length }, l2, moving, open)
   const beta = new Float64Array(q.length)
   let residual = q
   // Once more for what rounding left, from the true residual.
@@ -48,9 +48,18 @@ export interface Factors {
   readonly inverse: Float64Array
 }
 
-/** Row by row: row k of what is left is row k less Σ (uⱼₖ / dⱼ) rowⱼ over the rows above (Golub and Van Loan, 4.1). */
+export interface Square {
+  /** [n, stride], symmetric. */
+  readonly gram: Float64Array
+  readonly stride: number
+}
+
+/**
+ * Of the rows and columns of `moving`, in their order. Row by row: row k of what is left is row k less
+ * Σ (uⱼₖ / dⱼ) rowⱼ over the rows above (Golub and Van Loan, 4.1).
+ */
 export function factorize(
-  { gram, q }: Quadratic,
+  square: Square,
   l2: Float64Array,
   moving: readonly number[],
   open: (length: number) => GramKernel = openGramKernel,
@@ -63,7 +72,8 @@ export function factorize(
   const inverse = new Float64Array(n)
   for (let k = 0; k < n; k++) {
     const target = k * stride
-    for (let i = k; i < n; i++) rows[target + i] = gram[moving[k]! * q.length + moving[i]!]!
+    const source = moving[k]! * square.stride
+    for (let i = k; i < n; i++) rows[target + i] = square.gram[source + moving[i]!]!
     rows[target + k]! += l2[moving[k]!]!
     const diagonal = rows[target + k]!
     for (let j = 0; j < k; j++) coefficients[j] = rows[j * stride + k]! * inverse[j]!

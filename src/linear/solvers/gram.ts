@@ -6,6 +6,7 @@
 import { dualityGap, type Fit, type Penalized, type Quadratic, violation, violationOf } from '../quadratic.js'
 import { extrapolate } from './anderson.js'
 import { isDirect, solveDirect } from './direct.js'
+import { passesOfFace, stepOnFace } from './face.js'
 import { compactOf, correlationsOf, enter, load, MEMORY, store, type Workspace, workspaceOf } from './workspace.js'
 
 export interface GramOptions {
@@ -20,6 +21,9 @@ export interface GramOptions {
 
 /** Of its threshold, where a correlation counts as near. */
 const NEAR = 0.9
+
+/** Passes that descent is given before anything dearer. */
+const PATIENCE = 20
 
 /**
  * Solves from `start` on; what did not converge within the passes says so by its gap. The residual of what is returned
@@ -70,20 +74,28 @@ function workingSet(penalized: Penalized, { beta, residual }: Fit, near: number)
   return working
 }
 
-/** Passes, each fifth one extrapolated, until the compact problem is solved by itself; returns their number. */
+/**
+ * Passes, each fifth one extrapolated, until the compact problem is solved by itself; returns their number. When they
+ * have cost as much as a step on the face, that is taken too.
+ */
 function descendTo(workspace: Workspace, tolerance: number, most: number): number {
   const { kernel, state, iterates } = workspace.room
   const { problem, penalized, fit } = compactOf(workspace)
   const terms = { ...workspace.room.terms, n: workspace.working.length }
   let change = problem.yy * tolerance
+  let last = 0
   for (let passes = 0; ; ) {
     const made = kernel.descend(terms, state, Math.min(MEMORY, most - passes), change)
     passes += made.passes
     if (made.largest === 0 || passes >= most) return passes
-    if (made.largest > change) extrapolate(workspace)
     // A little more than is asked for, since all columns have a say in the gap that counts.
-    else if (isSolved(problem, penalized, fit, 0.9 * tolerance)) return passes
-    else change *= 0.1
+    if (made.largest <= change) {
+      if (isSolved(problem, penalized, fit, 0.9 * tolerance)) return passes
+      change *= 0.1
+    } else if (passes - last > Math.max(PATIENCE, passesOfFace(workspace))) {
+      stepOnFace(workspace)
+      last = passes
+    } else extrapolate(workspace)
     iterates.set(state.beta)
   }
 }

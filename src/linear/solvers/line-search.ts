@@ -1,6 +1,7 @@
 /** The least value of the penalized quadratic along a line, exactly: it is convex, and quadratic between kinks. */
 
 import type { GramState, GramTerms } from '../../kernels/gram-descent.js'
+import type { Workspace } from './workspace.js'
 
 export interface Line {
   readonly n: number
@@ -10,6 +11,27 @@ export interface Line {
   readonly direction: Float64Array
   /** −G d */
   readonly bend: Float64Array
+}
+
+/** Moves the compact problem along its `coefficients`, taken as a direction, to where the objective is least. */
+export function descendAlong({ working, room }: Pick<Workspace, 'working' | 'room'>): void {
+  const n = working.length
+  const { kernel, terms, state, coefficients, trial } = room
+  trial.fill(0)
+  kernel.subtractRows({ count: n, length: n, data: terms.gram, stride: terms.stride }, coefficients, trial)
+  const line: Line = { n, terms, state, direction: coefficients, bend: trial }
+  const step = best(line)
+  if (step !== 0) move(line, step)
+}
+
+/** A coefficient whose kink or bound the step reaches is on it, not a rounding beside it. */
+function move({ n, terms: { lower, upper }, state: { beta, residual }, direction, bend }: Line, step: number): void {
+  for (let j = 0; j < n; j++) {
+    const [before, d] = [beta[j]!, direction[j]!]
+    const after = before !== 0 && step === -before / d ? 0 : before + step * d
+    beta[j] = Math.min(Math.max(after, lower[j]!), upper[j]!)
+    residual[j]! += step * bend[j]!
+  }
 }
 
 /** The step t, of either sign, for which the objective is least at β + t d within the bounds; 0 where none helps. */
