@@ -9,6 +9,9 @@ const MOST = 600
 /** A pivot that rounding alone may have left, relative to the diagonal. */
 const NO_PIVOT = 1e-13
 
+/** A correction that is rounding itself, relative to the largest coefficient. */
+const SETTLED = 1e-14
+
 /** What is not held at 0 has neither an l1 penalty nor bounds. */
 export function isDirect({ l1, lower, upper }: Penalized): boolean {
   let moving = 0
@@ -27,14 +30,20 @@ export function solveDirect(problem: Quadratic, { l2, lower, upper }: Penalized,
   const factors = factorize({ gram: problem.gram, stride: q.length }, l2, moving, open)
   const beta = new Float64Array(q.length)
   let residual = q
-  // Once more for what rounding left, from the true residual.
+  // Again for what rounding left, from the true residual.
   for (let round = 0; round < 3; round++) {
     const step = solve(
       factors,
       Float64Array.from(moving, (j) => residual[j]! - l2[j]! * beta[j]!),
     )
-    for (const [k, j] of moving.entries()) beta[j]! += step[k]!
+    let [largest, size] = [0, 0]
+    for (const [k, j] of moving.entries()) {
+      beta[j]! += step[k]!
+      largest = Math.max(largest, Math.abs(step[k]!))
+      size = Math.max(size, Math.abs(beta[j]!))
+    }
     residual = correlationsAt(problem, beta)
+    if (largest <= SETTLED * size) break
   }
   return { beta, residual, passes: 0 }
 }
