@@ -3,6 +3,7 @@
  * of the data. Those of parts add up, and those of folds are taken off again.
  */
 
+import { BLOCK, openGramKernel, wholeBlocks } from '../kernels/gram-kernel.js'
 import { type DenseMatrix, stridesOf } from './design.js'
 
 export interface Moments {
@@ -44,18 +45,61 @@ export function momentsOf(x: DenseMatrix, y: ArrayLike<number>, { weights, rows 
     weight += w
     for (let j = 0; j < m; j++) means[j]! += (w / weight) * (z[j]! - means[j]!)
   }
-  const scatter = new Float64Array(m * m)
+  const sums = outerSums(m)
   for (let i = 0; i < n; i++) {
     const w = read(i)
     for (let j = 0; j < m; j++) z[j]! -= means[j]!
-    for (let j = 0; j < m; j++) {
-      const factor = w * z[j]!
-      if (factor === 0) continue
-      for (let k = j; k < m; k++) scatter[j * m + k]! += factor * z[k]!
-    }
+    sums.add(z, w)
   }
-  for (let j = 0; j < m; j++) for (let k = 0; k < j; k++) scatter[j * m + k] = scatter[k * m + j]!
-  return { count, weight, means, scatter }
+  return { count, weight, means, scatter: sums.end() }
+}
+
+interface OuterSums {
+  add(z: Float64Array, weight: number): void
+  end(): Float64Array
+}
+
+/** Numbers of the rows that are summed together, so that they stay in the cache. */
+const TOGETHER = 32_768
+
+/** Σ w zzᵀ, the upper half, some rows at a time: each row of the sum takes them all before the next one does. */
+function outerSums(m: number): OuterSums {
+  const stride = wholeBlocks(m)
+  const most = wholeBlocks(Math.min(128, Math.max(16, TOGETHER / stride)))
+  const kernel = openGramKernel(m * stride + most * stride + m * most)
+  const sums = kernel.memory.subarray(0, m * stride)
+  const rows = kernel.memory.subarray(m * stride, (m + most) * stride)
+  // [m, most]: −w zⱼ, since rows are subtracted.
+  const factors = kernel.memory.subarray((m + most) * stride)
+  let count = 0
+  const flush = (): void => {
+    for (let j = 0; j < m; j++) {
+      const from = j - (j % BLOCK)
+      const part = { count, length: m - from, data: rows.subarray(from), stride }
+      kernel.subtractRows(part, factors.subarray(j * most), sums.subarray(j * stride + from))
+    }
+    count = 0
+  }
+  return {
+    add(z, weight) {
+      if (weight === 0) return
+      rows.set(z, count * stride)
+      for (let j = 0; j < m; j++) factors[j * most + count] = -weight * z[j]!
+      if (++count === most) flush()
+    },
+    end() {
+      flush()
+      const scatter = new Float64Array(m * m)
+      for (let j = 0; j < m; j++) {
+        for (let k = j; k < m; k++) {
+          const sum = sums[j * stride + k]!
+          scatter[j * m + k] = sum
+          scatter[k * m + j] = sum
+        }
+      }
+      return scatter
+    },
+  }
 }
 
 /** Standard deviations of the columns of X alone, with 1/n as the fit has them. */

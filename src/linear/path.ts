@@ -8,8 +8,19 @@ import type { RunOptions } from '../util/env.js'
 import { PareError } from '../util/errors.js'
 import { checkDesign, type DenseMatrix } from './design.js'
 import { type Moments, momentsOf } from './moments.js'
-import { dualityGap, type Fit, meanSquare, type Penalized, type Quadratic, violation } from './quadratic.js'
-import { solveGram } from './solvers/gram.js'
+import { partialOut } from './partial.js'
+import {
+  correlationsAt,
+  dualityGap,
+  type Fit,
+  meanSquare,
+  type Penalized,
+  type Point,
+  type Quadratic,
+  violation,
+} from './quadratic.js'
+import { type GramOptions, solveGram } from './solvers/gram.js'
+import { workspaceOf } from './solvers/workspace.js'
 import { type Standard, standardized } from './standard.js'
 
 export interface PathOptions extends Pick<RunOptions, 'signal'> {
@@ -51,7 +62,7 @@ export interface LinearPath {
   readonly df: readonly number[]
   /** 1 − RSS / TSS, of the rows that it was fitted on. */
   readonly devianceRatio: readonly number[]
-  /** Of each λ, as a part of ½ TSS / n; NaN where there is none (bounds, columns without an l1 penalty). */
+  /** Of each λ, as a part of ½ TSS / n; NaN where there is none: with a λ of 0, or bounds but no penalty on a column. */
   readonly dualGap: readonly number[]
   /** The largest violation of the optimality conditions, on the scale of the fit. */
   readonly violation: readonly number[]
@@ -72,21 +83,27 @@ export function pathOf(moments: Moments, options: PathOptions): LinearPath {
   const standard = standardized(moments, { hasIntercept, isStandardized })
   const { problem } = standard
   const terms = termsOf(standard, options)
-  const start = emptyFit(problem, terms, { tolerance, maxPasses })
+  const partial = partialOut(problem, terms.free)
+  const limits = { tolerance: (tolerance * problem.yy) / (partial.problem.yy || 1), maxPasses }
+  const start = emptyFit(partial.problem, terms, limits)
   const lambdas = lambdasOf(start, terms, moments, options)
-  const fits: Fit[] = []
+  const workspace = workspaceOf(partial.problem)
   const models: LinearModel[] = []
-  const [df, devianceRatio, dualGap, violations]: number[][] = [[], [], [], []]
+  const [df, devianceRatio, dualGap, violations, iterations]: number[][] = [[], [], [], [], []]
+  let last = start
   for (const lambda of lambdas) {
     throwIfAborted(signal)
-    const penalized = terms.at(lambda)
-    const fit = exact(problem, solveGram(problem, penalized, fits.at(-1) ?? start, { tolerance, maxPasses }))
-    fits.push(fit)
+    const held = terms.heldAt(lambda)
+    last = solveGram(partial.problem, held, last, limits, workspace)
+    // Certificates owe nothing to the solver but the coefficients.
+    const gap = dualityGap(partial.problem, held, fitAt(partial.problem, last.beta))
+    const fit = fitAt(problem, partial.complete(last.beta))
     models.push({ lambda, ...standard.unscaled(fit.beta) })
     df!.push(fit.beta.reduce((n, b) => n + Number(b !== 0), 0))
     devianceRatio!.push(problem.yy === 0 ? 0 : 1 - meanSquare(problem, fit) / problem.yy)
-    dualGap!.push(problem.yy === 0 ? 0 : dualityGap(problem, penalized, fit) / (0.5 * problem.yy))
-    violations!.push(violation(penalized, fit))
+    dualGap!.push(problem.yy === 0 ? 0 : gap / (0.5 * problem.yy))
+    violations!.push(violation(terms.at(lambda), fit))
+    iterations!.push(last.passes)
   }
   return {
     lambdas,
@@ -95,25 +112,20 @@ export function pathOf(moments: Moments, options: PathOptions): LinearPath {
     devianceRatio: devianceRatio!,
     dualGap: dualGap!,
     violation: violations!,
-    iterations: fits.map((f) => f.passes),
+    iterations: iterations!,
   }
 }
 
-/** With correlations computed anew: what many small changes left of rounding is gone. */
-function exact({ gram, q }: Quadratic, { beta, passes }: Fit): Fit {
-  const p = q.length
-  const residual = q.slice()
-  for (let j = 0; j < p; j++) {
-    if (beta[j] === 0) continue
-    for (let k = 0; k < p; k++) residual[k]! -= beta[j]! * gram[j * p + k]!
-  }
-  return { beta, residual, passes }
-}
+const fitAt = (problem: Quadratic, beta: Float64Array): Point => ({ beta, residual: correlationsAt(problem, beta) })
 
 interface Terms {
   readonly l1Ratio: number
   readonly factors: Float64Array
+  /** Columns with neither a penalty nor bounds. */
+  readonly free: readonly number[]
   at(lambda: number): Penalized
+  /** With the free columns held at 0. */
+  heldAt(lambda: number): Penalized
 }
 
 /** Penalties and bounds on the scale of the fit. */
@@ -129,30 +141,36 @@ function termsOf({ scales, constant, problem }: Standard, options: PathOptions):
     Float64Array.from({ length: p }, (_, j) => (out.has(j) ? 0 : (bounds?.[j] ?? otherwise) * scales[j]!))
   const lower = bound(lowerBounds, Number.NEGATIVE_INFINITY)
   const upper = bound(upperBounds, Number.POSITIVE_INFINITY)
+  const isFree = (j: number): boolean => factors[j] === 0 && !out.has(j) && !isBounded(lower, upper, j)
+  const free = [...factors.keys()].filter(isFree)
+  const held = (bounds: Float64Array): Float64Array => bounds.map((v, j) => (isFree(j) ? 0 : v))
+  const at = (lambda: number): Penalized => ({
+    l1: factors.map((v, j) => (out.has(j) ? 0 : lambda * l1Ratio * v)),
+    l2: factors.map((v, j) => (out.has(j) ? 0 : lambda * (1 - l1Ratio) * v)),
+    lower,
+    upper,
+  })
+  const [heldLower, heldUpper] = [held(lower), held(upper)]
   return {
     l1Ratio,
     factors: factors.map((v, j) => (out.has(j) ? 0 : v)),
-    at: (lambda) => ({
-      l1: factors.map((v, j) => (out.has(j) ? 0 : lambda * l1Ratio * v)),
-      l2: factors.map((v, j) => (out.has(j) ? 0 : lambda * (1 - l1Ratio) * v)),
-      lower,
-      upper,
-    }),
+    free,
+    at,
+    heldAt: (lambda) => ({ ...at(lambda), lower: heldLower, upper: heldUpper }),
   }
 }
 
-/** The fit of what no penalty holds, all else at zero. */
-function emptyFit(problem: Quadratic, terms: Terms, options: { tolerance: number; maxPasses: number }): Fit {
+const isBounded = (lower: Float64Array, upper: Float64Array, j: number): boolean =>
+  lower[j] !== Number.NEGATIVE_INFINITY || upper[j] !== Number.POSITIVE_INFINITY
+
+/** The fit of what no penalty but bounds hold, all else at zero. */
+function emptyFit(problem: Quadratic, terms: Terms, limits: GramOptions): Fit {
   const zero: Fit = { beta: new Float64Array(problem.q.length), residual: problem.q.slice(), passes: 0 }
-  if (!terms.factors.includes(0)) return zero
-  const free = terms.at(0)
-  const held = terms.factors.map((v) => (v === 0 ? 1 : 0))
-  const only = {
-    ...free,
-    lower: free.lower.map((v, j) => (held[j] ? v : 0)),
-    upper: free.upper.map((v, j) => (held[j] ? v : 0)),
-  }
-  return exact(problem, solveGram(problem, only, zero, { ...options, tolerance: options.tolerance ** 2 }))
+  const { lower, upper, ...none } = terms.heldAt(0)
+  const only = (bounds: Float64Array): Float64Array => bounds.map((v, j) => (terms.factors[j] === 0 ? v : 0))
+  const penalized = { ...none, lower: only(lower), upper: only(upper) }
+  if (penalized.lower.every((v, j) => v === 0 && penalized.upper[j] === 0)) return zero
+  return solveGram(problem, penalized, zero, { ...limits, tolerance: limits.tolerance ** 2 })
 }
 
 /** The least λ that keeps all at zero is max |rⱼ| / ρ vⱼ; a ridge has none and takes that of ρ = 0.001, as glmnet does. */

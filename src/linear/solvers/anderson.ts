@@ -1,75 +1,62 @@
-/** Anderson extrapolation of coordinate descent (Bertrand and Massias 2021, algorithm 2). */
+/** Anderson extrapolation of coordinate descent (Bertrand and Massias 2021, algorithm 2), in place. */
 
-import type { GramTerms } from '../../kernels/gram-descent.js'
-
-export interface Point {
-  readonly beta: Float64Array
-  /** q − Gβ */
-  readonly residual: Float64Array
-}
+import { descendAlong } from './line-search.js'
+import { MEMORY, type Workspace } from './workspace.js'
 
 /**
- * Σ cₖβₖ of the last iterates, with c = z / Σz and UᵀU z = 1 for the differences U of consecutive ones; null where it is
- * not better than the last, whose residual is given.
+ * Moves towards Σ cₖβₖ of the last iterates, with c = z / Σz and UᵀU z = 1 for the differences U of consecutive ones, as
+ * far as the objective falls: the extrapolation itself is the step 1. Where columns depend on each other, descent creeps
+ * along at an even pace and Σ cₖβₖ lies behind; the step is then negative, and reaches the next kink.
  */
-export function extrapolated(terms: GramTerms, history: readonly Float64Array[], residual: Float64Array): Point | null {
-  const last = history.at(-1)!
-  const differences = history.slice(1).map((b, k) => b.map((v, j) => v - history[k]![j]!))
-  const c = weights(differences)
-  if (c === null) return null
-  const beta = last.map((_, j) => {
+export function extrapolate({ working, room }: Pick<Workspace, 'working' | 'room'>): void {
+  const n = working.length
+  const { terms, state, iterates, coefficients } = room
+  const { stride, lower, upper } = terms
+  const c = weights(iterates, stride, n)
+  if (c === null) return
+  for (let j = 0; j < n; j++) {
     let sum = 0
-    for (let k = 0; k < c.length; k++) sum += c[k]! * history[k + 1]![j]!
-    return Math.min(Math.max(sum, terms.lower[j]!), terms.upper[j]!)
-  })
-  const moved = moveBy(terms.gram, residual, beta, last)
-  return change(terms, { beta: last, residual }, { beta, residual: moved }) < 0 ? { beta, residual: moved } : null
-}
-
-/** The residual at `beta`, from that at `from`. */
-function moveBy(gram: Float64Array, residual: Float64Array, beta: Float64Array, from: Float64Array): Float64Array {
-  const next = residual.slice()
-  for (let j = 0; j < beta.length; j++) {
-    const change = beta[j]! - from[j]!
-    if (change === 0) continue
-    const row = j * beta.length
-    for (let k = 0; k < next.length; k++) next[k]! -= change * gram[row + k]!
+    for (let k = 0; k < MEMORY; k++) sum += c[k]! * iterates[(k + 1) * stride + j]!
+    coefficients[j] = Math.min(Math.max(sum, lower[j]!), upper[j]!) - state.beta[j]!
   }
-  return next
-}
-
-/** By how much the objective grows from a to b: −½(β_b − β_a)ᵀ(r_a + r_b) and the penalties' difference. */
-function change({ l1, l2 }: GramTerms, a: Point, b: Point): number {
-  let sum = 0
-  for (let j = 0; j < l1.length; j++) {
-    const [x, y] = [a.beta[j]!, b.beta[j]!]
-    sum -= 0.5 * (y - x) * (a.residual[j]! + b.residual[j]!)
-    sum += l1[j]! * (Math.abs(y) - Math.abs(x)) + 0.5 * l2[j]! * (y * y - x * x)
-  }
-  return sum
+  descendAlong({ working, room })
 }
 
 /** c from (UᵀU + ε I) z = 1 by elimination; null where that says nothing. */
-function weights(differences: readonly Float64Array[]): readonly number[] | null {
-  const m = differences.length
-  const dot = (a: Float64Array, b: Float64Array): number => a.reduce((sum, v, j) => sum + v * b[j]!, 0)
-  const a = differences.map((u) => [...differences.map((v) => dot(u, v)), 1])
-  const trace = a.reduce((sum, row, i) => sum + row[i]!, 0)
-  for (let i = 0; i < m; i++) a[i]![i]! += 1e-12 * trace
-  for (let i = 0; i < m; i++) {
+function weights(iterates: Float64Array, stride: number, n: number): Float64Array | null {
+  const a = Array.from({ length: MEMORY }, () => new Float64Array(MEMORY + 1).fill(1))
+  let trace = 0
+  for (let i = 0; i < MEMORY; i++) {
+    for (let k = 0; k <= i; k++) {
+      a[i]![k] = difference(iterates, stride, n, i, k)
+      a[k]![i] = a[i]![k]!
+    }
+    trace += a[i]![i]!
+  }
+  for (let i = 0; i < MEMORY; i++) a[i]![i]! += 1e-12 * trace
+  for (let i = 0; i < MEMORY; i++) {
     const pivot = a[i]![i]!
     if (!(pivot > 0)) return null
-    for (let k = i + 1; k < m; k++) {
+    for (let k = i + 1; k < MEMORY; k++) {
       const factor = a[k]![i]! / pivot
-      for (let j = i; j <= m; j++) a[k]![j]! -= factor * a[i]![j]!
+      for (let j = i; j <= MEMORY; j++) a[k]![j]! -= factor * a[i]![j]!
     }
   }
-  const z = new Array<number>(m).fill(0)
-  for (let i = m - 1; i >= 0; i--) {
-    let sum = a[i]![m]!
-    for (let j = i + 1; j < m; j++) sum -= a[i]![j]! * z[j]!
+  const z = new Float64Array(MEMORY)
+  for (let i = MEMORY - 1; i >= 0; i--) {
+    let sum = a[i]![MEMORY]!
+    for (let j = i + 1; j < MEMORY; j++) sum -= a[i]![j]! * z[j]!
     z[i] = sum / a[i]![i]!
   }
   const total = z.reduce((x, y) => x + y, 0)
   return Number.isFinite(total) && total !== 0 ? z.map((v) => v / total) : null
+}
+
+/** (βᵢ₊₁ − βᵢ)ᵀ(βₖ₊₁ − βₖ) */
+function difference(iterates: Float64Array, stride: number, n: number, i: number, k: number): number {
+  let sum = 0
+  for (let [j, a, b] = [0, i * stride, k * stride]; j < n; j++, a++, b++) {
+    sum += (iterates[a + stride]! - iterates[a]!) * (iterates[b + stride]! - iterates[b]!)
+  }
+  return sum
 }
