@@ -5,32 +5,16 @@
 
 import { throwIfAborted } from '../engine/failures.js'
 import type { RunOptions } from '../util/env.js'
-import { PareError } from '../util/errors.js'
 import { checkDesign, type DenseMatrix } from './design.js'
 import { type Moments, momentsOf } from './moments.js'
-import { dualityGap, type Fit, meanSquare, type Penalized, type Quadratic, violation } from './quadratic.js'
+import { dualityGap, type Fit, meanSquare, type Quadratic, violation } from './quadratic.js'
 import { solveGram } from './solvers/gram.js'
-import { type Standard, standardized } from './standard.js'
+import { standardized } from './standard.js'
+import { checkTerms, lambdasOf, type TermOptions, type Terms, termsOf } from './terms.js'
 
-export interface PathOptions extends Pick<RunOptions, 'signal'> {
-  /** ρ: 1 is the lasso, 0 the ridge. Default 1. */
-  readonly l1Ratio?: number
-  /** Strengths, in any order. Default: `nLambdas` from the least one that keeps all at zero, down. */
-  readonly lambdas?: ArrayLike<number>
-  /** Default 100. */
-  readonly nLambdas?: number
-  /** The last of them over the first. Default 1e-4, or 1e-2 where there are fewer rows than columns. */
-  readonly lambdaMinRatio?: number
+export interface PathOptions extends TermOptions, Pick<RunOptions, 'signal'> {
   /** wᵢ of the rows; only their ratios count. */
   readonly weights?: ArrayLike<number>
-  /** vⱼ of the columns, brought to a mean of 1 as glmnet does; 0 leaves a column free, Infinity leaves it out. */
-  readonly penaltyFactors?: ArrayLike<number>
-  readonly lowerBounds?: ArrayLike<number>
-  readonly upperBounds?: ArrayLike<number>
-  /** Default true; it is never penalized. */
-  readonly hasIntercept?: boolean
-  /** Columns are brought to standard deviation 1 for the fit; coefficients are on the scale of the data. Default true. */
-  readonly isStandardized?: boolean
   /** Largest duality gap, as a part of that of the empty model. Default 1e-7. */
   readonly tolerance?: number
   /** Passes of coordinate descent for one λ, at most. Default 10,000. */
@@ -61,7 +45,7 @@ export interface LinearPath {
 /** Throws `DESIGN_…` and `PATH_OPTION`. */
 export function path(x: DenseMatrix, y: ArrayLike<number>, options: PathOptions = {}): LinearPath {
   checkDesign(x, y, options.weights)
-  checkPath(options, x.columns)
+  checkTerms(options, x.columns)
   const weights = options.weights
   return pathOf(momentsOf(x, y, weights === undefined ? {} : { weights }), options)
 }
@@ -73,7 +57,7 @@ export function pathOf(moments: Moments, options: PathOptions): LinearPath {
   const { problem } = standard
   const terms = termsOf(standard, options)
   const start = emptyFit(problem, terms, { tolerance, maxPasses })
-  const lambdas = lambdasOf(start, terms, moments, options)
+  const lambdas = lambdasOf(start.residual, terms, moments.count, options)
   const fits: Fit[] = []
   const models: LinearModel[] = []
   const [df, devianceRatio, dualGap, violations]: number[][] = [[], [], [], []]
@@ -110,37 +94,6 @@ function exact({ gram, q }: Quadratic, { beta, passes }: Fit): Fit {
   return { beta, residual, passes }
 }
 
-interface Terms {
-  readonly l1Ratio: number
-  readonly factors: Float64Array
-  at(lambda: number): Penalized
-}
-
-/** Penalties and bounds on the scale of the fit. */
-function termsOf({ scales, constant, problem }: Standard, options: PathOptions): Terms {
-  const { l1Ratio = 1, penaltyFactors, lowerBounds, upperBounds } = options
-  const p = problem.q.length
-  const given = Float64Array.from({ length: p }, (_, j) => penaltyFactors?.[j] ?? 1)
-  const finite = given.filter(Number.isFinite)
-  const mean = finite.reduce((sum, v) => sum + v, 0) / Math.max(1, finite.length)
-  const factors = mean === 0 ? given : given.map((v) => v / mean)
-  const out = new Set([...constant, ...[...given.keys()].filter((j) => given[j] === Number.POSITIVE_INFINITY)])
-  const bound = (bounds: ArrayLike<number> | undefined, otherwise: number): Float64Array =>
-    Float64Array.from({ length: p }, (_, j) => (out.has(j) ? 0 : (bounds?.[j] ?? otherwise) * scales[j]!))
-  const lower = bound(lowerBounds, Number.NEGATIVE_INFINITY)
-  const upper = bound(upperBounds, Number.POSITIVE_INFINITY)
-  return {
-    l1Ratio,
-    factors: factors.map((v, j) => (out.has(j) ? 0 : v)),
-    at: (lambda) => ({
-      l1: factors.map((v, j) => (out.has(j) ? 0 : lambda * l1Ratio * v)),
-      l2: factors.map((v, j) => (out.has(j) ? 0 : lambda * (1 - l1Ratio) * v)),
-      lower,
-      upper,
-    }),
-  }
-}
-
 /** The fit of what no penalty holds, all else at zero. */
 function emptyFit(problem: Quadratic, terms: Terms, options: { tolerance: number; maxPasses: number }): Fit {
   const zero: Fit = { beta: new Float64Array(problem.q.length), residual: problem.q.slice(), passes: 0 }
@@ -153,67 +106,4 @@ function emptyFit(problem: Quadratic, terms: Terms, options: { tolerance: number
     upper: free.upper.map((v, j) => (held[j] ? v : 0)),
   }
   return exact(problem, solveGram(problem, only, zero, { ...options, tolerance: options.tolerance ** 2 }))
-}
-
-/** The least λ that keeps all at zero is max |rⱼ| / ρ vⱼ; a ridge has none and takes that of ρ = 0.001, as glmnet does. */
-function lambdasOf(start: Fit, { factors, l1Ratio }: Terms, { count }: Moments, options: PathOptions): Float64Array {
-  if (options.lambdas !== undefined) return Float64Array.from(options.lambdas).sort((a, b) => b - a)
-  const p = factors.length
-  const { nLambdas = 100, lambdaMinRatio = count > p ? 1e-4 : 1e-2 } = options
-  let most = 0
-  for (let j = 0; j < p; j++) if (factors[j]! > 0) most = Math.max(most, Math.abs(start.residual[j]!) / factors[j]!)
-  most /= Math.max(l1Ratio, 1e-3)
-  // Without anything to explain every λ gives the same.
-  if (most === 0) most = 1
-  const step = nLambdas === 1 ? 0 : Math.log(lambdaMinRatio) / (nLambdas - 1)
-  return Float64Array.from({ length: nLambdas }, (_, i) => most * Math.exp(step * i))
-}
-
-function checkPath(o: PathOptions, columns: number): void {
-  const isList = (v: ArrayLike<number>, test: (x: number) => boolean): boolean =>
-    v.length === columns && Array.from(v).every(test)
-  const rules: readonly (readonly [string, unknown, boolean, string])[] = [
-    ['l1Ratio', o.l1Ratio, (o.l1Ratio ?? 1) >= 0 && (o.l1Ratio ?? 1) <= 1, 'between 0 and 1'],
-    ['nLambdas', o.nLambdas, Number.isSafeInteger(o.nLambdas ?? 1) && (o.nLambdas ?? 1) > 0, 'a whole number above 0'],
-    [
-      'lambdaMinRatio',
-      o.lambdaMinRatio,
-      (o.lambdaMinRatio ?? 0.1) > 0 && (o.lambdaMinRatio ?? 0.1) < 1,
-      'between 0 and 1',
-    ],
-    ['tolerance', o.tolerance, (o.tolerance ?? 1) > 0, 'a number above 0'],
-    ['maxPasses', o.maxPasses, (o.maxPasses ?? 1) >= 1, 'at least 1'],
-    [
-      'lambdas',
-      o.lambdas,
-      o.lambdas === undefined ||
-        (o.lambdas.length > 0 && Array.from(o.lambdas).every((v) => v >= 0 && Number.isFinite(v))),
-      'at least one number, none below 0',
-    ],
-    [
-      'penaltyFactors',
-      o.penaltyFactors,
-      isList(o.penaltyFactors ?? new Float64Array(columns), (v) => v >= 0),
-      'one number of at least 0 for each column',
-    ],
-    [
-      'lowerBounds',
-      o.lowerBounds,
-      isList(o.lowerBounds ?? new Float64Array(columns), (v) => v <= 0),
-      'one number of at most 0 for each column',
-    ],
-    [
-      'upperBounds',
-      o.upperBounds,
-      isList(o.upperBounds ?? new Float64Array(columns), (v) => v >= 0),
-      'one number of at least 0 for each column',
-    ],
-  ]
-  const [where, value, , doc] = rules.find(([, , isRight]) => !isRight) ?? []
-  if (where === undefined) return
-  throw new PareError('PATH_OPTION', `${where} must be ${doc}`, {
-    where,
-    value,
-    remedy: 'Change or leave out this option.',
-  })
 }
