@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { awkwardDesign } from '../../test/awkward-design.js'
 import { certify } from '../../test/glm-certificate.js'
 import { random } from '../util/random.js'
 import type { Family } from './datafits/index.js'
@@ -30,25 +31,16 @@ const recipes = fc.record({
 type Recipe = typeof recipes extends fc.Arbitrary<infer R> ? R : never
 
 function problemOf({ seed, family, n, p, l1Ratio, hasIntercept, isStandardized, isRowMajor, has }: Recipe): Problem {
-  const { normal, uniform, integer } = random(seed)
-  const column: number[][] = []
-  for (let j = 0; j < p; j++) {
-    const kind = j > 0 ? integer(6) : 5
-    if (kind === 0) column.push(column[integer(j)]!)
-    else if (kind === 1) column.push(new Array<number>(n).fill(normal()))
-    else column.push(Array.from({ length: n }, () => (kind === 2 ? 100 : 0) + normal(0, kind === 3 ? 10 : 1)))
-  }
+  const { normal, uniform, integer } = random(seed).fork(1)
+  const x = awkwardDesign(seed, n, p, isRowMajor ? 'row-major' : 'column-major')
   const K = family === 'multinomial' ? 3 : 1
-  const signal = Array.from({ length: n }, (_, i) => column[0]![i]! + normal(0, 0.5))
+  const signal = Array.from({ length: n }, (_, i) => x.data[isRowMajor ? i * p : i]! + normal(0, 0.5))
   const y = Float64Array.from(signal, (s, i) => {
     if (family === 'binomial') return i < 2 ? i : Number(s > 0)
     if (family === 'multinomial') return i < 3 ? i : s > 0.5 ? 2 : s > -0.5 ? 1 : 0
     if (family === 'poisson') return i === 0 ? 1 : Math.floor(Math.exp(Math.min(3, s)))
     return s + (i === 3 ? 20 : 0)
   })
-  const data = new Float64Array(n * p)
-  for (let i = 0; i < n; i++) for (let j = 0; j < p; j++) data[isRowMajor ? i * p + j : j * n + i] = column[j]![i]!
-  const x: DenseMatrix = { rows: n, columns: p, data, order: isRowMajor ? 'row-major' : 'column-major' }
   const draw = (size: number, f: (i: number) => number) => Float64Array.from({ length: size }, (_, i) => f(i))
   const options: GlmOptions = {
     family,

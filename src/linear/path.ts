@@ -84,7 +84,7 @@ export function pathOf(moments: Moments, options: PathOptions): LinearPath {
 }
 
 /** With correlations computed anew: what many small changes left of rounding is gone. */
-function exact({ gram, q }: Quadratic, { beta, passes }: Fit): Fit {
+export function exact({ gram, q }: Quadratic, { beta, passes }: Fit): Fit {
   const p = q.length
   const residual = q.slice()
   for (let j = 0; j < p; j++) {
@@ -95,7 +95,7 @@ function exact({ gram, q }: Quadratic, { beta, passes }: Fit): Fit {
 }
 
 /** The fit of what no penalty holds, all else at zero. */
-function emptyFit(problem: Quadratic, terms: Terms, options: { tolerance: number; maxPasses: number }): Fit {
+export function emptyFit(problem: Quadratic, terms: Terms, options: { tolerance: number; maxPasses: number }): Fit {
   const zero: Fit = { beta: new Float64Array(problem.q.length), residual: problem.q.slice(), passes: 0 }
   if (!terms.factors.includes(0)) return zero
   const free = terms.at(0)

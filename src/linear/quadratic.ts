@@ -43,6 +43,8 @@ export function dualityGap(problem: Quadratic, penalized: Penalized, fit: Fit): 
   const { beta, residual } = fit
   let [penalty, ridge, fitted, scale] = [0, 0, 0, 1]
   for (let j = 0; j < beta.length; j++) {
+    // Left out, and so no part of the problem.
+    if (lower[j] === 0 && upper[j] === 0) continue
     if (lower[j] !== Number.NEGATIVE_INFINITY || upper[j] !== Number.POSITIVE_INFINITY || !(l1[j]! > 0)) {
       return Number.NaN
     }

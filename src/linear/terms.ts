@@ -57,7 +57,7 @@ export function termsOf({ scales, constant }: Pick<Standard, 'scales' | 'constan
 /** The least λ that keeps all at zero is max |rⱼ| / ρ vⱼ; a ridge has none and takes that of ρ = 0.001, as glmnet does. */
 export function lambdasOf(
   residual: Float64Array,
-  { factors, l1Ratio }: Terms,
+  { factors, l1Ratio }: Pick<Terms, 'factors' | 'l1Ratio'>,
   count: number,
   options: TermOptions,
 ): Float64Array {
