@@ -134,12 +134,12 @@ export function certify(x: DenseMatrix, codes: ArrayLike<number>, model: GlmMode
     const slopes = slopesAt(at)
     return Array.from({ length: K }, (_, k) => sum((i) => slopes.get(i)![k]!))
   }
-  // Two such points: at the best intercepts, and with the mean taken off, which changes nothing for centred columns.
+  // With the mean taken off, which changes nothing for centred columns; else at the best intercepts.
   const shifted = new Map(
     [...slopesAt(eta)].map(([i, v]) => [i, v.map((u, k) => u - (hasIntercept ? here.g0[k]! : 0))] as const),
   )
-  const duals = [dualOf(slopesAt(hasIntercept ? balanced(rows, eta, K, sums) : eta)), dualOf(shifted)]
-  const dual = Math.max(...duals.filter((d) => !Number.isNaN(d)))
+  const first = dualOf(shifted)
+  const dual = Number.isNaN(first) ? dualOf(slopesAt(hasIntercept ? balanced(rows, eta, K, sums) : eta)) : first
   const zero = new Map(rows.map((i) => [i, Array.from({ length: K }, (_, k) => off(i, k))]))
   const empty = hasIntercept ? balanced(rows, zero, K, sums) : zero
   const least = family === 'poisson' ? sum((i) => codes[i]! - (codes[i]! > 0 ? xlogx(codes[i]!) : 0)) : 0
@@ -158,7 +158,7 @@ function balanced(
     new Map(rows.map((i) => [i, at.get(i)!.map((v, l) => (l === k ? v + by : v))]))
   let at = eta
   for (let round = 0; round < (K === 1 ? 1 : 30); round++) {
-    if (sums(at).every((g) => Math.abs(g) < 1e-15)) break
+    if (sums(at).every((g) => Math.abs(g) < 1e-13)) break
     for (let k = 0; k < K; k++) {
       let size = 1e-8
       const sign = (by: number): number => Math.sign(sums(moved(at, k, by))[k]!)

@@ -69,7 +69,7 @@ test('each model has a duality gap below the tolerance and no violation, recompu
         }
       },
     ),
-    { numRuns: 150, seed: 3 },
+    { numRuns: 60, seed: 3 },
   )
 })
 

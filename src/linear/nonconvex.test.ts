@@ -79,7 +79,7 @@ test('each model fulfils the optimality conditions of its own penalty, recompute
         }
       },
     ),
-    { numRuns: 150, seed: 2 },
+    { numRuns: 60, seed: 2 },
   )
 })
 

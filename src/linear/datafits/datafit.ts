@@ -22,6 +22,8 @@ export interface Datafit {
   slope(y: number, eta: Float64Array, at: number, out: Float64Array): void
   /** ∂²f/∂η∂ηᵀ, or what stands for it, [K, K] to `out[at·K + …]`. */
   curvature(y: number, eta: Float64Array, at: number, out: Float64Array): void
+  /** Where that is only a bound: the second derivative itself, which may be 0. */
+  second?(y: number, eta: Float64Array, at: number, out: Float64Array): void
   /**
    * f*(v) = sup over η of vᵀη − f(η), for the dual; `v` [K] is moved into the domain of f* first, in place, where
    * rounding or a shift took it out.

@@ -28,10 +28,13 @@ export function huber(delta: number): Datafit {
     slope(y, eta, at, out) {
       out[at] = clipped(eta[at]! - y)
     },
-    // The parabola with this curvature that touches the loss at η bounds it (Huber and Dutter 1974), where the second
-    // derivative is 0 and says nothing.
+    // The parabola with this curvature that touches the loss at η bounds it (Huber and Dutter 1974): each step goes down,
+    // also where the second derivative is 0 and says nothing.
     curvature(y, eta, at, out) {
       out[at] = Math.min(1, delta / Math.abs(y - eta[at]!))
+    },
+    second(y, eta, at, out) {
+      out[at] = Math.abs(y - eta[at]!) <= delta ? 1 : 0
     },
     conjugate(y, v) {
       v[0] = clipped(v[0]!)

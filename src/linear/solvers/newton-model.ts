@@ -4,7 +4,7 @@ import type { Objective, State } from '../objective.js'
 import { type Fit, type Penalized, type Quadratic, violation, violationOf } from '../quadratic.js'
 import { type Coordinates, weightedGram } from '../rows.js'
 import { solveGram } from './gram.js'
-import { supportStep } from './support.js'
+import { supportFit } from './support.js'
 
 /** The second derivative where it was last computed, on coordinates that may be more than those that move now. */
 export interface NewtonModel {
@@ -15,11 +15,17 @@ export interface NewtonModel {
   readonly curvature: Float64Array
 }
 
-/** Fresh, on these coordinates. */
-export function newtonModel({ rows, datafit, y }: Objective, { eta }: State, coordinates: Coordinates): NewtonModel {
+/** Fresh, on these coordinates; by the second derivative itself where the curvature of the datafit is a bound. */
+export function newtonModel(
+  { rows, datafit, y }: Objective,
+  { eta }: State,
+  coordinates: Coordinates,
+  isSecond: boolean,
+): NewtonModel {
   const { outputs } = datafit
   const curvature = new Float64Array(y.length * outputs * outputs)
-  for (let i = 0; i < y.length; i++) datafit.curvature(y[i]!, eta, i * outputs, curvature)
+  const fill = (isSecond && datafit.second) || datafit.curvature
+  for (let i = 0; i < y.length; i++) fill(y[i]!, eta, i * outputs, curvature)
   return { coordinates, curvature, gram: weightedGram(rows, coordinates, curvature) }
 }
 
@@ -85,7 +91,7 @@ export function minimize(
     fit = solveGram(problem, part, fit, { tolerance: tolerance ** 2, maxPasses: budget })
     passes += fit.passes
     if (violation(part, fit) <= tolerance) break
-    fit = supportStep(problem, part, fit) ?? fit
+    fit = supportFit(problem, part, fit)
     if (violation(part, fit) <= tolerance) break
     passes++
     budget *= 2

@@ -59,43 +59,69 @@ export function proxNewton(
   checkTraits('prox-newton', ['curvature'], objective.datafit)
   const { tolerance, scale, maxIterations, maxPasses } = options
   let state = start
-  const all = Array.from({ length: objective.datafit.outputs }, (_, k) => k)
-  const nonzero = start.beta.reduce((n, b) => n + Number(b !== 0), 0)
-  const blocks = nonzero <= TOGETHER ? [all] : all.map((k) => [k])
-  const models: (NewtonModel | null)[] = blocks.map((_, b) => (before.length === blocks.length ? before[b]! : null))
-  const isFresh = blocks.map(() => false)
+  let blocks = blocksOf(objective, workingSet(objective, penalized, start, outputsOf(objective)).columns.length, before)
   let [refreshes, stalls, promised] = [0, 0, Number.POSITIVE_INFINITY]
   for (let iterations = 0; ; iterations++) {
     throwIfAborted(options.signal)
-    const done = (ended: NewtonResult['ended']): NewtonResult => ({ state, models, iterations, refreshes, ended })
+    const done = (ended: NewtonResult['ended']): NewtonResult => {
+      return { state, models: blocks.map((b) => b.model), iterations, refreshes, ended }
+    }
     if (iterations > 0 && isSeparated(objective, penalized, state)) return done('separated')
     if (isSolved(objective, penalized, state, promised, tolerance * scale)) return done('solved')
     if (iterations === maxIterations) return done('exhausted')
     if (stalls >= 2 * blocks.length) return done('stalled')
-    const b = iterations % blocks.length
-    const block = blocks[b]!
-    const working = workingSet(objective, penalized, state, block)
-    if (models[b] === null) {
-      models[b] = newtonModel(objective, state, working)
-      isFresh[b] = true
+    const first = workingSet(objective, penalized, state, blocks[iterations % blocks.length]!.outputs)
+    if (blocks.length === 1) blocks = blocksOf(objective, first.columns.length, [blocks[0]!.model], blocks)
+    const block = blocks[iterations % blocks.length]!
+    const working = blocks.length === 1 ? first : workingSet(objective, penalized, state, block.outputs)
+    if (block.model === null) {
+      block.model = newtonModel(objective, state, working, block.isSecond)
+      block.isFresh = true
       refreshes++
-    } else models[b] = extendedModel(objective, models[b]!, working)
-    const model = models[b]!
+    } else block.model = extendedModel(objective, block.model, working)
+    const { model } = block
     const wrong = violationIn(model, penalized, state)
     const move = minimize(model, penalized, state, { tolerance: 0.01 * wrong, maxPasses })
     const next = lineSearch(objective, penalized, state, model, move)
     if (next === null) {
       // Nothing to gain with a fresh second derivative is nothing to gain.
-      if (isFresh[b]) stalls++
-      else models[b] = null
+      if (block.isFresh && !block.isSecond) stalls++
+      Object.assign(block, { model: null, isSecond: false })
       continue
     }
     const left = violationIn(model, penalized, next.state)
     stalls = next.gain <= ROUNDING * Math.abs(state.loss) && left > 0.5 * wrong ? stalls + 1 : 0
     ;({ state, promised } = next)
-    isFresh[b] = false
-    if (left > CONTRACTION * wrong || next.part < 1) models[b] = null
+    const lags = left > CONTRACTION * wrong || next.part < 1
+    if (lags && block.isFresh) block.isSecond = !block.isSecond
+    if (lags) block.model = null
+    block.isFresh = false
   }
+}
+
+/** Predictors that move together, and what is known of their second derivative. */
+interface Block {
+  readonly outputs: readonly number[]
+  model: NewtonModel | null
+  isFresh: boolean
+  /** A bound goes down surely and slowly, the second derivative fast or not at all: one is tried where the other lags. */
+  isSecond: boolean
+}
+
+const outputsOf = ({ datafit }: Objective): readonly number[] => Array.from({ length: datafit.outputs }, (_, k) => k)
+
+/** All in one, or, where there is too much to move, one after the other in turn. */
+function blocksOf(
+  objective: Objective,
+  size: number,
+  before: readonly (NewtonModel | null)[],
+  now: readonly Block[] | null = null,
+): readonly Block[] {
+  const all = outputsOf(objective)
+  const parts = size <= TOGETHER || all.length === 1 ? [all] : all.map((k) => [k])
+  if (now !== null && now.length === parts.length) return now
+  const models = before.length === parts.length ? before : parts.map(() => null)
+  return parts.map((outputs, b) => ({ outputs, model: models[b]!, isFresh: false, isSecond: false }))
 }
 
 /** Without a gap a small gradient alone is not enough, as losses are flat far out: the last step must have promised little. */
@@ -149,11 +175,17 @@ function lineSearch(
   const penalty = penaltyOf(penalized, state.beta)
   const value = state.loss + penalty
   const full = point(1)
-  let promised = penaltyOf(penalized, full.beta) - penalty
+  // Coordinate by coordinate, where slope and penalty cancel: the sums of each are too large to tell.
+  let promised = 0
   for (let a = 0; a < move.length; a++) {
-    const slope =
-      columns[a]! < 0 ? state.interceptGradient[outputs[a]!]! : state.gradient[outputs[a]! * p + columns[a]!]!
-    promised += slope * move[a]!
+    const k = outputs[a]!
+    if (columns[a]! < 0) promised += state.interceptGradient[k]! * move[a]!
+    else {
+      const at = k * p + columns[a]!
+      const [from, to] = [state.beta[at]!, full.beta[at]!]
+      promised += state.gradient[at]! * move[a]! + penalized.l1[at]! * (Math.abs(to) - Math.abs(from))
+      promised += 0.5 * penalized.l2[at]! * (to - from) * (to + from)
+    }
   }
   if (!(promised < 0)) return null
   const slack = ROUNDING * Math.abs(state.loss)

@@ -7,10 +7,25 @@
 import type { Fit, Penalized, Quadratic } from '../quadratic.js'
 
 /**
- * The minimum on the support, or as far towards it as signs and bounds allow; never worse than `fit`. Null where there is
- * nothing to move, or the columns are linearly dependent.
+ * The minimum on the support, or as far towards it as signs and bounds allow; never worse than `start`.
  */
-export function supportStep({ gram }: Quadratic, { l1, l2, lower, upper }: Penalized, fit: Fit): Fit | null {
+export function supportFit(problem: Quadratic, penalized: Penalized, start: Fit): Fit {
+  let fit = start
+  for (let step = 0; step < STEPS; step++) {
+    const next = supportStep(problem, penalized, fit)
+    if (next === null) return fit
+    fit = next.fit
+    if (!next.isBlocked) break
+  }
+  return fit
+}
+
+/** One such step; at the first sign or bound in the way it ends, and there its coordinate stays. */
+function supportStep(
+  { gram }: Quadratic,
+  { l1, l2, lower, upper }: Penalized,
+  fit: Fit,
+): { readonly fit: Fit; readonly isBlocked: boolean } | null {
   const { beta, residual } = fit
   const m = beta.length
   const isFree = (a: number): boolean =>
@@ -25,7 +40,7 @@ export function supportStep({ gram }: Quadratic, { l1, l2, lower, upper }: Penal
     factor[i * n + i]! += l2[a]!
     step[i] = residual[a]! - l2[a]! * beta[a]! - l1[a]! * Math.sign(beta[a]!)
   }
-  if (!solveCholesky(factor, step)) return null
+  solveCholesky(factor, step)
   let [part, blocking, edge] = [1, -1, 0]
   for (const [i, a] of support.entries()) {
     // Where it is held, zero is an edge too.
@@ -44,16 +59,21 @@ export function supportStep({ gram }: Quadratic, { l1, l2, lower, upper }: Penal
     if (change === 0) continue
     for (let b = 0; b < m; b++) next.residual[b]! -= change * gram[a * m + b]!
   }
-  return next
+  return { fit: next, isBlocked: blocking >= 0 }
 }
 
+/** Each takes one coordinate out, but for the last. */
+const STEPS = 10
 /** Above this the factor costs more than the passes that it saves. */
 const LARGEST = 500
 /** Of the diagonal: a pivot below is rounding. */
 const SINGULAR = 1e-13
 
-/** Solves A x = b in place, A by its lower triangle; false where it is not positive definite (Golub and Van Loan, §4.2). */
-function solveCholesky(a: Float64Array, b: Float64Array): boolean {
+/**
+ * Solves A x = b in place, A positive semidefinite and given by its lower triangle (Golub and Van Loan 2013, §4.2). What
+ * depends on those before it stays where it is.
+ */
+function solveCholesky(a: Float64Array, b: Float64Array): void {
   const n = b.length
   for (let i = 0; i < n; i++) {
     const own = a[i * n + i]!
@@ -61,8 +81,8 @@ function solveCholesky(a: Float64Array, b: Float64Array): boolean {
       let sum = a[i * n + j]!
       for (let k = 0; k < j; k++) sum -= a[i * n + k]! * a[j * n + k]!
       if (j < i) a[i * n + j] = sum / a[j * n + j]!
-      else if (!(sum > SINGULAR * own)) return false
-      else a[i * n + i] = Math.sqrt(sum)
+      // An infinite pivot makes the step, and all that it would take part in, zero.
+      else a[i * n + i] = sum > SINGULAR * own ? Math.sqrt(sum) : Number.POSITIVE_INFINITY
     }
   }
   for (let i = 0; i < n; i++) {
@@ -75,5 +95,4 @@ function solveCholesky(a: Float64Array, b: Float64Array): boolean {
     for (let k = i + 1; k < n; k++) sum -= a[k * n + i]! * b[k]!
     b[i] = sum / a[i * n + i]!
   }
-  return true
 }
