@@ -16,7 +16,9 @@ export interface Rows {
   readonly shifts: Float64Array
   /** Divides the columns. */
   readonly scales: Float64Array
-  /** Columns that say nothing, all zero after the shift: they are read as zeros. */
+  /** Multiplies them: 1 / scales, 0 where they say nothing. */
+  readonly factors: Float64Array
+  /** Columns that say nothing, all zero after the shift. */
   readonly constant: readonly number[]
 }
 
@@ -38,7 +40,8 @@ export function rowsOf(x: DenseMatrix, o: RowOptions): Rows {
   const total = raw.reduce((sum, w) => sum + w, 0)
   const shares = raw.map((w) => w / total)
   const p = x.columns
-  const plain = { x, index, shares, shifts: new Float64Array(p), scales: new Float64Array(p).fill(1), constant: [] }
+  const ones = new Float64Array(p).fill(1)
+  const plain = { x, index, shares, shifts: new Float64Array(p), scales: ones, factors: ones, constant: [] }
   const means = new Float64Array(p)
   forTiles(plain, null, (tile, from, to) => {
     for (let i = from, at = 0; i < to; i++) for (let j = 0; j < p; j++) means[j]! += shares[i]! * tile[at++]!
@@ -50,7 +53,9 @@ export function rowsOf(x: DenseMatrix, o: RowOptions): Rows {
   const isConstant = (j: number): boolean => Math.sqrt(variances[j]!) <= NO_SPREAD * Math.abs(means[j]!)
   const scales = variances.map((v, j) => (o.isStandardized && !isConstant(j) ? Math.sqrt(v) : 1))
   const constant = [...means.keys()].filter((j) => isConstant(j) && (o.hasIntercept || means[j] === 0))
-  return { x, index, shares, shifts: o.hasIntercept ? means : plain.shifts, scales, constant }
+  const factors = scales.map((s) => 1 / s)
+  for (const j of constant) factors[j] = 0
+  return { x, index, shares, shifts: o.hasIntercept ? means : plain.shifts, scales, factors, constant }
 }
 
 /** Blocks of rows [to − from, columns]; a column of −1 is all ones, null stands for all columns. */
@@ -59,35 +64,75 @@ function forTiles(
   columns: Int32Array | null,
   visit: (tile: Float64Array, from: number, to: number) => void,
 ): void {
-  const { x, index, shifts, scales, constant } = rows
-  const list = columns ?? Int32Array.from({ length: x.columns }, (_, j) => j)
-  const width = list.length
+  const { x, index, shifts, factors } = rows
+  const width = columns?.length ?? x.columns
   const height = Math.max(4, Math.floor(TILE / Math.max(1, width)))
   const tile = new Float64Array(Math.min(height, index.length) * width)
-  const silent = new Set(constant)
+  const { at, ones, scaling } =
+    columns === null ? { at: null, ones: [], scaling: { shifts, factors } } : partOf(rows, columns)
   const [byRow, byColumn] = stridesOf(x)
-  const shift = Float64Array.from(list, (j) => (j < 0 ? 0 : shifts[j]!))
-  const factor = Float64Array.from(list, (j) => (j < 0 ? 1 : silent.has(j) ? 0 : 1 / scales[j]!))
-  const { data } = x
   for (let from = 0; from < index.length; from += height) {
     const to = Math.min(index.length, from + height)
     if (byRow === 1) {
-      for (let k = 0; k < width; k++) {
-        const column = list[k]! * byColumn
-        for (let i = from; i < to; i++)
-          tile[(i - from) * width + k] = list[k]! < 0 ? 1 : (data[index[i]! + column]! - shift[k]!) * factor[k]!
-      }
+      for (let k = 0; k < width; k++)
+        readColumn(x.data, (at === null ? k : at[k]!) * byColumn, index.subarray(from, to), tile, k, scaling)
     } else {
       for (let i = from; i < to; i++) {
         const row = index[i]! * byRow
-        const at = (i - from) * width
-        for (let k = 0; k < width; k++)
-          tile[at + k] = list[k]! < 0 ? 1 : (data[row + list[k]!]! - shift[k]!) * factor[k]!
+        if (at === null) readRow(x.data, row, tile, (i - from) * width, scaling)
+        else readPart(x.data, row, at, tile, (i - from) * width, scaling)
       }
     }
+    for (const k of ones) for (let i = 0; i < to - from; i++) tile[i * width + k] = 1
     visit(tile, from, to)
   }
 }
+
+interface Scaling {
+  readonly shifts: Float64Array
+  readonly factors: Float64Array
+}
+
+/** Where some columns are read, and how; and which are to be ones. */
+function partOf({ shifts, factors }: Rows, columns: Int32Array) {
+  const at = columns.map((j) => Math.max(0, j))
+  const scaling: Scaling = {
+    shifts: Float64Array.from(at, (j) => shifts[j]!),
+    factors: Float64Array.from(at, (j) => factors[j]!),
+  }
+  return { at, scaling, ones: [...columns.keys()].filter((k) => columns[k]! < 0) }
+}
+
+// Small functions of their own: they are where the time goes, and the compiler makes them fast.
+
+function readRow(data: Numbers, row: number, tile: Float64Array, to: number, { shifts, factors }: Scaling): void {
+  for (let k = 0; k < shifts.length; k++) tile[to + k] = (data[row + k]! - shifts[k]!) * factors[k]!
+}
+
+function readPart(
+  data: Numbers,
+  row: number,
+  columns: Int32Array,
+  tile: Float64Array,
+  to: number,
+  { shifts, factors }: Scaling,
+): void {
+  for (let k = 0; k < columns.length; k++) tile[to + k] = (data[row + columns[k]!]! - shifts[k]!) * factors[k]!
+}
+
+function readColumn(
+  data: Numbers,
+  column: number,
+  rows: Uint32Array,
+  tile: Float64Array,
+  k: number,
+  { shifts, factors }: Scaling,
+): void {
+  const [own, scale, width] = [shifts[k]!, factors[k]!, shifts.length]
+  for (let i = 0; i < rows.length; i++) tile[i * width + k] = (data[column + rows[i]!]! - own) * scale
+}
+
+type Numbers = Float64Array | Float32Array
 
 export interface Coefficients {
   /** [K, p], on the scale of the fit. */
@@ -140,10 +185,13 @@ interface Part {
 /** Columns with a coefficient that is not zero. */
 function usedColumns(beta: Float64Array, outputs: number): Int32Array {
   const p = beta.length / outputs
-  return Int32Array.from({ length: p }, (_, j) => j).filter((j) => {
-    for (let k = 0; k < outputs; k++) if (beta[k * p + j] !== 0) return true
-    return false
-  })
+  const used: number[] = []
+  for (let j = 0; j < p; j++) {
+    let k = 0
+    while (k < outputs && beta[k * p + j] === 0) k++
+    if (k < outputs) used.push(j)
+  }
+  return Int32Array.from(used)
 }
 
 function addPredictors(
