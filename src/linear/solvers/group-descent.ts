@@ -111,7 +111,7 @@ function pass(
 }
 
 /** argmin ½bᵀ(Λ + ridge)b − cᵀb + t‖b‖: zero for ‖c‖ ≤ t, else bₖ = cₖ ν / (aₖν + t) with ν = ‖b‖. */
-export function solveBlock(values: Float64Array, c: Float64Array, t: number, ridge: number): Float64Array {
+function solveBlock(values: Float64Array, c: Float64Array, t: number, ridge: number): Float64Array {
   const top = values.reduce((a, b) => Math.max(a, b), 0)
   // A direction without curvature has nothing to explain: what pulls there is rounding.
   const a = values.map((v) => (v > 1e-13 * top ? v : 0) + ridge)
