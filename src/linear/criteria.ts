@@ -1,6 +1,7 @@
 /** Information criteria of the models of a path (Akaike 1974; Schwarz 1978; Chen and Chen 2008). */
 
 import { PareError } from '../util/errors.js'
+import type { GlmPath } from './glm-path.js'
 import type { LinearPath } from './path.js'
 
 export interface CriteriaOptions {
@@ -36,6 +37,22 @@ export function informationCriteria(path: LinearPath, options: CriteriaOptions):
   const aic = fit.map((v, i) => v + 2 * path.df[i]!)
   const bic = fit.map((v, i) => v + Math.log(n) * path.df[i]!)
   return { noise, aic, bic, ebic: bic.map((v, i) => v + 2 * gamma * logChoose(p, path.df[i]!)) }
+}
+
+/**
+ * Deviance + {2, log n}·df; the EBIC adds 2γ log C(p, df), p being the number of coefficients of all vectors. They differ
+ * from −2 log likelihood by what no model changes.
+ */
+export function glmCriteria(
+  path: GlmPath,
+  { count: n, gamma = 1 }: Pick<CriteriaOptions, 'count' | 'gamma'>,
+): Omit<InformationCriteria, 'noise'> {
+  const { models, df } = path
+  const p = models[0]!.coefficients.reduce((sum, c) => sum + c.length, 0)
+  const deviance = path.devianceRatio.map((r) => n * path.nullDeviance * (1 - r))
+  const aic = deviance.map((v, i) => v + 2 * df[i]!)
+  const bic = deviance.map((v, i) => v + Math.log(n) * df[i]!)
+  return { aic, bic, ebic: bic.map((v, i) => v + 2 * gamma * logChoose(p, df[i]!)) }
 }
 
 function residualVariance(rss: number, freedom: number): number {

@@ -4,6 +4,7 @@
  */
 
 import type { RunOptions } from '../util/env.js'
+import { type CrossValidationSummary, summaryOf } from './cv-summary.js'
 import { checkDesign, type DenseMatrix } from './design.js'
 import { type FoldOptions, foldsOf } from './folds.js'
 import { addMoments, type Moments, momentsOf, withoutMoments } from './moments.js'
@@ -11,18 +12,10 @@ import { type LinearModel, type LinearPath, type PathOptions, pathOf } from './p
 
 export interface CrossValidationOptions extends PathOptions, FoldOptions, Pick<RunOptions, 'onProgress'> {}
 
-export interface CrossValidation {
+/** Errors are mean squares. */
+export interface CrossValidation extends CrossValidationSummary {
   /** Of all rows. */
   readonly path: LinearPath
-  /** Mean squared error of the rows left out, by λ: the mean over folds, weighted by their rows. */
-  readonly error: readonly number[]
-  /** Its standard error, √(Σ weighted (errorₖ − error)² / (K − 1)). */
-  readonly standardError: readonly number[]
-  /** By fold, then by λ. */
-  readonly foldErrors: readonly (readonly number[])[]
-  /** Index of the least error, and of the largest λ whose error is within one standard error of it. */
-  readonly least: number
-  readonly oneStandardError: number
 }
 
 /** Throws `DESIGN_…`, `PATH_OPTION`, `FOLDS`. */
@@ -47,13 +40,13 @@ export function crossValidate(
     onProgress?.({ task: 'cross-validation', done: k + 1, total: folds.length })
     return models.map((model) => errorOf(tests[k]!, model))
   })
-  const shares = tests.map((t) => t.weight / tests.reduce((sum, other) => sum + other.weight, 0))
-  const mean = (f: (k: number) => number): number => shares.reduce((sum, share, k) => sum + share * f(k), 0)
-  const error = Array.from(lambdas, (_, i) => mean((k) => foldErrors[k]![i]!))
-  const standardError = error.map((e, i) => Math.sqrt(mean((k) => (foldErrors[k]![i]! - e) ** 2) / (folds.length - 1)))
-  const least = error.indexOf(Math.min(...error))
-  const limit = error[least]! + standardError[least]!
-  return { path, error, standardError, foldErrors, least, oneStandardError: error.findIndex((e) => e <= limit) }
+  return {
+    path,
+    ...summaryOf(
+      foldErrors,
+      tests.map((t) => t.weight),
+    ),
+  }
 }
 
 /** Mean squared error of a model on rows of which only the moments are known. */

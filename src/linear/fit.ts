@@ -1,15 +1,15 @@
 /** From a table to a linear model: columns encoded, a path fitted, a strength chosen, a graph that takes raw columns. */
 
-import type { NumberColumn, Table, TableColumn } from '../data/columns.js'
+import type { Table } from '../data/columns.js'
 import type { Model } from '../ir/types.js'
 import type { RunOptions } from '../util/env.js'
-import { PareError } from '../util/errors.js'
 import { type InformationCriteria, informationCriteria } from './criteria.js'
 import { type CrossValidation, crossValidate } from './cross-validate.js'
 import { type EncodeOptions, encode } from './encode.js'
 import type { FoldOptions } from './folds.js'
 import { deviationsOf } from './moments.js'
 import { type LinearModel, type LinearPath, type PathOptions, path } from './path.js'
+import { numberTarget } from './target.js'
 import { linearGraph } from './to-onnx.js'
 
 /** How the strength is chosen: least error of cross-validation, one standard error of it, or a criterion. */
@@ -40,10 +40,10 @@ export interface LinearFit {
   readonly model: Model
 }
 
-/** Throws `TABLE_COLUMN`, `TABLE_MISSING`, `DESIGN_…`, `PATH_OPTION`, `FOLDS`, `CRITERIA_NOISE`. */
+/** Throws `TABLE_COLUMN`, `TABLE_TARGET`, `TABLE_MISSING`, `DESIGN_…`, `PATH_OPTION`, `FOLDS`, `CRITERIA_NOISE`. */
 export function fitTable(table: Table, options: FitOptions): LinearFit {
   const { select = 'cv' } = options
-  const target = targetOf(table, options.target)
+  const target = numberTarget(table, options.target)
   const { x, features, names } = encode(
     table.columns.filter((c) => c !== target),
     table.rows,
@@ -80,7 +80,7 @@ export function fitTable(table: Table, options: FitOptions): LinearFit {
   }
 }
 
-const leastOf = (values: readonly number[]): number => values.indexOf(Math.min(...values))
+export const leastOf = (values: readonly number[]): number => values.indexOf(Math.min(...values))
 
 function predictRow({ coefficients, intercept }: LinearModel, data: ArrayLike<number>, from: number): number {
   let sum = intercept
@@ -92,32 +92,4 @@ function predictRow({ coefficients, intercept }: LinearModel, data: ArrayLike<nu
 function varianceOf(y: Float64Array, { hasIntercept = true }: PathOptions): number {
   const mean = hasIntercept ? y.reduce((sum, v) => sum + v, 0) / y.length : 0
   return y.reduce((sum, v) => sum + (v - mean) ** 2, 0) / y.length
-}
-
-function targetOf(table: Table, name: string): NumberColumn {
-  const column: TableColumn | undefined = table.columns.find((c) => c.name === name)
-  if (column === undefined) {
-    throw new PareError(
-      'TABLE_COLUMN',
-      `there is no such column; there are ${table.columns.map((c) => c.name).join(', ')}`,
-      {
-        where: table.name,
-        value: name,
-        remedy: 'Name one of these.',
-      },
-    )
-  }
-  if (column.kind === 'category') {
-    throw new PareError('TABLE_TARGET', 'the column to predict holds text', {
-      where: `${table.name}, column ${name}`,
-      value: column.levels.slice(0, 3).join(', '),
-      remedy: 'Name a column of numbers.',
-    })
-  }
-  const missing = column.values.findIndex(Number.isNaN)
-  if (missing < 0) return column
-  throw new PareError('TABLE_MISSING', 'the column to predict has a missing cell', {
-    where: `${table.name}, row ${missing + 1}, column ${name}`,
-    remedy: 'Fill it in, or remove the row.',
-  })
 }

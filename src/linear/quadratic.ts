@@ -46,6 +46,12 @@ export function correlationsAt({ gram, q }: Quadratic, beta: Float64Array): Floa
   return residual
 }
 
+/** With the correlations computed from nothing but the coefficients. */
+export const pointAt = (problem: Quadratic, beta: Float64Array): Point => ({
+  beta,
+  residual: correlationsAt(problem, beta),
+})
+
 /**
  * An upper bound of how far the objective is from its least value: the smaller one of two. NaN where there is neither,
  * which is so with a column that no penalty holds.

@@ -20,7 +20,7 @@ export interface Standard {
 }
 
 /** A spread that rounding alone may have left, relative to the mean. */
-const NO_SPREAD = 1e-12
+export const NO_SPREAD = 1e-12
 
 export function standardized({ weight, means, scatter }: Moments, o: ScaleOptions): Standard {
   const m = means.length

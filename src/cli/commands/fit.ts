@@ -7,6 +7,7 @@ import { SEED_OPTION } from '../inputs.js'
 import { facts, table } from '../table.js'
 
 const MODELS = ['lasso', 'ridge', 'elastic-net'] as const
+const FAMILIES = ['gaussian', 'binomial', 'multinomial', 'poisson'] as const
 const SELECTIONS = ['cv', 'cv-1se', 'aic', 'bic', 'ebic'] as const
 
 /** Coefficients that are shown; --json has them all. */
@@ -19,6 +20,11 @@ export const fit = defineCommand({
   options: {
     target: { kind: 'text', value: 'column', required: true, doc: 'the column to predict' },
     model: { kind: 'choice', choices: MODELS, default: 'lasso', doc: 'what holds the coefficients down' },
+    family: {
+      kind: 'choice',
+      choices: FAMILIES,
+      doc: 'what is predicted: numbers, one of two classes, of several, counts (default by the column: numbers, or classes where it is text)',
+    },
     l1Ratio: {
       kind: 'number',
       value: 'share',
@@ -41,6 +47,7 @@ export const fit = defineCommand({
   },
   examples: [
     'pare fit houses.csv --target price -o price.onnx',
+    'pare fit patients.csv --target diagnosis -o diagnosis.onnx',
     'pare fit houses.csv --target price --model elastic-net --select bic -o price.onnx --report price.html',
   ],
   notes: [
@@ -51,6 +58,8 @@ export const fit = defineCommand({
       { fileSource },
       { readColumns },
       { fitTable },
+      { familyOf, fitGlm },
+      { glmAnswer },
       { protectInput, writtenBytes },
       { writeModel },
       { checkWritable, writeFileAtomic },
@@ -59,6 +68,8 @@ export const fit = defineCommand({
       import('../../data/files.js'),
       import('../../data/columns.js'),
       import('../../linear/fit.js'),
+      import('../../linear/fit-glm.js'),
+      import('../glm-answer.js'),
       import('../models.js'),
       import('../../onnx/files.js'),
       import('../../util/files.js'),
@@ -70,6 +81,14 @@ export const fit = defineCommand({
     for (const written of [output, report]) if (written !== undefined) await checkWritable(written)
     const data = await readColumns(await fileSource(path!), { categories: category, signal })
     const l1Ratio = { lasso: 1, ridge: 0, 'elastic-net': options.l1Ratio ?? 0.5 }[options.model]
+    const family = options.family ?? familyOf(data, target)
+    if (family !== 'gaussian') {
+      const run = { target, family, select, folds, seed, missing, l1Ratio, signal, onProgress, onWarning: context.warn }
+      const found = fitGlm(data, run)
+      await writeModel(found.model, output)
+      const shape = { from: path!, model: options.model, select, output, bytes: await writtenBytes(output) }
+      return glmAnswer(found, shape, context.terminal)
+    }
     const found = fitTable(data, { target, select, folds, seed, missing, l1Ratio, signal, onProgress })
     await writeModel(found.model, output)
     const size = await writtenBytes(output)

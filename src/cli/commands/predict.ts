@@ -1,7 +1,8 @@
 /** `pare predict`: a model that takes columns, applied to a table. */
 
 import type { TableColumn } from '../../data/columns.js'
-import type { Tensor } from '../../ir/types.js'
+import type { Model, Tensor } from '../../ir/types.js'
+import { CLASSES } from '../../linear/classes.js'
 import { PareError } from '../../util/errors.js'
 import { count } from '../../util/format.js'
 import { defineCommand } from '../command.js'
@@ -45,6 +46,7 @@ export const predict = defineCommand({
     await protectInput(modelPath, options.output, false, { read: [tablePath] })
     await files.checkWritable(options.output)
     const model = await readModel(modelPath!)
+    const classes = classesOf(model)
     const inputs = model.graph.inputs
     const categories = inputs.filter((name) => isText(model.graph.values.get(name)))
     const table = await readColumns(await fileSource(tablePath!), { only: inputs, categories, signal: context.signal })
@@ -58,13 +60,14 @@ export const predict = defineCommand({
     const engine = await openEngine(engineOptions(options, context.warn))
     try {
       const session = await engine.load(encodeModel(model).bytes)
-      const lines = [model.graph.outputs.join(',')]
+      const lines: string[] = []
       for (let from = 0; from < table.rows; from += ROWS) {
         const to = Math.min(table.rows, from + ROWS)
         const feeds = Object.fromEntries(table.columns.map((c) => [c.name, tensorOf(checked(c, categories), from, to)]))
         const results = await session.run(feeds, { signal: context.signal })
-        const columns = model.graph.outputs.map((name) => tensors.numbers(results[name]!))
-        for (let i = 0; i < to - from; i++) lines.push(columns.map((c) => c[i]).join(','))
+        const columns = model.graph.outputs.flatMap((name) => cellColumns(name, results[name]!, classes, tensors))
+        if (from === 0) lines.push(columns.map(({ title }) => csvCell(title)).join(','))
+        for (let i = 0; i < to - from; i++) lines.push(columns.map(({ cell }) => csvCell(cell(i))).join(','))
       }
       await session.close()
       await files.writeFileAtomic(options.output, `${lines.join('\n')}\n`)
@@ -77,6 +80,37 @@ export const predict = defineCommand({
     }
   },
 })
+
+interface CellColumn {
+  readonly title: string
+  cell(row: number): string
+}
+
+/** The columns of an output; those of probabilities are named by their classes. */
+function cellColumns(
+  name: string,
+  values: Tensor,
+  classes: readonly string[],
+  { numbers }: { numbers(t: Tensor): ArrayLike<number> },
+): readonly CellColumn[] {
+  const width = values.shape.slice(1).reduce((n, d) => n * d, 1)
+  const texts = values.strings?.()
+  const plain = texts ? null : numbers(values)
+  const utf8 = new TextDecoder()
+  const cell = (at: number): string => (texts ? utf8.decode(texts[at]!) : String(plain![at]))
+  return Array.from({ length: width }, (_, k) => ({
+    title: width === 1 ? name : `${name}:${classes.length === width ? classes[k] : k}`,
+    cell: (row) => cell(row * width + k),
+  }))
+}
+
+/** Labels that the model keeps; none of a model that is not of classes. */
+function classesOf(model: Model): readonly string[] {
+  const text = model.metadata.get(CLASSES)
+  return text === undefined ? [] : (JSON.parse(text) as readonly unknown[]).map(String)
+}
+
+const csvCell = (text: string): string => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text)
 
 const isText = (value: { readonly kind: string; readonly dtype?: string } | undefined): boolean =>
   value?.dtype === 'string'

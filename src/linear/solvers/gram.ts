@@ -11,10 +11,12 @@ import { compactOf, correlationsOf, enter, load, MEMORY, store, type Workspace, 
 
 export interface GramOptions {
   /**
-   * Largest duality gap, as a part of ½ yᵀy / n; where there is none (see `dualityGap`) the largest violation of the
-   * optimality conditions squared, as a part of the same.
+   * Largest duality gap, as a part of ½ yᵀy / n; where there is none (see `dualityGap`), or `stop` is `violation`, the
+   * largest violation of the optimality conditions squared, as a part of the same.
    */
   readonly tolerance: number
+  /** What ends the search. Default `gap`; `violation` where `yy` is not that of data, so that there is no dual. */
+  readonly stop?: 'gap' | 'violation'
   /** Passes in all, at most. */
   readonly maxPasses: number
 }
@@ -36,7 +38,7 @@ export function solveGram(
   options: GramOptions,
   workspace: Workspace = workspaceOf(problem),
 ): Fit {
-  const { tolerance, maxPasses } = options
+  const { maxPasses } = options
   if (isDirect(penalized)) return solveDirect(problem, penalized)
   const beta = start.beta.slice()
   let residual = start.residual
@@ -44,10 +46,10 @@ export function solveGram(
   let still = 0
   while (passes < maxPasses) {
     const fit: Fit = { beta, residual, passes }
-    if (isSolved(problem, penalized, fit, tolerance)) break
+    if (isSolved(problem, penalized, fit, options)) break
     enter(workspace, workingSet(penalized, fit, passes === 0 ? NEAR : 1))
     load(workspace, penalized, fit)
-    passes += descendTo(workspace, tolerance, maxPasses - passes)
+    passes += descendTo(workspace, { ...options, maxPasses: maxPasses - passes })
     // Three times nothing: what is left to gain is too small for the numbers.
     still = store(workspace, beta) === 0 ? still + 1 : 0
     residual = correlationsOf(workspace)
@@ -56,8 +58,13 @@ export function solveGram(
   return { beta, residual, passes }
 }
 
-function isSolved(problem: Pick<Quadratic, 'q' | 'yy'>, penalized: Penalized, fit: Fit, tolerance: number): boolean {
-  const gap = dualityGap(problem, penalized, fit)
+function isSolved(
+  problem: Pick<Quadratic, 'q' | 'yy'>,
+  penalized: Penalized,
+  fit: Fit,
+  { tolerance, stop = 'gap' }: GramOptions,
+): boolean {
+  const gap = stop === 'gap' ? dualityGap(problem, penalized, fit) : Number.NaN
   const most = tolerance * 0.5 * problem.yy
   return Number.isNaN(gap) ? violation(penalized, fit) ** 2 <= most : gap <= most
 }
@@ -78,7 +85,8 @@ function workingSet(penalized: Penalized, { beta, residual }: Fit, near: number)
  * Passes, each fifth one extrapolated, until the compact problem is solved by itself; returns their number. When they
  * have cost as much as a step on the face, that is taken too.
  */
-function descendTo(workspace: Workspace, tolerance: number, most: number): number {
+function descendTo(workspace: Workspace, options: GramOptions): number {
+  const { tolerance, maxPasses: most } = options
   const { kernel, state, iterates } = workspace.room
   const { problem, penalized, fit } = compactOf(workspace)
   const terms = { ...workspace.room.terms, n: workspace.working.length }
@@ -90,7 +98,7 @@ function descendTo(workspace: Workspace, tolerance: number, most: number): numbe
     if (made.largest === 0 || passes >= most) return passes
     // A little more than is asked for, since all columns have a say in the gap that counts.
     if (made.largest <= change) {
-      if (isSolved(problem, penalized, fit, 0.9 * tolerance)) return passes
+      if (isSolved(problem, penalized, fit, { ...options, tolerance: 0.9 * tolerance })) return passes
       change *= 0.1
     } else if (passes - last > Math.max(PATIENCE, passesOfFace(workspace))) {
       stepOnFace(workspace)
