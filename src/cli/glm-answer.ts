@@ -1,7 +1,7 @@
 /** What `pare fit` says of a model of classes or counts. */
 
 import type { GlmFit } from '../linear/fit-glm.js'
-import { count, percent, significant } from '../util/format.js'
+import { count, counted, percent, significant } from '../util/format.js'
 import type { Answer } from './command.js'
 import { facts, table } from './table.js'
 import type { Terminal } from './terminal.js'
@@ -14,6 +14,7 @@ interface Shown {
   readonly model: string
   readonly select: string
   readonly output: string
+  readonly report: string | undefined
   readonly bytes: number | null
 }
 
@@ -53,11 +54,13 @@ function summary(fit: GlmFit) {
   }
 }
 
-function textOf(fit: GlmFit, { from, model, select, output }: Shown, terminal: Terminal): string {
-  const { path, chosen, glm, names, crossValidation } = fit
+function textOf(fit: GlmFit, { from, model, select, output, report }: Shown, terminal: Terminal): string {
+  const { path, chosen, glm, names, deviations, crossValidation } = fit
   const labels = vectorLabels(fit)
-  const size = (j: number): number => Math.max(...glm.coefficients.map((c) => Math.abs(c[j]!)))
-  const order = [...names.keys()].filter((j) => size(j) !== 0).sort((a, b) => size(b) - size(a))
+  const size = (j: number): number => Math.max(...glm.coefficients.map((c) => Math.abs(c[j]! * deviations[j]!)))
+  const order = [...names.keys()]
+    .filter((j) => glm.coefficients.some((c) => c[j] !== 0))
+    .sort((a, b) => size(b) - size(a))
   const cells = (values: ArrayLike<number>): string[] => Array.from(values, (v) => significant(v, 6))
   const rows = [
     ['intercept', ...cells(glm.intercepts)],
@@ -68,14 +71,15 @@ function textOf(fit: GlmFit, { from, model, select, output }: Shown, terminal: T
     wrong: crossValidation.misclassification?.error[chosen],
   }
   const lines: (readonly [string, string])[] = [
-    ['table', `${from}: ${count(fit.rows)} rows, ${names.length} columns for the fit`],
+    ['table', `${from}: ${count(fit.rows)} rows, ${counted(names.length, 'column')} for the fit`],
     ['model', `${model} of ${fit.target}, ${path.family}, λ = ${significant(glm.lambda, 6)} by ${select}`],
     ...(path.classes ? [['classes', path.classes.join(', ')] as const] : []),
     ['columns', `${order.length} of ${names.length} kept`],
     ['deviance', `${percent(path.devianceRatio[chosen]!)} explained${out ? `; ${out.deviance}` : ''}`],
     ...(out?.wrong === undefined ? [] : [['wrong', `${percent(out.wrong)} of rows left out`] as const]),
-    ['gap', `${significant(path.dualGap[chosen]!, 2)} of the empty model's loss: how far from optimal it can be`],
+    ...gapLine(path.dualGap[chosen]!),
     ['written', output],
+    ...(report === undefined ? [] : [['report', report] as const]),
   ]
   const titles = labels.map((label) => ({ title: label ?? 'coefficient', align: 'right' as const }))
   return [
@@ -85,3 +89,9 @@ function textOf(fit: GlmFit, { from, model, select, output }: Shown, terminal: T
     ...(order.length > TOP ? [`${order.length - TOP} smaller ones are in --json.`] : []),
   ].join('\n')
 }
+
+/** None where there is no gap. */
+export const gapLine = (gap: number): readonly (readonly [string, string])[] =>
+  Number.isFinite(gap)
+    ? [['gap', `${significant(gap, 2)} of the empty model's loss: how far from optimal it can be`]]
+    : []

@@ -42,3 +42,18 @@ test('text among numbers names its row and column; unknown columns are named', a
   await expect(read('a,b\n1,2\n', { only: ['c'] })).rejects.toMatchObject({ code: 'TABLE_COLUMN' })
   await expect(read('a,b\n1,2\n', { categories: ['c'] })).rejects.toMatchObject({ code: 'TABLE_COLUMN' })
 })
+
+test('a first column without a name is left out with a warning; any other must have one', async () => {
+  const warnings: string[] = []
+  const onWarning = (message: string) => warnings.push(message)
+  const { columns } = await read('\ta\ty\n1\t5\t6\n2\t7\t8\n', { onWarning })
+  expect(columns.map((c) => c.name)).toEqual(['a', 'y'])
+  expect(columns[0]).toMatchObject({ values: Float64Array.of(5, 7) })
+  expect(warnings).toEqual([expect.stringContaining('t.csv: the first column has no name')])
+  await expect(read('a,,y\n1,2,3\n')).rejects.toMatchObject({
+    code: 'TABLE_COLUMN',
+    detail: { where: 't.csv, column 2' },
+  })
+  expect((await read('a,,y\n1,2,3\n', { only: ['y'], onWarning })).columns.map((c) => c.name)).toEqual(['y'])
+  expect(warnings).toHaveLength(1)
+})

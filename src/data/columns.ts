@@ -38,6 +38,7 @@ export interface ColumnOptions {
   readonly only?: readonly string[]
   readonly delimiter?: string
   readonly signal?: AbortSignal
+  readonly onWarning?: (message: string) => void
 }
 
 /** Cells that stand for nothing, beside empty ones. */
@@ -82,7 +83,12 @@ async function* withoutFirst<T>(records: AsyncIterable<T>): AsyncIterable<T> {
   }
 }
 
-function wantedColumns(names: readonly string[], where: string, { only, categories = [] }: ColumnOptions) {
+/** A first column without a name is the row index that pandas and R write. */
+function wantedColumns(
+  names: readonly string[],
+  where: string,
+  { only, categories = [], onWarning }: ColumnOptions,
+): readonly { readonly name: string; readonly at: number }[] {
   const unknown = [...(only ?? []), ...categories].find((name) => !names.includes(name))
   if (unknown !== undefined) {
     throw new PareError('TABLE_COLUMN', `there is no such column; there are ${names.join(', ')}`, {
@@ -91,7 +97,20 @@ function wantedColumns(names: readonly string[], where: string, { only, categori
       remedy: 'Name one of these.',
     })
   }
-  return names.flatMap((name, at) => (only === undefined || only.includes(name) ? [{ name, at }] : []))
+  const all = names.map((name, at) => ({ name, at }))
+  if (only !== undefined) return all.filter(({ name }) => only.includes(name))
+  const nameless = names.lastIndexOf('')
+  if (nameless > 0) {
+    throw new PareError('TABLE_COLUMN', 'a column has no name', {
+      where: `${where}, column ${nameless + 1}`,
+      remedy: 'Name it in the first row, or remove the column.',
+    })
+  }
+  if (nameless < 0) return all
+  onWarning?.(
+    `${where}: the first column has no name and is left out; name it if it is more than the number of the row`,
+  )
+  return all.slice(1)
 }
 
 function growingColumn(name: string, isCategory: boolean) {

@@ -4,12 +4,14 @@ import type { Table } from '../data/columns.js'
 import type { Model } from '../ir/types.js'
 import type { RunOptions } from '../util/env.js'
 import { glmCriteria, type InformationCriteria } from './criteria.js'
-import type { Family } from './datafits/index.js'
+import { type Family, type FamilyOptions, responseOf } from './datafits/index.js'
+import type { DenseMatrix } from './design.js'
 import { type EncodeOptions, encode } from './encode.js'
-import { leastOf, type Selection } from './fit.js'
 import type { FoldOptions } from './folds.js'
 import { type GlmCrossValidation, glmCrossValidate, type Measure } from './glm-cross-validate.js'
-import { type GlmModel, type GlmOptions, type GlmPath, glmPath } from './glm-path.js'
+import { type GlmModel, type GlmOptions, type GlmPath, glmPath, predictorsOf } from './glm-path.js'
+import { deviationsOf } from './moments.js'
+import { chosenBy, isCrossed, type Selection } from './select.js'
 import { cellsOf, targetColumn } from './target.js'
 import { glmGraph } from './to-onnx.js'
 
@@ -31,12 +33,16 @@ export interface GlmFit {
   readonly target: string
   readonly rows: number
   readonly names: readonly string[]
+  /** Standard deviation of each column of X: coefficients times these can be compared. */
+  readonly deviations: Float64Array
   readonly path: GlmPath
   /** Index into the path. */
   readonly chosen: number
   readonly glm: GlmModel
   readonly crossValidation: GlmCrossValidation | null
   readonly criteria: Omit<InformationCriteria, 'noise'> | null
+  /** Of numbers and counts, by row: what is, and what is expected. */
+  readonly means: { readonly actual: Float64Array; readonly fitted: Float64Array } | null
   readonly model: Model
 }
 
@@ -58,27 +64,31 @@ export function fitGlm(table: Table, given: GlmFitOptions): GlmFit {
     options,
   )
   const y = cellsOf(target)
-  const crossValidation = select === 'cv' || select === 'cv-1se' ? glmCrossValidate(x, y, options) : null
+  const crossValidation = isCrossed(select) ? glmCrossValidate(x, y, options) : null
   const path = crossValidation?.path ?? glmPath(x, y, options)
   const criteria = crossValidation ? null : glmCriteria(path, { count: table.rows })
-  const chosen = {
-    cv: () => crossValidation!.least,
-    'cv-1se': () => crossValidation!.oneStandardError,
-    aic: () => leastOf(criteria!.aic),
-    bic: () => leastOf(criteria!.bic),
-    ebic: () => leastOf(criteria!.ebic),
-  }[select]()
+  const chosen = chosenBy(select, crossValidation, criteria)
   const glm = path.models[chosen]!
   for (const warning of path.warnings) options.onWarning?.(warning)
   return {
     target: target.name,
     rows: table.rows,
     names,
+    deviations: deviationsOf(x, options.weights),
     path,
     chosen,
     glm,
     crossValidation,
     criteria,
+    means: meansOf(x, y, glm, options),
     model: glmGraph(features, glm, path),
   }
+}
+
+function meansOf(x: DenseMatrix, cells: readonly (number | string)[], glm: GlmModel, options: FamilyOptions) {
+  const { datafit, y, classes } = responseOf(cells, options)
+  if (classes !== null) return null
+  const fitted = new Float64Array(x.rows)
+  for (let i = 0; i < x.rows; i++) datafit.mean(predictorsOf(x, i, glm), 0, fitted.subarray(i, i + 1))
+  return { actual: y, fitted }
 }

@@ -9,11 +9,9 @@ import { type EncodeOptions, encode } from './encode.js'
 import type { FoldOptions } from './folds.js'
 import { deviationsOf } from './moments.js'
 import { type LinearModel, type LinearPath, type PathOptions, path } from './path.js'
+import { chosenBy, isCrossed, type Selection } from './select.js'
 import { numberTarget } from './target.js'
 import { linearGraph } from './to-onnx.js'
-
-/** How the strength is chosen: least error of cross-validation, one standard error of it, or a criterion. */
-export type Selection = 'cv' | 'cv-1se' | 'aic' | 'bic' | 'ebic'
 
 export interface FitOptions extends PathOptions, FoldOptions, EncodeOptions, Omit<RunOptions, 'seed'> {
   /** The column that is predicted. */
@@ -50,19 +48,12 @@ export function fitTable(table: Table, options: FitOptions): LinearFit {
     options,
   )
   const y = target.values
-  const isCrossed = select === 'cv' || select === 'cv-1se'
-  const crossValidation = isCrossed ? crossValidate(x, y, options) : null
+  const crossValidation = isCrossed(select) ? crossValidate(x, y, options) : null
   const found = crossValidation?.path ?? path(x, y, options)
-  const criteria = isCrossed
+  const criteria = isCrossed(select)
     ? null
     : informationCriteria(found, { count: table.rows, variance: varianceOf(y, options) })
-  const chosen = {
-    cv: () => crossValidation!.least,
-    'cv-1se': () => crossValidation!.oneStandardError,
-    aic: () => leastOf(criteria!.aic),
-    bic: () => leastOf(criteria!.bic),
-    ebic: () => leastOf(criteria!.ebic),
-  }[select]()
+  const chosen = chosenBy(select, crossValidation, criteria)
   const linear = found.models[chosen]!
   return {
     target: target.name,
@@ -79,8 +70,6 @@ export function fitTable(table: Table, options: FitOptions): LinearFit {
     model: linearGraph(features, linear),
   }
 }
-
-export const leastOf = (values: readonly number[]): number => values.indexOf(Math.min(...values))
 
 function predictRow({ coefficients, intercept }: LinearModel, data: ArrayLike<number>, from: number): number {
   let sum = intercept

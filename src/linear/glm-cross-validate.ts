@@ -4,9 +4,9 @@ import type { RunOptions } from '../util/env.js'
 import { PareError } from '../util/errors.js'
 import { type CrossValidationSummary, summaryOf } from './cv-summary.js'
 import type { Response } from './datafits/index.js'
-import { type DenseMatrix, stridesOf } from './design.js'
+import type { DenseMatrix } from './design.js'
 import { type FoldOptions, foldsOf } from './folds.js'
-import { checkedResponse, type GlmModel, type GlmOptions, type GlmPath, glmPathOf } from './glm-path.js'
+import { checkedResponse, type GlmModel, type GlmOptions, type GlmPath, glmPathOf, predictorsOf } from './glm-path.js'
 
 /** `misclassification` is of classes alone. */
 export type Measure = 'deviance' | 'misclassification'
@@ -91,17 +91,6 @@ function errorsOf(
     total += w
   }
   return total === 0 ? { deviance: 0, wrong: 0 } : { deviance: deviance / total, wrong: wrong / total }
-}
-
-/** The linear predictors of a row, without an offset. */
-function predictorsOf(x: DenseMatrix, row: number, { coefficients, intercepts }: GlmModel): Float64Array {
-  const [byRow, byColumn] = stridesOf(x)
-  return intercepts.map((b, k) => {
-    const c = coefficients[k]!
-    let sum = b
-    for (let j = 0; j < c.length; j++) if (c[j] !== 0) sum += c[j]! * x.data[row * byRow + j * byColumn]!
-    return sum
-  })
 }
 
 /** The likeliest class, the first of several; one probability is that of the second of two. */

@@ -7,7 +7,7 @@ import type { RunOptions } from '../util/env.js'
 import { PareError } from '../util/errors.js'
 import { checkTraits } from './datafits/datafit.js'
 import { checkNull, type Family, type FamilyOptions, type Response, responseOf } from './datafits/index.js'
-import { checkDesign, type DenseMatrix } from './design.js'
+import { checkDesign, type DenseMatrix, stridesOf } from './design.js'
 import { momentsOf } from './moments.js'
 import { dualityGapAt, type Objective, saturatedLoss, stateAt, violationAt } from './objective.js'
 import { pathOf } from './path.js'
@@ -246,4 +246,15 @@ function warningsOf(lambdas: Float64Array, [empty, ...results]: readonly NewtonR
   const stalled = at('stalled')
   if (stalled !== '') warnings.push(`rounding ended the search before the tolerance was met (λ = ${stalled})`)
   return warnings
+}
+
+/** The linear predictors of a row, without an offset. */
+export function predictorsOf(x: DenseMatrix, row: number, { coefficients, intercepts }: GlmModel): Float64Array {
+  const [byRow, byColumn] = stridesOf(x)
+  return intercepts.map((b, k) => {
+    const c = coefficients[k]!
+    let sum = b
+    for (let j = 0; j < c.length; j++) if (c[j] !== 0) sum += c[j]! * x.data[row * byRow + j * byColumn]!
+    return sum
+  })
 }

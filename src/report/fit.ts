@@ -16,7 +16,7 @@ export function renderFit(report: FitReport): string {
   const view = viewOf(report)
   const body = html`${summary(view)}
 ${pathFigure(view)}
-${strengthFigure(view, 'mean squared error')}
+${strengthFigure(view)}
 ${coefficients(view)}
 ${residuals(view)}
 ${again(view)}`
@@ -24,6 +24,6 @@ ${again(view)}`
 }
 
 function again({ commandLine, fit }: FitView): Markup {
-  const gap = fit.path.dualGap[fit.chosen]!
+  const gap = fit.dualGap
   return html`<section><h2>Do it again</h2><p class="note">The same table and seed give the same model.${Number.isFinite(gap) && ` Its loss is at most ${significant(gap, 2)} of that of the empty model above the least there is (duality gap).`}</p><pre>${commandLine}</pre></section>`
 }

@@ -13,6 +13,7 @@ const FILES = {
   'digits.idx.gz': dataPath('mnist/t10k-images-idx3-ubyte.gz'),
   'digits-labels.idx.gz': dataPath('mnist/t10k-labels-idx1-ubyte.gz'),
   'houses.csv': dataPath('tabular/california-housing.csv'),
+  'iris.csv': join(repositoryRoot, 'test/data/iris.csv'),
 }
 const complete = Object.values(FILES).every((path) => path !== null)
 const folder = mkdtempSync(join(tmpdir(), 'pare-docs-'))

@@ -39,6 +39,28 @@ test('the report is written, with the command that gives it again', async () => 
   expect(page).not.toMatch(/<script|https?:/)
 })
 
+test('of another family too', async () => {
+  const rows = Array.from({ length: 30 }, (_, i) => `${i},${i % 3 === 0 || i > 20 ? 'yes' : 'no'}`)
+  await writeFile(at('classes.csv'), ['a,y', ...rows].join('\n'))
+  expect(await pare('classes.csv', '-o', 'c.onnx', '--report', 'c.html')).toEqual({ status: 0 })
+  expect(await readFile(at('c.html'), 'utf8')).toContain('of the deviance of y')
+})
+
+test('the terminal shows coefficients by what a standard deviation of their column does', async () => {
+  const { normal } = random(4)
+  const rows = Array.from({ length: 40 }, () => [normal() / 100, normal()] as const)
+  await writeFile(at('s.csv'), ['small,large,y', ...rows.map(([a, b]) => `${a},${b},${20 * a + 2 * b}`)].join('\n'))
+  let text = ''
+  const out = {
+    write(chunk: string) {
+      text += chunk
+    },
+  }
+  const argv = ['fit', at('s.csv'), '--target', 'y', '-o', at('s.onnx')]
+  await run(argv, { stdout: out, stderr: { write: () => {} }, env: {}, signal: new AbortController().signal })
+  expect([...text.matchAll(/^(large|small) /gm)].map((m) => m[1])).toEqual(['large', 'small'])
+})
+
 test.each([
   ['the table', ['-o', 'b.onnx', '--report', 't.csv'], 'OUTPUT_IS_INPUT'],
   ['the model', ['-o', 'b.onnx', '--report', 'b.onnx'], 'OUTPUT_TWICE'],

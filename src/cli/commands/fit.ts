@@ -3,6 +3,7 @@
 import type { LinearFit } from '../../linear/fit.js'
 import { count, counted, significant } from '../../util/format.js'
 import { type Context, defineCommand } from '../command.js'
+import { gapLine, glmAnswer } from '../glm-answer.js'
 import { SEED_OPTION } from '../inputs.js'
 import { facts, table } from '../table.js'
 
@@ -59,7 +60,6 @@ export const fit = defineCommand({
       { readColumns },
       { fitTable },
       { familyOf, fitGlm },
-      { glmAnswer },
       { protectInput, writtenBytes },
       { writeModel },
       { checkWritable, writeFileAtomic },
@@ -69,7 +69,6 @@ export const fit = defineCommand({
       import('../../data/columns.js'),
       import('../../linear/fit.js'),
       import('../../linear/fit-glm.js'),
-      import('../glm-answer.js'),
       import('../models.js'),
       import('../../onnx/files.js'),
       import('../../util/files.js'),
@@ -79,24 +78,23 @@ export const fit = defineCommand({
     const { signal, onProgress } = context
     await protectInput(undefined, output, false, { read: [path], report })
     for (const written of [output, report]) if (written !== undefined) await checkWritable(written)
-    const data = await readColumns(await fileSource(path!), { categories: category, signal })
+    const data = await readColumns(await fileSource(path!), { categories: category, signal, onWarning: context.warn })
     const l1Ratio = { lasso: 1, ridge: 0, 'elastic-net': options.l1Ratio ?? 0.5 }[options.model]
+    const model = options.model === 'elastic-net' ? `elastic net (${l1Ratio} lasso)` : options.model
+    const words = { table: path!, model, select, commandLine: context.commandLine }
     const family = options.family ?? familyOf(data, target)
     if (family !== 'gaussian') {
       const run = { target, family, select, folds, seed, missing, l1Ratio, signal, onProgress, onWarning: context.warn }
       const found = fitGlm(data, run)
       await writeModel(found.model, output)
-      const shape = { from: path!, model: options.model, select, output, bytes: await writtenBytes(output) }
+      if (report !== undefined) await writeFileAtomic(report, renderFit({ ...words, fit: found }))
+      const shape = { from: path!, model: options.model, select, output, report, bytes: await writtenBytes(output) }
       return glmAnswer(found, shape, context.terminal)
     }
     const found = fitTable(data, { target, select, folds, seed, missing, l1Ratio, signal, onProgress })
     await writeModel(found.model, output)
     const size = await writtenBytes(output)
-    if (report !== undefined) {
-      const model = options.model === 'elastic-net' ? `elastic net (${l1Ratio} lasso)` : options.model
-      const { commandLine } = context
-      await writeFileAtomic(report, renderFit({ table: path!, model, select, fit: found, commandLine }))
-    }
+    if (report !== undefined) await writeFileAtomic(report, renderFit({ ...words, fit: found }))
     return { text: shown(path!, found, options, context), json: { output, bytes: size, ...summary(found) } }
   },
 })
@@ -128,11 +126,12 @@ function shown(
   },
   { terminal }: Context,
 ): string {
-  const { path, chosen, linear, names, crossValidation } = fit
+  const { path, chosen, linear, names, crossValidation, deviations } = fit
+  const size = (j: number): number => Math.abs(linear.coefficients[j]! * deviations[j]!)
   const error = crossValidation?.error[chosen]
   const order = [...linear.coefficients.keys()]
     .filter((j) => linear.coefficients[j] !== 0)
-    .sort((a, b) => Math.abs(linear.coefficients[b]!) - Math.abs(linear.coefficients[a]!))
+    .sort((a, b) => size(b) - size(a))
   const rows = [
     ['intercept', significant(linear.intercept, 6)],
     ...order.slice(0, TOP).map((j) => [names[j]!, significant(linear.coefficients[j]!, 6)]),
@@ -153,15 +152,7 @@ function shown(
                 `${significant(Math.sqrt(error), 4)} on rows left out (mean squared error ${significant(error, 4)} ± ${significant(crossValidation!.standardError[chosen]!, 2)})`,
               ] as const,
             ]),
-        // A ridge has none.
-        ...(Number.isFinite(path.dualGap[chosen])
-          ? [
-              [
-                'gap',
-                `${significant(path.dualGap[chosen]!, 2)} of the empty model's loss: how far from optimal it can be`,
-              ] as const,
-            ]
-          : []),
+        ...gapLine(path.dualGap[chosen]!),
         ['written', options.output],
         ...(options.report === undefined ? [] : [['report', options.report] as const]),
       ],

@@ -11,19 +11,23 @@ const NAMED_ZEROS = 12
 
 export function coefficients(view: FitView): Markup {
   const { fit, order } = view
-  const kept = order.filter((j) => fit.linear.coefficients[j] !== 0)
+  const coefficients = fit.coefficients[fit.chosen]!
+  const kept = order.filter((j) => coefficients[j] !== 0)
   const shown = kept.slice(0, MOST)
   const largest = Math.max(...shown.map((j) => Math.abs(view.standardized(fit.chosen, j))), 0) || 1
   const row = (j: number): Markup => {
     const size = view.standardized(fit.chosen, j)
-    return html`<tr><th scope="row">${shorten(fit.names[j]!, 64)}</th><td class="number">${significant(fit.linear.coefficients[j]!, 4)}</td><td class="number">${significant(size, 3)}</td><td class="track" aria-hidden="true">${bar(size / largest)}</td></tr>`
+    return html`<tr><th scope="row">${shorten(fit.names[j]!, 64)}</th><td class="number">${significant(coefficients[j]!, 4)}</td><td class="number">${significant(size, 3)}</td><td class="track" aria-hidden="true">${bar(size / largest)}</td></tr>`
   }
   const tall = shown.length > TALL
   return html`<section aria-labelledby="coefficients"><h2 id="coefficients">Coefficients</h2>
-<p class="note">What one unit of the column adds to ${shorten(fit.target, 48)}, and what one standard deviation (SD) of it adds; sorted by the latter, which bars show.</p>
-<div class="scroll${tall && html` tall`}" tabindex="0" role="region" aria-labelledby="coefficients"><table class="coefficients"><thead><tr><th scope="col">Column</th><th class="number" scope="col">Coefficient</th><th class="number" scope="col">× SD</th><th scope="col"><span aria-hidden="true"></span></th></tr></thead><tbody><tr><th scope="row">intercept</th><td class="number">${significant(fit.linear.intercept, 4)}</td><td class="number">—</td><td class="track"></td></tr>${shown.map(row)}</tbody></table></div>
+<p class="note">What one unit of the column adds to ${fit.scale}, and what one standard deviation (SD) of it adds; sorted by the latter, which bars show.</p>
+<div class="scroll${tall && html` tall`}" tabindex="0" role="region" aria-labelledby="coefficients"><table class="coefficients"><thead><tr><th scope="col">Column</th><th class="number" scope="col">Coefficient</th><th class="number" scope="col">× SD</th><th scope="col"><span aria-hidden="true"></span></th></tr></thead><tbody>${fit.intercepts.map(intercept)}${shown.map(row)}</tbody></table></div>
 <p class="note">${below(view, kept.length)}</p></section>`
 }
+
+const intercept = ({ name, value }: FitView['fit']['intercepts'][number]): Markup =>
+  html`<tr><th scope="row">${shorten(name, 64)}</th><td class="number">${significant(value, 4)}</td><td class="number">—</td><td class="track"></td></tr>`
 
 /** Left of the middle where it is negative. `share`: −1 to 1. */
 function bar(share: number): Markup {
@@ -35,7 +39,7 @@ function bar(share: number): Markup {
 function below({ fit, order }: FitView, kept: number): string {
   const more = kept > MOST ? `${count(kept - MOST)} smaller ones are not shown: pare fit --json has all. ` : ''
   const zeros = order.slice(kept)
-  if (zeros.length === 0) return `${more}No column has the coefficient 0.`
+  if (zeros.length === 0) return `${more}No ${fit.isByClass ? 'coefficient is 0' : 'column has the coefficient 0'}.`
   const who =
     zeros.length <= NAMED_ZEROS
       ? `: ${zeros
@@ -43,5 +47,5 @@ function below({ fit, order }: FitView, kept: number): string {
           .map((j) => shorten(fit.names[j]!, 40))
           .join(', ')}`
       : ''
-  return `${more}${counted(zeros.length, 'column')} with the coefficient 0${who}.`
+  return `${more}${fit.isByClass ? `${counted(zeros.length, 'coefficient')} of 0` : `${counted(zeros.length, 'column')} with the coefficient 0`}${who}.`
 }

@@ -17,7 +17,7 @@ const HUES = 6
 
 export function pathFigure(view: FitView): Markup {
   const { fit } = view
-  const moving = view.order.filter((j) => fit.path.models.some((m) => m.coefficients[j] !== 0))
+  const moving = view.order.filter((j) => fit.coefficients.some((c) => c[j] !== 0))
   const heading = html`<h2>How coefficients grow as the penalty weakens</h2>`
   if (moving.length === 0)
     return html`<section>${heading}<p>All coefficients are 0 at every strength: there is no path to draw.</p></section>`
@@ -31,7 +31,7 @@ function caption({ fit }: FitView, moving: number): string {
       : ''
   const left =
     moving > BACKGROUND + NAMED.wide ? ` Of ${count(moving)} that move, the largest ${BACKGROUND} are drawn.` : ''
-  return `Each line is one column: its coefficient times the column’s standard deviation, so that all are on the scale of ${shorten(fit.target, 48)} and can be compared. Numbers along the top count the columns that are not 0.${named}${left}`
+  return `Each line is one column${fit.isByClass ? ' for one class' : ''}: its coefficient times the column’s standard deviation, so that all are on the scale of ${fit.scale} and can be compared. Numbers along the top count the ${fit.isByClass ? 'coefficients' : 'columns'} that are not 0.${named}${left}`
 }
 
 function specOf(view: FitView, moving: readonly number[], { name, width, height }: Size): CurvesSpec {
@@ -47,14 +47,16 @@ function specOf(view: FitView, moving: readonly number[], { name, width, height 
     width,
     height,
     title: 'Coefficients over the strength of the penalty',
-    description: `${moving.length} columns over ${strengths.length} strengths; the table below holds the coefficients of the chosen one.`,
+    description: `${moving.length} ${fit.isByClass ? 'coefficients' : 'columns'} over ${strengths.length} strengths; the table below holds the coefficients of the chosen one.`,
     xTitle: X_TITLE,
     yTitle:
-      name === 'wide' ? `coefficient × SD of its column, in units of ${shorten(fit.target, 24)}` : 'coefficient × SD',
+      name === 'narrow'
+        ? 'coefficient × SD'
+        : `coefficient × SD of its column${fit.loss.isSquare ? `, in units of ${shorten(fit.target, 24)}` : ''}`,
     xs: strengths,
     curves: moving.slice(0, BACKGROUND + NAMED.wide).map(curveOf),
     marks: view.marks,
-    top: { title: 'columns kept', at: (x) => String(fit.path.df[byStrength.get(x)!]!) },
+    top: { title: fit.isByClass ? 'not 0' : 'columns kept', at: (x) => String(fit.df[byStrength.get(x)!]!) },
     margin: MARGINS[name],
   }
 }

@@ -1,4 +1,4 @@
-/** Predicted against actual values, and what is left: of a model that predicts numbers. */
+/** Predicted against actual values, and what is left: of a model that predicts numbers or counts. */
 
 import { figure, type Size } from '../figure.js'
 import { html, type Markup } from '../html.js'
@@ -12,8 +12,11 @@ const HEIGHTS = [440, 360] as const
 const NAMED = 3
 const PARTS = 20
 
-export function residuals(view: FitView): Markup {
-  const { actual, fitted } = view.fit
+/** Of classes nothing: they have no such plane. Of counts only the former, as their residuals grow with them. */
+export function residuals(view: FitView): Markup | false {
+  const { means, loss } = view.fit
+  if (means === null) return false
+  const { actual, fitted } = means
   const left = actual.map((v, i) => v - fitted[i]!)
   const trend = trendOf(fitted, left)
   const how =
@@ -22,10 +25,10 @@ export function residuals(view: FitView): Markup {
       : ''
   const half = (draw: (size: Size) => CloudSpec, caption: string): Markup =>
     figure(HEIGHTS, (size) => cloud(draw(size)), caption, HALF)
-  return html`<section><h2>Predicted and actual</h2><div class="pair">${half((size) => agreement(view, size), `${how}These are the rows that the model was fitted on. On the line the prediction is right.`)}${half((size) => remains(view, left, trend, size), `${how}Residuals are actual − predicted.${trend ? ` The solid line is their mean over ${trend.length} equal parts of the rows: where it leaves 0, the model is bent or misses something.` : ''} Numbers are rows of the table with the largest residuals.`)}</div></section>`
+  return html`<section><h2>Predicted and actual</h2><div class="pair">${half((size) => agreement(view, means, size), `${how}These are the rows that the model was fitted on. On the line the prediction is right.`)}${loss.isSquare && half((size) => remains(view, fitted, left, trend, size), `${how}Residuals are actual − predicted.${trend ? ` The solid line is their mean over ${trend.length} equal parts of the rows: where it leaves 0, the model is bent or misses something.` : ''} Numbers are rows of the table with the largest residuals.`)}</div></section>`
 }
 
-function agreement({ fit, target }: FitView, { name, width, height }: Size): CloudSpec {
+function agreement({ fit, target }: FitView, { actual, fitted }: Means, { name, width, height }: Size): CloudSpec {
   return {
     id: `agreement-${name}`,
     width,
@@ -34,14 +37,15 @@ function agreement({ fit, target }: FitView, { name, width, height }: Size): Clo
     description: `${fit.rows} rows that the model was fitted on, and the line where both are equal.`,
     xTitle: `predicted ${short(target)}`,
     yTitle: `actual ${short(target)}`,
-    x: fit.fitted,
-    y: fit.actual,
+    x: fitted,
+    y: actual,
     line: 'identity',
   }
 }
 
 function remains(
   { fit, target }: FitView,
+  fitted: Float64Array,
   left: Float64Array,
   trend: ReturnType<typeof trendOf>,
   { name, width, height }: Size,
@@ -54,13 +58,15 @@ function remains(
     description: `${fit.rows} rows that the model was fitted on, and the line where nothing is left.`,
     xTitle: `predicted ${short(target)}`,
     yTitle: 'residual',
-    x: fit.fitted,
+    x: fitted,
     y: left,
     line: 'zero',
     ...(trend && { trend }),
     named: largest(left).map((at) => ({ at, label: `row ${at + 1}` })),
   }
 }
+
+type Means = NonNullable<FitView['fit']['means']>
 
 const short = (target: string): string => ([...target].length > 24 ? 'value' : target)
 

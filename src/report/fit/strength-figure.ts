@@ -1,7 +1,7 @@
 /** Why this strength: the curve of cross-validation, or those of the information criteria. */
 
 import type { InformationCriteria } from '../../linear/criteria.js'
-import type { CrossValidation } from '../../linear/cross-validate.js'
+import type { CrossValidationSummary } from '../../linear/cv-summary.js'
 import { counted } from '../../util/format.js'
 import { figure, type Size } from '../figure.js'
 import { html, type Markup } from '../html.js'
@@ -13,16 +13,15 @@ import type { FitView } from './view.js'
 const HEIGHTS = [360, 320] as const
 const HEADING = html`<h2>How the strength was chosen</h2>`
 
-/** `measure`: what is made small on rows left out. */
-export function strengthFigure(view: FitView, measure: string): Markup | false {
+export function strengthFigure(view: FitView): Markup | false {
   const { crossValidation, criteria } = view.fit
   if (crossValidation && crossValidation.error.length > 1 && crossValidation.error.every((e, _, all) => e === all[0]))
     return html`<section>${HEADING}<p>Every strength has the same error: there is nothing to choose.</p></section>`
-  if (crossValidation) return crossed(view, crossValidation, measure)
+  if (crossValidation) return crossed(view, crossValidation)
   return criteria !== null && judged(view, criteria)
 }
 
-function crossed(view: FitView, found: CrossValidation, measure: string): Markup {
+function crossed(view: FitView, found: CrossValidationSummary): Markup {
   const folds = found.foldErrors.length
   const spec = ({ name, width, height }: Size): CurvesSpec => ({
     id: `cross-validation-${name}`,
@@ -31,7 +30,7 @@ function crossed(view: FitView, found: CrossValidation, measure: string): Markup
     title: 'Error of cross-validation over the strength of the penalty',
     description: `The mean of ${folds} folds, with one standard error to each side, for ${counted(view.strengths.length, 'strength')}.`,
     xTitle: X_TITLE,
-    yTitle: `${measure}, rows left out`,
+    yTitle: `${view.fit.loss.measure}, rows left out`,
     xs: view.strengths,
     curves: [
       {
@@ -50,14 +49,14 @@ function crossed(view: FitView, found: CrossValidation, measure: string): Markup
   return html`<section>${HEADING}${figure(HEIGHTS, (size) => curves(spec(size)), caption)}</section>`
 }
 
-const ruleText = ({ least, oneStandardError, error }: CrossValidation): string =>
+const ruleText = ({ least, oneStandardError, error }: CrossValidationSummary): string =>
   least === oneStandardError
     ? error.length === 1
       ? ''
       : 'No stronger λ is within one standard error of the least.'
     : '“one SE” is the strongest λ whose error is within one standard error of the least.'
 
-function judged(view: FitView, criteria: InformationCriteria): Markup {
+function judged(view: FitView, criteria: Omit<InformationCriteria, 'noise'>): Markup {
   const lists = [
     ['AIC', criteria.aic],
     ['BIC', criteria.bic],
@@ -85,7 +84,7 @@ function judged(view: FitView, criteria: InformationCriteria): Markup {
     marks,
     margin: MARGINS[name],
   })
-  return html`<section>${HEADING}${figure(HEIGHTS, (size) => curves(spec(size)), 'Each criterion weighs how well the rows are fitted against the number of columns, and is shown above its own least value; the lines mark where that is. The variance of the noise is that of the weakest penalty of the path.')}</section>`
+  return html`<section>${HEADING}${figure(HEIGHTS, (size) => curves(spec(size)), `Each criterion weighs how well the rows are fitted against the number of ${view.fit.isByClass ? 'coefficients' : 'columns'}, and is shown above its own least value; the lines mark where that is.${view.fit.loss.isSquare ? ' The variance of the noise is that of the weakest penalty of the path.' : ''}`)}</section>`
 }
 
 /** Where each criterion is least; those at the same λ together. */

@@ -1,11 +1,11 @@
 /** The head of the report of a fit: what predicts what, how well, and with how much. */
 
-import type { LinearFit } from '../../linear/fit.js'
+import type { Selection } from '../../linear/select.js'
 import { counted, percent, shorten, significant } from '../../util/format.js'
 import { VERSION } from '../../util/version.js'
 import { html, type Markup } from '../html.js'
-import { explainedLeftOut, howChosen, plusMinus, varianceOf } from './text.js'
-import { type FitView, keptOf } from './view.js'
+import { explainedLeftOut, plusMinus, type Shown, shareText, unbroken } from './shown.js'
+import type { FitView } from './view.js'
 
 export const summary = (view: FitView): Markup => html`<header>
 <p class="eyebrow">pare ${VERSION} · ${shorten(view.table, 80)}</p>
@@ -14,31 +14,26 @@ export const summary = (view: FitView): Markup => html`<header>
 </header>
 <dl class="cards">${cards(view)}</dl>`
 
-const explained = (fit: LinearFit): number => explainedLeftOut(fit) ?? fit.path.devianceRatio[fit.chosen]!
+const explained = (fit: Shown): number => explainedLeftOut(fit) ?? fit.explained
 
 function headline(view: FitView): string {
   const { fit, target } = view
-  const kept = keptOf(view)
-  const total = fit.names.length
-  if (varianceOf(fit) === 0) return `${target} is the same in every row`
+  const { kept, columns: total, loss } = fit
+  if (loss.empty === 0) return `${target} is the same in every row`
   if (kept === 0) return `No column helps to predict ${target}`
   const who = kept === total ? counted(total, 'column') : `${kept} of ${counted(total, 'column')}`
   const share = explained(fit)
-  if (share <= 0) return `${who} predict ${target} no better than its mean`
-  return `${who} explain${kept === 1 ? 's' : ''} ${shareText(share)} of the variance of ${target}`
+  if (share <= 0)
+    return `${who} predict ${target} no better than ${loss.emptyPredicts === 'mean' ? 'its mean' : 'the shares of its classes'}`
+  return `${who} explain${kept === 1 ? 's' : ''} ${shareText(share)} of the ${loss.explains} of ${target}`
 }
-
-/** Next to all is not all. */
-const shareText = (share: number): string => unbroken(percent(share, share < 0.99 ? 0 : 2))
-
-const unbroken = (text: string): string => text.replaceAll(' ', '\u00a0')
 
 function verdict(view: FitView): string {
   const { fit, model, select } = view
   const article = /^[aeiou]/.test(model) ? 'An' : 'A'
   return [
-    `${article} ${model} on ${fit.rows} rows and ${counted(fit.names.length, 'column')}.`,
-    `${unbroken(`λ = ${significant(fit.linear.lambda)}`)} ${howChosen(select, fit)}.`,
+    `${article} ${model} on ${fit.rows} rows and ${counted(fit.columns, 'column')}.`,
+    `${unbroken(`λ = ${significant(fit.lambdas[fit.chosen]!)}`)} ${howChosen(select, fit)}.`,
     leftOut(view),
     otherChoice(view),
     atTheEnd(view),
@@ -48,13 +43,17 @@ function verdict(view: FitView): string {
 }
 
 function leftOut({ fit }: FitView): string {
-  const crossed = fit.crossValidation
-  const variance = varianceOf(fit)
-  if (variance === 0) return ''
+  const { loss, chosen } = fit
+  const { leftOut: crossed, empty, wrong } = loss
+  if (empty === 0) return ''
   if (crossed === null)
-    return `It explains ${unbroken(percent(fit.path.devianceRatio[fit.chosen]!, 1))} of the variance of the rows that it was fitted on; no rows were left out to judge it.`
-  const error = crossed.error[fit.chosen]!
-  return `On rows left out it is off by ${significant(Math.sqrt(error))} (root of the mean squared error, ${plusMinus(error, crossed.standardError[fit.chosen]!)} SE); the mean alone would be off by ${significant(Math.sqrt(variance))}.`
+    return `It explains ${unbroken(percent(fit.explained, 1))} of the ${loss.explains} of the rows that it was fitted on; no rows were left out to judge it.`
+  const error = crossed.error[chosen]!
+  const spread = plusMinus(error, crossed.standardError[chosen]!)
+  if (loss.isSquare)
+    return `On rows left out it is off by ${significant(Math.sqrt(error))} (root of the mean squared error, ${spread} SE); the mean alone would be off by ${significant(Math.sqrt(empty))}.`
+  const classes = wrong === null ? '' : ` ${unbroken(percent(wrong.error[chosen]!, 1))} of their classes are wrong.`
+  return `On rows left out its mean deviance is ${spread} (SE); that of the ${loss.emptyPredicts} alone is ${significant(empty, 4)}.${classes}`
 }
 
 function otherChoice({ fit }: FitView): string {
@@ -63,11 +62,11 @@ function otherChoice({ fit }: FitView): string {
   const at = crossed.oneStandardError
   const other = at === fit.chosen ? crossed.least : at
   const what = at === fit.chosen ? 'The least error is at' : 'Within one standard error of the least lies'
-  return `${what} ${unbroken(`λ = ${significant(fit.path.lambdas[other]!)}`)} with ${counted(fit.path.df[other]!, 'column')}.`
+  return `${what} ${unbroken(`λ = ${significant(fit.lambdas[other]!)}`)} with ${counted(fit.df[other]!, fit.isByClass ? 'coefficient' : 'column')}.`
 }
 
 function atTheEnd({ fit }: FitView): string {
-  const { lambdas } = fit.path
+  const { lambdas } = fit
   const isLast = fit.chosen === lambdas.length - 1 && lambdas.length > 1 && lambdas[fit.chosen]! > 0
   return isLast ? 'The chosen strength is the weakest that was tried: a weaker one may do better.' : ''
 }
@@ -77,30 +76,39 @@ const card = (name: string, big: string, note: string): Markup =>
 
 function cards(view: FitView): readonly Markup[] {
   const { fit, select } = view
-  const { crossValidation: crossed, chosen, path } = fit
-  const inside = path.devianceRatio[chosen]!
-  const total = fit.names.length
+  const { chosen, loss, explained: inside } = fit
   const left = explainedLeftOut(fit)
+  const share = loss.isSquare ? 'R²' : 'Deviance explained'
   return [
-    ...(crossed
-      ? [
-          card(
-            'Error on rows left out',
-            significant(Math.sqrt(crossed.error[chosen]!)),
-            `RMSE; squared ${plusMinus(crossed.error[chosen]!, crossed.standardError[chosen]!)} (SE)`,
-          ),
-        ]
-      : []),
+    ...errorCards(fit),
     left === null
-      ? card('R²', significant(inside), 'on the rows that it was fitted on')
-      : card('R² on rows left out', significant(left), `${significant(inside)} on the rows that it was fitted on`),
-    card('Columns kept', `${keptOf(view)} of ${total}`, 'whose coefficient is not 0'),
-    card('Strength λ', significant(fit.linear.lambda), cardOfChoice(view, select)),
+      ? card(share, significant(inside), 'on the rows that it was fitted on')
+      : card(
+          `${share} on rows left out`,
+          significant(left),
+          `${significant(inside)} on the rows that it was fitted on`,
+        ),
+    card('Columns kept', `${fit.kept} of ${fit.columns}`, 'whose coefficient is not 0'),
+    card('Strength λ', significant(fit.lambdas[chosen]!), cardOfChoice(view, select)),
   ]
 }
 
+function errorCards({ loss, chosen }: Shown): readonly Markup[] {
+  const { leftOut, wrong } = loss
+  if (leftOut === null) return []
+  const spread = plusMinus(leftOut.error[chosen]!, leftOut.standardError[chosen]!)
+  if (loss.isSquare) {
+    const root = significant(Math.sqrt(leftOut.error[chosen]!))
+    return [card('Error on rows left out', root, `RMSE; squared ${spread} (SE)`)]
+  }
+  const deviance = card('Deviance on rows left out', significant(leftOut.error[chosen]!), `mean; ${spread} (SE)`)
+  if (wrong === null) return [deviance]
+  const misses = plusMinus(wrong.error[chosen]!, wrong.standardError[chosen]!)
+  return [card('Wrong on rows left out', unbroken(percent(wrong.error[chosen]!, 1)), `share ${misses} (SE)`), deviance]
+}
+
 const cardOfChoice = ({ fit }: FitView, select: FitView['select']): string => {
-  const at = `number ${fit.chosen + 1} of ${fit.path.lambdas.length}`
+  const at = `number ${fit.chosen + 1} of ${fit.lambdas.length}`
   const how = {
     cv: 'least error',
     'cv-1se': 'one-standard-error rule',
@@ -109,4 +117,17 @@ const cardOfChoice = ({ fit }: FitView, select: FitView['select']): string => {
     ebic: 'least EBIC',
   }[select]
   return `${how}; ${at} from the strongest`
+}
+
+/** How the strength was chosen, after `λ = 0.1`. */
+function howChosen(select: Selection, fit: Shown): string {
+  if (fit.lambdas.length === 1) return 'is the only strength that was fitted'
+  const by = `${fit.crossValidation?.foldErrors.length}-fold cross-validation`
+  return {
+    cv: `has the least error of ${by}`,
+    'cv-1se': `is the strongest within one standard error of the least error of ${by}`,
+    aic: 'has the least AIC',
+    bic: 'has the least BIC',
+    ebic: 'has the least EBIC',
+  }[select]
 }

@@ -1,8 +1,11 @@
 /** What the parts of the report of a fit show, worked out once. */
 
-import type { LinearFit, Selection } from '../../linear/fit.js'
+import type { LinearFit } from '../../linear/fit.js'
+import type { GlmFit } from '../../linear/fit-glm.js'
+import type { Selection } from '../../linear/select.js'
 import { shorten } from '../../util/format.js'
 import type { Mark } from '../svg/marks.js'
+import { type Shown, shownOf } from './shown.js'
 
 export interface FitReport {
   /** The table, as the user named it. */
@@ -10,28 +13,29 @@ export interface FitReport {
   /** What was fitted, in words: `lasso`. */
   readonly model: string
   readonly select: Selection
-  readonly fit: LinearFit
+  readonly fit: LinearFit | GlmFit
   readonly commandLine: string
 }
 
-export interface FitView extends FitReport {
+export interface FitView extends Omit<FitReport, 'fit'> {
+  readonly fit: Shown
   /** Of the column that is predicted, short enough for titles. */
   readonly target: string
   /** By λ, as it stands on the axis: 0 has no place there, and stands at the right end. */
   readonly strengths: readonly number[]
   /** A coefficient times the standard deviation of its column: what one such step of the column changes. */
-  standardized(lambda: number, column: number): number
-  /** Columns from the largest standardized coefficient of the chosen model down, then of the last one of the path. */
+  standardized(lambda: number, at: number): number
+  /** Coefficients from the largest standardized coefficient of the chosen model down, then of the last one of the path. */
   readonly order: readonly number[]
   /** Choices of λ that are worth a line. */
   readonly marks: readonly Mark[]
 }
 
 export function viewOf(report: FitReport): FitView {
-  const { fit } = report
+  const fit = shownOf(report.fit)
   const standardized = (lambda: number, column: number): number =>
-    fit.path.models[lambda]!.coefficients[column]! * fit.deviations[column]!
-  const strengths = strengthsOf(fit.path.lambdas)
+    fit.coefficients[lambda]![column]! * fit.deviations[column]!
+  const strengths = strengthsOf(fit.lambdas)
   const last = strengths.length - 1
   const size = (lambda: number, j: number): number => Math.abs(standardized(lambda, j))
   const order = [...fit.names.keys()].sort(
@@ -39,11 +43,12 @@ export function viewOf(report: FitReport): FitView {
   )
   return {
     ...report,
+    fit,
     target: shorten(fit.target, 48),
     strengths,
     standardized,
     order,
-    marks: marksOf(report, strengths),
+    marks: marksOf(fit, report.select, strengths),
   }
 }
 
@@ -52,7 +57,7 @@ function strengthsOf(lambdas: Float64Array): readonly number[] {
   return Array.from(lambdas, (v) => (v > 0 ? v : least / 2))
 }
 
-function marksOf({ fit, select }: FitReport, strengths: readonly number[]): readonly Mark[] {
+function marksOf(fit: Shown, select: Selection, strengths: readonly number[]): readonly Mark[] {
   const mark = (at: number, label: string): Mark => {
     const isChosen = at === fit.chosen
     return { x: strengths[at]!, label: isChosen ? `${label}, chosen` : label, isChosen }
@@ -63,6 +68,3 @@ function marksOf({ fit, select }: FitReport, strengths: readonly number[]): read
   if (least === oneStandardError) return [mark(least, 'least error')]
   return [mark(oneStandardError, 'one SE'), mark(least, 'least error')]
 }
-
-/** Coefficients of the chosen model that are not zero. */
-export const keptOf = ({ fit }: FitReport): number => fit.path.df[fit.chosen]!
