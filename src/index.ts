@@ -21,6 +21,7 @@ export type {
   ValueInfo,
 } from './engine/engine.js'
 export type { Attr, DType, Graph, Model, Node, Tensor, Value } from './ir/types.js'
+export * as linear from './linear/index.js'
 export { type DecodeOptions, decodeModel, type EncodeOptions, encodeModel } from './onnx/codec.js'
 export { type CleanOptions, cleanModel } from './passes/clean.js'
 export { type Inspection, type InspectOptions, inspectModel } from './passes/inspect.js'

@@ -50,6 +50,16 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./commands/distill.js')).distill,
   },
   {
+    name: 'fit',
+    summary: 'Fit a linear model to a table, and choose its strength',
+    load: async () => (await import('./commands/fit.js')).fit,
+  },
+  {
+    name: 'predict',
+    summary: 'Apply a fitted model to a table',
+    load: async () => (await import('./commands/predict.js')).predict,
+  },
+  {
     name: 'doctor',
     summary: 'Show engines, devices and what is missing here',
     load: async () => (await import('./commands/doctor.js')).doctor,

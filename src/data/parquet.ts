@@ -8,7 +8,7 @@ import { parquetMetadataAsync, parquetReadObjects, parquetSchema } from 'hyparqu
 import { messageOf, PareError } from '../util/errors.js'
 import type { Samples } from './samples.js'
 import type { Source } from './source.js'
-import { type TableOptions, tableMapper } from './table.js'
+import { type Cell, type TableOptions, tableMapper } from './table.js'
 
 type Decompress = (input: Uint8Array) => Uint8Array
 
@@ -29,6 +29,32 @@ const SLICE = 1 << 16
 
 /** Memory holds a slice of rows and its columns' bytes; one group where columns hold lists. Throws `PARQUET_READ`, and what tables throw. */
 export async function parquetSamples(source: Source, options: TableOptions = {}): Promise<Samples> {
+  const { columns, count, read } = await openParquet(source)
+  const toSample = tableMapper(columns, options, source.name)
+  return {
+    name: source.name,
+    count,
+    ...(options.classes && { classes: options.classes }),
+    async *read({ signal } = {}) {
+      let row = 0
+      for await (const cells of read()) {
+        signal?.throwIfAborted()
+        row++
+        yield toSample(cells, row)
+      }
+    },
+  }
+}
+
+interface ParquetRows {
+  readonly columns: readonly string[]
+  readonly count: number
+  /** The cells of each row. */
+  read(): AsyncIterable<readonly Cell[]>
+}
+
+/** Throws `PARQUET_READ`, also while it is read. */
+export async function openParquet(source: Source): Promise<ParquetRows> {
   const file = {
     byteLength: source.size,
     slice: async (start: number, end?: number) => {
@@ -36,35 +62,22 @@ export async function parquetSamples(source: Source, options: TableOptions = {})
       return bytes.slice().buffer as ArrayBuffer
     },
   }
-  const metadata = await parquetMetadataAsync(file).catch((cause: unknown) => {
-    throw unreadable(source.name, cause)
-  })
+  const readable = <T>(work: Promise<T>): Promise<T> =>
+    work.catch((cause: unknown) => {
+      throw unreadable(source.name, cause)
+    })
+  const metadata = await readable(parquetMetadataAsync(file))
   const { children } = parquetSchema(metadata)
   const columns = children.map(({ element }) => element.name)
   // A column of lists is decoded from its start to find a row, so that slices would cost more than they save.
   const flat = children.every((column) => column.children.length === 0)
-  const toSample = tableMapper(columns, options, source.name)
   return {
-    name: source.name,
+    columns,
     count: Number(metadata.num_rows),
-    ...(options.classes && { classes: options.classes }),
-    async *read({ signal } = {}) {
-      let row = 0
+    async *read() {
       for (const [rowStart, rowEnd] of slices(metadata.row_groups, flat ? SLICE : Number.POSITIVE_INFINITY)) {
-        signal?.throwIfAborted()
-        const objects = await parquetReadObjects({ file, metadata, compressors, rowStart, rowEnd }).catch(
-          (cause: unknown) => {
-            throw unreadable(source.name, cause)
-          },
-        )
-        for (const object of objects) {
-          signal?.throwIfAborted()
-          row++
-          yield toSample(
-            columns.map((column) => object[column]),
-            row,
-          )
-        }
+        const objects = await readable(parquetReadObjects({ file, metadata, compressors, rowStart, rowEnd }))
+        for (const object of objects) yield columns.map((column) => object[column])
       }
     },
   }

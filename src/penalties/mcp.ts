@@ -40,6 +40,9 @@ export function mcp(lambda: number, gamma = 3): Penalty {
   }
 }
 
+/** Its derivative at |w| = size: from λ at zero down to 0 at γλ. */
+export const mcpSlope = (size: number, lambda: number, gamma: number): number => Math.max(0, lambda - size / gamma)
+
 export const isWithin = (b: Builder, weight: string, bound: number): string =>
   b.op('LessOrEqual', [b.op('Abs', [weight]), b.number(bound)])
 

@@ -48,3 +48,7 @@ export function scad(lambda: number, gamma = 3.7): Penalty {
     },
   }
 }
+
+/** Its derivative at |w| = size: λ up to λ, then down to 0 at γλ. */
+export const scadSlope = (size: number, lambda: number, gamma: number): number =>
+  size <= lambda ? lambda : Math.max(0, gamma * lambda - size) / (gamma - 1)

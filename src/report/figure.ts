@@ -8,14 +8,15 @@ export interface Size {
   readonly height: number
 }
 
-/** `heights`: in pixels, of the wide and of the narrow drawing. */
+/** `heights`: in pixels, of the wide and of the narrow drawing. `width`: of the wide one. */
 export function figure(
   [wide, narrow]: readonly [number, number],
   draw: (size: Size) => Markup,
   caption: string,
+  width = 912,
 ): Markup {
   const sizes: readonly Size[] = [
-    { name: 'wide', width: 912, height: wide },
+    { name: 'wide', width, height: wide },
     { name: 'narrow', width: 360, height: narrow },
   ]
   return html`<figure>${sizes.map((size) => html`<div class="${size.name}">${draw(size)}</div>`)}<figcaption>${caption}</figcaption></figure>`

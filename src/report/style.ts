@@ -6,12 +6,14 @@ export const STYLE = `
   --paper: #ffffff; --panel: #f6f7f9; --ink: #16191d; --soft: #59626e; --line: #dfe3e8; --grid: #eceff2;
   --good: #0b6bcb; --chosen: #0a7f5a; --over: #b4540a; --original: #16191d; --beyond: #b4540a14; --bar: #7fb2e5;
   --warn-paper: #fff7ea; --warn-line: #e5b567; --halo: #ffffff;
+  --hue0: #0b6bcb; --hue1: #b4540a; --hue2: #7a3fb8; --hue3: #0a7f5a; --hue4: #bd2560; --hue5: #6b6a00; --minus: #e3a878;
 }
 @media (prefers-color-scheme: dark) {
   :root {
     --paper: #14171a; --panel: #1d2125; --ink: #e8eaed; --soft: #a2abb5; --line: #343a41; --grid: #262b30;
     --good: #6cb4ff; --chosen: #46d19b; --over: #f0a052; --original: #e8eaed; --beyond: #f0a05218; --bar: #2f6299;
     --warn-paper: #2b2414; --warn-line: #7d6127; --halo: #14171a;
+    --hue0: #6cb4ff; --hue1: #f0a052; --hue2: #c6a0ff; --hue3: #46d19b; --hue4: #ff8cb0; --hue5: #d3cf5e; --minus: #8a5a2b;
   }
 }
 * { box-sizing: border-box; }
@@ -22,8 +24,9 @@ h1 { font-size: clamp(1.6rem, 5vw, 2.3rem); line-height: 1.15; letter-spacing: -
 h2 { font-size: 1.2rem; line-height: 1.3; margin: 3rem 0 0.5rem; }
 p { margin: 0.5rem 0; max-width: 44rem; }
 .eyebrow, .note, caption, dt, figcaption { color: var(--soft); font-size: 0.875rem; }
-.eyebrow { margin: 0; overflow-wrap: anywhere; }
-.verdict { font-size: 1.0625rem; overflow-wrap: anywhere; }
+h1, p, figcaption { overflow-wrap: anywhere; }
+.eyebrow { margin: 0; }
+.verdict { font-size: 1.0625rem; }
 code, pre, .mono { font-family: ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; font-size: 0.8125rem; }
 pre { background: var(--panel); border: 1px solid var(--line); border-radius: 8px; padding: 0.75rem 1rem; white-space: pre-wrap; overflow-wrap: anywhere; margin: 0.75rem 0; }
 
@@ -35,12 +38,14 @@ pre { background: var(--panel); border: 1px solid var(--line); border-radius: 8p
 .card .change { display: inline-block; white-space: nowrap; font-variant-numeric: tabular-nums; }
 .card .note { display: block; margin-top: 0.125rem; }
 
-figure { margin: 1.5rem 0 0; }
+figure { margin: 1.5rem 0 0; min-width: 0; }
 figcaption { margin-top: 0.5rem; max-width: 44rem; }
 svg { display: block; width: 100%; height: auto; }
 svg.symbol { display: inline-block; width: 14px; height: 14px; vertical-align: -2px; }
 .narrow { display: none; }
-@media (max-width: 560px) { main { padding: 1.5rem 1rem 3rem; } .wide { display: none; } .narrow { display: block; } }
+.pair { display: grid; grid-template-columns: 1fr 1fr; gap: 0 1.5rem; }
+@media (max-width: 780px) { .pair { grid-template-columns: 1fr; } .pair figure { max-width: 36rem; } }
+@media (max-width: 560px) { main { padding: 1.5rem 1rem 3rem; } .wide { display: none; } .narrow { display: block; } .coefficients tbody th { min-width: 5.5rem; } .coefficients .track { min-width: 3.5rem; } }
 @media print { .wide { display: block; } .narrow { display: none; } }
 svg text { font: 12px system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif; fill: var(--ink); }
 svg .tick { fill: var(--soft); font-variant-numeric: tabular-nums; }
@@ -54,6 +59,22 @@ svg .interval { stroke-width: 1.5; opacity: 0.5; }
 svg .line { fill: none; stroke-width: 2; stroke-linejoin: round; }
 svg .line.good { stroke: var(--good); } svg .line.chosen { fill: none; stroke: var(--chosen); stroke-dasharray: 6 3; }
 svg .line.good { fill: none; }
+svg .curve { fill: none; stroke-width: 1.75; stroke-linejoin: round; }
+svg .curve.dashed { stroke-dasharray: 6 3; }
+svg .curve.rest { stroke: var(--soft); stroke-width: 1; opacity: 0.3; }
+svg .curve.good { fill: none; stroke: var(--good); } svg .curve.chosen { fill: none; stroke: var(--chosen); stroke-width: 2.25; }
+${[0, 1, 2, 3, 4, 5].map((i) => `svg .curve.hue${i} { stroke: var(--hue${i}); } svg .dot.hue${i}, svg .label.hue${i} { fill: var(--hue${i}); }`).join('\n')}
+svg .leader { fill: none; stroke: var(--soft); opacity: 0.6; }
+svg .zero { stroke: var(--soft); opacity: 0.7; }
+svg line.mark { stroke: var(--soft); stroke-width: 1.5; stroke-dasharray: 1 4; stroke-linecap: round; }
+svg line.mark.chosen { stroke: var(--chosen); stroke-width: 2; }
+svg text.mark { fill: var(--soft); } svg text.mark.chosen { fill: var(--chosen); font-weight: 650; }
+svg .dots { fill: none; stroke: var(--good); stroke-linecap: round; }
+svg .dots.large { stroke-width: 6; opacity: 0.5; } svg .dots.small { stroke-width: 4; opacity: 0.35; }
+svg .cell { fill: var(--good); }
+${[0.26, 0.42, 0.6, 0.8, 1].map((opacity, i) => `svg .cell${i} { fill-opacity: ${opacity}; }`).join(' ')}
+svg .reference { fill: none; stroke: var(--ink); stroke-width: 1.25; stroke-dasharray: 5 4; }
+svg .trend { fill: none; stroke: var(--over); stroke-width: 2; stroke-linejoin: round; }
 svg .label { paint-order: stroke; stroke: var(--halo); stroke-width: 3px; stroke-linejoin: round; }
 svg .label.chosen { font-weight: 650; fill: var(--chosen); }
 svg .label.original { font-weight: 650; }
@@ -82,6 +103,9 @@ tr.failed td, tr.failed th { color: var(--soft); }
 .track { min-width: 5rem; width: 22%; }
 tbody th.mono { min-width: 15rem; }
 .bar { display: block; height: 0.75rem; min-width: 1px; background: var(--bar); border-radius: 2px; }
+.bar.minus { background: var(--minus); }
+.scroll.tall { max-height: 36rem; overflow-y: auto; border: 1px solid var(--line); border-radius: 8px; padding: 0.5rem 0.75rem; }
+.tall thead th { position: sticky; top: -0.5rem; background: var(--paper); }
 .warnings { background: var(--warn-paper); border: 1px solid var(--warn-line); border-radius: 10px; padding: 0.75rem 1rem; margin: 1.25rem 0 0; }
 .warnings h2 { font-size: 1rem; margin: 0; }
 .warnings ul { margin: 0.25rem 0 0; padding-left: 1.2rem; overflow-wrap: anywhere; }
@@ -92,6 +116,6 @@ details { margin: 0.5rem 0; } summary { cursor: pointer; color: var(--soft); fon
 @media print {
   :root { color-scheme: light; } body { font-size: 11pt; } main { max-width: none; padding: 0; }
   .bar, .card, .warnings, pre, svg { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
-  figure, tr, .card { break-inside: avoid; } h2 { break-after: avoid; } .scroll { overflow: visible; }
+  figure, tr, .card { break-inside: avoid; } h2 { break-after: avoid; } .scroll, .scroll.tall { overflow: visible; max-height: none; }
 }
 `

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { unbalanced } from '../../test/report/unbalanced.js'
+import { unbalanced } from '../../test/report/markup.js'
 import type { Score } from '../train/evaluate.js'
 import type { Trained } from '../train/train.js'
 import { markedIterations, renderFullBatch } from './full-batch.js'

@@ -13,6 +13,7 @@ test('significant digits', () => {
     '1000',
   ])
   expect(significant(1.2e-7)).toBe('1.20e−7')
+  expect(significant(-1.2e-7)).toBe('−1.20e−7')
   expect(significant(3e12)).toBe('3.00e12')
   expect(significant(Number.NaN)).toBe('NaN')
   expect(significant(Number.POSITIVE_INFINITY)).toBe('∞')

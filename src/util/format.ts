@@ -8,7 +8,7 @@ export function significant(value: number, digits = 3): string {
   if (size < 1e-4 || size >= 1e9)
     return value
       .toExponential(digits - 1)
-      .replace('-', '−')
+      .replaceAll('-', '−')
       .replace('e+', 'e')
   const rounded = Number(value.toPrecision(digits))
   const decimals = Math.max(0, digits - 1 - Math.floor(Math.log10(Math.abs(rounded))))

@@ -12,6 +12,8 @@ const FILES = {
   'model.onnx': dataPath('models/mnist-cntk.onnx'),
   'digits.idx.gz': dataPath('mnist/t10k-images-idx3-ubyte.gz'),
   'digits-labels.idx.gz': dataPath('mnist/t10k-labels-idx1-ubyte.gz'),
+  'houses.csv': dataPath('tabular/california-housing.csv'),
+  'iris.csv': join(repositoryRoot, 'test/data/iris.csv'),
 }
 const complete = Object.values(FILES).every((path) => path !== null)
 const folder = mkdtempSync(join(tmpdir(), 'pare-docs-'))

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { random } from '../../util/random.js'
-import { overlap, placeLabels } from './labels.js'
+import { overlap, placeLabels, shortenTo, textWidth } from './labels.js'
 
 test('labels keep inside the frame and off each other and the points', () => {
   const r = random(1)
@@ -18,4 +18,14 @@ test('labels keep inside the frame and off each other and the points', () => {
     expect(a.x >= 0 && a.y >= 0 && a.x + a.width <= 400 && a.y + a.height <= 300).toBe(true)
     for (const b of [...placed.slice(i + 1), ...obstacles]) expect(overlap(a, b)).toBe(false)
   }
+})
+
+test('texts are cut to a width, wide letters earlier', () => {
+  expect(shortenTo('short', 80, 12)).toBe('short')
+  for (const long of ['x'.repeat(200), '模型'.repeat(100), '😀'.repeat(50)]) {
+    const cut = shortenTo(long, 80, 12)
+    expect(cut).toContain('…')
+    expect(textWidth(cut, 12)).toBeLessThanOrEqual(80)
+  }
+  expect([...shortenTo('模型'.repeat(100), 80, 12)].length).toBeLessThan([...shortenTo('x'.repeat(200), 80, 12)].length)
 })

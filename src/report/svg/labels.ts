@@ -1,5 +1,7 @@
 /** Labels beside points that overlap neither each other nor the points: each takes the first free of eight places. */
 
+import { shorten } from '../../util/format.js'
+
 export interface Box {
   readonly x: number
   readonly y: number
@@ -20,7 +22,10 @@ export interface PlacedLabel extends Box {
   readonly text: string
 }
 
+/** Of the font size. */
 const LETTER = 0.56
+/** From here on letters are about as wide as high: Hangul, Kana, Han, pictures. */
+const FIRST_SQUARE = '\u1100'
 
 /** Places labels in the given order (the important first); null where none fits inside `frame`. */
 export function placeLabels(
@@ -50,7 +55,18 @@ function firstFree(request: LabelRequest, taken: readonly Box[], frame: Box, fon
 
 /** Estimated: no font metrics are at hand. Wide enough for common sans-serif fonts. */
 export function textWidth(text: string, fontSize: number): number {
-  return [...text].length * fontSize * LETTER
+  return [...text].reduce((sum, letter) => sum + (letter >= FIRST_SQUARE ? 1 : LETTER), 0) * fontSize
+}
+
+/** Cut in the middle to what is surely no wider than this. */
+export function shortenTo(text: string, width: number, fontSize: number): string {
+  // Capitals alone are wider than the mean letter.
+  const room = width / 1.15
+  if (textWidth(text, fontSize) <= room) return text
+  const letters = [...text].length
+  let length = Math.min(letters, Math.floor(room / (fontSize * LETTER)))
+  while (length > 1 && textWidth(shorten(text, length), fontSize) > room) length--
+  return shorten(text, length)
 }
 
 function places(

@@ -27,6 +27,14 @@ export function linearScale([low, high]: Range, pixels: Range, wanted = 5): Scal
   return { ticks, at: between(ticks[0]!, ticks.at(-1)!, pixels) }
 }
 
+/** A linear scale of this domain and a little more to each side, with ticks inside it. */
+export function paddedScale([low, high]: Range, pixels: Range, wanted = 5): Scale {
+  const size = Math.max(Math.abs(low), Math.abs(high)) || 1
+  const pad = high - low > 1e-9 * size ? (high - low) / 25 : size / 2
+  const [from, to] = [low - pad, high + pad]
+  return { ticks: niceTicks(from, to, wanted).filter((t) => t >= from && t <= to), at: between(from, to, pixels) }
+}
+
 /** A logarithmic scale with ticks at 1, 2 and 5 (or at powers of ten alone, over many decades). Values must be positive. */
 export function logScale([low, high]: Range, pixels: Range, wanted = 6): Scale {
   const from = Math.floor(Math.log10(low) + 1e-9)
@@ -47,6 +55,26 @@ export function logScale([low, high]: Range, pixels: Range, wanted = 6): Scale {
   const [first, end] = ticks.length > 1 ? [ticks[0]!, ticks.at(-1)!] : [ticks[0]! / 2, ticks[0]! * 2]
   const position = between(Math.log10(first), Math.log10(end), pixels)
   return { ticks, at: (value) => position(Math.log10(value)) }
+}
+
+/** A logarithmic scale of just this domain, with ticks inside it at powers of ten, or at 1, 2 and 5. Values must be positive. */
+export function innerLogScale([low, high]: Range, pixels: Range, wanted = 6): Scale {
+  const isPoint = !(high > low * (1 + 1e-9))
+  const [from, to] = isPoint ? [low / 2, low * 2] : [low, high]
+  const position = between(Math.log10(from), Math.log10(to), pixels)
+  return { ticks: isPoint ? [low] : innerTicks(from, to, wanted), at: (value) => position(Math.log10(value)) }
+}
+
+function innerTicks(low: number, high: number, wanted: number): readonly number[] {
+  const isInside = (t: number): boolean => t >= low * (1 - 1e-9) && t <= high * (1 + 1e-9)
+  const first = Math.floor(Math.log10(low))
+  const decades = Array.from({ length: Math.ceil(Math.log10(high)) - first + 1 }, (_, i) => first + i)
+  const coarse = decades.map((d) => Number(`1e${d}`)).filter(isInside)
+  const fine = decades.flatMap((d) => [1, 2, 5].map((m) => Number(`${m}e${d}`))).filter(isInside)
+  if (fine.length < 2) return niceTicks(low, high, wanted).filter(isInside)
+  if (fine.length <= wanted + 2) return fine
+  const every = Math.ceil(coarse.length / wanted)
+  return coarse.filter((_, i) => i % every === 0)
 }
 
 function between(low: number, high: number, [start, end]: Range): (value: number) => number {

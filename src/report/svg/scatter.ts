@@ -4,6 +4,7 @@
  */
 
 import { html, type Markup } from '../html.js'
+import { type Drawing, drawing, round, ticksOf, xAxis, yAxis } from './axes.js'
 import { type Box, placeLabels, textWidth } from './labels.js'
 import { linearScale, logScale, type Range, type Scale } from './scale.js'
 
@@ -27,12 +28,7 @@ export interface AxisSpec {
   readonly floor?: number
 }
 
-export interface ScatterSpec {
-  readonly id: string
-  readonly width: number
-  readonly height: number
-  readonly title: string
-  readonly description: string
+export interface ScatterSpec extends Drawing {
   readonly x: AxisSpec
   readonly y: AxisSpec
   readonly points: readonly Point[]
@@ -59,7 +55,10 @@ export function scatter(spec: ScatterSpec): Markup {
   const x = axisScale(xs, spec.x, [frame.x, frame.x + frame.width], frame.width / 90)
   const y = axisScale(ys, spec.y, [frame.y + frame.height, frame.y], frame.height / 60)
   const placed = spec.points.map((p) => ({ ...p, px: x.at(p.x), py: y.at(p.y) }))
-  return html`<svg id="${spec.id}" viewBox="0 0 ${spec.width} ${spec.height}" width="${spec.width}" height="${spec.height}" role="img" aria-labelledby="${spec.id}-title ${spec.id}-desc"><title id="${spec.id}-title">${spec.title}</title><desc id="${spec.id}-desc">${spec.description}</desc>${limit && limitMark(limit, x, frame)}${xAxis(x, spec.x, frame)}${yAxis(y, spec.y, frame)}${spec.front && staircase(spec.front, x, y, frame)}${placed.map(interval(y))}${placed.map(mark)}${labelMarks(placed, limit ? [limitLabel(limit, x, frame).box] : [], frame)}</svg>`
+  return drawing(
+    spec,
+    html`${limit && limitMark(limit, x, frame)}${xAxis(ticksOf(x, tickText(spec.x)), spec.x.title, frame)}${yAxis(ticksOf(y, tickText(spec.y)), spec.y.title, frame)}${spec.front && staircase(spec.front, x, y, frame)}${placed.map(interval(y))}${placed.map(mark)}${labelMarks(placed, limit ? [limitLabel(limit, x, frame).box] : [], frame)}`,
+  )
 }
 
 function axisScale(values: readonly number[], axis: AxisSpec, pixels: Range, wanted: number): Scale {
@@ -74,30 +73,10 @@ function axisScale(values: readonly number[], axis: AxisSpec, pixels: Range, wan
   return linearScale([Math.min(0, low), high === low && high <= 0 ? 1 : high], pixels, wanted)
 }
 
-function xAxis(scale: Scale, axis: AxisSpec, frame: Box): Markup {
-  const bottom = frame.y + frame.height
-  const ticks = scale.ticks.map((value) => {
-    const at = round(scale.at(value))
-    return html`<line class="grid" x1="${at}" x2="${at}" y1="${frame.y}" y2="${bottom}"/><text class="tick" x="${at}" y="${bottom + 17}" text-anchor="middle">${tickText(axis, value)}</text>`
-  })
-  return html`${ticks}<text class="axis" x="${frame.x + frame.width}" y="${bottom + 37}" text-anchor="end">${axis.title} →</text>`
-}
-
-function yAxis(scale: Scale, axis: AxisSpec, frame: Box): Markup {
-  const ticks = scale.ticks.map((value) => {
-    const at = round(scale.at(value))
-    return html`<line class="grid" x1="${frame.x}" x2="${frame.x + frame.width}" y1="${at}" y2="${at}"/><text class="tick" x="${frame.x - 8}" y="${at + 4}" text-anchor="end">${tickText(axis, value)}</text>`
-  })
-  return html`${ticks}<text class="axis" x="4" y="12">↑ ${axis.title}</text>`
-}
-
-function tickText(axis: AxisSpec, value: number): string {
-  const text = axis
-    .format(value)
-    .replace(/(\.\d*?)0+(?!\d)/, '$1')
-    .replace(/\.(?!\d)/, '')
-  return axis.floor !== undefined && value <= axis.floor ? `≤ ${text}` : text
-}
+const tickText =
+  ({ format, floor }: AxisSpec) =>
+  (value: number): string =>
+    floor !== undefined && value <= floor ? `≤ ${format(value)}` : format(value)
 
 function limitMark(limit: { readonly x: number; readonly label: string }, x: Scale, frame: Box): Markup {
   const at = round(x.at(limit.x))
@@ -175,5 +154,3 @@ function labelMarks(points: readonly Placed[], others: readonly Box[], frame: Bo
 }
 
 const square = (x: number, y: number, r: number): Box => ({ x: x - r, y: y - r, width: 2 * r, height: 2 * r })
-
-const round = (pixels: number): number => Math.round(pixels * 10) / 10

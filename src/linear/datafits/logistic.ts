@@ -1,0 +1,60 @@
+/**
+ * f = log(1 + e^η) − yη for y of 0 or 1 (McCullagh and Nelder 1989, §4.4). With m = v + y,
+ * f*(v) = m log m + (1 − m) log(1 − m) for 0 ≤ m ≤ 1 (Yu, Huang and Lin 2011, eq. 3).
+ */
+
+import { type Datafit, weightedMean, wrongResponse, xLogX } from './datafit.js'
+import { type Classes, classesOf } from './multinomial.js'
+
+export const logistic: Datafit = {
+  name: 'binomial',
+  traits: ['curvature'],
+  outputs: 1,
+  curvatureBound: 0.25,
+  loss: (y, eta, at) => logOnePlusExp(y === 1 ? -eta[at]! : eta[at]!),
+  saturated: () => 0,
+  slope(y, eta, at, out) {
+    // Without cancellation on either side.
+    out[at] = y === 1 ? -sigmoid(-eta[at]!) : sigmoid(eta[at]!)
+  },
+  curvature(_y, eta, at, out) {
+    out[at] = sigmoid(eta[at]!) * sigmoid(-eta[at]!)
+  },
+  conjugate(y, v) {
+    const distance = Math.min(Math.max(y === 1 ? -v[0]! : v[0]!, 0), 1)
+    v[0] = y === 1 ? -distance : distance
+    return xLogX(distance) + xLogX(1 - distance)
+  },
+  mean(eta, at, out) {
+    out[at] = sigmoid(eta[at]!)
+  },
+  nullIntercepts(y, shares) {
+    const mean = weightedMean(y, shares)
+    return Float64Array.of(Math.log(mean / (1 - mean)))
+  },
+  margin: (y, eta, at) => (y === 1 ? eta[at]! : -eta[at]!),
+}
+
+const sigmoid = (t: number): number => (t >= 0 ? 1 / (1 + Math.exp(-t)) : Math.exp(t) / (1 + Math.exp(t)))
+
+/** log(1 + e^t) without overflow. */
+const logOnePlusExp = (t: number): number => Math.max(t, 0) + Math.log1p(Math.exp(-Math.abs(t)))
+
+/** Two labels, the second of which is 1. Throws `RESPONSE` where there are more, or one where it cannot be both. */
+export function twoClasses(y: ArrayLike<number | string>): Classes {
+  const found = classesOf(y)
+  if (found.labels.length > 2) {
+    throw wrongResponse(
+      'a binomial model is of two classes',
+      null,
+      `${found.labels.length} classes: ${found.labels.slice(0, 5).join(', ')}`,
+      'Choose the multinomial family.',
+    )
+  }
+  if (found.labels.length === 2) return found
+  const only = found.labels[0]!
+  // All 0 or all 1: the other one is known.
+  if (only === 0) return { labels: [0, 1], codes: found.codes }
+  if (only === 1) return { labels: [0, 1], codes: found.codes.map(() => 1) }
+  throw wrongResponse('there is one class only', null, only, 'Give rows of two classes.')
+}

@@ -1,0 +1,70 @@
+/** Columns of a table as the columns of X: numbers as they are, categories as one column a level. */
+
+import type { TableColumn } from '../data/columns.js'
+import { PareError } from '../util/errors.js'
+import type { DenseMatrix } from './design.js'
+
+/** What a model knows of a column: enough to encode new rows. */
+export type Feature =
+  | {
+      readonly kind: 'number'
+      readonly name: string
+      /** Stands for missing cells; null where there were none. */
+      readonly fill: number | null
+    }
+  | { readonly kind: 'category'; readonly name: string; readonly levels: readonly string[] }
+
+export interface EncodeOptions {
+  /** Missing numbers: an error, or the mean of the column. A missing category is none of the levels. Default `error`. */
+  readonly missing?: 'error' | 'mean'
+}
+
+export interface Encoded {
+  readonly x: DenseMatrix
+  readonly features: readonly Feature[]
+  /** `name`, or `name=level`: one for each column of X. */
+  readonly names: readonly string[]
+}
+
+/** Throws `TABLE_MISSING` with row and column. */
+export function encode(columns: readonly TableColumn[], rows: number, options: EncodeOptions = {}): Encoded {
+  const features = columns.map((column) => featureOf(column, options))
+  const names = features.flatMap((f) =>
+    f.kind === 'number' ? [f.name] : f.levels.map((level) => `${f.name}=${level}`),
+  )
+  const width = names.length
+  const data = new Float64Array(rows * width)
+  let at = 0
+  for (const [k, column] of columns.entries()) {
+    const feature = features[k]!
+    if (column.kind === 'number') {
+      const fill = feature.kind === 'number' ? feature.fill : null
+      for (let i = 0; i < rows; i++) {
+        const v = column.values[i]!
+        data[i * width + at] = Number.isNaN(v) ? fill! : v
+      }
+      at++
+    } else {
+      for (let i = 0; i < rows; i++) if (column.codes[i]! >= 0) data[i * width + at + column.codes[i]!] = 1
+      at += column.levels.length
+    }
+  }
+  return { x: { rows, columns: width, data }, features, names }
+}
+
+function featureOf(column: TableColumn, { missing = 'error' }: EncodeOptions): Feature {
+  if (column.kind === 'category') return { kind: 'category', name: column.name, levels: column.levels }
+  const first = column.values.findIndex(Number.isNaN)
+  if (first < 0) return { kind: 'number', name: column.name, fill: null }
+  if (missing === 'error') {
+    throw new PareError('TABLE_MISSING', 'a number is missing', {
+      where: `row ${first + 1}, column ${column.name}`,
+      remedy: 'Fill it in, remove the row or the column, or let the mean of the column stand for it.',
+    })
+  }
+  const known = column.values.filter((v) => !Number.isNaN(v))
+  if (known.length === 0) {
+    throw new PareError('TABLE_MISSING', 'a column is empty', { where: column.name, remedy: 'Leave the column out.' })
+  }
+  return { kind: 'number', name: column.name, fill: known.reduce((sum, v) => sum + v, 0) / known.length }
+}

@@ -1,0 +1,78 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { readColumns } from '../data/columns.js'
+import { bytesSource } from '../data/source.js'
+import type { Engine } from '../engine/engine.js'
+import { openEngine } from '../engine/node/open.js'
+import { floatTensor, numbers, stringTensor } from '../ir/tensor.js'
+import { encodeModel } from '../onnx/codec.js'
+import { fitTable } from './fit.js'
+
+let engine: Engine
+beforeAll(async () => {
+  engine = await openEngine({ threads: 1 })
+})
+afterAll(() => engine.close())
+
+const CITIES = ['Bonn', 'Oslo', 'Rome']
+const lines = Array.from({ length: 40 }, (_, i) => {
+  const [size, city, age] = [(i * 7) % 13, CITIES[i % 3]!, i % 5 === 0 ? '' : (i * 3) % 11]
+  return `${size},${city},${age},${2 * size + (city === 'Rome' ? 5 : 0) - 0.5 * Number(age) + Math.sin(i)}`
+})
+const table = (text = ['size,city,age,price', ...lines].join('\n')) =>
+  readColumns(bytesSource('houses.csv', new TextEncoder().encode(text)))
+
+const strings = (...texts: readonly string[]) =>
+  stringTensor(
+    [texts.length, 1],
+    texts.map((t) => new TextEncoder().encode(t)),
+  )
+
+test('the graph takes raw columns and answers as the library does; unknown names and missing numbers are inside', async () => {
+  const fit = fitTable(await table(), { target: 'price', folds: 5, missing: 'mean' })
+  expect(fit.names).toEqual(['size', 'city=Bonn', 'city=Oslo', 'city=Rome', 'age'])
+  const session = await engine.load(encodeModel(fit.model).bytes)
+  const { prediction } = await session.run({
+    size: floatTensor('float64', [3, 1], [3, 0, 1]),
+    city: strings('Rome', 'Atlantis', ''),
+    age: floatTensor('float64', [3, 1], [2, Number.NaN, 4]),
+  })
+  await session.close()
+  const [size, , , rome, age] = fit.linear.coefficients
+  const known = lines
+    .map((l) => l.split(',')[2]!)
+    .filter((v) => v !== '')
+    .map(Number)
+  const mean = known.reduce((a, b) => a + b) / known.length
+  const wanted = [3 * size! + rome! + 2 * age!, mean * age!, size! + 4 * age!].map((v) => v + fit.linear.intercept)
+  for (const [i, v] of numbers(prediction!).entries()) expect(v).toBeCloseTo(wanted[i]!, 12)
+  expect(Math.abs(size! - 2)).toBeLessThan(0.2)
+})
+
+test('every way to choose gives a model of the path', async () => {
+  const data = await table()
+  const chosen = (['cv', 'cv-1se', 'aic', 'bic', 'ebic'] as const).map((select) =>
+    fitTable(data, { target: 'price', select, folds: 5, missing: 'mean' }),
+  )
+  for (const { path, chosen: at, linear } of chosen) expect(path.models[at]).toBe(linear)
+  const [cv, se, aic, bic, ebic] = chosen.map((f) => f.linear.lambda)
+  expect(se).toBeGreaterThanOrEqual(cv!)
+  expect(bic).toBeGreaterThanOrEqual(aic!)
+  expect(ebic).toBeGreaterThanOrEqual(bic!)
+})
+
+describe('bad tables', () => {
+  test.each([
+    ['a missing number', {}, undefined, 'TABLE_MISSING'],
+    ['a target that is no column', { target: 'prize' }, undefined, 'TABLE_COLUMN'],
+    ['a target of text', { target: 'city', missing: 'mean' }, undefined, 'TABLE_TARGET'],
+    ['a target with a missing cell', { target: 'age', missing: 'mean' }, undefined, 'TABLE_MISSING'],
+    ['an empty column', { target: 'y', missing: 'mean' }, 'x,y\n,1\n,2\n,3\n', 'TABLE_MISSING'],
+    ['no rows', { target: 'y' }, 'x,y\n', 'DESIGN_EMPTY'],
+    ['a target alone', { target: 'y' }, 'y\n1\n2\n3\n', 'DESIGN_EMPTY'],
+    ['infinity', { target: 'y' }, 'x,y\n1,1\ninf,2\n3,3\n', 'DESIGN_FINITE'],
+    ['more folds than rows', { target: 'y' }, 'x,y\n1,1\n2,2\n3,3\n', 'FOLDS'],
+  ] as const)('%s', async (_, options, text, code) => {
+    const data = await table(text)
+    expect(() => fitTable(data, { target: 'price', ...options })).toThrow(expect.objectContaining({ code }))
+  })
+})

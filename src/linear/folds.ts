@@ -1,0 +1,99 @@
+/** Which rows are left out together. */
+
+import { PareError } from '../util/errors.js'
+import { random } from '../util/random.js'
+
+export interface FoldOptions {
+  /** Default 10. */
+  readonly folds?: number
+  readonly seed?: number
+  /** The fold of each row, from 0, in place of drawn ones. */
+  readonly foldIds?: ArrayLike<number>
+  /** Rows of one group stay together: any value a row. */
+  readonly groups?: ArrayLike<unknown>
+  /** Each fold holds the classes in the same shares: the class of each row. */
+  readonly strata?: ArrayLike<unknown>
+  /** Folds are stretches of rows in the order that they have, and each is judged by what came before it. */
+  readonly isOrdered?: boolean
+}
+
+export interface Fold {
+  readonly train: Uint32Array
+  readonly test: Uint32Array
+}
+
+/** Throws `FOLDS` where there are fewer than 2, more than rows or groups, or a fold is empty. */
+export function foldsOf(rows: number, options: FoldOptions = {}): readonly Fold[] {
+  const { folds = 10, isOrdered = false } = options
+  checkCount(rows, options)
+  if (isOrdered) return orderedFolds(rows, folds)
+  const ids = options.foldIds ? Uint32Array.from(options.foldIds) : drawnIds(rows, options)
+  const count = ids.reduce((most, id) => Math.max(most, id), 0) + 1
+  const all = Array.from({ length: rows }, (_, i) => i)
+  return Array.from({ length: count }, (_, k) => {
+    const test = Uint32Array.from(all.filter((i) => ids[i] === k))
+    if (test.length === 0) throw wrong(`fold ${k} has no rows`)
+    return { test, train: Uint32Array.from(all.filter((i) => ids[i] !== k)) }
+  })
+}
+
+/** Rows in a drawn order, dealt out one by one; by groups, or class by class. */
+function drawnIds(rows: number, { folds = 10, seed = 0, groups, strata }: FoldOptions): Uint32Array {
+  const { shuffle } = random(seed)
+  const units = groups === undefined ? Array.from({ length: rows }, (_, i) => [i]) : [...rowsBy(rows, groups).values()]
+  if (units.length < folds) throw wrong(`${folds} folds of ${units.length} ${groups ? 'groups' : 'rows'}`)
+  const order = shuffle([...units])
+  // Classes one after the other are dealt out evenly.
+  const dealt =
+    strata === undefined
+      ? order
+      : [
+          ...rowsBy(
+            order.length,
+            order.map((unit) => strata[unit[0]!]),
+          ).values(),
+        ]
+          .flat()
+          .map((i) => order[i]!)
+  const ids = new Uint32Array(rows)
+  for (const [i, unit] of dealt.entries()) for (const row of unit) ids[row] = i % folds
+  return ids
+}
+
+function rowsBy(rows: number, keys: ArrayLike<unknown>): ReadonlyMap<unknown, number[]> {
+  const found = new Map<unknown, number[]>()
+  for (let i = 0; i < rows; i++) {
+    const list = found.get(keys[i])
+    if (list) list.push(i)
+    else found.set(keys[i], [i])
+  }
+  return found
+}
+
+function orderedFolds(rows: number, folds: number): readonly Fold[] {
+  const edge = (k: number): number => Math.floor((k * rows) / (folds + 1))
+  return Array.from({ length: folds }, (_, k) => ({
+    train: Uint32Array.from({ length: edge(k + 1) }, (_, i) => i),
+    test: Uint32Array.from({ length: edge(k + 2) - edge(k + 1) }, (_, i) => edge(k + 1) + i),
+  }))
+}
+
+function checkCount(rows: number, { folds = 10, foldIds, groups, strata, isOrdered }: FoldOptions): void {
+  if (foldIds !== undefined) {
+    if (foldIds.length !== rows) throw wrong(`${foldIds.length} fold ids for ${rows} rows`)
+    const odd = Array.from(foldIds).findIndex((id) => !(Number.isInteger(id) && id >= 0 && id < rows))
+    if (odd >= 0) throw wrong(`fold ${foldIds[odd]} of row ${odd + 1}`)
+    if (new Set(Array.from(foldIds)).size < 2) throw wrong('one fold')
+    return
+  }
+  if (!Number.isInteger(folds) || folds < 2) throw wrong(`${folds} folds`)
+  if (folds + Number(isOrdered ?? false) > rows) throw wrong(`${folds} folds of ${rows} rows`)
+  for (const list of [groups, strata])
+    if (list && list.length !== rows) throw wrong(`${list.length} values for ${rows} rows`)
+}
+
+const wrong = (value: string): PareError =>
+  new PareError('FOLDS', 'the rows cannot be parted like this', {
+    value,
+    remedy: 'Give at least 2 folds, none empty, numbered from 0, and no more than there are rows or groups.',
+  })

@@ -1,0 +1,260 @@
+/**
+ * The elastic net path of generalized linear models: Σ ωᵢ f(yᵢ, offsetᵢ + β₀ + xᵢᵀβ) + λ Σ vⱼ(ρ|βⱼ| + (1 − ρ)/2 βⱼ²) with
+ * Σ ωᵢ = 1, each λ begun where the last one ended (Friedman, Hastie and Tibshirani 2010, §3).
+ */
+
+import type { RunOptions } from '../util/env.js'
+import { PareError } from '../util/errors.js'
+import { checkTraits } from './datafits/datafit.js'
+import { checkNull, type Family, type FamilyOptions, type Response, responseOf } from './datafits/index.js'
+import { checkDesign, type DenseMatrix, stridesOf } from './design.js'
+import { momentsOf } from './moments.js'
+import { dualityGapAt, type Objective, saturatedLoss, stateAt, violationAt } from './objective.js'
+import { pathOf } from './path.js'
+import type { Penalized } from './quadratic.js'
+import { type Coefficients, type Rows, rowsOf } from './rows.js'
+import type { NewtonModel } from './solvers/newton-model.js'
+import { type NewtonResult, proxNewton } from './solvers/prox-newton.js'
+import { checkTerms, lambdasOf, type TermOptions, type Terms, termsOf } from './terms.js'
+
+export interface GlmOptions extends TermOptions, FamilyOptions, Pick<RunOptions, 'signal'> {
+  /** wᵢ of the rows; only their ratios count. */
+  readonly weights?: ArrayLike<number>
+  /** Added to the linear predictor of a row: log exposure for counts. K numbers a row for `multinomial`. */
+  readonly offset?: ArrayLike<number>
+  /** Largest duality gap, as a part of half the deviance of the empty model. Default 1e-7. */
+  readonly tolerance?: number
+  /**
+   * `gram` works from moments, which are all that a quadratic loss asks for: `gaussian` alone, and faster there with many
+   * strengths. Default `prox-newton`.
+   */
+  readonly solver?: 'prox-newton' | 'gram'
+  /** Newton steps for one λ, at most. Default 200. */
+  readonly maxIterations?: number
+  /** Passes of coordinate descent for one step, at most. Default 10,000. */
+  readonly maxPasses?: number
+}
+
+export interface GlmModel {
+  readonly lambda: number
+  /** One vector, or K of them for classes; on the scale of the data. */
+  readonly coefficients: readonly Float64Array[]
+  readonly intercepts: Float64Array
+}
+
+export interface GlmPath {
+  readonly family: Family
+  /** Labels in the order of the models' vectors (of two, the second is what the one vector is for); null without classes. */
+  readonly classes: readonly (number | string)[] | null
+  /** From the largest down. */
+  readonly lambdas: Float64Array
+  readonly models: readonly GlmModel[]
+  /** Coefficients that are not zero, of all vectors. */
+  readonly df: readonly number[]
+  /** 1 − deviance / null deviance, of the rows that it was fitted on. */
+  readonly devianceRatio: readonly number[]
+  /** Mean deviance of the empty model. */
+  readonly nullDeviance: number
+  /** Of each λ, as a part of half the null deviance; NaN where there is none (columns without a penalty). */
+  readonly dualGap: readonly number[]
+  /** The largest violation of the optimality conditions, on the scale of the fit. */
+  readonly violation: readonly number[]
+  /** Newton steps. */
+  readonly iterations: readonly number[]
+  /** What did not end as it should: separated classes, steps that were used up. */
+  readonly warnings: readonly string[]
+}
+
+/** Throws `DESIGN_…`, `PATH_OPTION`, `RESPONSE`, `FAMILY`, `DATAFIT_SOLVER`. */
+export function glmPath(x: DenseMatrix, y: ArrayLike<number | string>, options: GlmOptions): GlmPath {
+  return glmPathOf(x, checkedResponse(x, y, options), options)
+}
+
+export function checkedResponse(x: DenseMatrix, y: ArrayLike<number | string>, options: GlmOptions): Response {
+  const response = responseOf(y, options)
+  checkDesign(x, response.y, options.weights)
+  checkTerms(options, x.columns)
+  const { offset } = options
+  const wanted = x.rows * response.datafit.outputs
+  if (offset === undefined) return response
+  if (offset.length === wanted && Array.from(offset).every(Number.isFinite)) return response
+  throw new PareError('PATH_OPTION', `offset must be ${wanted} finite numbers, one for each predictor of a row`, {
+    where: 'offset',
+    value: offset.length === wanted ? Array.from(offset).find((v) => !Number.isFinite(v)) : offset.length,
+    remedy: 'Change or leave out this option.',
+  })
+}
+
+/** Of some rows, where given; `where` names them in errors. */
+export function glmPathOf(
+  x: DenseMatrix,
+  response: Response,
+  options: GlmOptions,
+  part: { readonly rows?: ArrayLike<number>; readonly where?: string } = {},
+): GlmPath {
+  const { hasIntercept = true, isStandardized = true, weights, maxIterations = 200, maxPasses = 10_000 } = options
+  const { tolerance = 1e-7, signal } = options
+  if (options.solver === 'gram') return momentPath(x, response, options, part.rows)
+  checkTraits('prox-newton', ['curvature'], response.datafit)
+  const rows = rowsOf(x, {
+    hasIntercept,
+    isStandardized,
+    ...(weights && { weights }),
+    ...(part.rows && { rows: part.rows }),
+  })
+  const objective = objectiveOf(rows, response, options)
+  const { outputs } = response.datafit
+  const terms = repeated(termsOf(rows, options), outputs)
+  const limits = { maxIterations, maxPasses, signal }
+  const empty = emptyModel(objective, response, terms, { ...limits, where: part.where ?? 'y' })
+  const saturated = saturatedLoss(objective)
+  const half = empty.state.loss - saturated
+  const pull = empty.state.gradient.map((g) => -g)
+  const lambdas = lambdasOf(pull, terms, rows.index.length, options)
+  const results: NewtonResult[] = []
+  const found: Omit<GlmPath, 'family' | 'classes' | 'lambdas' | 'nullDeviance' | 'warnings'>[] = []
+  let state = empty.state
+  let models: readonly (NewtonModel | null)[] = []
+  for (const lambda of lambdas) {
+    const penalized = terms.at(lambda)
+    const result = proxNewton(objective, penalized, state, models, { tolerance, scale: half, ...limits })
+    ;({ state, models } = result)
+    results.push(result)
+    found.push({
+      models: [modelOf(rows, lambda, state)],
+      df: [state.beta.reduce((n, b) => n + Number(b !== 0), 0)],
+      devianceRatio: [half > 0 ? 1 - (state.loss - saturated) / half : 0],
+      dualGap: [half > 0 ? dualityGapAt(objective, penalized, state) / half : 0],
+      violation: [violationAt(objective, penalized, state)],
+      iterations: [result.iterations],
+    })
+  }
+  return {
+    family: options.family,
+    classes: response.classes,
+    lambdas,
+    models: found.flatMap((f) => f.models),
+    df: found.flatMap((f) => f.df),
+    devianceRatio: found.flatMap((f) => f.devianceRatio),
+    nullDeviance: 2 * half,
+    dualGap: found.flatMap((f) => f.dualGap),
+    violation: found.flatMap((f) => f.violation),
+    iterations: found.flatMap((f) => f.iterations),
+    warnings: warningsOf(lambdas, [empty, ...results]),
+  }
+}
+
+/** By `path`, offsets taken off y. */
+function momentPath(
+  x: DenseMatrix,
+  { datafit, y }: Response,
+  options: GlmOptions,
+  rows: ArrayLike<number> | undefined,
+): GlmPath {
+  checkTraits('gram', ['quadratic'], datafit)
+  const { weights, offset, hasIntercept = true } = options
+  const target = y.map((v, i) => v - (offset?.[i] ?? 0))
+  const moments = momentsOf(x, target, { ...(weights && { weights }), ...(rows && { rows }) })
+  const found = pathOf(moments, options)
+  const [p, m] = [x.columns, x.columns + 1]
+  const variance = moments.scatter[p * m + p]! / moments.weight + (hasIntercept ? 0 : moments.means[p]! ** 2)
+  const models = found.models.map(({ lambda, coefficients, intercept }) => {
+    return { lambda, coefficients: [coefficients], intercepts: Float64Array.of(intercept) }
+  })
+  return { ...found, family: 'gaussian', classes: null, models, nullDeviance: variance, warnings: [] }
+}
+
+function objectiveOf(rows: Rows, { datafit, y }: Response, { offset, hasIntercept = true }: GlmOptions): Objective {
+  const { outputs } = datafit
+  const at =
+    offset &&
+    Float64Array.from({ length: rows.index.length * outputs }, (_, i) => {
+      const row = Math.floor(i / outputs)
+      return offset[rows.index[row]! * outputs + (i - row * outputs)]!
+    })
+  return { rows, datafit, y: Float64Array.from(rows.index, (i) => y[i]!), offset: at ?? null, hasIntercept }
+}
+
+type VectorTerms = Pick<Terms, 'l1Ratio' | 'factors' | 'at'>
+
+/** The same penalties for each of K vectors. */
+function repeated(terms: VectorTerms, outputs: number): VectorTerms {
+  if (outputs === 1) return terms
+  const repeat = (v: Float64Array): Float64Array =>
+    Float64Array.from({ length: outputs * v.length }, (_, i) => v[i % v.length]!)
+  return {
+    l1Ratio: terms.l1Ratio,
+    factors: repeat(terms.factors),
+    at(lambda) {
+      const { l1, l2, lower, upper } = terms.at(lambda)
+      return { l1: repeat(l1), l2: repeat(l2), lower: repeat(lower), upper: repeat(upper) }
+    },
+  }
+}
+
+/** The best intercepts, and the best of what no penalty holds, all else at zero. */
+function emptyModel(
+  objective: Objective,
+  response: Response,
+  terms: VectorTerms,
+  { where, ...limits }: { maxIterations: number; maxPasses: number; signal: AbortSignal | undefined; where: string },
+): NewtonResult {
+  const { datafit, y, rows, hasIntercept } = objective
+  const zero = new Float64Array(datafit.outputs * rows.x.columns)
+  const point: Coefficients = { beta: zero, intercepts: new Float64Array(datafit.outputs) }
+  if (hasIntercept) {
+    point.intercepts.set(datafit.nullIntercepts(y, rows.shares))
+    checkNull(response, point.intercepts, where)
+  }
+  const start = stateAt(objective, point)
+  const free = terms.at(0)
+  const held: Penalized = {
+    ...free,
+    lower: free.lower.map((v, j) => (terms.factors[j]! > 0 ? 0 : v)),
+    upper: free.upper.map((v, j) => (terms.factors[j]! > 0 ? 0 : v)),
+  }
+  const scale = Math.max(start.loss - saturatedLoss(objective), Number.MIN_VALUE)
+  return proxNewton(objective, held, start, [], { tolerance: 1e-14, scale, ...limits })
+}
+
+/** On the scale of the data. */
+function modelOf({ scales, shifts, x }: Rows, lambda: number, { beta, intercepts }: Coefficients): GlmModel {
+  const p = x.columns
+  const coefficients = Array.from(intercepts, (_, k) => beta.slice(k * p, (k + 1) * p).map((b, j) => b / scales[j]!))
+  return {
+    lambda,
+    coefficients,
+    intercepts: intercepts.map((b, k) => coefficients[k]!.reduce((sum, c, j) => sum - c * shifts[j]!, b)),
+  }
+}
+
+function warningsOf(lambdas: Float64Array, [empty, ...results]: readonly NewtonResult[]): readonly string[] {
+  const at = (ended: NewtonResult['ended']): string =>
+    [...results.entries()]
+      .filter(([, r]) => r.ended === ended)
+      .map(([i]) => lambdas[i]!.toPrecision(4))
+      .join(', ')
+  const warnings: string[] = []
+  const separated = empty!.ended === 'separated' ? 'all' : at('separated')
+  if (separated !== '') {
+    warnings.push(
+      `the columns without a penalty part the classes perfectly: their coefficients have no finite best value and were stopped on the way (λ = ${separated})`,
+    )
+  }
+  const exhausted = at('exhausted')
+  if (exhausted !== '') warnings.push(`the steps were used up before the tolerance was met (λ = ${exhausted})`)
+  const stalled = at('stalled')
+  if (stalled !== '') warnings.push(`rounding ended the search before the tolerance was met (λ = ${stalled})`)
+  return warnings
+}
+
+/** The linear predictors of a row, without an offset. */
+export function predictorsOf(x: DenseMatrix, row: number, { coefficients, intercepts }: GlmModel): Float64Array {
+  const [byRow, byColumn] = stridesOf(x)
+  return intercepts.map((b, k) => {
+    const c = coefficients[k]!
+    let sum = b
+    for (let j = 0; j < c.length; j++) if (c[j] !== 0) sum += c[j]! * x.data[row * byRow + j * byColumn]!
+    return sum
+  })
+}

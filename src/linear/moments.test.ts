@@ -1,0 +1,97 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { openEngine } from '../engine/node/open.js'
+import { random } from '../util/random.js'
+import { gatherMoments } from './gather-moments.js'
+import { addMoments, type Moments, momentsOf, withoutMoments } from './moments.js'
+
+function table(seed: number, rows: number, columns: number) {
+  const { normal, uniform } = random(seed)
+  const data = Float64Array.from({ length: rows * columns }, () => normal(100, 3))
+  return {
+    x: { rows, columns, data },
+    y: Float64Array.from({ length: rows }, () => normal()),
+    weights: Float64Array.from({ length: rows }, () => (uniform() < 0.2 ? 0 : uniform(0.5, 2))),
+  }
+}
+
+function expectClose(a: Moments, b: Moments): void {
+  expect(a.count).toBe(b.count)
+  expect(a.weight).toBeCloseTo(b.weight, 9)
+  for (const [j, v] of a.means.entries()) expect(v).toBeCloseTo(b.means[j]!, 8)
+  for (const [i, v] of a.scatter.entries()) expect(v).toBeCloseTo(b.scatter[i]!, 6)
+}
+
+const shape = fc.record({
+  seed: fc.nat(1000),
+  rows: fc.integer({ min: 4, max: 30 }),
+  columns: fc.integer({ min: 1, max: 4 }),
+})
+
+test('moments are weighted means and scatter about them', () => {
+  fc.assert(
+    fc.property(shape, ({ seed, rows, columns }) => {
+      const { x, y, weights } = table(seed, rows, columns)
+      fc.pre(weights.some((w) => w > 0))
+      const found = momentsOf(x, y, { weights })
+      const z = (i: number, j: number): number => (j === columns ? y[i]! : x.data[i * columns + j]!)
+      const total = weights.reduce((a, b) => a + b, 0)
+      const mean = (j: number): number => weights.reduce((sum, w, i) => sum + w * z(i, j), 0) / total
+      for (let j = 0; j <= columns; j++) {
+        expect(found.means[j]).toBeCloseTo(mean(j), 9)
+        for (let k = 0; k <= columns; k++) {
+          const scatter = weights.reduce((sum, w, i) => sum + w * (z(i, j) - mean(j)) * (z(i, k) - mean(k)), 0)
+          expect(found.scatter[j * (columns + 1) + k]).toBeCloseTo(scatter, 7)
+        }
+      }
+    }),
+    { numRuns: 50 },
+  )
+})
+
+test('those of parts add up to those of all, and are taken off again', () => {
+  fc.assert(
+    fc.property(shape, fc.integer({ min: 1, max: 3 }), ({ seed, rows, columns }, cut) => {
+      const { x, y } = table(seed, rows, columns)
+      const all = momentsOf(x, y)
+      const order = Array.from({ length: rows }, (_, i) => i)
+      const [a, b] = [momentsOf(x, y, { rows: order.slice(0, cut) }), momentsOf(x, y, { rows: order.slice(cut) })]
+      expectClose(addMoments(a, b), all)
+      expectClose(withoutMoments(all, a), b)
+    }),
+    { numRuns: 50 },
+  )
+})
+
+test('the order of X and its type make no difference', () => {
+  const { x, y } = table(3, 12, 3)
+  const turned = Float64Array.from({ length: 36 }, (_, i) => x.data[(i % 12) * 3 + Math.floor(i / 12)]!)
+  expect(momentsOf({ rows: 12, columns: 3, data: turned, order: 'column-major' }, y)).toEqual(momentsOf(x, y))
+  const short = Float32Array.from(x.data)
+  expect(momentsOf({ ...x, data: short }, y)).toEqual(momentsOf({ ...x, data: Float64Array.from(short) }, y))
+})
+
+test('the engine gathers what plain loops do, of huge and tiny columns too', async () => {
+  const engine = await openEngine({ threads: 1 })
+  const { normal, uniform } = random(1)
+  const [rows, columns] = [20_000, 80]
+  const data = Float64Array.from({ length: rows * columns }, (_, i) => 10 ** ((i % columns) - 40) * normal(3, 1))
+  const x = { rows, columns, data }
+  const y = Float64Array.from({ length: rows }, () => normal())
+  const weights = Float64Array.from({ length: rows }, () => uniform(0, 2))
+  const order = Uint32Array.from({ length: 17_000 }, (_, i) => rows - 1 - i)
+  const [a, b] = [
+    await gatherMoments(x, y, { engine, weights, rows: order }),
+    momentsOf(x, y, { weights, rows: order }),
+  ]
+  await engine.close()
+  expect(a.count).toBe(b.count)
+  const m = columns + 1
+  for (let j = 0; j < m; j++) {
+    expect(a.means[j]! / b.means[j]!).toBeCloseTo(1, 10)
+    for (let k = 0; k < m; k++) {
+      const unit = Math.sqrt(b.scatter[j * m + j]! * b.scatter[k * m + k]!)
+      expect(Math.abs(a.scatter[j * m + k]! - b.scatter[j * m + k]!) / unit).toBeLessThan(3e-7)
+    }
+  }
+})

@@ -1,0 +1,157 @@
+/**
+ * Weighted first and second moments of the rows: all that a Gaussian model, its cross-validation and its criteria ask
+ * of the data. Those of parts add up, and those of folds are taken off again.
+ */
+
+import { BLOCK, openGramKernel, wholeBlocks } from '../kernels/gram-kernel.js'
+import { type DenseMatrix, stridesOf } from './design.js'
+
+export interface Moments {
+  /** Rows with a weight above 0, and the sum of all weights. */
+  readonly count: number
+  readonly weight: number
+  /** Of X and, last, of y: [p + 1]. */
+  readonly means: Float64Array
+  /** Σ w (z − mean)(z − mean)ᵀ of z = (x, y): [p + 1, p + 1]. */
+  readonly scatter: Float64Array
+}
+
+export interface MomentOptions {
+  readonly weights?: ArrayLike<number>
+  /** Rows that count. Default: all. */
+  readonly rows?: ArrayLike<number>
+}
+
+/** In two passes: the means first, so that nothing cancels. */
+export function momentsOf(x: DenseMatrix, y: ArrayLike<number>, { weights, rows }: MomentOptions = {}): Moments {
+  const p = x.columns
+  const m = p + 1
+  const n = rows?.length ?? x.rows
+  const [byRow, byColumn] = stridesOf(x)
+  const z = new Float64Array(m)
+  const means = new Float64Array(m)
+  let [count, weight] = [0, 0]
+  const read = (i: number): number => {
+    const row = rows === undefined ? i : rows[i]!
+    const w = weights === undefined ? 1 : weights[row]!
+    for (let j = 0; j < p; j++) z[j] = x.data[row * byRow + j * byColumn]!
+    z[p] = y[row]!
+    return w
+  }
+  for (let i = 0; i < n; i++) {
+    const w = read(i)
+    if (w === 0) continue
+    count++
+    weight += w
+    for (let j = 0; j < m; j++) means[j]! += (w / weight) * (z[j]! - means[j]!)
+  }
+  const sums = outerSums(m)
+  for (let i = 0; i < n; i++) {
+    const w = read(i)
+    for (let j = 0; j < m; j++) z[j]! -= means[j]!
+    sums.add(z, w)
+  }
+  return { count, weight, means, scatter: sums.end() }
+}
+
+interface OuterSums {
+  add(z: Float64Array, weight: number): void
+  end(): Float64Array
+}
+
+/** Numbers of the rows that are summed together, so that they stay in the cache. */
+const TOGETHER = 32_768
+
+/** Σ w zzᵀ, the upper half, some rows at a time: each row of the sum takes them all before the next one does. */
+function outerSums(m: number): OuterSums {
+  const stride = wholeBlocks(m)
+  const most = wholeBlocks(Math.min(128, Math.max(16, TOGETHER / stride)))
+  const kernel = openGramKernel(m * stride + most * stride + m * most)
+  const sums = kernel.memory.subarray(0, m * stride)
+  const rows = kernel.memory.subarray(m * stride, (m + most) * stride)
+  // [m, most]: −w zⱼ, since rows are subtracted.
+  const factors = kernel.memory.subarray((m + most) * stride)
+  let count = 0
+  const flush = (): void => {
+    for (let j = 0; j < m; j++) {
+      const from = j - (j % BLOCK)
+      const part = { count, length: m - from, data: rows.subarray(from), stride }
+      kernel.subtractRows(part, factors.subarray(j * most), sums.subarray(j * stride + from))
+    }
+    count = 0
+  }
+  return {
+    add(z, weight) {
+      if (weight === 0) return
+      rows.set(z, count * stride)
+      for (let j = 0; j < m; j++) factors[j * most + count] = -weight * z[j]!
+      if (++count === most) flush()
+    },
+    end() {
+      flush()
+      const scatter = new Float64Array(m * m)
+      for (let j = 0; j < m; j++) {
+        for (let k = j; k < m; k++) {
+          const sum = sums[j * stride + k]!
+          scatter[j * m + k] = sum
+          scatter[k * m + j] = sum
+        }
+      }
+      return scatter
+    },
+  }
+}
+
+/** Standard deviations of the columns of X alone, with 1/n as the fit has them. */
+export function deviationsOf(x: DenseMatrix, weights?: ArrayLike<number>): Float64Array {
+  const [byRow, byColumn] = stridesOf(x)
+  return Float64Array.from({ length: x.columns }, (_, j) => {
+    let [weight, mean, square] = [0, 0, 0]
+    for (let i = 0; i < x.rows; i++) {
+      const w = weights === undefined ? 1 : weights[i]!
+      if (w === 0) continue
+      const away = x.data[i * byRow + j * byColumn]! - mean
+      weight += w
+      mean += (w / weight) * away
+      square += w * away * (x.data[i * byRow + j * byColumn]! - mean)
+    }
+    return Math.sqrt(square / weight)
+  })
+}
+
+/** Of both together (Chan, Golub and LeVeque 1983, eq. 2.1). */
+export function addMoments(a: Moments, b: Moments): Moments {
+  if (a.weight === 0) return b
+  if (b.weight === 0) return a
+  const weight = a.weight + b.weight
+  const shift = b.means.map((v, j) => v - a.means[j]!)
+  const means = a.means.map((v, j) => v + (b.weight / weight) * shift[j]!)
+  return {
+    count: a.count + b.count,
+    weight,
+    means,
+    scatter: combined(a.scatter, b.scatter, shift, (a.weight * b.weight) / weight, 1),
+  }
+}
+
+/** Of what is left of `all` without `part`. */
+export function withoutMoments(all: Moments, part: Moments): Moments {
+  const weight = all.weight - part.weight
+  const means = all.means.map((v, j) => v + (part.weight / weight) * (v - part.means[j]!))
+  const shift = part.means.map((v, j) => v - means[j]!)
+  return {
+    count: all.count - part.count,
+    weight,
+    means,
+    scatter: combined(all.scatter, part.scatter, shift, (-weight * part.weight) / all.weight, -1),
+  }
+}
+
+/** A ± B + factor · shift shiftᵀ */
+function combined(a: Float64Array, b: Float64Array, shift: Float64Array, factor: number, sign: 1 | -1): Float64Array {
+  const m = shift.length
+  const out = new Float64Array(m * m)
+  for (let j = 0; j < m; j++)
+    for (let k = 0; k < m; k++) out[j * m + k] = a[j * m + k]! + sign * b[j * m + k]! + factor * shift[j]! * shift[k]!
+  return out
+}

@@ -1,0 +1,108 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { awkwardDesign, standardizedData } from '../../test/awkward-design.js'
+import { mcp, scad } from '../penalties/index.js'
+import { random } from '../util/random.js'
+import { adaptivePath } from './adaptive.js'
+import type { DenseMatrix } from './design.js'
+import { nonconvexPath } from './nonconvex.js'
+import { path } from './path.js'
+
+/** A design with XᵀX = n I, columns of mean 0: cosines. */
+function orthogonal(rows: number, columns: number): DenseMatrix {
+  const data = Float64Array.from({ length: rows * columns }, (_, at) => {
+    const [i, j] = [Math.floor(at / columns), at % columns]
+    return Math.SQRT2 * Math.cos((Math.PI * (i + 0.5) * (j + 1)) / rows)
+  })
+  return { rows, columns, data }
+}
+
+test.each([
+  ['mcp', mcp],
+  ['scad', scad],
+] as const)('%s on orthogonal columns is its proximal step', (penalty, of) => {
+  const x = orthogonal(40, 8)
+  const { normal } = random(2)
+  const truth = [3, -2, 1, 0.5, 0.3, 0, 0, 0]
+  const y = Float64Array.from({ length: 40 }, (_, i) =>
+    truth.reduce((s, b, j) => s + b * x.data[i * 8 + j]!, normal(0, 0.3)),
+  )
+  const found = nonconvexPath(x, y, { penalty, nLambdas: 12, lambdaMinRatio: 0.01, tolerance: 1e-16 })
+  for (const { lambda, coefficients } of found.models) {
+    const expected = Float64Array.from(truth, (_, j) => y.reduce((s, v, i) => s + (v * x.data[i * 8 + j]!) / 40, 0))
+    of(lambda).prox(expected, 1)
+    for (const [j, v] of expected.entries()) expect(coefficients[j]).toBeCloseTo(v, 7)
+  }
+})
+
+test('each model fulfils the optimality conditions of its own penalty, recomputed from X, and beats the lasso in them', () => {
+  fc.assert(
+    fc.property(
+      fc.record({
+        seed: fc.nat(1e6),
+        n: fc.integer({ min: 6, max: 25 }),
+        p: fc.integer({ min: 1, max: 30 }),
+        penalty: fc.constantFrom('mcp' as const, 'scad' as const),
+        isWeighted: fc.boolean(),
+      }),
+      ({ seed, n, p, penalty, isWeighted }) => {
+        const x = awkwardDesign(seed, n, p)
+        const { normal, integer } = random(seed).fork(1)
+        const y = Float64Array.from({ length: n }, (_, i) => x.data[i * p]! + normal(0, 0.5))
+        const weights = isWeighted ? Float64Array.from({ length: n }, (_, i) => (i < 3 ? 1 : integer(3))) : undefined
+        const options = { nLambdas: 8, lambdaMinRatio: 0.05, ...(weights && { weights }) }
+        const found = nonconvexPath(x, y, { penalty, ...options })
+        const { shares, columns, y: centred } = standardizedData(x, y, weights)
+        const yy = shares.reduce((s, w, i) => s + w * centred[i]! ** 2, 0)
+        const gamma = penalty === 'mcp' ? 3 : 3.7
+        const lasso = path(x, y, { lambdas: found.lambdas, ...(weights && { weights }) })
+        for (const [m, { lambda, coefficients }] of found.models.entries()) {
+          const judge = (given: Float64Array) => {
+            const beta = given.map((b, j) => b * columns[j]!.scale)
+            const r = centred.map((v, i) => columns.reduce((s, { z }, j) => s - beta[j]! * z[i]!, v))
+            const of = penalty === 'mcp' ? mcp(lambda) : scad(lambda)
+            return { beta, r, value: 0.5 * shares.reduce((s, w, i) => s + w * r[i]! ** 2, 0) + of.value(beta) }
+          }
+          const { beta, r, value } = judge(coefficients)
+          for (const [j, { z }] of columns.entries()) {
+            const pull = shares.reduce((s, w, i) => s + w * r[i]! * z[i]!, 0)
+            const size = Math.abs(beta[j]!)
+            const slope =
+              penalty === 'mcp'
+                ? Math.max(0, lambda - size / gamma)
+                : Math.min(lambda, Math.max(0, gamma * lambda - size) / (gamma - 1))
+            const miss = size === 0 ? Math.max(0, Math.abs(pull) - slope) : Math.abs(pull - slope * Math.sign(beta[j]!))
+            expect(miss ** 2).toBeLessThanOrEqual(1.01e-7 * 0.5 * yy)
+          }
+          // The first round of the first strengths is the lasso itself.
+          if (m < 3) expect(value).toBeLessThanOrEqual(judge(lasso.models[m]!.coefficients).value + 1e-6 * yy)
+        }
+      },
+    ),
+    { numRuns: 60, seed: 2 },
+  )
+})
+
+test('the adaptive lasso leaves out what the first model did not find, and shrinks large coefficients less', () => {
+  const { normal } = random(8)
+  const [n, p] = [120, 12]
+  const data = Float64Array.from({ length: n * p }, () => normal())
+  const x: DenseMatrix = { rows: n, columns: p, data }
+  const y = Float64Array.from({ length: n }, (_, i) => 3 * data[i * p]! - 2 * data[i * p + 1]! + normal())
+  const found = adaptivePath(x, y, { first: 'lasso', seed: 1 })
+  expect(found.penaltyFactors.filter((v) => v === Number.POSITIVE_INFINITY).length).toBeGreaterThan(0)
+  for (const { coefficients } of found.models)
+    for (const [j, v] of found.penaltyFactors.entries())
+      if (v === Number.POSITIVE_INFINITY) expect(coefficients[j]).toBe(0)
+  expect(Math.max(...found.dualGap)).toBeLessThanOrEqual(1e-7)
+  const plain = path(x, y)
+  const bias = (of: typeof plain): number => Math.abs(3 - of.models[of.df.lastIndexOf(2)]!.coefficients[0]!)
+  expect(bias(found)).toBeLessThan(0.5 * bias(plain))
+  const ridge = adaptivePath(x, y, { seed: 1, nLambdas: 20 })
+  expect(ridge.penaltyFactors.every(Number.isFinite)).toBe(true)
+  expect(ridge.penaltyFactors[0]).toBeLessThan(ridge.penaltyFactors[5]!)
+})
+
+test('a shape that is none is an error', () => {
+  expect(() => nonconvexPath(orthogonal(8, 2), new Float64Array(8), { penalty: 'mcp', gamma: 1 })).toThrow('above 1')
+})

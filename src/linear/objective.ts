@@ -1,0 +1,146 @@
+/**
+ * The objective of a penalised generalized linear model, Σ ωᵢ f(yᵢ, ηᵢ) + Σ aⱼ|βⱼ| + ½ Σ bⱼβⱼ² with
+ * η = offset + intercept + Xβ, where it stands, and what proves that it is solved.
+ */
+
+import type { Datafit } from './datafits/datafit.js'
+import { type Penalized, violationOf } from './quadratic.js'
+import { type Coefficients, gradientOf, type Rows, sweep } from './rows.js'
+
+export interface Objective {
+  readonly rows: Rows
+  readonly datafit: Datafit
+  /** By position in `rows.index`. */
+  readonly y: Float64Array
+  /** [n, K] */
+  readonly offset: Float64Array | null
+  readonly hasIntercept: boolean
+}
+
+export interface State extends Coefficients {
+  /** [n, K], and ∂f/∂η there. */
+  readonly eta: Float64Array
+  readonly slopes: Float64Array
+  /** Of the loss: [K, p] and [K]. */
+  readonly gradient: Float64Array
+  readonly interceptGradient: Float64Array
+  /** Σ ωᵢ f */
+  readonly loss: number
+}
+
+/** In one reading of X. */
+export function stateAt(objective: Objective, point: Coefficients): State {
+  const { rows, datafit, y, offset } = objective
+  const { outputs } = datafit
+  const found = sweep(rows, point, offset, (eta, slopes, from, to) => {
+    for (let i = from; i < to; i++) datafit.slope(y[i]!, eta, i * outputs, slopes)
+  })
+  return { ...point, ...found, ...sums(objective, found.eta, found.slopes) }
+}
+
+/** Where the predictors are known. */
+export function stateOf(objective: Objective, point: Coefficients, eta: Float64Array): State {
+  const { rows, datafit, y } = objective
+  const slopes = new Float64Array(eta.length)
+  for (let i = 0; i < y.length; i++) datafit.slope(y[i]!, eta, i * datafit.outputs, slopes)
+  return { ...point, eta, slopes, gradient: gradientOf(rows, slopes), ...sums(objective, eta, slopes) }
+}
+
+export function lossOf({ rows, datafit, y }: Objective, eta: Float64Array): number {
+  let sum = 0
+  for (let i = 0; i < y.length; i++) sum += rows.shares[i]! * datafit.loss(y[i]!, eta, i * datafit.outputs)
+  return sum
+}
+
+function sums(objective: Objective, eta: Float64Array, slopes: Float64Array) {
+  const { rows, datafit, y } = objective
+  const { outputs } = datafit
+  const interceptGradient = new Float64Array(outputs)
+  for (let i = 0, at = 0; i < y.length; i++)
+    for (let k = 0; k < outputs; k++) interceptGradient[k]! += rows.shares[i]! * slopes[at++]!
+  return { loss: lossOf(objective, eta), interceptGradient }
+}
+
+/** Σ ωᵢ of the least losses there can be: the deviance is 2 (loss − this). */
+export function saturatedLoss({ rows, datafit, y }: Objective): number {
+  let sum = 0
+  for (let i = 0; i < y.length; i++) sum += rows.shares[i]! * datafit.saturated(y[i]!)
+  return sum
+}
+
+export function penaltyOf({ l1, l2 }: Penalized, beta: Float64Array): number {
+  let sum = 0
+  for (let j = 0; j < beta.length; j++)
+    if (beta[j] !== 0) sum += l1[j]! * Math.abs(beta[j]!) + 0.5 * l2[j]! * beta[j]! ** 2
+  return sum
+}
+
+/** The largest violation of the optimality conditions, of the intercepts too. */
+export function violationAt({ hasIntercept }: Objective, penalized: Penalized, state: State): number {
+  let largest = 0
+  if (hasIntercept) for (const g of state.interceptGradient) largest = Math.max(largest, Math.abs(g))
+  for (let j = 0; j < state.beta.length; j++)
+    largest = Math.max(largest, violationOf(penalized, state.beta[j]!, -state.gradient[j]!, j))
+  return largest
+}
+
+/**
+ * An upper bound of how far the objective is from its least value, by Fenchel duality (Rockafellar 1970, thm. 31.3): with
+ * v = s ∂f/∂η the dual value is −Σ ωᵢ (f*(vᵢ) − vᵢᵀ offsetᵢ) − Σ h*(−Σ ωᵢ vᵢ xᵢⱼ), h* the conjugate of a column's penalty
+ * within its bounds, and s ≤ 1 the largest that keeps it finite. An intercept asks for Σ ωᵢ vᵢ = 0: as the columns are
+ * centred, taking the mean off v changes no h*. Where that takes v out of the domain of f*, what is put back is charged
+ * with the size of the coefficients. NaN where a column has no penalty at all: then no v is known.
+ */
+export function dualityGapAt(objective: Objective, penalized: Penalized, state: State): number {
+  const { rows, datafit, y, offset, hasIntercept } = objective
+  const { outputs } = datafit
+  const scale = dualScale(penalized, state.gradient)
+  if (Number.isNaN(scale)) return Number.NaN
+  const v = new Float64Array(outputs)
+  const left = new Float64Array(outputs)
+  let dual = 0
+  for (let i = 0; i < y.length; i++) {
+    const at = i * outputs
+    for (let k = 0; k < outputs; k++)
+      v[k] = scale * (state.slopes[at + k]! - (hasIntercept ? state.interceptGradient[k]! : 0))
+    dual -= rows.shares[i]! * datafit.conjugate(y[i]!, v)
+    for (let k = 0; k < outputs; k++) {
+      left[k]! += rows.shares[i]! * v[k]!
+      if (offset !== null) dual += rows.shares[i]! * v[k]! * offset[at + k]!
+    }
+  }
+  let size = 1
+  for (let j = 0; j < state.beta.length; j++) {
+    dual -= penaltyConjugate(penalized, -scale * state.gradient[j]!, j)
+    size += Math.abs(state.beta[j]!)
+  }
+  const charge = hasIntercept
+    ? left.reduce((sum, d, k) => sum + Math.abs(d) * (size + Math.abs(state.intercepts[k]!)), 0)
+    : 0
+  return Math.max(0, state.loss + penaltyOf(penalized, state.beta) - dual) + charge
+}
+
+/** The largest s ≤ 1 with h*(−s gⱼ) finite for all columns; NaN where it is 0 for want of a penalty. */
+function dualScale({ l1, l2, lower, upper }: Penalized, gradient: Float64Array): number {
+  let scale = 1
+  for (let j = 0; j < gradient.length; j++) {
+    const pull = -gradient[j]!
+    const isHeld = pull === 0 || l2[j]! > 0 || Number.isFinite(pull > 0 ? upper[j]! : lower[j]!)
+    if (isHeld) continue
+    if (l1[j] === 0) return Number.NaN
+    scale = Math.min(scale, l1[j]! / Math.abs(pull))
+  }
+  return scale
+}
+
+/** sup over lower ≤ β ≤ upper of vβ − a|β| − ½bβ² */
+function penaltyConjugate({ l1, l2, lower, upper }: Penalized, v: number, j: number): number {
+  const over = Math.abs(v) - l1[j]!
+  if (!(over > 0)) return 0
+  const bound = v > 0 ? upper[j]! : -lower[j]!
+  const free = l2[j]! > 0 ? over / l2[j]! : Number.POSITIVE_INFINITY
+  const best = Math.min(free, bound)
+  // Rounding alone: `dualScale` has taken care of the rest.
+  if (best === Number.POSITIVE_INFINITY) return 0
+  return over * best - 0.5 * l2[j]! * best * best
+}

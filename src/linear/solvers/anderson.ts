@@ -1,0 +1,62 @@
+/** Anderson extrapolation of coordinate descent (Bertrand and Massias 2021, algorithm 2), in place. */
+
+import { descendAlong } from './line-search.js'
+import { MEMORY, type Workspace } from './workspace.js'
+
+/**
+ * Moves towards Σ cₖβₖ of the last iterates, with c = z / Σz and UᵀU z = 1 for the differences U of consecutive ones, as
+ * far as the objective falls: the extrapolation itself is the step 1. Where columns depend on each other, descent creeps
+ * along at an even pace and Σ cₖβₖ lies behind; the step is then negative, and reaches the next kink.
+ */
+export function extrapolate({ working, room }: Pick<Workspace, 'working' | 'room'>): void {
+  const n = working.length
+  const { terms, state, iterates, coefficients } = room
+  const { stride, lower, upper } = terms
+  const c = weights(iterates, stride, n)
+  if (c === null) return
+  for (let j = 0; j < n; j++) {
+    let sum = 0
+    for (let k = 0; k < MEMORY; k++) sum += c[k]! * iterates[(k + 1) * stride + j]!
+    coefficients[j] = Math.min(Math.max(sum, lower[j]!), upper[j]!) - state.beta[j]!
+  }
+  descendAlong({ working, room })
+}
+
+/** c from (UᵀU + ε I) z = 1 by elimination; null where that says nothing. */
+function weights(iterates: Float64Array, stride: number, n: number): Float64Array | null {
+  const a = Array.from({ length: MEMORY }, () => new Float64Array(MEMORY + 1).fill(1))
+  let trace = 0
+  for (let i = 0; i < MEMORY; i++) {
+    for (let k = 0; k <= i; k++) {
+      a[i]![k] = difference(iterates, stride, n, i, k)
+      a[k]![i] = a[i]![k]!
+    }
+    trace += a[i]![i]!
+  }
+  for (let i = 0; i < MEMORY; i++) a[i]![i]! += 1e-12 * trace
+  for (let i = 0; i < MEMORY; i++) {
+    const pivot = a[i]![i]!
+    if (!(pivot > 0)) return null
+    for (let k = i + 1; k < MEMORY; k++) {
+      const factor = a[k]![i]! / pivot
+      for (let j = i; j <= MEMORY; j++) a[k]![j]! -= factor * a[i]![j]!
+    }
+  }
+  const z = new Float64Array(MEMORY)
+  for (let i = MEMORY - 1; i >= 0; i--) {
+    let sum = a[i]![MEMORY]!
+    for (let j = i + 1; j < MEMORY; j++) sum -= a[i]![j]! * z[j]!
+    z[i] = sum / a[i]![i]!
+  }
+  const total = z.reduce((x, y) => x + y, 0)
+  return Number.isFinite(total) && total !== 0 ? z.map((v) => v / total) : null
+}
+
+/** (βᵢ₊₁ − βᵢ)ᵀ(βₖ₊₁ − βₖ) */
+function difference(iterates: Float64Array, stride: number, n: number, i: number, k: number): number {
+  let sum = 0
+  for (let [j, a, b] = [0, i * stride, k * stride]; j < n; j++, a++, b++) {
+    sum += (iterates[a + stride]! - iterates[a]!) * (iterates[b + stride]! - iterates[b]!)
+  }
+  return sum
+}

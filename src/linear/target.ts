@@ -1,0 +1,38 @@
+/** The column of a table that is predicted. */
+
+import type { NumberColumn, Table, TableColumn } from '../data/columns.js'
+import { PareError } from '../util/errors.js'
+
+/** Throws `TABLE_COLUMN` where there is none, `TABLE_MISSING` where a cell of it is missing. */
+export function targetColumn(table: Table, name: string): TableColumn {
+  const column = table.columns.find((c) => c.name === name)
+  if (column === undefined) {
+    throw new PareError(
+      'TABLE_COLUMN',
+      `there is no such column; there are ${table.columns.map((c) => c.name).join(', ')}`,
+      { where: table.name, value: name, remedy: 'Name one of these.' },
+    )
+  }
+  const missing =
+    column.kind === 'number' ? column.values.findIndex(Number.isNaN) : column.codes.findIndex((code) => code < 0)
+  if (missing < 0) return column
+  throw new PareError('TABLE_MISSING', 'the column to predict has a missing cell', {
+    where: `${table.name}, row ${missing + 1}, column ${name}`,
+    remedy: 'Fill it in, or remove the row.',
+  })
+}
+
+/** Throws `TABLE_TARGET` where it holds text. */
+export function numberTarget(table: Table, name: string): NumberColumn {
+  const column = targetColumn(table, name)
+  if (column.kind === 'number') return column
+  throw new PareError('TABLE_TARGET', 'the column to predict holds text', {
+    where: `${table.name}, column ${name}`,
+    value: column.levels.slice(0, 3).join(', '),
+    remedy: 'Name a column of numbers, or choose the family binomial or multinomial.',
+  })
+}
+
+/** The cells: numbers, or text. */
+export const cellsOf = (column: TableColumn): readonly (number | string)[] =>
+  column.kind === 'number' ? Array.from(column.values) : Array.from(column.codes, (code) => column.levels[code]!)
