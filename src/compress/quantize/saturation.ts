@@ -56,8 +56,7 @@ function clearWeight(
     const q = unitWeight(together, graph, grids, perChannel, limits)
     const reaches = together.flatMap((unit) => {
       const grid = grids.get(unit.data[0]!)!
-      // Signed activations are half as large: their pairs fit.
-      return isSummed(unit) && grid.dtype === 'uint8' ? [reachOf(unit, q.values, grid, peaks.get(peakKey(unit)))] : []
+      return isSummed(unit) ? [reachOf(unit, q.values, grid, peaks.get(peakKey(unit)))] : []
     })
     if (!tighten(limits, reaches)) return q
   }
@@ -97,11 +96,13 @@ function reachOf(unit: Unit, q: Tensor, grid: Grid, peaks: Float32Array | undefi
   const channels = unit.kind === 'conv' ? q.shape[1]! : depth
   const each = count / groups
   const reach = new Float64Array(count)
+  // The instruction takes unsigned bytes: signed ones are moved up by 128 for it.
+  const shift = grid.dtype === 'int8' ? 128 : 0
   for (let g = 0; g < groups; g++) {
     const peak = Uint8Array.from({ length: depth }, (_, k) => {
       const seen = peaks?.[g * channels + (k % channels)]
       // Padding is zero, and zero is the zero point.
-      return seen === undefined ? grid.qmax : Math.max(grid.zeroPoint, quantizeValue(seen, grid))
+      return shift + (seen === undefined ? grid.qmax : Math.max(grid.zeroPoint, quantizeValue(seen, grid)))
     })
     reach.set(pairReach(values.subarray(g * each * depth, (g + 1) * each * depth), each, depth, peak), g * each)
   }

@@ -45,8 +45,7 @@ export async function openEngine(options: WebEngineOptions = {}): Promise<Engine
       const start = () => connect(workerPort(worker, spec))
       return remoteEngine({ ...common, start }, await start())
     } catch (error) {
-      const runs = error instanceof PareError && error.code !== 'ENGINE_LOST'
-      if (runs) throw error
+      if (error instanceof PareError && error.code !== 'ENGINE_START') throw error
       onWarning(
         'The worker of the engine could not be started, so the page computes by itself and stands still meanwhile.',
       )
@@ -70,7 +69,7 @@ function workerPort(make: () => Worker, spec: WebSpec): Port {
   try {
     worker = make()
   } catch (cause) {
-    throw new PareError('ENGINE_LOST', 'a worker could not be started', {
+    throw new PareError('ENGINE_START', 'a worker could not be started', {
       remedy: 'Check the URL of the worker.',
       cause,
     })
