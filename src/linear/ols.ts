@@ -33,16 +33,16 @@ export function ols(x: DenseMatrix, y: ArrayLike<number>, { weights, hasIntercep
   checkDesign(x, y, weights)
   const n = x.rows
   const lead = Number(hasIntercept)
-  const root = (i: number): number => (weights === undefined ? 1 : Math.sqrt(weights[i]!))
+  const roots = Float64Array.from({ length: n }, (_, i) => (weights === undefined ? 1 : Math.sqrt(weights[i]!)))
   const [byRow, byColumn] = stridesOf(x)
   const a = new Float64Array(n * (x.columns + lead))
   for (let i = 0; i < n; i++) {
-    if (hasIntercept) a[i] = root(i)
-    for (let j = 0; j < x.columns; j++) a[(j + lead) * n + i] = root(i) * x.data[i * byRow + j * byColumn]!
+    if (hasIntercept) a[i] = roots[i]!
+    for (let j = 0; j < x.columns; j++) a[(j + lead) * n + i] = roots[i]! * x.data[i * byRow + j * byColumn]!
   }
-  const target = Float64Array.from({ length: n }, (_, i) => root(i) * y[i]!)
+  const target = roots.map((r, i) => r * y[i]!)
   const { beta, rss, inverseDiagonal, rank, condition } = leastSquares(a, target, x.columns + lead)
-  const freedom = Array.from({ length: n }, (_, i) => root(i)).filter((w) => w > 0).length - rank
+  const freedom = roots.filter((r) => r > 0).length - rank
   const variance = freedom > 0 ? rss / freedom : Number.NaN
   const errors = inverseDiagonal.map((v) => Math.sqrt(variance * v))
   return {
@@ -51,14 +51,7 @@ export function ols(x: DenseMatrix, y: ArrayLike<number>, { weights, hasIntercep
     standardErrors: errors.slice(lead),
     interceptError: hasIntercept ? errors[0]! : 0,
     residualDeviation: Math.sqrt(variance),
-    r2:
-      1 -
-      rss /
-        totalSquares(
-          target,
-          Float64Array.from({ length: n }, (_, i) => root(i)),
-          hasIntercept,
-        ),
+    r2: 1 - rss / totalSquares(target, roots, hasIntercept),
     rank,
     condition,
     warnings: warningsOf(x.columns + lead - rank, condition),
