@@ -45,14 +45,15 @@ export async function glmCrossValidate(
   }
   const isFree = isClasses && !options.groups && !options.strata && !options.foldIds && !options.isOrdered
   const folds = foldsOf(x.rows, isFree ? { ...options, strata: response.y } : options)
-  const path = glmPathOf(x, response, options)
+  const path = await glmPathOf(x, response, options)
   const { lambdas } = path
-  const results = folds.map(({ train, test }, k) => {
+  const results: (readonly Errors[])[] = []
+  for (const [k, { train, test }] of folds.entries()) {
     const where = `y, outside of fold ${k + 1}`
-    const { models } = glmPathOf(x, response, { ...options, lambdas }, { rows: train, where })
+    const { models } = await glmPathOf(x, response, { ...options, lambdas }, { rows: train, where })
     onProgress?.({ task: 'cross-validation', done: k + 1, total: folds.length })
-    return models.map((model) => errorsOf(x, response, model, test, options))
-  })
+    results.push(models.map((model) => errorsOf(x, response, model, test, options)))
+  }
   const sizes = folds.map(({ test }) => test.reduce((sum, i) => sum + (weights?.[i] ?? 1), 0))
   const of = (part: (errors: Errors) => number): CrossValidationSummary =>
     summaryOf(

@@ -3,6 +3,7 @@
  * Σ ωᵢ = 1, each λ begun where the last one ended (Friedman, Hastie and Tibshirani 2010, §3).
  */
 
+import type { Engine } from '../engine/engine.js'
 import type { RunOptions } from '../util/env.js'
 import { PareError } from '../util/errors.js'
 import { checkTraits } from './datafits/datafit.js'
@@ -14,7 +15,7 @@ import { pathOf } from './path.js'
 import type { Penalized } from './quadratic.js'
 import { type Coefficients, type Rows, rowsOf } from './rows.js'
 import type { NewtonModel } from './solvers/newton-model.js'
-import { type NewtonResult, proxNewton } from './solvers/prox-newton.js'
+import { type NewtonOptions, type NewtonResult, proxNewton } from './solvers/prox-newton.js'
 import { checkTerms, lambdasOf, type TermOptions, type Terms, termsOf } from './terms.js'
 
 export interface GlmOptions extends TermOptions, FamilyOptions, Pick<RunOptions, 'signal'> {
@@ -33,6 +34,8 @@ export interface GlmOptions extends TermOptions, FamilyOptions, Pick<RunOptions,
   readonly maxIterations?: number
   /** Passes of coordinate descent for one step, at most. Default 10,000. */
   readonly maxPasses?: number
+  /** For products of many rows. */
+  readonly engine?: Engine | undefined
 }
 
 export interface GlmModel {
@@ -86,14 +89,14 @@ export function checkedResponse(x: DenseMatrix, y: ArrayLike<number | string>, o
 }
 
 /** Of some rows, where given; `where` names them in errors. */
-export function glmPathOf(
+export async function glmPathOf(
   x: DenseMatrix,
   response: Response,
   options: GlmOptions,
   part: { readonly rows?: ArrayLike<number>; readonly where?: string } = {},
-): GlmPath {
+): Promise<GlmPath> {
   const { hasIntercept = true, isStandardized = true, weights, maxIterations = 200, maxPasses = 10_000 } = options
-  const { tolerance = 1e-7, signal } = options
+  const { tolerance = 1e-7, signal, engine } = options
   if (options.solver === 'gram') return momentPath(x, response, options, part.rows)
   checkTraits('prox-newton', ['curvature'], response.datafit)
   const rows = rowsOf(x, {
@@ -105,8 +108,8 @@ export function glmPathOf(
   const objective = objectiveOf(rows, response, options)
   const { outputs } = response.datafit
   const terms = repeated(termsOf(rows, options), outputs)
-  const limits = { maxIterations, maxPasses, signal }
-  const empty = emptyModel(objective, response, terms, { ...limits, where: part.where ?? 'y' })
+  const limits = { maxIterations, maxPasses, signal, engine }
+  const empty = await emptyModel(objective, response, terms, { ...limits, where: part.where ?? 'y' })
   const saturated = saturatedLoss(objective)
   const half = empty.state.loss - saturated
   const pull = empty.state.gradient.map((g) => -g)
@@ -117,7 +120,7 @@ export function glmPathOf(
   let models: readonly (NewtonModel | null)[] = []
   for (const lambda of lambdas) {
     const penalized = terms.at(lambda)
-    const result = proxNewton(objective, penalized, state, models, { tolerance, scale: half, ...limits })
+    const result = await proxNewton(objective, penalized, state, models, { tolerance, scale: half, ...limits })
     ;({ state, models } = result)
     results.push(result)
     found.push({
@@ -197,8 +200,8 @@ function emptyModel(
   objective: Objective,
   response: Response,
   terms: VectorTerms,
-  { where, ...limits }: { maxIterations: number; maxPasses: number; signal: AbortSignal | undefined; where: string },
-): NewtonResult {
+  { where, ...limits }: Omit<NewtonOptions, 'tolerance' | 'scale'> & { readonly where: string },
+): Promise<NewtonResult> {
   const { datafit, y, rows, hasIntercept } = objective
   const zero = new Float64Array(datafit.outputs * rows.x.columns)
   const point: Coefficients = { beta: zero, intercepts: new Float64Array(datafit.outputs) }

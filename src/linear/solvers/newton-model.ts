@@ -1,8 +1,10 @@
 /** The quadratic model of a generalized linear model around a point, on the coordinates that move. */
 
+import type { Engine } from '../../engine/engine.js'
+import { gatherGram } from '../gather-gram.js'
 import type { Objective, State } from '../objective.js'
 import { type Fit, type Penalized, violationOf } from '../quadratic.js'
-import { type Coordinates, weightedGram } from '../rows.js'
+import type { Coordinates } from '../rows.js'
 import { solveGram } from './gram.js'
 
 /** The second derivative where it was last computed, on coordinates that may be more than those that move now. */
@@ -10,39 +12,30 @@ export interface NewtonModel {
   readonly coordinates: Coordinates
   /** XᵀWX: [m, m] */
   readonly gram: Float64Array
-  /** W [n, K, K], so that columns can join later. */
-  readonly curvature: Float64Array
 }
 
 /** Fresh, on these coordinates; by the second derivative itself where the curvature of the datafit is a bound. */
-export function newtonModel(
+export async function newtonModel(
   { rows, datafit, y }: Objective,
   { eta }: State,
   coordinates: Coordinates,
-  isSecond: boolean,
-): NewtonModel {
+  { isSecond, engine }: { readonly isSecond: boolean; readonly engine: Engine | undefined },
+): Promise<NewtonModel> {
   const { outputs } = datafit
   const curvature = new Float64Array(y.length * outputs * outputs)
   const fill = (isSecond && datafit.second) || datafit.curvature
   for (let i = 0; i < y.length; i++) fill(y[i]!, eta, i * outputs, curvature)
-  return { coordinates, curvature, gram: weightedGram(rows, coordinates, curvature) }
+  const gram = await gatherGram(rows, coordinates, curvature, engine)
+  return { coordinates, gram }
 }
 
-/** With coordinates that it did not have, from the same second derivative. */
-export function extendedModel({ rows }: Objective, model: NewtonModel, wanted: Coordinates): NewtonModel {
-  const has = new Set(Array.from(model.coordinates.columns, (j, a) => keyOf(model.coordinates.outputs[a]!, j)))
-  const missing = [...wanted.columns.keys()].filter((a) => !has.has(keyOf(wanted.outputs[a]!, wanted.columns[a]!)))
-  if (missing.length === 0) return model
-  const join = (a: Int32Array, b: Int32Array): Int32Array => Int32Array.from([...a, ...missing.map((i) => b[i]!)])
-  const coordinates = {
-    outputs: join(model.coordinates.outputs, wanted.outputs),
-    columns: join(model.coordinates.columns, wanted.columns),
-  }
-  const known = { gram: model.gram, size: model.coordinates.columns.length }
-  return { coordinates, curvature: model.curvature, gram: weightedGram(rows, coordinates, model.curvature, known) }
+/** Whether it knows all of these. */
+export function isCovered({ coordinates }: NewtonModel, { outputs, columns }: Coordinates): boolean {
+  const known = new Set(Array.from(coordinates.columns, (j, a) => keyOf(coordinates.outputs[a]!, j)))
+  return columns.every((j, a) => known.has(keyOf(outputs[a]!, j)))
 }
 
-const keyOf = (output: number, column: number): string => `${output},${column}`
+const keyOf = (output: number, column: number): number => output * 2 ** 32 + column
 
 export interface ModelOptions {
   /** Violation of the optimality conditions at which the model counts as solved. */
@@ -99,26 +92,55 @@ export function workingSet(
   block: readonly number[],
 ): Coordinates {
   const p = beta.length / datafit.outputs
-  const moving: number[] = []
-  const waiting: { readonly at: number; readonly size: number }[] = []
-  for (const k of block) {
-    for (let at = k * p; at < (k + 1) * p; at++) {
-      if (beta[at] !== 0) moving.push(at)
-      else {
-        const size = violationOf(penalized, 0, -gradient[at]!, at)
-        if (size > 0) waiting.push({ at, size })
-      }
-    }
-  }
-  const room = Math.max(FIRST, 2 * moving.length)
-  if (waiting.length > room) waiting.sort((a, b) => b.size - a.size)
-  const all = [...moving, ...waiting.slice(0, room).map(({ at }) => at)]
-  const heads = hasIntercept ? block : []
+  const places = placesOf(block, p)
+  const moving = places.filter((at) => beta[at] !== 0)
+  const waiting = worst(
+    places.filter((at) => beta[at] === 0),
+    (at) => violationOf(penalized, 0, -gradient[at]!, at),
+    Math.max(FIRST, 2 * moving.length),
+  )
+  return coordinatesOf(hasIntercept ? block : [], [...moving, ...waiting], p)
+}
+
+/** With those that would be next, were the penalty `NEXT` of what it is: as many again, at most. */
+export function widened(
+  { datafit }: Objective,
+  penalized: Penalized,
+  { gradient }: State,
+  block: readonly number[],
+  working: Coordinates,
+): Coordinates {
+  const p = gradient.length / datafit.outputs
+  const has = new Set(Array.from(working.columns, (j, a) => keyOf(working.outputs[a]!, j)))
+  const lowered = { ...penalized, l1: penalized.l1.map((v) => NEXT * v) }
+  const next = worst(
+    placesOf(block, p).filter((at) => !has.has(keyOf(Math.floor(at / p), at % p))),
+    (at) => violationOf(lowered, 0, -gradient[at]!, at),
+    Math.max(FIRST, working.columns.length),
+  )
+  const more = coordinatesOf([], next, p)
   return {
-    outputs: Int32Array.from([...heads, ...all.map((at) => Math.floor(at / p))]),
-    columns: Int32Array.from([...heads.map(() => -1), ...all.map((at) => at % p)]),
+    outputs: Int32Array.from([...working.outputs, ...more.outputs]),
+    columns: Int32Array.from([...working.columns, ...more.columns]),
   }
 }
 
+const placesOf = (block: readonly number[], p: number): readonly number[] =>
+  block.flatMap((k) => Array.from({ length: p }, (_, j) => k * p + j))
+
+/** At most so many, with the largest sizes, none of 0. */
+function worst(places: readonly number[], sizeOf: (at: number) => number, most: number): readonly number[] {
+  const sized = places.map((at) => ({ at, size: sizeOf(at) })).filter(({ size }) => size > 0)
+  if (sized.length > most) sized.sort((a, b) => b.size - a.size)
+  return sized.slice(0, most).map(({ at }) => at)
+}
+
+const coordinatesOf = (heads: readonly number[], places: readonly number[], p: number): Coordinates => ({
+  outputs: Int32Array.from([...heads, ...places.map((at) => Math.floor(at / p))]),
+  columns: Int32Array.from([...heads.map(() => -1), ...places.map((at) => at % p)]),
+})
+
 /** Columns that may join at once, at least. */
 const FIRST = 64
+
+const NEXT = 0.5

@@ -3,6 +3,7 @@
  * long as it serves: the gradient is exact at each step, so a stale one costs steps and never the answer.
  */
 
+import type { Engine } from '../../engine/engine.js'
 import { throwIfAborted } from '../../engine/failures.js'
 import { checkTraits } from '../datafits/datafit.js'
 import {
@@ -16,7 +17,7 @@ import {
   violationAt,
 } from '../objective.js'
 import { type Penalized, violationOf } from '../quadratic.js'
-import { extendedModel, minimize, type NewtonModel, newtonModel, workingSet } from './newton-model.js'
+import { isCovered, minimize, type NewtonModel, newtonModel, widened, workingSet } from './newton-model.js'
 
 export interface NewtonOptions {
   /** Largest duality gap, as a part of `scale`; where there is none the largest violation squared, as a part of it. */
@@ -27,6 +28,8 @@ export interface NewtonOptions {
   /** Passes of coordinate descent for one step, at most. */
   readonly maxPasses: number
   readonly signal?: AbortSignal | undefined
+  /** For the second derivative of many rows. */
+  readonly engine?: Engine | undefined
 }
 
 export interface NewtonResult {
@@ -49,15 +52,16 @@ const TOGETHER = 600
 const ROUNDING = 1e-14
 
 /** Throws `DATAFIT_SOLVER`. */
-export function proxNewton(
+export async function proxNewton(
   objective: Objective,
   penalized: Penalized,
   start: State,
   before: readonly (NewtonModel | null)[],
   options: NewtonOptions,
-): NewtonResult {
+): Promise<NewtonResult> {
   checkTraits('prox-newton', ['curvature'], objective.datafit)
   const { tolerance, scale, maxIterations, maxPasses } = options
+  const { outputs } = objective.datafit
   let state = start
   let blocks = blocksOf(objective, workingSet(objective, penalized, start, outputsOf(objective)).columns.length, before)
   let [refreshes, stalls, promised] = [0, 0, Number.POSITIVE_INFINITY]
@@ -74,11 +78,12 @@ export function proxNewton(
     if (blocks.length === 1) blocks = blocksOf(objective, first.columns.length, [blocks[0]!.model], blocks)
     const block = blocks[iterations % blocks.length]!
     const working = blocks.length === 1 ? first : workingSet(objective, penalized, state, block.outputs)
-    if (block.model === null) {
-      block.model = newtonModel(objective, state, working, block.isSecond)
+    if (block.model === null || !isCovered(block.model, working)) {
+      const wide = blocks.length === 1 && outputs > 1 ? working : widened(objective, penalized, state, block.outputs, working)
+      block.model = await newtonModel(objective, state, wide, { isSecond: block.isSecond, engine: options.engine })
       block.isFresh = true
       refreshes++
-    } else block.model = extendedModel(objective, block.model, working)
+    }
     const { model } = block
     const wrong = violationIn(model, penalized, state)
     const move = minimize(model, penalized, state, { tolerance: 0.01 * wrong, maxPasses })
