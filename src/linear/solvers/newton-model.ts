@@ -37,6 +37,35 @@ export function isCovered({ coordinates }: NewtonModel, { outputs, columns }: Co
 
 const keyOf = (output: number, column: number): number => output * 2 ** 32 + column
 
+/**
+ * With what the gradients at both ends of a step say of the second derivative between them (BFGS: Nocedal and Wright
+ * 2006, eq. 6.19), in place: a stale one so keeps up in the directions that the path goes.
+ */
+export function correct({ coordinates, gram }: NewtonModel, move: Float64Array, from: State, to: State): void {
+  const { outputs, columns } = coordinates
+  const m = columns.length
+  const p = from.beta.length / from.intercepts.length
+  const change = Float64Array.from({ length: m }, (_, a) => {
+    if (columns[a]! < 0) return to.interceptGradient[outputs[a]!]! - from.interceptGradient[outputs[a]!]!
+    const at = outputs[a]! * p + columns[a]!
+    return to.gradient[at]! - from.gradient[at]!
+  })
+  const bent = new Float64Array(m)
+  for (let a = 0; a < m; a++)
+    if (move[a] !== 0) for (let b = 0; b < m; b++) bent[b]! += move[a]! * gram[a * m + b]!
+  const [known, seen] = [dot(move, bent), dot(move, change)]
+  if (!(known > 0 && seen > TOO_FLAT * known)) return
+  for (let a = 0; a < m; a++) {
+    const [u, v] = [bent[a]! / known, change[a]! / seen]
+    for (let b = 0; b < m; b++) gram[a * m + b]! += v * change[b]! - u * bent[b]!
+  }
+}
+
+const dot = (a: Float64Array, b: Float64Array): number => a.reduce((sum, v, i) => sum + v * b[i]!, 0)
+
+/** A curvature along a step, to the one that was known, that is rounding. */
+const TOO_FLAT = 1e-8
+
 export interface ModelOptions {
   /** Violation of the optimality conditions at which the model counts as solved. */
   readonly tolerance: number
@@ -69,7 +98,8 @@ export function minimize(
   const pick = (values: Float64Array, otherwise: number): Float64Array =>
     Float64Array.from({ length: m }, (_, a) => (isIntercept(a) ? otherwise : values[place(a)]!))
   const part: Penalized = {
-    l1: pick(penalized.l1, 0),
+    // At a threshold rounding decides: what lies on it stays at zero.
+    l1: pick(penalized.l1, 0).map((v, a) => (from[a] === 0 ? v * (1 + ON_THRESHOLD) : v)),
     l2: pick(penalized.l2, 0),
     lower: pick(penalized.lower, Number.NEGATIVE_INFINITY),
     upper: pick(penalized.upper, Number.POSITIVE_INFINITY),
@@ -144,3 +174,6 @@ const coordinatesOf = (heads: readonly number[], places: readonly number[], p: n
 const FIRST = 64
 
 const NEXT = 0.5
+
+/** Of a threshold, relative. */
+const ON_THRESHOLD = 1e-12

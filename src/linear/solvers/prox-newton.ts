@@ -17,7 +17,7 @@ import {
   violationAt,
 } from '../objective.js'
 import { type Penalized, violationOf } from '../quadratic.js'
-import { isCovered, minimize, type NewtonModel, newtonModel, widened, workingSet } from './newton-model.js'
+import { correct, isCovered, minimize, type NewtonModel, newtonModel, widened, workingSet } from './newton-model.js'
 
 export interface NewtonOptions {
   /** Largest duality gap, as a part of `scale`; where there is none the largest violation squared, as a part of it. */
@@ -68,6 +68,7 @@ export async function proxNewton(
   for (let iterations = 0; ; iterations++) {
     throwIfAborted(options.signal)
     const done = (ended: NewtonResult['ended']): NewtonResult => {
+      if (process.env.DBG) console.log(iterations, refreshes, ended, blocks[0]!.model?.coordinates.columns.length)
       return { state, models: blocks.map((b) => b.model), iterations, refreshes, ended }
     }
     if (iterations > 0 && isSeparated(objective, penalized, state)) return done('separated')
@@ -96,6 +97,7 @@ export async function proxNewton(
     }
     const left = violationIn(model, penalized, next.state)
     stalls = next.gain <= ROUNDING * Math.abs(state.loss) && left > 0.5 * wrong ? stalls + 1 : 0
+    if (process.env.BFGS !== '0') correct(model, next.part === 1 ? move : move.map((d) => next.part * d), state, next.state)
     ;({ state, promised } = next)
     const lags = left > CONTRACTION * wrong || next.part < 1
     if (lags && block.isFresh) block.isSecond = !block.isSecond
