@@ -88,36 +88,44 @@ export interface Coefficients {
   readonly intercepts: Float64Array
 }
 
-/** Σ ωᵢ sᵢ xᵢᵀ [K, p] of slopes s [n, K]; of some columns, where given, and 0 elsewhere. */
-export function gradientOf(rows: Rows, slopes: Float64Array, columns: Int32Array | null = null): Float64Array {
+/** Σ ωᵢ sᵢ xᵢᵀ of slopes s [n, K], to the places of some columns, or of all, in a gradient [K, p]. */
+export function addGradients(
+  rows: Rows,
+  slopes: Float64Array,
+  columns: Int32Array | null,
+  gradient: Float64Array,
+): void {
   const { tiles, x } = rows
   const outputs = slopes.length / tiles.rows
-  const gradient = new Float64Array(outputs * x.columns)
-  const wanted = columns ?? allOf(x)
+  const wanted = begun(x, columns, gradient)
   for (const block of tiles.blocks) {
     const list = listed(block.left, wanted)
     for (const { tile, from, to } of block.tiles)
       addGradient(rows, block, tile, { from, to, list, outputs }, slopes, gradient)
   }
-  return gradient
 }
 
-/** Both in one reading of X: `respond` turns the predictors of some rows into their slopes. */
+export interface Sweep {
+  readonly offset: Float64Array | null
+  /** Turns the predictors of some rows into their slopes. */
+  readonly respond: (eta: Float64Array, slopes: Float64Array, from: number, to: number) => void
+  /** As for `addGradients`. */
+  readonly columns: Int32Array | null
+  readonly gradient: Float64Array
+}
+
+/** Predictors, slopes and their gradient in one reading of X. */
 export function sweep(
   rows: Rows,
   { beta, intercepts }: Coefficients,
-  offset: Float64Array | null,
-  respond: (eta: Float64Array, slopes: Float64Array, from: number, to: number) => void,
-  columns: Int32Array | null = null,
-): { readonly eta: Float64Array; readonly slopes: Float64Array; readonly gradient: Float64Array } {
+  { offset, respond, columns, gradient }: Sweep,
+): { readonly eta: Float64Array; readonly slopes: Float64Array } {
   const { tiles, x, factors } = rows
   const [outputs, p] = [intercepts.length, x.columns]
   const eta = new Float64Array(tiles.rows * outputs)
   const slopes = new Float64Array(eta.length)
-  const gradient = new Float64Array(beta.length)
-  const wanted = columns ?? allOf(x)
-  const used = intercepts.map((_, k) => k)
-  const parts = Array.from(used, (k) => usedOf(beta.subarray(k * p, (k + 1) * p), factors))
+  const wanted = begun(x, columns, gradient)
+  const parts = Array.from(intercepts, (_, k) => usedOf(beta.subarray(k * p, (k + 1) * p), factors))
   for (const block of tiles.blocks) {
     const list = listed(block.left, wanted)
     for (const { tile, from, to } of block.tiles) {
@@ -134,10 +142,17 @@ export function sweep(
       addGradient(rows, block, tile, { from, to, list, outputs }, slopes, gradient)
     }
   }
-  return { eta, slopes, gradient }
+  return { eta, slopes }
 }
 
-const allOf = ({ columns }: DenseMatrix): Int32Array => Int32Array.from({ length: columns }, (_, j) => j)
+/** The columns, with zeros in their places. */
+function begun({ columns: p }: DenseMatrix, columns: Int32Array | null, gradient: Float64Array): Int32Array {
+  const wanted = columns ?? upTo(p)
+  for (let at = 0; at < gradient.length; at += p) for (const j of wanted) gradient[at + j] = 0
+  return wanted
+}
+
+const upTo = (n: number): Int32Array => Int32Array.from({ length: n }, (_, j) => j)
 
 /** In the memory of the kernel. */
 function listed(room: Int32Array, columns: Int32Array): Int32Array {
@@ -147,7 +162,7 @@ function listed(room: Int32Array, columns: Int32Array): Int32Array {
 
 /** Columns with a coefficient that is not zero, and those on the scale of the tiles. */
 function usedOf(beta: Float64Array, factors: Float64Array) {
-  const columns = allOf({ columns: beta.length } as DenseMatrix).filter((j) => beta[j] !== 0)
+  const columns = upTo(beta.length).filter((j) => beta[j] !== 0)
   return { columns, coefficients: Float64Array.from(columns, (j) => beta[j]! * factors[j]!) }
 }
 

@@ -4,7 +4,7 @@ import type { Engine } from '../../engine/engine.js'
 import { gatherGram } from '../gather-gram.js'
 import type { Objective, State } from '../objective.js'
 import { type Fit, type Penalized, violationOf } from '../quadratic.js'
-import type { Coordinates } from '../rows.js'
+import type { Coefficients, Coordinates } from '../rows.js'
 import { solveGram } from './gram.js'
 
 /** The second derivative where it was last computed, on coordinates that may be more than those that move now. */
@@ -41,8 +41,10 @@ const keyOf = (output: number, column: number): number => output * 2 ** 32 + col
  * With what the gradients at both ends of a step say of the second derivative between them (BFGS: Nocedal and Wright
  * 2006, eq. 6.19), in place: a stale one so keeps up in the directions that the path goes.
  */
-export function correct({ coordinates, gram }: NewtonModel, move: Float64Array, from: State, to: State): void {
+export function correct({ coordinates, gram }: NewtonModel, from: State, to: State): void {
   const { outputs, columns } = coordinates
+  const start = valuesAt(coordinates, from)
+  const move = valuesAt(coordinates, to).map((v, a) => v - start[a]!)
   const m = columns.length
   const p = from.beta.length / from.intercepts.length
   const change = Float64Array.from({ length: m }, (_, a) => {
@@ -51,8 +53,7 @@ export function correct({ coordinates, gram }: NewtonModel, move: Float64Array, 
     return to.gradient[at]! - from.gradient[at]!
   })
   const bent = new Float64Array(m)
-  for (let a = 0; a < m; a++)
-    if (move[a] !== 0) for (let b = 0; b < m; b++) bent[b]! += move[a]! * gram[a * m + b]!
+  for (let a = 0; a < m; a++) if (move[a] !== 0) for (let b = 0; b < m; b++) bent[b]! += move[a]! * gram[a * m + b]!
   const [known, seen] = [dot(move, bent), dot(move, change)]
   if (!(known > 0 && seen > TOO_FLAT * known)) return
   for (let a = 0; a < m; a++) {
@@ -66,13 +67,19 @@ const dot = (a: Float64Array, b: Float64Array): number => a.reduce((sum, v, i) =
 /** A curvature along a step, to the one that was known, that is rounding. */
 const TOO_FLAT = 1e-8
 
+/** Of these coordinates. */
+export function valuesAt({ outputs, columns }: Coordinates, { beta, intercepts }: Coefficients): Float64Array {
+  const p = beta.length / intercepts.length
+  return Float64Array.from(columns, (j, a) => (j < 0 ? intercepts[outputs[a]!]! : beta[outputs[a]! * p + j]!))
+}
+
 export interface ModelOptions {
   /** Violation of the optimality conditions at which the model counts as solved. */
   readonly tolerance: number
   readonly maxPasses: number
 }
 
-/** By how much each coordinate of the model moves to its minimum: ½ dᵀHd + gᵀd + penalty(β + d). */
+/** The coordinates, in the order of the model, where it is least: ½ dᵀHd + gᵀd + penalty(β + d). */
 export function minimize(
   { coordinates, gram }: NewtonModel,
   penalized: Penalized,
@@ -84,9 +91,7 @@ export function minimize(
   const p = state.beta.length / state.intercepts.length
   const place = (a: number): number => outputs[a]! * p + columns[a]!
   const isIntercept = (a: number): boolean => columns[a]! < 0
-  const from = Float64Array.from({ length: m }, (_, a) =>
-    isIntercept(a) ? state.intercepts[outputs[a]!]! : state.beta[place(a)]!,
-  )
+  const from = valuesAt(coordinates, state)
   const pull = Float64Array.from({ length: m }, (_, a) =>
     isIntercept(a) ? -state.interceptGradient[outputs[a]!]! : -state.gradient[place(a)]!,
   )
@@ -107,8 +112,7 @@ export function minimize(
   const start: Fit = { beta: from, residual: pull, passes: 0 }
   // The model is of no data: its least value has no dual.
   const limits = { tolerance: tolerance ** 2, maxPasses, stop: 'violation' } as const
-  const fit = solveGram({ gram, q, yy: 2 }, part, start, limits)
-  return fit.beta.map((v, a) => v - from[a]!)
+  return solveGram({ gram, q, yy: 2 }, part, start, limits).beta
 }
 
 /**

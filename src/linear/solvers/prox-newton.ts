@@ -7,6 +7,7 @@ import type { Engine } from '../../engine/engine.js'
 import { throwIfAborted } from '../../engine/failures.js'
 import { checkTraits } from '../datafits/datafit.js'
 import {
+  completed,
   dualityGapAt,
   lossOf,
   type Objective,
@@ -17,7 +18,16 @@ import {
   violationAt,
 } from '../objective.js'
 import { type Penalized, violationOf } from '../quadratic.js'
-import { correct, isCovered, minimize, type NewtonModel, newtonModel, widened, workingSet } from './newton-model.js'
+import {
+  correct,
+  isCovered,
+  minimize,
+  type NewtonModel,
+  newtonModel,
+  valuesAt,
+  widened,
+  workingSet,
+} from './newton-model.js'
 
 export interface NewtonOptions {
   /** Largest duality gap, as a part of `scale`; where there is none the largest violation squared, as a part of it. */
@@ -68,11 +78,16 @@ export async function proxNewton(
   for (let iterations = 0; ; iterations++) {
     throwIfAborted(options.signal)
     const done = (ended: NewtonResult['ended']): NewtonResult => {
-      if (process.env.DBG) console.log(iterations, refreshes, ended, blocks[0]!.model?.coordinates.columns.length)
-      return { state, models: blocks.map((b) => b.model), iterations, refreshes, ended }
+      return { state: completed(objective, state), models: blocks.map((b) => b.model), iterations, refreshes, ended }
     }
     if (iterations > 0 && isSeparated(objective, penalized, state)) return done('separated')
-    if (isSolved(objective, penalized, state, promised, tolerance * scale)) return done('solved')
+    const most = tolerance * scale
+    if (isSolved(objective, penalized, state, promised, most)) {
+      // Columns that were left out of the last steps have a say in this.
+      const isWhole = state.columns === null
+      state = completed(objective, state)
+      if (isWhole || isSolved(objective, penalized, state, promised, most)) return done('solved')
+    }
     if (iterations === maxIterations) return done('exhausted')
     if (stalls >= 2 * blocks.length) return done('stalled')
     const first = workingSet(objective, penalized, state, blocks[iterations % blocks.length]!.outputs)
@@ -80,15 +95,17 @@ export async function proxNewton(
     const block = blocks[iterations % blocks.length]!
     const working = blocks.length === 1 ? first : workingSet(objective, penalized, state, block.outputs)
     if (block.model === null || !isCovered(block.model, working)) {
-      const wide = blocks.length === 1 && outputs > 1 ? working : widened(objective, penalized, state, block.outputs, working)
+      const wide =
+        blocks.length === 1 && outputs > 1 ? working : widened(objective, penalized, state, block.outputs, working)
       block.model = await newtonModel(objective, state, wide, { isSecond: block.isSecond, engine: options.engine })
       block.isFresh = true
       refreshes++
     }
     const { model } = block
     const wrong = violationIn(model, penalized, state)
-    const move = minimize(model, penalized, state, { tolerance: 0.01 * wrong, maxPasses })
-    const next = lineSearch(objective, penalized, state, model, move)
+    const target = minimize(model, penalized, state, { tolerance: 0.01 * wrong, maxPasses })
+    const columns = blocks.length === 1 ? columnsOf(model) : null
+    const next = lineSearch(objective, penalized, state, model, { target, columns })
     if (next === null) {
       // Nothing to gain with a fresh second derivative is nothing to gain.
       if (block.isFresh && !block.isSecond) stalls++
@@ -97,7 +114,7 @@ export async function proxNewton(
     }
     const left = violationIn(model, penalized, next.state)
     stalls = next.gain <= ROUNDING * Math.abs(state.loss) && left > 0.5 * wrong ? stalls + 1 : 0
-    if (process.env.BFGS !== '0') correct(model, next.part === 1 ? move : move.map((d) => next.part * d), state, next.state)
+    correct(model, state, next.state)
     ;({ state, promised } = next)
     const lags = left > CONTRACTION * wrong || next.part < 1
     if (lags && block.isFresh) block.isSecond = !block.isSecond
@@ -153,6 +170,12 @@ function violationIn({ coordinates: { outputs, columns } }: NewtonModel, penaliz
   return largest
 }
 
+/** Columns of a model, each once. */
+const columnsOf = ({ coordinates: { columns } }: NewtonModel): Int32Array =>
+  Int32Array.from(new Set(columns))
+    .filter((j) => j >= 0)
+    .sort()
+
 interface Step {
   readonly state: State
   /** Part of the move that was made. */
@@ -167,15 +190,19 @@ function lineSearch(
   objective: Objective,
   penalized: Penalized,
   state: State,
-  { coordinates: { outputs, columns } }: NewtonModel,
-  move: Float64Array,
+  { coordinates }: NewtonModel,
+  { target, columns: wanted }: { readonly target: Float64Array; readonly columns: Int32Array | null },
 ): Step | null {
+  const { outputs, columns } = coordinates
   const p = state.beta.length / state.intercepts.length
+  const from = valuesAt(coordinates, state)
   const point = (step: number) => {
     const [beta, intercepts] = [state.beta.slice(), state.intercepts.slice()]
-    for (let a = 0; a < move.length; a++) {
-      if (columns[a]! < 0) intercepts[outputs[a]!]! += step * move[a]!
-      else beta[outputs[a]! * p + columns[a]!]! += step * move[a]!
+    for (let a = 0; a < target.length; a++) {
+      // The whole way exactly, which may end at a bound.
+      const value = step === 1 ? target[a]! : from[a]! + step * (target[a]! - from[a]!)
+      if (columns[a]! < 0) intercepts[outputs[a]!] = value
+      else beta[outputs[a]! * p + columns[a]!] = value
     }
     return { beta, intercepts }
   }
@@ -184,19 +211,20 @@ function lineSearch(
   const full = point(1)
   // Coordinate by coordinate, where slope and penalty cancel: the sums of each are too large to tell.
   let promised = 0
-  for (let a = 0; a < move.length; a++) {
+  for (let a = 0; a < target.length; a++) {
     const k = outputs[a]!
-    if (columns[a]! < 0) promised += state.interceptGradient[k]! * move[a]!
+    const move = target[a]! - from[a]!
+    if (columns[a]! < 0) promised += state.interceptGradient[k]! * move
     else {
       const at = k * p + columns[a]!
-      const [from, to] = [state.beta[at]!, full.beta[at]!]
-      promised += state.gradient[at]! * move[a]! + penalized.l1[at]! * (Math.abs(to) - Math.abs(from))
-      promised += 0.5 * penalized.l2[at]! * (to - from) * (to + from)
+      const to = full.beta[at]!
+      promised += state.gradient[at]! * move + penalized.l1[at]! * (Math.abs(to) - Math.abs(from[a]!))
+      promised += 0.5 * penalized.l2[at]! * move * (to + from[a]!)
     }
   }
   if (!(promised < 0)) return null
   const slack = ROUNDING * Math.abs(state.loss)
-  const first = stateAt(objective, full)
+  const first = stateAt(objective, full, wanted && { columns: wanted, before: state })
   const after = first.loss + penaltyOf(penalized, full.beta)
   if (after <= value + ARMIJO * promised + slack)
     return { state: first, part: 1, gain: value - after, promised: -promised }
