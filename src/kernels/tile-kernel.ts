@@ -1,7 +1,7 @@
 /** The loops of tile-products.ts, compiled where that is possible, with the memory that they work on. */
 
 import { instantiate } from './instance.js'
-import { addColumns, dotColumns, multiplyColumns, type Product, type Tile } from './tile-products.js'
+import { addColumns, dotColumns, multiplyColumns, type Product, scaleColumns, type Tile } from './tile-products.js'
 import { TILES_WASM } from './tiles-wasm.js'
 
 export interface TileKernel {
@@ -12,6 +12,7 @@ export interface TileKernel {
   readonly addColumns: typeof addColumns
   readonly dotColumns: typeof dotColumns
   readonly multiplyColumns: typeof multiplyColumns
+  readonly scaleColumns: typeof scaleColumns
 }
 
 /** Rows of a tile are a multiple of this. */
@@ -24,7 +25,7 @@ export function openTileKernel(length: number, listed: number): TileKernel {
 
 export function plainTileKernel(length: number, listed: number): TileKernel {
   const [memory, lists] = [new Float64Array(length), new Int32Array(listed)]
-  return { isCompiled: false, memory, lists, addColumns, dotColumns, multiplyColumns }
+  return { isCompiled: false, memory, lists, addColumns, dotColumns, multiplyColumns, scaleColumns }
 }
 
 interface Exports {
@@ -42,6 +43,16 @@ interface Exports {
     out: number,
     stride: number,
     first: number,
+  ): void
+  scaleColumns(
+    count: number,
+    height: number,
+    tile: number,
+    list: number,
+    coefficients: number,
+    roots: number,
+    out: number,
+    stride: number,
   ): void
 }
 
@@ -78,6 +89,17 @@ export function compiledTileKernel(length: number, listed: number): TileKernel |
         out.byteOffset,
         stride,
         first,
+      ),
+    scaleColumns: ({ data, height }: Tile, columns, coefficients, roots, { out, stride }) =>
+      calls.scaleColumns(
+        columns.length,
+        height,
+        data.byteOffset,
+        columns.byteOffset,
+        coefficients.byteOffset,
+        roots.byteOffset,
+        out.byteOffset,
+        stride,
       ),
   }
 }

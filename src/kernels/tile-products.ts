@@ -68,3 +68,17 @@ export function multiplyColumns(
     dotColumns(tile, right.subarray(from), z, out.subarray(a * stride + from))
   }
 }
+
+/** In float32: out[k, i] = cₖ rootsᵢ xᵢₖ, column after column, `stride` numbers from one to the next. */
+export function scaleColumns(
+  { data, height }: Tile,
+  columns: Int32Array,
+  coefficients: Float64Array,
+  roots: Float64Array,
+  { out, stride }: { readonly out: Float32Array; readonly stride: number },
+): void {
+  for (let k = 0; k < columns.length; k++) {
+    const [c, at, to] = [coefficients[k]!, columns[k]! * height, k * stride]
+    for (let i = 0; i < height; i++) out[to + i] = c * (roots[i]! * data[at + i]!)
+  }
+}

@@ -69,7 +69,7 @@ export function tilesOf(
 }
 
 function blockOf(first: number, count: number, { rows, columns, height }: Omit<Tiles, 'blocks'>): Block {
-  const lengths = [count * columns * height, height, height, 2 * height, columns, columns, STRIP * columns]
+  const lengths = [count * columns * height, height, height, 2 * height, columns, columns, Math.max(STRIP * columns, height)]
   const kernel = openTileKernel(
     lengths.reduce((sum, n) => sum + n, 0),
     2 * columns,
