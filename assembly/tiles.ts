@@ -170,10 +170,7 @@ export function multiplyColumns(
   }
 }
 
-/**
- * out[k, i] = cₖ rootsᵢ xᵢₖ in float32, column after column with `stride` numbers from one to the next; of 4 rows at a
- * time, so that a column has room for a height that is a multiple of 8.
- */
+/** In float32: out[k, i] = cₖ rootsᵢ xᵢₖ */
 export function scaleColumns(
   count: i32,
   height: i32,
@@ -182,17 +179,15 @@ export function scaleColumns(
   coefficients: usize,
   roots: usize,
   out: usize,
-  stride: i32,
 ): void {
   const bytes = (height as usize) << 3
-  for (let k: usize = 0; k < (count as usize); k++) {
+  for (let k: usize = 0; k < (count as usize); k++, out += bytes >> 1) {
     const x = tile + (load<i32>(list + (k << 2)) as usize) * bytes
     const c = v128.load64_splat(coefficients + (k << 3))
-    const to = out + ((k * (stride as usize)) << 2)
     for (let i: usize = 0; i < bytes; i += 32) {
       const low = f32x4.demote_f64x2_zero(f64x2.mul(c, f64x2.mul(v128.load(roots + i), v128.load(x + i))))
       const high = f32x4.demote_f64x2_zero(f64x2.mul(c, f64x2.mul(v128.load(roots + i, 16), v128.load(x + i, 16))))
-      v128.store(to + (i >> 1), v128.shuffle<i64>(low, high, 0, 2))
+      v128.store(out + (i >> 1), v128.shuffle<i64>(low, high, 0, 2))
     }
   }
 }

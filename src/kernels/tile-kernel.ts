@@ -52,7 +52,6 @@ interface Exports {
     coefficients: number,
     roots: number,
     out: number,
-    stride: number,
   ): void
 }
 
@@ -90,7 +89,7 @@ export function compiledTileKernel(length: number, listed: number): TileKernel |
         stride,
         first,
       ),
-    scaleColumns: ({ data, height }: Tile, columns, coefficients, roots, { out, stride }) =>
+    scaleColumns: ({ data, height }: Tile, columns, coefficients, roots, out) =>
       calls.scaleColumns(
         columns.length,
         height,
@@ -99,7 +98,6 @@ export function compiledTileKernel(length: number, listed: number): TileKernel |
         coefficients.byteOffset,
         roots.byteOffset,
         out.byteOffset,
-        stride,
       ),
   }
 }

@@ -69,16 +69,16 @@ export function multiplyColumns(
   }
 }
 
-/** In float32: out[k, i] = cₖ rootsᵢ xᵢₖ, column after column, `stride` numbers from one to the next. */
+/** In float32: out[k, i] = cₖ rootsᵢ xᵢₖ */
 export function scaleColumns(
   { data, height }: Tile,
   columns: Int32Array,
   coefficients: Float64Array,
   roots: Float64Array,
-  { out, stride }: { readonly out: Float32Array; readonly stride: number },
+  out: Float32Array,
 ): void {
   for (let k = 0; k < columns.length; k++) {
-    const [c, at, to] = [coefficients[k]!, columns[k]! * height, k * stride]
+    const [c, at, to] = [coefficients[k]!, columns[k]! * height, k * height]
     for (let i = 0; i < height; i++) out[to + i] = c * (roots[i]! * data[at + i]!)
   }
 }

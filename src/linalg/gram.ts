@@ -17,8 +17,8 @@ export interface GramOptions {
   readonly columns: number
   /** Of the rows and of the products of a part; sums are in float64. */
   readonly precision: FloatType
-  /** Of the rows as they are given. Default `row-major`. */
-  readonly order?: 'row-major' | 'column-major'
+  /** Rows come in tiles of so many, each [columns, tile]: the columns of a tile one after the other. Default: row-major. */
+  readonly tile?: number
 }
 
 export interface GramAccumulator {
@@ -35,17 +35,16 @@ const PART = 4096
 /** Columns of one block, at most. */
 const BLOCK = 128
 
-export async function openGram({ engine, columns, precision, order }: GramOptions): Promise<GramAccumulator> {
+export async function openGram({ engine, columns, precision, tile }: GramOptions): Promise<GramAccumulator> {
   const edges = Array.from({ length: Math.ceil(columns / BLOCK) + 1 }, (_, i) => Math.min(columns, i * BLOCK))
-  const isByColumn = order === 'column-major'
-  const session = await engine.load(encodeModel(gramModel(edges, precision, isByColumn)).bytes)
+  const session = await engine.load(encodeModel(gramModel(edges, precision, tile)).bytes)
   const total = new Float64Array(columns * columns)
   return {
     async add(rows) {
       const count = rows.length / columns
       const results = await session.run({
-        rows: floatTensor(precision, isByColumn ? [columns, count] : [count, columns], rows),
-        parts: scalar(Math.ceil(count / PART), 'int64'),
+        rows: floatTensor(precision, tile === undefined ? [count, columns] : [count / tile, columns, tile], rows),
+        parts: scalar(Math.ceil(count / (tile ?? PART)), 'int64'),
       })
       for (let a = 0; a + 1 < edges.length; a++)
         addRows(total, numbers(results[`sum${a}`]!), edges[a]!, edges[a + 1]!, columns)
@@ -69,8 +68,8 @@ function addRows(total: Float64Array, part: ArrayLike<number>, from: number, to:
 }
 
 /** Loop over parts; its state is one sum for each block of rows of the result. */
-function gramModel(edges: readonly number[], precision: FloatType, isByColumn: boolean): Model {
-  const [rowAxis, columnAxis] = isByColumn ? [1, 0] : [0, 1]
+function gramModel(edges: readonly number[], precision: FloatType, tile: number | undefined): Model {
+  const columnAxis = tile === undefined ? 1 : 0
   const columns = edges.at(-1)!
   const inner = builder(['rows', 'parts'], 'float64')
   const list = (...values: readonly number[]): string => inner.constant(i64([values.length], values), 'list')
@@ -78,12 +77,15 @@ function gramModel(edges: readonly number[], precision: FloatType, isByColumn: b
   const sums = edges.slice(1).map((_, a) => inner.fresh(`before${a}`))
   const goOn = inner.op('Identity', [go])
   const first = inner.op('Reshape', [inner.op('Mul', [i, inner.constant(scalar(PART, 'int64'))]), list(1)])
-  const rows = inner.op('Slice', ['rows', first, inner.op('Add', [first, list(PART)]), list(rowAxis)])
+  const rows =
+    tile === undefined
+      ? inner.op('Slice', ['rows', first, inner.op('Add', [first, list(PART)]), list(0)])
+      : inner.op('Gather', ['rows', i], { attrs: { axis: int(0) } })
   const next = sums.map((before, a) => {
     const own = inner.op('Slice', [rows, list(edges[a]!), list(edges[a + 1]!), list(columnAxis)])
     const right = a === 0 ? rows : inner.op('Slice', [rows, list(edges[a]!), list(columns), list(columnAxis)])
-    const turned = inner.op('Transpose', [isByColumn ? right : own])
-    const product = inner.op('MatMul', isByColumn ? [own, turned] : [turned, right])
+    const turned = inner.op('Transpose', [tile === undefined ? own : right])
+    const product = inner.op('MatMul', tile === undefined ? [turned, right] : [own, turned])
     const wide =
       precision === 'float64' ? product : inner.op('Cast', [product], { attrs: { to: int(codeOfDType('float64')) } })
     return inner.op('Add', [before, wide])
@@ -100,7 +102,11 @@ function gramModel(edges: readonly number[], precision: FloatType, isByColumn: b
     ]),
   }
   const b = builder(['rows', 'parts'], 'float64')
-  b.input('rows', { kind: 'tensor', dtype: precision, shape: isByColumn ? [columns, 'N'] : ['N', columns] })
+  b.input('rows', {
+    kind: 'tensor',
+    dtype: precision,
+    shape: tile === undefined ? ['N', columns] : ['N', columns, tile],
+  })
   b.input('parts', { kind: 'tensor', dtype: 'int64', shape: [] })
   const always = b.constant(tensor('bool', [], Uint8Array.of(1)), 'always')
   const zeros = sums.map((_, a) => {

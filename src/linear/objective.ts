@@ -141,6 +141,17 @@ export function dualityGapAt(objective: Objective, penalized: Penalized, state: 
   return Math.max(0, state.loss + penaltyOf(penalized, state.beta) - dual) + charge
 }
 
+/**
+ * About what the gap is at least, without a sum over rows: at s = 1 the dual value rises by Σ aⱼ|βⱼ| per unit of s. 0
+ * where s is not known.
+ */
+export function scalingLoss(penalized: Penalized, { beta, gradient }: State): number {
+  const scale = dualScale(penalized, gradient)
+  let penalty = 0
+  for (let j = 0; j < beta.length; j++) penalty += penalized.l1[j]! * Math.abs(beta[j]!)
+  return Number.isNaN(scale) ? 0 : (1 - scale) * penalty
+}
+
 /** The largest s ≤ 1 with h*(−s gⱼ) finite for all columns; NaN where it is 0 for want of a penalty. */
 function dualScale({ l1, l2, lower, upper }: Penalized, gradient: Float64Array): number {
   let scale = 1

@@ -28,7 +28,7 @@ export interface Block {
   /** Of one number a column. */
   readonly coefficients: Float64Array
   readonly sums: Float64Array
-  /** [STRIP, columns] */
+  /** [STRIP, columns], or a tile in float32. */
   readonly strip: Float64Array
   readonly left: Int32Array
   readonly right: Int32Array
@@ -69,7 +69,15 @@ export function tilesOf(
 }
 
 function blockOf(first: number, count: number, { rows, columns, height }: Omit<Tiles, 'blocks'>): Block {
-  const lengths = [count * columns * height, height, height, 2 * height, columns, columns, Math.max(STRIP * columns, height)]
+  const lengths = [
+    count * columns * height,
+    height,
+    height,
+    2 * height,
+    columns,
+    columns,
+    Math.max(STRIP, height / 2) * columns,
+  ]
   const kernel = openTileKernel(
     lengths.reduce((sum, n) => sum + n, 0),
     2 * columns,
@@ -99,17 +107,27 @@ function blockOf(first: number, count: number, { rows, columns, height }: Omit<T
   }
 }
 
-/** Columns that are read side by side: a line of the cache. */
-const LINE = 8
-
+/** Eight rows at a time, a line of the cache of each column. */
 function fill({ data, height }: Tile, x: DenseMatrix, index: Uint32Array, shifts: Float64Array): void {
   const [byRow, byColumn] = stridesOf(x)
-  for (let j = 0; j < x.columns; j += LINE) {
-    const end = Math.min(x.columns, j + LINE)
-    for (let i = 0; i < index.length; i++) {
-      const row = index[i]! * byRow
-      for (let k = j; k < end; k++) data[k * height + i] = x.data[row + k * byColumn]! - shifts[k]!
+  const { data: from, columns } = x
+  const row = (i: number): number => index[Math.min(i, index.length - 1)]! * byRow
+  for (let i = 0; i < index.length; i += TILE_ROWS) {
+    const [r0, r1, r2, r3] = [row(i), row(i + 1), row(i + 2), row(i + 3)]
+    const [r4, r5, r6, r7] = [row(i + 4), row(i + 5), row(i + 6), row(i + 7)]
+    for (let k = 0, to = i, at = 0; k < columns; k++, to += height, at += byColumn) {
+      const shift = shifts[k]!
+      data[to] = from[r0 + at]! - shift
+      data[to + 1] = from[r1 + at]! - shift
+      data[to + 2] = from[r2 + at]! - shift
+      data[to + 3] = from[r3 + at]! - shift
+      data[to + 4] = from[r4 + at]! - shift
+      data[to + 5] = from[r5 + at]! - shift
+      data[to + 6] = from[r6 + at]! - shift
+      data[to + 7] = from[r7 + at]! - shift
     }
   }
-  data.fill(1, x.columns * height, x.columns * height + index.length)
+  // Rows that are not there came out as the last one.
+  for (let k = 0; k <= columns; k++) data.fill(0, k * height + index.length, (k + 1) * height)
+  data.fill(1, columns * height, columns * height + index.length)
 }

@@ -13,6 +13,7 @@ import {
   type Objective,
   penaltyOf,
   type State,
+  scalingLoss,
   stateAt,
   stateOf,
   violationAt,
@@ -58,8 +59,6 @@ const CONTRACTION = 0.3
 const ARMIJO = 1e-4
 /** Coordinates up to which the predictors of a row move together, over the full K x K blocks of W. */
 const TOGETHER = 600
-/** Of what a step promised, what it leaves is hardly less: the gap, a sum over rows, need not be computed before. */
-const LEAP = 1e-4
 /** Of a sum over rows, relative. */
 const ROUNDING = 1e-14
 
@@ -152,7 +151,7 @@ function blocksOf(
 
 /** Without a gap a small gradient alone is not enough, as losses are flat far out: the last step must have promised little. */
 function isSolved(objective: Objective, penalized: Penalized, state: State, promised: number, most: number): boolean {
-  if (promised < Number.POSITIVE_INFINITY && LEAP * promised > most) return false
+  if (0.5 * scalingLoss(penalized, state) > most) return false
   const gap = dualityGapAt(objective, penalized, state)
   if (!Number.isNaN(gap)) return gap <= most
   return promised <= most && violationAt(objective, penalized, state) ** 2 <= most
