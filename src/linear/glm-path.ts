@@ -13,8 +13,10 @@ import { momentsOf } from './moments.js'
 import { dualityGapAt, type Objective, saturatedLoss, stateAt, violationAt } from './objective.js'
 import { pathOf } from './path.js'
 import type { Penalized } from './quadratic.js'
+import { openProducts } from './row-products.js'
 import { type Coefficients, type Rows, rowsOf } from './rows.js'
 import type { NewtonModel } from './solvers/newton-model.js'
+import { descendSmoothly, isSmooth } from './solvers/smooth.js'
 import { type NewtonOptions, type NewtonResult, proxNewton } from './solvers/prox-newton.js'
 import { checkTerms, lambdasOf, type TermOptions, type Terms, termsOf } from './terms.js'
 
@@ -30,7 +32,7 @@ export interface GlmOptions extends TermOptions, FamilyOptions, Pick<RunOptions,
    * strengths. Default `prox-newton`.
    */
   readonly solver?: 'prox-newton' | 'gram'
-  /** Newton steps for one λ, at most. Default 200. */
+  /** Newton steps for one λ, at most; ten times as many where they are of L-BFGS. Default 200. */
   readonly maxIterations?: number
   /** Passes of coordinate descent for one step, at most. Default 10,000. */
   readonly maxPasses?: number
@@ -62,7 +64,7 @@ export interface GlmPath {
   readonly dualGap: readonly number[]
   /** The largest violation of the optimality conditions, on the scale of the fit. */
   readonly violation: readonly number[]
-  /** Newton steps. */
+  /** Newton steps, or those of L-BFGS: a ridge of many classes and columns. */
   readonly iterations: readonly number[]
   /** What did not end as it should: separated classes, steps that were used up. */
   readonly warnings: readonly string[]
@@ -116,21 +118,29 @@ export async function glmPathOf(
   const lambdas = lambdasOf(pull, terms, rows.index.length, options)
   const results: NewtonResult[] = []
   const found: Omit<GlmPath, 'family' | 'classes' | 'lambdas' | 'nullDeviance' | 'warnings'>[] = []
-  let state = empty.state
-  let models: readonly (NewtonModel | null)[] = []
-  for (const lambda of lambdas) {
-    const penalized = terms.at(lambda)
-    const result = await proxNewton(objective, penalized, state, models, { tolerance, scale: half, ...limits })
-    ;({ state, models } = result)
-    results.push(result)
-    found.push({
-      models: [modelOf(rows, lambda, state)],
-      df: [state.beta.reduce((n, b) => n + Number(b !== 0), 0)],
-      devianceRatio: [half > 0 ? 1 - (state.loss - saturated) / half : 0],
-      dualGap: [half > 0 ? dualityGapAt(objective, penalized, state) / half : 0],
-      violation: [violationAt(objective, penalized, state)],
-      iterations: [result.iterations],
-    })
+  const products = isSmooth(objective, terms.at(1)) && engine ? await openProducts(engine, rows, outputs) : null
+  try {
+    let state = empty.state
+    let models: readonly (NewtonModel | null)[] = []
+    for (const lambda of lambdas) {
+      const penalized = terms.at(lambda)
+      const steps = { tolerance, scale: half, ...limits }
+      const result = isSmooth(objective, penalized)
+        ? await descendSmoothly(objective, penalized, state, products, steps)
+        : await proxNewton(objective, penalized, state, models, steps)
+      ;({ state, models } = result)
+      results.push(result)
+      found.push({
+        models: [modelOf(rows, lambda, state)],
+        df: [state.beta.reduce((n, b) => n + Number(b !== 0), 0)],
+        devianceRatio: [half > 0 ? 1 - (state.loss - saturated) / half : 0],
+        dualGap: [half > 0 ? dualityGapAt(objective, penalized, state) / half : 0],
+        violation: [violationAt(objective, penalized, state)],
+        iterations: [result.iterations],
+      })
+    }
+  } finally {
+    await products?.close()
   }
   return {
     family: options.family,

@@ -48,15 +48,20 @@ export function stateAt(
 }
 
 /** Where the predictors are known. */
-export function stateOf({ rows, datafit, y }: Objective, point: Coefficients, eta: Float64Array): State {
+export function stateOf(objective: Objective, point: Coefficients, eta: Float64Array): State {
+  const here = responseAt(objective, eta)
+  const gradient = new Float64Array(point.beta.length)
+  addGradients(objective.rows, here.slopes, null, gradient)
+  return { ...point, ...here, gradient, columns: null }
+}
+
+/** What predictors say by themselves: all of a state but the gradient. */
+export function responseAt({ rows, datafit, y }: Objective, eta: Float64Array) {
   const { outputs } = datafit
   const slopes = new Float64Array(eta.length)
   let loss = 0
   for (let i = 0; i < y.length; i++) loss += rows.shares[i]! * datafit.slope(y[i]!, eta, i * outputs, slopes)
-  const gradient = new Float64Array(point.beta.length)
-  addGradients(rows, slopes, null, gradient)
-  const interceptGradient = meanSlopes(rows, slopes, outputs)
-  return { ...point, eta, slopes, gradient, interceptGradient, loss, columns: null }
+  return { eta, slopes, loss, interceptGradient: meanSlopes(rows, slopes, outputs) }
 }
 
 /** With the gradient of all columns. */

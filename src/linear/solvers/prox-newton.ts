@@ -58,7 +58,7 @@ const CONTRACTION = 0.3
 /** Part of the decrease that the model promises (Lee, Sun and Saunders 2014, eq. 2.18). */
 const ARMIJO = 1e-4
 /** Coordinates up to which the predictors of a row move together, over the full K x K blocks of W. */
-const TOGETHER = 600
+export const TOGETHER = 600
 /** Of a sum over rows, relative. */
 const ROUNDING = 1e-14
 
