@@ -16,7 +16,7 @@ export interface LbfgsOptions<P extends Point> {
   readonly memory: number
   readonly evaluate: (w: Float64Array) => Promise<P>
   /** Told of each point, the first one too; true ends the search. */
-  readonly isDone: (point: P, step: number) => boolean
+  readonly isDone: (point: P, step: number) => boolean | Promise<boolean>
 }
 
 export interface LbfgsResult<P extends Point> {
@@ -32,7 +32,7 @@ export async function lbfgs<P extends Point>(start: P, options: LbfgsOptions<P>)
   let at = start
   let pairs: readonly Pair[] = []
   for (let steps = 0; ; steps++) {
-    if (isDone(at, steps)) return { last: at, steps, ended: 'done' }
+    if (await isDone(at, steps)) return { last: at, steps, ended: 'done' }
     if (steps === iterations) return { last: at, steps, ended: 'exhausted' }
     const direction = pairs.length === 0 ? scaled(at.g, -1 / Math.max(1, norm(at.g))) : directionOf(at.g, pairs)
     const next = await lineSearch(at, direction, evaluate)

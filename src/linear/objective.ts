@@ -50,9 +50,20 @@ export function stateAt(
 /** Where the predictors are known. */
 export function stateOf(objective: Objective, point: Coefficients, eta: Float64Array): State {
   const here = responseAt(objective, eta)
-  const gradient = new Float64Array(point.beta.length)
-  addGradients(objective.rows, here.slopes, null, gradient)
-  return { ...point, ...here, gradient, columns: null }
+  return { ...point, ...here, gradient: gradientAt(objective, here.slopes), columns: null }
+}
+
+/** Predictors of a point, in double precision. */
+export function predictorsAt({ rows, offset }: Objective, point: Coefficients): Float64Array {
+  const nothing = { respond: () => {}, columns: new Int32Array(0), gradient: new Float64Array(0) }
+  return sweep(rows, point, { offset, ...nothing }).eta
+}
+
+/** Σ ωᵢ sᵢ xᵢᵀ [K, p] of slopes [n, K]. */
+export function gradientAt({ rows, datafit }: Objective, slopes: Float64Array): Float64Array {
+  const gradient = new Float64Array(datafit.outputs * rows.x.columns)
+  addGradients(rows, slopes, null, gradient)
+  return gradient
 }
 
 /** What predictors say by themselves: all of a state but the gradient. */

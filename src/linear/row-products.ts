@@ -5,36 +5,35 @@ import { builder, modelOf } from '../ir/builder.js'
 import { floatTensor, numbers, tensor } from '../ir/tensor.js'
 import type { Model, Tensor } from '../ir/types.js'
 import { encodeModel } from '../onnx/codec.js'
-import { type Objective, responseAt, type State } from './objective.js'
-import type { Coefficients, Rows } from './rows.js'
+import type { Rows } from './rows.js'
 
 export interface RowProducts {
-  /** As `stateAt`, of products that are right to six digits. */
-  stateAt(objective: Objective, point: Coefficients): Promise<State>
+  /** [n, K] of coefficients [K, p]: without intercepts and offsets, right to six digits. */
+  predictors(beta: Float64Array): Promise<Float64Array>
+  /** Σ ωᵢ sᵢ xᵢᵀ [K, p] of slopes [n, K], the same. */
+  gradient(slopes: Float64Array): Promise<Float64Array>
   close(): Promise<void>
 }
 
 /** Null where X is too small for the engine to be worth its way, or too large for a model that holds it. */
 export async function openProducts(engine: Engine, rows: Rows, outputs: number): Promise<RowProducts | null> {
-  const { tiles, x } = rows
+  const { tiles, x, shares } = rows
   const [n, p] = [tiles.rows, x.columns]
   if (n * p * outputs < LEAST || n * p > MOST) return null
   const matrix = tensor('float32', [n, p], rowMajor(rows))
   const open = (model: Model): Promise<Session> => engine.load(encodeModel(model).bytes)
   const [forward, backward] = [await open(forwardModel(matrix, outputs)), await open(backwardModel(matrix, outputs))]
   return {
-    async stateAt(objective, point) {
-      const weights = floatTensor('float32', [outputs, p], point.beta)
-      const products = numbers((await forward.run({ weights })).eta!)
-      const eta = Float64Array.from(products, (v, at) => {
-        return v + point.intercepts[at % outputs]! + (objective.offset === null ? 0 : objective.offset[at]!)
-      })
-      const here = responseAt(objective, eta)
+    async predictors(beta) {
+      const { eta } = await forward.run({ weights: floatTensor('float32', [outputs, p], beta) })
+      return new Float64Array(numbers(eta!))
+    },
+    async gradient(slopes) {
+      const shared = new Float32Array(slopes.length)
       // Times n, which keeps them from the small end of float32.
-      const shared = here.slopes.map((s, at) => s * rows.shares[Math.floor(at / outputs)]! * n)
-      const results = await backward.run({ slopes: floatTensor('float32', [n, outputs], shared) })
-      const gradient = Float64Array.from(numbers(results.gradient!), (v) => v / n)
-      return { ...point, ...here, gradient, columns: null }
+      for (let i = 0, at = 0; i < n; i++) for (let k = 0; k < outputs; k++, at++) shared[at] = slopes[at]! * shares[i]! * n
+      const results = await backward.run({ slopes: tensor('float32', [n, outputs], shared) })
+      return new Float64Array(numbers(results.gradient!)).map((v) => v / n)
     },
     async close() {
       await Promise.all([forward.close(), backward.close()])

@@ -27,10 +27,20 @@ export function multinomial(outputs: number): Datafit {
       return log - eta[at + y]!
     },
     curvature(_y, eta, at, out) {
-      const p = new Float64Array(outputs)
-      softmax(eta.subarray(at, at + outputs), 0, outputs, p)
-      for (let k = 0; k < outputs; k++)
-        for (let l = 0; l < outputs; l++) out[(at + k) * outputs + l] = p[k]! * ((k === l ? 1 : 0) - p[l]!)
+      // The probabilities stand in the first row until all others are made of them.
+      const first = at * outputs
+      const top = largest(eta, at, outputs)
+      let sum = 0
+      for (let k = 0; k < outputs; k++) {
+        out[first + k] = Math.exp(eta[at + k]! - top)
+        sum += out[first + k]!
+      }
+      for (let k = 0; k < outputs; k++) out[first + k]! /= sum
+      for (let k = outputs - 1; k >= 0; k--) {
+        const own = out[first + k]!
+        for (let l = outputs - 1; l >= 0; l--)
+          out[first + k * outputs + l] = own * ((k === l ? 1 : 0) - (k === 0 && l === 0 ? own : out[first + l]!))
+      }
     },
     conjugate(y, v) {
       let rest = 0

@@ -4,10 +4,20 @@
  */
 
 import { throwIfAborted } from '../../engine/failures.js'
-import { type LbfgsResult, lbfgs, type Point } from '../../linalg/lbfgs.js'
-import { dualityGapAt, type Objective, penaltyOf, type State, stateAt } from '../objective.js'
+import { lbfgs, type Point } from '../../linalg/lbfgs.js'
+import { bestIntercepts } from '../intercepts.js'
+import {
+  dualityGapAt,
+  gradientAt,
+  type Objective,
+  penaltyOf,
+  predictorsAt,
+  responseAt,
+  type State,
+} from '../objective.js'
 import type { Penalized } from '../quadratic.js'
 import type { RowProducts } from '../row-products.js'
+import type { Coefficients } from '../rows.js'
 import { type NewtonOptions, type NewtonResult, TOGETHER } from './prox-newton.js'
 
 /** Whether it is made for this: nothing but ridges, and more coefficients than proximal Newton moves together. */
@@ -25,10 +35,16 @@ export function isSmooth({ datafit }: Objective, { l1, l2, lower, upper }: Penal
 /** Pairs that the curvature is known by. */
 const MEMORY = 10
 /** Steps from one look at the gap to the next. */
-const LOOK = 4
+const LOOK = 8
 
 interface Here extends Point {
   readonly state: State
+}
+
+/** What a search computes with: products of six digits or of sixteen. */
+interface Arithmetic {
+  readonly predictors: (point: Coefficients) => Promise<Float64Array>
+  readonly gradient: (slopes: Float64Array) => Promise<Float64Array>
 }
 
 export async function descendSmoothly(
@@ -36,34 +52,47 @@ export async function descendSmoothly(
   penalized: Penalized,
   start: State,
   products: RowProducts | null,
-  { tolerance, scale, maxIterations, signal }: NewtonOptions,
+  options: NewtonOptions,
 ): Promise<NewtonResult> {
+  const exact = exactly(objective)
+  const rough = products && (await search(objective, penalized, start, roughly(objective, products), options))
+  const begin = rough ? await bestAt(objective, rough.state, exact) : start
+  const { state, steps, ended } = await search(objective, penalized, begin, exact, options)
+  return { state, models: [], iterations: (rough?.steps ?? 0) + steps, refreshes: 0, ended }
+}
+
+async function search(
+  objective: Objective,
+  penalized: Penalized,
+  start: State,
+  arithmetic: Arithmetic,
+  { tolerance, scale, maxIterations, signal }: NewtonOptions,
+): Promise<{ readonly state: State; readonly steps: number; readonly ended: NewtonResult['ended'] }> {
   const most = tolerance * scale
-  const isSolved = ({ state }: Here, steps: number): boolean => {
-    throwIfAborted(signal)
-    return steps % LOOK === 0 && dualityGapAt(objective, penalized, state) <= most
-  }
-  const search = (from: Here, evaluate: (point: State) => Promise<State>): Promise<LbfgsResult<Here>> =>
-    lbfgs(from, {
-      iterations: 10 * maxIterations,
-      memory: MEMORY,
-      isDone: isSolved,
-      evaluate: async (w) => hereOf(objective, penalized, await evaluate({ ...from.state, ...pointOf(from.state, w) })),
-    })
-  const here = hereOf(objective, penalized, start)
-  const rough = products && (await search(here, (point) => products.stateAt(objective, point)))
-  const exact = async (point: State): Promise<State> => stateAt(objective, point)
-  const middle = rough ? hereOf(objective, penalized, await exact(rough.last.state)) : here
-  const { last, steps, ended } = await search(middle, exact)
-  const { state } = last
-  const isClose = dualityGapAt(objective, penalized, state) <= most
-  return {
-    state,
-    models: [],
-    iterations: (rough?.steps ?? 0) + steps,
-    refreshes: 0,
-    ended: isClose ? 'solved' : ended === 'stalled' ? 'stalled' : 'exhausted',
-  }
+  const isClose = (state: State): boolean => dualityGapAt(objective, penalized, state) <= most
+  if (isClose(start)) return { state: start, steps: 0, ended: 'solved' }
+  const first = hereOf(objective, penalized, start)
+  let before = Number.POSITIVE_INFINITY
+  let found: State | null = null
+  const { last, steps, ended } = await lbfgs(first, {
+    iterations: 10 * maxIterations,
+    memory: MEMORY,
+    evaluate: async (w) => hereOf(objective, penalized, await stateBy(objective, pointOf(start, w), arithmetic)),
+    async isDone({ loss, state }, step) {
+      throwIfAborted(signal)
+      if (step % LOOK !== 0) return false
+      const gained = before - loss
+      before = loss
+      // What some steps have gained, as many more will hardly gain less of.
+      if (gained > 10 * most) return false
+      const best = await bestAt(objective, state, arithmetic)
+      if (isClose(best)) found = best
+      return found !== null
+    },
+  })
+  if (found !== null) return { state: found, steps, ended: 'solved' }
+  const state = await bestAt(objective, last.state, arithmetic)
+  return { state, steps, ended: isClose(state) ? 'solved' : ended === 'stalled' ? 'stalled' : 'exhausted' }
 }
 
 /** All coefficients, then the intercepts; what is held at 0 and an intercept that is not wanted have no gradient. */
@@ -73,13 +102,44 @@ function hereOf({ hasIntercept }: Objective, penalized: Penalized, state: State)
   w.set(state.beta)
   w.set(state.intercepts, size)
   const { l2, lower, upper } = penalized
-  const g = w.map((v, at) => {
-    if (at >= size) return hasIntercept ? state.interceptGradient[at - size]! : 0
-    return lower[at] === 0 && upper[at] === 0 ? 0 : state.gradient[at]! + l2[at]! * v
-  })
+  const g = new Float64Array(w.length)
+  for (let at = 0; at < size; at++)
+    if (lower[at] !== 0 || upper[at] !== 0) g[at] = state.gradient[at]! + l2[at]! * w[at]!
+  if (hasIntercept) g.set(state.interceptGradient, size)
   return { w, g, loss: state.loss + penaltyOf(penalized, state.beta), state }
 }
 
-function pointOf({ beta }: State, w: Float64Array) {
+function pointOf({ beta }: Coefficients, w: Float64Array): Coefficients {
   return { beta: w.slice(0, beta.length), intercepts: w.slice(beta.length) }
+}
+
+const exactly = (objective: Objective): Arithmetic => ({
+  predictors: async (point) => predictorsAt(objective, point),
+  gradient: async (slopes) => gradientAt(objective, slopes),
+})
+
+function roughly({ offset }: Objective, products: RowProducts): Arithmetic {
+  return {
+    async predictors({ beta, intercepts }) {
+      const eta = await products.predictors(beta)
+      for (let at = 0, k = 0; at < eta.length; at++, k = at % intercepts.length)
+        eta[at]! += intercepts[k]! + (offset === null ? 0 : offset[at]!)
+      return eta
+    },
+    gradient: products.gradient,
+  }
+}
+
+async function stateBy(objective: Objective, point: Coefficients, by: Arithmetic): Promise<State> {
+  const here = responseAt(objective, await by.predictors(point))
+  return { ...point, ...here, gradient: await by.gradient(here.slopes), columns: null }
+}
+
+/** The same coefficients with the best intercepts: mean slopes that are not 0 are what a gap is charged with most. */
+async function bestAt(objective: Objective, { beta, intercepts }: Coefficients, by: Arithmetic): Promise<State> {
+  const eta = await by.predictors({ beta, intercepts })
+  const moved = objective.hasIntercept ? bestIntercepts(objective, eta) : new Float64Array(intercepts.length)
+  const here = responseAt(objective, eta)
+  const gradient = await by.gradient(here.slopes)
+  return { beta, intercepts: intercepts.map((v, k) => v + moved[k]!), ...here, gradient, columns: null }
 }
