@@ -64,29 +64,36 @@ const ILL = 1e-6
 export async function path(x: DenseMatrix, y: ArrayLike<number>, options: PathOptions = {}): Promise<LinearPath> {
   checkDesign(x, y, options.weights)
   checkTerms(options, x.columns)
-  const isCoarse = (options.tolerance ?? TOLERANCE) >= FINE
-  return (isCoarse && (await pathIn('float32', x, y, options))) || (await pathIn('float64', x, y, options))!
+  const precision = precisionFor(options)
+  return pathFrom(await gatherMoments(x, y, { ...options, precision }), x, y, options)
 }
 
-/** Null where moments from products in float32 do not do. */
-async function pathIn(
-  precision: FloatType,
+/** Of products whose rounding the tolerance bears. */
+export const precisionFor = ({ tolerance = TOLERANCE }: PathOptions): FloatType =>
+  tolerance < FINE ? 'float64' : 'float32'
+
+/** From moments of x and y, corrected by the rows, or from finer moments, where that is called for. */
+export async function pathFrom(
+  moments: Moments,
   x: DenseMatrix,
   y: ArrayLike<number>,
   options: PathOptions,
-): Promise<LinearPath | null> {
-  const moments = await gatherMoments(x, y, { ...options, precision })
+): Promise<LinearPath> {
   const solution = solvePath(moments, options)
   const { terms, partial, standard, lambdas, most } = solution
   if (partial.pivot <= ILL) {
     const { x: conditioned, onColumns } = onBasis(x, terms.free, standard.offsets, options.weights)
-    const found = await pathIn(precision, conditioned, y, options)
-    return found && { ...found, models: found.models.map(onColumns) }
+    const found = await path(conditioned, y, options)
+    return { ...found, models: found.models.map(onColumns) }
   }
   const solved = await refined(solution, x, y, options)
-  if (moments.rounding > ROUNDING.float64 && !solved.every((s) => isWithin(s, most))) return null
+  if (moments.rounding > ROUNDING.float64 * MUCH && !solved.every((s) => isWithin(s, most)))
+    return pathFrom(await gatherMoments(x, y, options), x, y, options)
   return linearPath(standard, lambdas, solved)
 }
+
+/** Times the rounding of float64, what comes of nothing but float32. */
+const MUCH = 1e3
 
 /** The path from moments alone. */
 export function pathOf(moments: Moments, options: PathOptions): LinearPath {
