@@ -6,9 +6,11 @@
 import type { RunOptions } from '../util/env.js'
 import { type CrossValidationSummary, summaryOf } from './cv-summary.js'
 import { checkDesign, type DenseMatrix } from './design.js'
+import { allMoments, type FoldMoments, foldMoments, trainMoments } from './fold-moments.js'
 import { type FoldOptions, foldsOf } from './folds.js'
-import { addMoments, type Moments, momentsOf, withoutMoments } from './moments.js'
+import type { Moments } from './moments.js'
 import { type LinearModel, type LinearPath, type PathOptions, pathOf } from './path.js'
+import { checkTerms } from './terms.js'
 
 export interface CrossValidationOptions extends PathOptions, FoldOptions, Pick<RunOptions, 'onProgress'> {}
 
@@ -25,20 +27,20 @@ export function crossValidate(
   options: CrossValidationOptions = {},
 ): CrossValidation {
   checkDesign(x, y, options.weights)
-  const { weights, onProgress } = options
-  const folds = foldsOf(x.rows, options)
-  const of = (rows: Uint32Array): Moments => momentsOf(x, y, { rows, ...(weights && { weights }) })
-  const tests = folds.map((fold) => of(fold.test))
-  // Ordered folds train on what came before, not on all others.
-  const rest = options.isOrdered ? of(folds[0]!.train) : null
-  const all = rest === null ? tests.reduce(addMoments) : tests.reduce(addMoments, rest)
+  checkTerms(options, x.columns)
+  return crossValidateMoments(foldMoments(x, y, foldsOf(x.rows, options), options), options)
+}
+
+/** From the moments of the folds alone. */
+export function crossValidateMoments(parts: FoldMoments, options: CrossValidationOptions): CrossValidation {
+  const { tests } = parts
+  const all = allMoments(parts)
   const path = pathOf(all, options)
-  const lambdas = path.lambdas
-  const foldErrors = folds.map((_, k) => {
-    const before = rest === null ? withoutMoments(all, tests[k]!) : tests.slice(0, k).reduce(addMoments, rest)
-    const { models } = pathOf(before, { ...options, lambdas })
-    onProgress?.({ task: 'cross-validation', done: k + 1, total: folds.length })
-    return models.map((model) => errorOf(tests[k]!, model))
+  const { lambdas } = path
+  const foldErrors = tests.map((test, k) => {
+    const { models } = pathOf(trainMoments(parts, all, k), { ...options, lambdas })
+    options.onProgress?.({ task: 'cross-validation', done: k + 1, total: tests.length })
+    return models.map((model) => errorOf(test, model))
   })
   return {
     path,
@@ -50,7 +52,7 @@ export function crossValidate(
 }
 
 /** Mean squared error of a model on rows of which only the moments are known. */
-function errorOf({ weight, means, scatter }: Moments, { coefficients, intercept }: LinearModel): number {
+export function errorOf({ weight, means, scatter }: Moments, { coefficients, intercept }: LinearModel): number {
   const m = means.length
   const p = m - 1
   // e = y − xᵀβ − β₀ = cᵀz − β₀ with c = (−β, 1): Var(e) + E(e)².
