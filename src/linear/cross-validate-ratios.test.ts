@@ -30,7 +30,7 @@ test('progress runs once through all folds of all ratios', async () => {
 })
 
 test.each([[[]], [[0.5, 2]], [[Number.NaN]]])('ratios that are none: %j', async (l1Ratios) => {
-  await expect((async () => crossValidateRatios(x, y, { l1Ratios }))()).rejects.toThrow(
+  await expect(crossValidateRatios(x, y, { l1Ratios })).rejects.toThrow(
     expect.objectContaining({ code: 'PATH_OPTION' }),
   )
 })

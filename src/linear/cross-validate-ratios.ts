@@ -25,17 +25,17 @@ const RATIOS = [0.1, 0.5, 0.7, 0.9, 0.95, 1] as const
  * The data is read once for all ratios. Throws `DESIGN_…`, `PATH_OPTION` (also where there is no ratio), `FOLDS`.
  *
  * @example
- * const { l1Ratios, crossValidations, best } = crossValidateRatios(x, y, { l1Ratios: [0.5, 1] })
+ * const { l1Ratios, crossValidations, best } = await crossValidateRatios(x, y, { l1Ratios: [0.5, 1] })
  * const { path, least } = crossValidations[best]
  */
-export function crossValidateRatios(
+export async function crossValidateRatios(
   x: DenseMatrix,
   y: ArrayLike<number>,
   options: RatioOptions = {},
-): RatioCrossValidation {
+): Promise<RatioCrossValidation> {
   checkDesign(x, y, options.weights)
   checkRatios(options, x.columns)
-  return crossValidateRatiosOf(foldMoments(x, y, foldsOf(x.rows, options), options), options)
+  return crossValidateRatiosOf(await foldMoments(x, y, foldsOf(x.rows, options), options), options)
 }
 
 /** From the moments of the folds alone. */

@@ -21,14 +21,14 @@ export interface CrossValidation extends CrossValidationSummary {
 }
 
 /** Throws `DESIGN_…`, `PATH_OPTION`, `FOLDS`. */
-export function crossValidate(
+export async function crossValidate(
   x: DenseMatrix,
   y: ArrayLike<number>,
   options: CrossValidationOptions = {},
-): CrossValidation {
+): Promise<CrossValidation> {
   checkDesign(x, y, options.weights)
   checkTerms(options, x.columns)
-  return crossValidateMoments(foldMoments(x, y, foldsOf(x.rows, options), options), options)
+  return crossValidateMoments(await foldMoments(x, y, foldsOf(x.rows, options), options), options)
 }
 
 /** From the moments of the folds alone. */

@@ -2,7 +2,8 @@
 
 import type { DenseMatrix } from './design.js'
 import type { Fold } from './folds.js'
-import { addMoments, type Moments, momentsOf, withoutMoments } from './moments.js'
+import { type GatherOptions, gatherMoments } from './gather-moments.js'
+import { addMoments, type Moments, withoutMoments } from './moments.js'
 
 export interface FoldMoments {
   /** Of the rows that each fold leaves out. */
@@ -11,19 +12,20 @@ export interface FoldMoments {
   readonly first: Moments | null
 }
 
-interface FoldMomentOptions {
-  readonly weights?: ArrayLike<number>
+interface FoldMomentOptions extends Pick<GatherOptions, 'engine' | 'signal' | 'weights'> {
   readonly isOrdered?: boolean
 }
 
-export function foldMoments(
+export async function foldMoments(
   x: DenseMatrix,
   y: ArrayLike<number>,
   folds: readonly Fold[],
-  { weights, isOrdered = false }: FoldMomentOptions,
-): FoldMoments {
-  const of = (rows: Uint32Array): Moments => momentsOf(x, y, { rows, ...(weights && { weights }) })
-  return { tests: folds.map((fold) => of(fold.test)), first: isOrdered ? of(folds[0]!.train) : null }
+  options: FoldMomentOptions,
+): Promise<FoldMoments> {
+  const of = (rows: Uint32Array): Promise<Moments> => gatherMoments(x, y, { ...options, rows })
+  const tests: Moments[] = []
+  for (const { test } of folds) tests.push(await of(test))
+  return { tests, first: options.isOrdered ? await of(folds[0]!.train) : null }
 }
 
 export const allMoments = ({ tests, first }: FoldMoments): Moments =>
