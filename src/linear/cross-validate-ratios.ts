@@ -1,9 +1,11 @@
 /** Cross-validation of paths with several l1Ratios, on the same folds: which strength with which mix. */
 
-import { type CrossValidation, type CrossValidationOptions, crossValidateMoments } from './cross-validate.js'
+import type { RunOptions } from '../util/env.js'
+import { type CrossValidation, crossValidateBy, type PathOfPart } from './cross-moments.js'
+import type { CrossValidationOptions } from './cross-validate.js'
 import { checkDesign, type DenseMatrix } from './design.js'
-import { type FoldMoments, foldMoments } from './fold-moments.js'
-import { foldsOf } from './folds.js'
+import { type FoldMoments, foldMomentsOf } from './fold-moments.js'
+import { pathOf } from './path.js'
 import { checkTerms } from './terms.js'
 
 export interface RatioOptions extends Omit<CrossValidationOptions, 'l1Ratio'> {
@@ -34,27 +36,34 @@ export async function crossValidateRatios(
   options: RatioOptions = {},
 ): Promise<RatioCrossValidation> {
   checkDesign(x, y, options.weights)
-  checkRatios(options, x.columns)
-  return crossValidateRatiosOf(await foldMoments(x, y, foldsOf(x.rows, options), options), options)
+  const pathsBy = pathsByRatio(options, x.columns)
+  return crossValidateRatiosBy(pathsBy, await foldMomentsOf(x, y, options), options)
+}
+
+/** By l1Ratio. Throws `PATH_OPTION`. */
+export function pathsByRatio(options: RatioOptions, columns: number): ReadonlyMap<number, PathOfPart> {
+  const { l1Ratios = RATIOS, ...rest } = options
+  for (const l1Ratio of l1Ratios.length === 0 ? [Number.NaN] : l1Ratios) checkTerms({ ...rest, l1Ratio }, columns)
+  return new Map(
+    l1Ratios.map((l1Ratio) => [
+      l1Ratio,
+      ({ all }, lambdas) => pathOf(all, { ...rest, l1Ratio, ...(lambdas && { lambdas }) }),
+    ]),
+  )
 }
 
 /** From the moments of the folds alone. */
-export function crossValidateRatiosOf(parts: FoldMoments, options: RatioOptions): RatioCrossValidation {
-  const { l1Ratios = RATIOS, onProgress, ...rest } = options
-  const total = l1Ratios.length * parts.tests.length
-  const crossValidations = l1Ratios.map((l1Ratio, i) =>
-    crossValidateMoments(parts, {
-      ...rest,
-      l1Ratio,
-      onProgress: ({ task, done }) => onProgress?.({ task, done: i * parts.tests.length + done, total }),
+export function crossValidateRatiosBy(
+  pathsBy: ReadonlyMap<number, PathOfPart>,
+  folds: FoldMoments,
+  { onProgress }: Pick<RunOptions, 'onProgress'> = {},
+): RatioCrossValidation {
+  const each = folds.tests.length
+  const crossValidations = [...pathsBy.values()].map((pathOfPart, i) =>
+    crossValidateBy(pathOfPart, folds, {
+      onProgress: ({ task, done }) => onProgress?.({ task, done: i * each + done, total: pathsBy.size * each }),
     }),
   )
   const errors = crossValidations.map(({ error, least }) => error[least]!)
-  return { l1Ratios, crossValidations, best: errors.indexOf(Math.min(...errors)) }
-}
-
-/** Throws `PATH_OPTION`. */
-export function checkRatios(options: RatioOptions, columns: number): void {
-  const { l1Ratios = RATIOS } = options
-  for (const l1Ratio of l1Ratios.length === 0 ? [Number.NaN] : l1Ratios) checkTerms({ ...options, l1Ratio }, columns)
+  return { l1Ratios: [...pathsBy.keys()], crossValidations, best: errors.indexOf(Math.min(...errors)) }
 }

@@ -1,24 +1,14 @@
-/**
- * Cross-validation of a path: each fold is predicted by models that were fitted on the others. Errors of a Gaussian
- * model follow from moments alone, so the data is read once for each fold and never again.
- */
+/** Cross-validation of the elastic net, from the moments of folds. */
 
 import type { RunOptions } from '../util/env.js'
-import { type CrossValidationSummary, summaryOf } from './cv-summary.js'
+import { type CrossValidation, crossValidateBy } from './cross-moments.js'
 import { checkDesign, type DenseMatrix } from './design.js'
-import { allMoments, type FoldMoments, foldMoments, trainMoments } from './fold-moments.js'
-import { type FoldOptions, foldsOf } from './folds.js'
-import type { Moments } from './moments.js'
-import { type LinearModel, type LinearPath, type PathOptions, pathOf } from './path.js'
+import { foldMomentsOf } from './fold-moments.js'
+import type { FoldOptions } from './folds.js'
+import { type PathOptions, pathOf } from './path.js'
 import { checkTerms } from './terms.js'
 
 export interface CrossValidationOptions extends PathOptions, FoldOptions, Pick<RunOptions, 'onProgress'> {}
-
-/** Errors are mean squares. */
-export interface CrossValidation extends CrossValidationSummary {
-  /** Of all rows. */
-  readonly path: LinearPath
-}
 
 /** Throws `DESIGN_…`, `PATH_OPTION`, `FOLDS`. */
 export async function crossValidate(
@@ -28,41 +18,6 @@ export async function crossValidate(
 ): Promise<CrossValidation> {
   checkDesign(x, y, options.weights)
   checkTerms(options, x.columns)
-  return crossValidateMoments(await foldMoments(x, y, foldsOf(x.rows, options), options), options)
-}
-
-/** From the moments of the folds alone. */
-export function crossValidateMoments(parts: FoldMoments, options: CrossValidationOptions): CrossValidation {
-  const { tests } = parts
-  const all = allMoments(parts)
-  const path = pathOf(all, options)
-  const { lambdas } = path
-  const foldErrors = tests.map((test, k) => {
-    const { models } = pathOf(trainMoments(parts, all, k), { ...options, lambdas })
-    options.onProgress?.({ task: 'cross-validation', done: k + 1, total: tests.length })
-    return models.map((model) => errorOf(test, model))
-  })
-  return {
-    path,
-    ...summaryOf(
-      foldErrors,
-      tests.map((t) => t.weight),
-    ),
-  }
-}
-
-/** Mean squared error of a model on rows of which only the moments are known. */
-export function errorOf({ weight, means, scatter }: Moments, { coefficients, intercept }: LinearModel): number {
-  const m = means.length
-  const p = m - 1
-  // e = y − xᵀβ − β₀ = cᵀz − β₀ with c = (−β, 1): Var(e) + E(e)².
-  const used = [...coefficients.keys()].filter((j) => coefficients[j] !== 0)
-  const c = (j: number): number => (j === p ? 1 : -coefficients[j]!)
-  const at = [...used, p]
-  let [square, shift] = [0, -intercept]
-  for (const j of at) {
-    shift += c(j) * means[j]!
-    for (const k of at) square += c(j) * c(k) * scatter[j * m + k]!
-  }
-  return square / weight + shift * shift
+  const folds = await foldMomentsOf(x, y, options)
+  return crossValidateBy(({ all }, lambdas) => pathOf(all, { ...options, ...(lambdas && { lambdas }) }), folds, options)
 }

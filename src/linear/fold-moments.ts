@@ -1,36 +1,44 @@
-/** Moments of each fold: all that cross-validation of a Gaussian model asks of the data, which is read once. */
+/** The moments of rows that are left out in turn: all that the cross-validation of a Gaussian model asks of the data. */
 
 import type { DenseMatrix } from './design.js'
-import type { Fold } from './folds.js'
+import { type FoldOptions, foldsOf, wrongFolds } from './folds.js'
 import { type GatherOptions, gatherMoments } from './gather-moments.js'
 import { addMoments, type Moments, withoutMoments } from './moments.js'
 
 export interface FoldMoments {
-  /** Of the rows that each fold leaves out. */
+  /** Of all rows. */
+  readonly all: Moments
+  /** Of each fold that has weight. */
   readonly tests: readonly Moments[]
-  /** Ordered folds train on what came before, not on all others: the rows before the first fold. Else null. */
-  readonly first: Moments | null
+  /** Of what lies before the first of ordered folds, which train on what came before them; else null. */
+  readonly before: Moments | null
 }
 
-interface FoldMomentOptions extends Pick<GatherOptions, 'engine' | 'signal' | 'weights'> {
-  readonly isOrdered?: boolean
-}
+export interface FoldMomentOptions extends FoldOptions, Pick<GatherOptions, 'engine' | 'signal' | 'weights'> {}
 
-export async function foldMoments(
+/** Throws `FOLDS`, also where fewer than 2 folds have rows with a weight above 0. */
+export async function foldMomentsOf(
   x: DenseMatrix,
   y: ArrayLike<number>,
-  folds: readonly Fold[],
   options: FoldMomentOptions,
 ): Promise<FoldMoments> {
+  const folds = foldsOf(x.rows, options)
   const of = (rows: Uint32Array): Promise<Moments> => gatherMoments(x, y, { ...options, rows })
-  const tests: Moments[] = []
-  for (const { test } of folds) tests.push(await of(test))
-  return { tests, first: options.isOrdered ? await of(folds[0]!.train) : null }
+  const all: Moments[] = []
+  for (const { test } of folds) all.push(await of(test))
+  const tests = all.filter(({ count }) => count > 0)
+  const before = options.isOrdered ? await of(folds[0]!.train) : null
+  if (tests.length < 2) throw wrongFolds(`${tests.length} with rows that have a weight`)
+  return { all: before === null ? tests.reduce(addMoments) : tests.reduce(addMoments, before), tests, before }
 }
 
-export const allMoments = ({ tests, first }: FoldMoments): Moments =>
-  first === null ? tests.reduce(addMoments) : tests.reduce(addMoments, first)
-
-/** Of the rows that fold `k` is trained on; `all` are those of `parts`. */
-export const trainMoments = ({ tests, first }: FoldMoments, all: Moments, k: number): Moments =>
-  first === null ? withoutMoments(all, tests[k]!) : tests.slice(0, k).reduce(addMoments, first)
+/** What fold k is judged by, with the folds that it is made of. Throws `FOLDS` where that is nothing. */
+export function trainingOf({ all, tests, before }: FoldMoments, k: number): FoldMoments {
+  const earlier = tests.slice(0, k)
+  const part =
+    before === null
+      ? { all: withoutMoments(all, tests[k]!), tests: tests.filter((_, i) => i !== k), before }
+      : { all: earlier.reduce(addMoments, before), tests: earlier, before }
+  if (part.all.count === 0) throw wrongFolds(`no rows that have a weight outside of fold ${k + 1}`)
+  return part
+}
