@@ -8,7 +8,16 @@ import { checkDesign, type DenseMatrix } from './design.js'
 import { type GatherOptions, gatherMoments } from './gather-moments.js'
 import type { Moments } from './moments.js'
 import { partialOut } from './partial.js'
-import { dualityGap, type Fit, meanSquare, type Point, pointAt, type Quadratic, violation } from './quadratic.js'
+import {
+  dualityGap,
+  type Fit,
+  meanSquare,
+  type Penalized,
+  type Point,
+  pointAt,
+  type Quadratic,
+  violation,
+} from './quadratic.js'
 import { type GramOptions, solveGram } from './solvers/gram.js'
 import { workspaceOf } from './solvers/workspace.js'
 import { type Standard, standardized } from './standard.js'
@@ -66,12 +75,22 @@ export function pathOf(moments: Moments, options: PathOptions): LinearPath {
     throwIfAborted(signal)
     const held = terms.heldAt(lambda)
     last = solveGram(partial.problem, held, last, limits, workspace)
+    const beta = withoutDust(partial.problem, held, last.beta)
     // Certificates owe nothing to the solver but the coefficients.
-    const gap = dualityGap(partial.problem, held, pointAt(partial.problem, last.beta))
-    const fit = pointAt(problem, partial.complete(last.beta))
+    const gap = dualityGap(partial.problem, held, pointAt(partial.problem, beta))
+    const fit = pointAt(problem, partial.complete(beta))
     return { ...fit, gap, violation: violation(terms.at(lambda), fit), iterations: last.passes }
   })
   return linearPath(standard, lambdas, solved)
+}
+
+/** Of the deviation of y, what a column moves where rounding alone moved it. */
+const DUST = 1e-12
+
+/** Of equal columns one is enough for the l1 penalty, but rounding gives a little to the others. */
+function withoutDust({ gram, yy, q }: Quadratic, { l1 }: Penalized, beta: Float64Array): Float64Array {
+  const least = DUST * DUST * yy
+  return beta.map((b, j) => (l1[j]! > 0 && b * b * gram[j * (q.length + 1)]! <= least ? 0 : b))
 }
 
 export interface Solved extends Point {
