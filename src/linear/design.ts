@@ -39,7 +39,7 @@ export function checkShape({ rows, columns, data }: DenseMatrix, length: number)
 }
 
 /** What is larger cannot be squared and summed. */
-const MOST = 1e150
+export const MOST = 1e150
 
 /** Index of the first value that is no number, infinite or too large; −1 where there is none. */
 export function firstUnfit(values: ArrayLike<number>): number {

@@ -80,6 +80,7 @@ function predictRow({ coefficients, intercept }: LinearModel, data: ArrayLike<nu
 
 /** About the mean, or about 0 without an intercept. */
 function varianceOf(y: Float64Array, { hasIntercept = true }: PathOptions): number {
-  const mean = hasIntercept ? y.reduce((sum, v) => sum + v, 0) / y.length : 0
+  // By steps, so that the mean of equal numbers is that number.
+  const mean = hasIntercept ? y.reduce((m, v, i) => m + (v - m) / (i + 1), 0) : 0
   return y.reduce((sum, v) => sum + (v - mean) ** 2, 0) / y.length
 }
