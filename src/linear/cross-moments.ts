@@ -43,7 +43,7 @@ export function crossValidateBy(
 }
 
 /** Mean squared error of a model on rows of which only the moments are known. */
-function errorOf({ weight, means, scatter }: Moments, { coefficients, intercept }: LinearModel): number {
+export function errorOf({ weight, means, scatter }: Moments, { coefficients, intercept }: LinearModel): number {
   const m = means.length
   const p = m - 1
   // e = y − xᵀβ − β₀ = cᵀz − β₀ with c = (−β, 1): Var(e) + E(e)².

@@ -60,8 +60,12 @@ export async function path(x: DenseMatrix, y: ArrayLike<number>, options: PathOp
   return pathOf(await gatherMoments(x, y, options), options)
 }
 
-/** The path from moments alone. */
-export function pathOf(moments: Moments, options: PathOptions): LinearPath {
+/** The path from moments alone; it ends before the first model of which `isEnough` holds, by its coefficients. */
+export function pathOf(
+  moments: Moments,
+  options: PathOptions,
+  isEnough: (beta: Float64Array) => boolean = () => false,
+): LinearPath {
   const { hasIntercept = true, isStandardized = true, tolerance = 1e-7, maxPasses = 10_000, signal } = options
   const standard = standardized(moments, { hasIntercept, isStandardized })
   const { problem } = standard
@@ -71,7 +75,8 @@ export function pathOf(moments: Moments, options: PathOptions): LinearPath {
   let last = emptyFit(partial.problem, terms, limits)
   const lambdas = lambdasOf(last.residual, terms, moments.count, options)
   const workspace = workspaceOf(partial.problem)
-  const solved = Array.from(lambdas, (lambda) => {
+  const solved: Solved[] = []
+  for (const lambda of lambdas) {
     throwIfAborted(signal)
     const held = terms.heldAt(lambda)
     last = solveGram(partial.problem, held, last, limits, workspace)
@@ -79,9 +84,10 @@ export function pathOf(moments: Moments, options: PathOptions): LinearPath {
     // Certificates owe nothing to the solver but the coefficients.
     const gap = dualityGap(partial.problem, held, pointAt(partial.problem, beta))
     const fit = pointAt(problem, partial.complete(beta))
-    return { ...fit, gap, violation: violation(terms.at(lambda), fit), iterations: last.passes }
-  })
-  return linearPath(standard, lambdas, solved)
+    if (isEnough(fit.beta)) break
+    solved.push({ ...fit, gap, violation: violation(terms.at(lambda), fit), iterations: last.passes })
+  }
+  return linearPath(standard, lambdas.subarray(0, solved.length), solved)
 }
 
 /** Of the deviation of y, what a column moves where rounding alone moved it. */
