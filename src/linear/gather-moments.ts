@@ -2,14 +2,17 @@
 
 import type { Engine } from '../engine/engine.js'
 import { throwIfAborted } from '../engine/failures.js'
+import type { FloatType } from '../ir/builder.js'
 import { openGram } from '../linalg/gram.js'
 import type { RunOptions } from '../util/env.js'
 import { type DenseMatrix, stridesOf } from './design.js'
-import { type MomentOptions, type Moments, momentsOf } from './moments.js'
+import { type MomentOptions, type Moments, momentsOf, ROUNDING } from './moments.js'
 
 export interface GatherOptions extends MomentOptions, Pick<RunOptions, 'signal'> {
   /** Without one all is done in plain loops, which is some ten times slower. */
   readonly engine?: Engine | undefined
+  /** Of products on the engine; sums are in float64. float32 takes half the time. Default `float64`. */
+  readonly precision?: FloatType
 }
 
 /** Multiplications from which on the engine is worth its way. */
@@ -20,11 +23,11 @@ const CHUNK = 16_384
 
 export async function gatherMoments(x: DenseMatrix, y: ArrayLike<number>, o: GatherOptions = {}): Promise<Moments> {
   const count = o.rows?.length ?? x.rows
-  const { engine } = o
+  const { engine, precision = 'float64' } = o
   if (engine === undefined || count * (x.columns + 1) ** 2 < MANY) return momentsOf(x, y, o)
   const { means, scales, weight, used } = firstMoments(x, y, o)
   const m = x.columns + 1
-  const gram = await openGram({ engine, columns: m, precision: 'float32' })
+  const gram = await openGram({ engine, columns: m, precision })
   try {
     // The next chunk is filled while the engine multiplies the last one.
     let last: Promise<void> = Promise.resolve()
@@ -37,7 +40,7 @@ export async function gatherMoments(x: DenseMatrix, y: ArrayLike<number>, o: Gat
     await last
     const scatter = gram.sum()
     for (let j = 0; j < m; j++) for (let k = 0; k < m; k++) scatter[j * m + k]! *= scales[j]! * scales[k]!
-    return { count: used, weight, means, scatter }
+    return { count: used, weight, means, scatter, rounding: ROUNDING[precision] }
   } finally {
     await gram.close()
   }
