@@ -18,7 +18,7 @@ import { type NewtonResult, proxNewton } from './solvers/prox-newton.js'
 import { checkTerms, lambdasOf, type TermOptions, type Terms, termsOf } from './terms.js'
 
 export interface GlmOptions extends TermOptions, FamilyOptions, Pick<RunOptions, 'signal'> {
-  /** wᵢ of the rows; only their ratios count. */
+  /** wᵢ of the rows; only their ratios count, and 0 leaves a row out. */
   readonly weights?: ArrayLike<number>
   /** Added to the linear predictor of a row: log exposure for counts. K numbers a row for `multinomial`. */
   readonly offset?: ArrayLike<number>

@@ -31,7 +31,7 @@ const TOLERANCE = 1e-7
 const FINE = 1e-6
 
 export interface PathOptions extends TermOptions, Pick<GatherOptions, 'engine' | 'signal'> {
-  /** wᵢ of the rows; only their ratios count. */
+  /** wᵢ of the rows; only their ratios count, and 0 leaves a row out. */
   readonly weights?: ArrayLike<number>
   /** Largest duality gap, as a part of that of the empty model. Default 1e-7. */
   readonly tolerance?: number
