@@ -146,6 +146,14 @@ describe('what is predicted', () => {
     }
   })
 
+  test('that differs by rounding alone is a constant', async () => {
+    const { df, lambdas } = await path(
+      X,
+      Y.map((_, i) => (i % 2 ? 0.3 : 0.1 + 0.2)),
+    )
+    expect([lambdas[0], Math.max(...df)]).toEqual([1, 0])
+  })
+
   test('constant counts too, and nothing is said of rounding', async () => {
     for (const value of [1, 3, 17]) {
       const { models, lambdas, warnings, df } = await glmPath(X, Array(N).fill(value), { family: 'poisson' })
