@@ -49,7 +49,7 @@ export async function gatherGram(
       }
     }
     await last
-    return gram.sum().map((v) => v / tiles.rows)
+    return gram.take().map((v) => v / tiles.rows)
   } finally {
     await gram.close()
   }

@@ -8,7 +8,7 @@ import type { RunOptions } from '../util/env.js'
 import { PareError } from '../util/errors.js'
 import { checkTraits } from './datafits/datafit.js'
 import { checkNull, type Family, type FamilyOptions, type Response, responseOf } from './datafits/index.js'
-import { checkDesign, type DenseMatrix, stridesOf } from './design.js'
+import { checkDesign, checkShape, type DenseMatrix, stridesOf } from './design.js'
 import { momentsOf } from './moments.js'
 import { dualityGapAt, type Objective, saturatedLoss, stateAt, violationAt } from './objective.js'
 import { pathOf } from './path.js'
@@ -21,7 +21,7 @@ import { type NewtonOptions, type NewtonResult, proxNewton } from './solvers/pro
 import { checkTerms, lambdasOf, type TermOptions, type Terms, termsOf } from './terms.js'
 
 export interface GlmOptions extends TermOptions, FamilyOptions, Pick<RunOptions, 'signal'> {
-  /** wᵢ of the rows; only their ratios count. */
+  /** wᵢ of the rows; only their ratios count, and 0 leaves a row out. */
   readonly weights?: ArrayLike<number>
   /** Added to the linear predictor of a row: log exposure for counts. K numbers a row for `multinomial`. */
   readonly offset?: ArrayLike<number>
@@ -76,6 +76,7 @@ export async function glmPath(x: DenseMatrix, y: ArrayLike<number | string>, opt
 }
 
 export function checkedResponse(x: DenseMatrix, y: ArrayLike<number | string>, options: GlmOptions): Response {
+  checkShape(x, y.length)
   const response = responseOf(y, options)
   checkDesign(x, response.y, options.weights)
   checkTerms(options, x.columns)
@@ -89,6 +90,9 @@ export function checkedResponse(x: DenseMatrix, y: ArrayLike<number | string>, o
     remedy: 'Change or leave out this option.',
   })
 }
+
+/** Of the size of a loss, what rounding may leave where nothing is. */
+const ROUNDING = 1e-14
 
 /** Of some rows, where given; `where` names them in errors. */
 export async function glmPathOf(
@@ -113,31 +117,27 @@ export async function glmPathOf(
   const limits = { maxIterations, maxPasses, signal, engine }
   const empty = await emptyModel(objective, response, terms, { ...limits, where: part.where ?? 'y' })
   const saturated = saturatedLoss(objective)
-  const half = empty.state.loss - saturated
-  const pull = empty.state.gradient.map((g) => -g)
+  const size = Math.abs(empty.state.loss) + Math.abs(saturated)
+  const isExplained = empty.state.loss - saturated <= ROUNDING * size
+  // By the intercept alone: what is left is rounding, and no column should explain it.
+  const [half, scale] = isExplained ? [0, size] : [empty.state.loss - saturated, empty.state.loss - saturated]
+  const pull = empty.state.gradient.map((g) => (isExplained ? 0 : -g))
   const lambdas = lambdasOf(pull, terms, rows.index.length, options)
   const results: NewtonResult[] = []
-  const found: Omit<GlmPath, 'family' | 'classes' | 'lambdas' | 'nullDeviance' | 'warnings'>[] = []
+  const found: Found[] = []
   const products = isSmooth(objective, terms.at(1)) && engine ? await openProducts(engine, rows, outputs) : null
   try {
     let state = empty.state
     let models: readonly (NewtonModel | null)[] = []
     for (const lambda of lambdas) {
       const penalized = terms.at(lambda)
-      const steps = { tolerance, scale: half, ...limits }
+      const steps = { tolerance, scale, ...limits }
       const result = isSmooth(objective, penalized)
         ? await descendSmoothly(objective, penalized, state, products, steps)
         : await proxNewton(objective, penalized, state, models, steps)
       ;({ state, models } = result)
       results.push(result)
-      found.push({
-        models: [modelOf(rows, lambda, state)],
-        df: [state.beta.reduce((n, b) => n + Number(b !== 0), 0)],
-        devianceRatio: [half > 0 ? 1 - (state.loss - saturated) / half : 0],
-        dualGap: [half > 0 ? dualityGapAt(objective, penalized, state) / half : 0],
-        violation: [violationAt(objective, penalized, state)],
-        iterations: [result.iterations],
-      })
+      found.push(foundAt(objective, penalized, result, { lambda, half, saturated }))
     }
   } finally {
     await products?.close()
@@ -146,14 +146,34 @@ export async function glmPathOf(
     family: options.family,
     classes: response.classes,
     lambdas,
-    models: found.flatMap((f) => f.models),
-    df: found.flatMap((f) => f.df),
-    devianceRatio: found.flatMap((f) => f.devianceRatio),
+    models: found.map((f) => f.model),
+    df: found.map((f) => f.df),
+    devianceRatio: found.map((f) => f.devianceRatio),
     nullDeviance: 2 * half,
-    dualGap: found.flatMap((f) => f.dualGap),
-    violation: found.flatMap((f) => f.violation),
-    iterations: found.flatMap((f) => f.iterations),
+    dualGap: found.map((f) => f.dualGap),
+    violation: found.map((f) => f.violation),
+    iterations: results.map((r) => r.iterations),
     warnings: warningsOf(lambdas, [empty, ...results]),
+  }
+}
+
+interface Found extends Record<'df' | 'devianceRatio' | 'dualGap' | 'violation', number> {
+  readonly model: GlmModel
+}
+
+/** `half`: of the null deviance. */
+function foundAt(
+  objective: Objective,
+  penalized: Penalized,
+  { state }: NewtonResult,
+  { lambda, half, saturated }: { readonly lambda: number; readonly half: number; readonly saturated: number },
+): Found {
+  return {
+    model: modelOf(objective.rows, lambda, state),
+    df: state.beta.reduce((n, b) => n + Number(b !== 0), 0),
+    devianceRatio: half > 0 ? 1 - (state.loss - saturated) / half : 0,
+    dualGap: half > 0 ? dualityGapAt(objective, penalized, state) / half : 0,
+    violation: violationAt(objective, penalized, state),
   }
 }
 
