@@ -52,16 +52,17 @@ export interface Product {
   readonly first: number
 }
 
-/** out[a, b] += Σ wᵢ xᵢₐ xᵢ_b */
+/** out[a, b] += Σ wᵢ xᵢₐ xᵢ_b; the scratch has room for two columns. */
 export function multiplyColumns(
   tile: Tile,
   { left, right, out, stride, first }: Product,
   weights: Float64Array,
-  z: Float64Array,
+  scratch: Float64Array,
 ): void {
   const { data, height } = tile
   for (let a = 0; a < left.length; a++) {
     const at = left[a]! * height
+    const z = scratch.subarray((a % 2) * height)
     for (let i = 0; i < height; i++) z[i] = weights[i]! * data[at + i]!
     const pair = a - (a % 2)
     const from = first < 0 ? 0 : (first + pair) & ~3

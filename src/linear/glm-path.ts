@@ -16,8 +16,8 @@ import type { Penalized } from './quadratic.js'
 import { openProducts } from './row-products.js'
 import { type Coefficients, type Rows, rowsOf } from './rows.js'
 import type { NewtonModel } from './solvers/newton-model.js'
-import { descendSmoothly, isSmooth } from './solvers/smooth.js'
 import { type NewtonOptions, type NewtonResult, proxNewton } from './solvers/prox-newton.js'
+import { descendSmoothly, isSmooth } from './solvers/smooth.js'
 import { checkTerms, lambdasOf, type TermOptions, type Terms, termsOf } from './terms.js'
 
 export interface GlmOptions extends TermOptions, FamilyOptions, Pick<RunOptions, 'signal'> {

@@ -36,8 +36,7 @@ export function bestIntercepts(objective: Objective, eta: Float64Array, toleranc
 
 function shift(eta: Float64Array, move: Float64Array, part: number): void {
   const outputs = move.length
-  for (let at = 0; at < eta.length; at += outputs)
-    for (let k = 0; k < outputs; k++) eta[at + k]! += part * move[k]!
+  for (let at = 0; at < eta.length; at += outputs) for (let k = 0; k < outputs; k++) eta[at + k]! += part * move[k]!
 }
 
 /** Σ ω ∂f/∂η [K] and Σ ω ∂²f/∂η∂ηᵀ [K, K] */

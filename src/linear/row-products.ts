@@ -31,7 +31,8 @@ export async function openProducts(engine: Engine, rows: Rows, outputs: number):
     async gradient(slopes) {
       const shared = new Float32Array(slopes.length)
       // Times n, which keeps them from the small end of float32.
-      for (let i = 0, at = 0; i < n; i++) for (let k = 0; k < outputs; k++, at++) shared[at] = slopes[at]! * shares[i]! * n
+      for (let i = 0, at = 0; i < n; i++)
+        for (let k = 0; k < outputs; k++, at++) shared[at] = slopes[at]! * shares[i]! * n
       const results = await backward.run({ slopes: tensor('float32', [n, outputs], shared) })
       return new Float64Array(numbers(results.gradient!)).map((v) => v / n)
     },

@@ -199,7 +199,7 @@ export interface Coordinates {
 
 /** Σ ωᵢ Wᵢ[kₐ, k_b] xᵢₐ xᵢ_b over the coordinates, W [n, K, K]. */
 export function weightedGram(rows: Rows, coordinates: Coordinates, curvature: Float64Array): Float64Array {
-  const { tiles, x } = rows
+  const { tiles } = rows
   const m = coordinates.columns.length
   const count = Math.round(Math.sqrt(curvature.length / tiles.rows))
   const gram = new Float64Array(m * m)

@@ -74,6 +74,8 @@ export function valuesAt({ outputs, columns }: Coordinates, { beta, intercepts }
 }
 
 export interface ModelOptions {
+  /** What moves; all else is at zero, and stays there. */
+  readonly working: Coordinates
   /** Violation of the optimality conditions at which the model counts as solved. */
   readonly tolerance: number
   readonly maxPasses: number
@@ -84,9 +86,10 @@ export function minimize(
   { coordinates, gram }: NewtonModel,
   penalized: Penalized,
   state: State,
-  { tolerance, maxPasses }: ModelOptions,
+  { working, tolerance, maxPasses }: ModelOptions,
 ): Float64Array {
   const { outputs, columns } = coordinates
+  const may = new Set(Array.from(working.columns, (j, a) => keyOf(working.outputs[a]!, j)))
   const m = columns.length
   const p = state.beta.length / state.intercepts.length
   const place = (a: number): number => outputs[a]! * p + columns[a]!
@@ -102,12 +105,13 @@ export function minimize(
   }
   const pick = (values: Float64Array, otherwise: number): Float64Array =>
     Float64Array.from({ length: m }, (_, a) => (isIntercept(a) ? otherwise : values[place(a)]!))
+  const held = (v: number, a: number): number => (may.has(keyOf(outputs[a]!, columns[a]!)) ? v : 0)
   const part: Penalized = {
     // At a threshold rounding decides: what lies on it stays at zero.
     l1: pick(penalized.l1, 0).map((v, a) => (from[a] === 0 ? v * (1 + ON_THRESHOLD) : v)),
     l2: pick(penalized.l2, 0),
-    lower: pick(penalized.lower, Number.NEGATIVE_INFINITY),
-    upper: pick(penalized.upper, Number.POSITIVE_INFINITY),
+    lower: pick(penalized.lower, Number.NEGATIVE_INFINITY).map(held),
+    upper: pick(penalized.upper, Number.POSITIVE_INFINITY).map(held),
   }
   const start: Fit = { beta: from, residual: pull, passes: 0 }
   // The model is of no data: its least value has no dual.
@@ -136,13 +140,13 @@ export function workingSet(
   return coordinatesOf(hasIntercept ? block : [], [...moving, ...waiting], p)
 }
 
-/** With those that would be next, were the penalty `NEXT` of what it is: as many again, at most. */
+/** With those that would be next, were the penalty `NEXT` of what it is: as many again, and `most` in all, at most. */
 export function widened(
   { datafit }: Objective,
   penalized: Penalized,
   { gradient }: State,
   block: readonly number[],
-  working: Coordinates,
+  { working, most }: { readonly working: Coordinates; readonly most: number },
 ): Coordinates {
   const p = gradient.length / datafit.outputs
   const has = new Set(Array.from(working.columns, (j, a) => keyOf(working.outputs[a]!, j)))
@@ -150,7 +154,7 @@ export function widened(
   const next = worst(
     placesOf(block, p).filter((at) => !has.has(keyOf(Math.floor(at / p), at % p))),
     (at) => violationOf(lowered, 0, -gradient[at]!, at),
-    Math.max(FIRST, working.columns.length),
+    Math.max(0, Math.min(Math.max(FIRST, working.columns.length), most - working.columns.length)),
   )
   const more = coordinatesOf([], next, p)
   return {

@@ -72,7 +72,6 @@ export async function proxNewton(
 ): Promise<NewtonResult> {
   checkTraits('prox-newton', ['curvature'], objective.datafit)
   const { tolerance, scale, maxIterations, maxPasses } = options
-  const { outputs } = objective.datafit
   let state = start
   let blocks = blocksOf(objective, workingSet(objective, penalized, start, outputsOf(objective)).columns.length, before)
   let [refreshes, stalls, promised] = [0, 0, Number.POSITIVE_INFINITY]
@@ -96,15 +95,21 @@ export async function proxNewton(
     const block = blocks[iterations % blocks.length]!
     const working = blocks.length === 1 ? first : workingSet(objective, penalized, state, block.outputs)
     if (block.model === null || !isCovered(block.model, working)) {
-      const wide =
-        blocks.length === 1 && outputs > 1 ? working : widened(objective, penalized, state, block.outputs, working)
+      if (state.columns !== null) {
+        // What the model is to be of is chosen by the gradient of all.
+        state = completed(objective, state)
+        iterations--
+        continue
+      }
+      const most = block.outputs.length === 1 ? Number.POSITIVE_INFINITY : TOGETHER
+      const wide = widened(objective, penalized, state, block.outputs, { working, most })
       block.model = await newtonModel(objective, state, wide, { isSecond: block.isSecond, engine: options.engine })
       block.isFresh = true
       refreshes++
     }
     const { model } = block
     const wrong = violationIn(model, penalized, state)
-    const target = minimize(model, penalized, state, { tolerance: 0.01 * wrong, maxPasses })
+    const target = minimize(model, penalized, state, { working, tolerance: 0.01 * wrong, maxPasses })
     const columns = blocks.length === 1 ? columnsOf(model) : null
     const next = lineSearch(objective, penalized, state, model, { target, columns })
     if (next === null) {
