@@ -47,13 +47,16 @@ export function correct({ coordinates, gram }: NewtonModel, from: State, to: Sta
   const move = valuesAt(coordinates, to).map((v, a) => v - start[a]!)
   const m = columns.length
   const p = from.beta.length / from.intercepts.length
+  const bent = new Float64Array(m)
+  for (let a = 0; a < m; a++) if (move[a] !== 0) for (let b = 0; b < m; b++) bent[b]! += move[a]! * gram[a * m + b]!
+  const has = to.columns && new Set(to.columns)
+  // Where the gradient is not known, nothing is learnt.
   const change = Float64Array.from({ length: m }, (_, a) => {
     if (columns[a]! < 0) return to.interceptGradient[outputs[a]!]! - from.interceptGradient[outputs[a]!]!
+    if (has !== null && !has.has(columns[a]!)) return bent[a]!
     const at = outputs[a]! * p + columns[a]!
     return to.gradient[at]! - from.gradient[at]!
   })
-  const bent = new Float64Array(m)
-  for (let a = 0; a < m; a++) if (move[a] !== 0) for (let b = 0; b < m; b++) bent[b]! += move[a]! * gram[a * m + b]!
   const [known, seen] = [dot(move, bent), dot(move, change)]
   if (!(known > 0 && seen > TOO_FLAT * known)) return
   for (let a = 0; a < m; a++) {
@@ -140,7 +143,7 @@ export function workingSet(
   return coordinatesOf(hasIntercept ? block : [], [...moving, ...waiting], p)
 }
 
-/** With those that would be next, were the penalty `NEXT` of what it is: as many again, and `most` in all, at most. */
+/** With those that are the next ones to move: as many again, and `most` in all, at most. */
 export function widened(
   { datafit }: Objective,
   penalized: Penalized,
@@ -150,10 +153,10 @@ export function widened(
 ): Coordinates {
   const p = gradient.length / datafit.outputs
   const has = new Set(Array.from(working.columns, (j, a) => keyOf(working.outputs[a]!, j)))
-  const lowered = { ...penalized, l1: penalized.l1.map((v) => NEXT * v) }
+  const free = lowered(penalized, 0)
   const next = worst(
     placesOf(block, p).filter((at) => !has.has(keyOf(Math.floor(at / p), at % p))),
-    (at) => violationOf(lowered, 0, -gradient[at]!, at),
+    (at) => violationOf(free, 0, -gradient[at]!, at),
     Math.max(0, Math.min(Math.max(FIRST, working.columns.length), most - working.columns.length)),
   )
   const more = coordinatesOf([], next, p)
@@ -162,6 +165,26 @@ export function widened(
     columns: Int32Array.from([...working.columns, ...more.columns]),
   }
 }
+
+/** With a part of its l1 penalties. */
+const lowered = (penalized: Penalized, part: number): Penalized => ({
+  ...penalized,
+  l1: penalized.l1.map((v) => part * v),
+})
+
+/** Columns of a model that move, or that would were the penalty `NEAR` of what it is: each once. */
+export function nearColumns(
+  { coordinates: { outputs, columns } }: NewtonModel,
+  penalized: Penalized,
+  { beta, gradient, intercepts }: State,
+): Int32Array {
+  const p = beta.length / intercepts.length
+  const weak = lowered(penalized, NEAR)
+  const isNear = (at: number): boolean => beta[at] !== 0 || violationOf(weak, 0, -gradient[at]!, at) > 0
+  return Int32Array.from(new Set(columns.filter((j, a) => j >= 0 && isNear(outputs[a]! * p + j)))).sort()
+}
+
+const NEAR = 0.7
 
 const placesOf = (block: readonly number[], p: number): readonly number[] =>
   block.flatMap((k) => Array.from({ length: p }, (_, j) => k * p + j))
@@ -180,8 +203,6 @@ const coordinatesOf = (heads: readonly number[], places: readonly number[], p: n
 
 /** Columns that may join at once, at least. */
 const FIRST = 64
-
-const NEXT = 0.5
 
 /** Of a threshold, relative. */
 const ON_THRESHOLD = 1e-12

@@ -19,11 +19,13 @@ import {
   violationAt,
 } from '../objective.js'
 import { type Penalized, violationOf } from '../quadratic.js'
+import type { Coordinates } from '../rows.js'
 import {
   correct,
   isCovered,
   minimize,
   type NewtonModel,
+  nearColumns,
   newtonModel,
   valuesAt,
   widened,
@@ -108,9 +110,9 @@ export async function proxNewton(
       refreshes++
     }
     const { model } = block
-    const wrong = violationIn(model, penalized, state)
+    const wrong = violationIn(working, penalized, state)
     const target = minimize(model, penalized, state, { working, tolerance: 0.01 * wrong, maxPasses })
-    const columns = blocks.length === 1 ? columnsOf(model) : null
+    const columns = blocks.length === 1 ? nearColumns(model, penalized, state) : null
     const next = lineSearch(objective, penalized, state, model, { target, columns })
     if (next === null) {
       // Nothing to gain with a fresh second derivative is nothing to gain.
@@ -118,7 +120,8 @@ export async function proxNewton(
       Object.assign(block, { model: null, isSecond: false })
       continue
     }
-    const left = violationIn(model, penalized, next.state)
+    // Of what moved: others that begin to pull are not the model's fault.
+    const left = violationIn(working, penalized, next.state)
     stalls = next.gain <= ROUNDING * Math.abs(state.loss) && left > 0.5 * wrong ? stalls + 1 : 0
     correct(model, state, next.state)
     ;({ state, promised } = next)
@@ -162,8 +165,7 @@ function isSolved(objective: Objective, penalized: Penalized, state: State, prom
   return promised <= most && violationAt(objective, penalized, state) ** 2 <= most
 }
 
-/** Over the coordinates of the model. */
-function violationIn({ coordinates: { outputs, columns } }: NewtonModel, penalized: Penalized, state: State): number {
+function violationIn({ outputs, columns }: Coordinates, penalized: Penalized, state: State): number {
   const p = state.beta.length / state.intercepts.length
   let largest = 0
   for (let a = 0; a < columns.length; a++) {
@@ -176,12 +178,6 @@ function violationIn({ coordinates: { outputs, columns } }: NewtonModel, penaliz
   }
   return largest
 }
-
-/** Columns of a model, each once. */
-const columnsOf = ({ coordinates: { columns } }: NewtonModel): Int32Array =>
-  Int32Array.from(new Set(columns))
-    .filter((j) => j >= 0)
-    .sort()
 
 interface Step {
   readonly state: State
