@@ -2,6 +2,7 @@
 
 import type { Engine } from '../engine/engine.js'
 import { throwIfAborted } from '../engine/failures.js'
+import type { FloatType } from '../ir/builder.js'
 import { openGram } from '../linalg/gram.js'
 import type { RunOptions } from '../util/env.js'
 import { type DenseMatrix, stridesOf } from './design.js'
@@ -10,6 +11,8 @@ import { type MomentOptions, type Moments, momentsOf } from './moments.js'
 export interface GatherOptions extends MomentOptions, Pick<RunOptions, 'signal'> {
   /** Without one all is done in plain loops, which is some ten times slower. */
   readonly engine?: Engine | undefined
+  /** Of the engine's products. Default float32. */
+  readonly precision?: FloatType
 }
 
 /** Multiplications from which on the engine is worth its way. */
@@ -18,19 +21,22 @@ const MANY = 1e8
 /** Rows that go to the engine at once. */
 const CHUNK = 16_384
 
+/** Whether so many rows are for the engine. */
+export const isMany = (rows: number, columns: number): boolean => rows * (columns + 1) ** 2 >= MANY
+
 export async function gatherMoments(x: DenseMatrix, y: ArrayLike<number>, o: GatherOptions = {}): Promise<Moments> {
   const count = o.rows?.length ?? x.rows
-  const { engine } = o
-  if (engine === undefined || count * (x.columns + 1) ** 2 < MANY) return momentsOf(x, y, o)
+  const { engine, precision = 'float32' } = o
+  if (engine === undefined || !isMany(count, x.columns)) return momentsOf(x, y, o)
   const { means, scales, weight, used } = firstMoments(x, y, o)
   const m = x.columns + 1
-  const gram = await openGram({ engine, columns: m, precision: 'float32' })
+  const gram = await openGram({ engine, columns: m, precision })
   try {
     // The next chunk is filled while the engine multiplies the last one.
     let last: Promise<void> = Promise.resolve()
     for (let from = 0; from < count; from += CHUNK) {
       throwIfAborted(o.signal)
-      const chunk = centredRows(x, y, o, { means, scales }, from, Math.min(count, from + CHUNK))
+      const chunk = centredRows(x, y, { ...o, precision }, { means, scales }, from, Math.min(count, from + CHUNK))
       await last
       last = gram.add(chunk)
     }
@@ -76,14 +82,14 @@ function firstMoments(x: DenseMatrix, y: ArrayLike<number>, { weights, rows }: M
 function centredRows(
   x: DenseMatrix,
   y: ArrayLike<number>,
-  { weights, rows }: MomentOptions,
+  { weights, rows, precision }: MomentOptions & { readonly precision: FloatType },
   { means, scales }: { readonly means: Float64Array; readonly scales: Float64Array },
   from: number,
   to: number,
-): Float32Array {
+): Float32Array | Float64Array {
   const p = x.columns
   const [byRow, byColumn] = stridesOf(x)
-  const out = new Float32Array((to - from) * (p + 1))
+  const out = new (precision === 'float32' ? Float32Array : Float64Array)((to - from) * (p + 1))
   let at = 0
   for (let i = from; i < to; i++) {
     const row = rows === undefined ? i : rows[i]!

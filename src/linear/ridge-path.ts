@@ -1,0 +1,246 @@
+/**
+ * The ridge over a path of strengths, 1/2 Σ ωᵢ(yᵢ − β₀ − xᵢᵀβ)² + λ/2 Σ vⱼβⱼ² with weights ω of sum 1, and the error of
+ * each row by the fit without it: all from one eigendecomposition (Golub, Heath and Wahba 1979). The decomposition may be
+ * of float32's products; what is fitted is corrected until the gradient, of the rows in float64, vanishes.
+ */
+
+import type { Engine } from '../engine/engine.js'
+import type { FloatType } from '../ir/builder.js'
+import { openProducts, transposed } from '../linalg/products.js'
+import { checkDesign, type DenseMatrix } from './design.js'
+import { gatherMoments, isMany } from './gather-moments.js'
+import { type LeaveOneOut, leaveOneOutOf } from './leave-one-out.js'
+import type { LinearPath, PathOptions } from './path.js'
+import { basisOfGram, basisOfRows, NO_ENERGY, type RidgeBasis, type Roles } from './ridge-basis.js'
+import { type LeftOut, type Pass, ridgePass } from './ridge-pass.js'
+import type { Strengths } from './ridge-products.js'
+import { type Rows, rowsOf } from './rows.js'
+import { checkTerms, lambdasOf, type Terms, termsOf } from './terms.js'
+
+export interface RidgeOptions
+  extends Omit<PathOptions, 'l1Ratio' | 'lowerBounds' | 'upperBounds' | 'tolerance' | 'maxPasses'> {}
+
+/**
+ * `dualGap` is the exact distance of the objective from its least value; `iterations` the readings of the rows, the same
+ * for all.
+ */
+export interface RidgePath extends LinearPath {
+  /** Trace of the hat matrix without the intercept. */
+  readonly effectiveDf: readonly number[]
+  readonly leaveOneOut: LeaveOneOut
+}
+
+/** The gradient, relative to that of the empty model, at which a fit is exact. */
+const EXACT = 1e-10
+
+/** Readings of the rows, at most. */
+const MOST = 6
+
+/** Largest over smallest curvature up to which float32's Gram matrix gives leverages to some five digits or better. */
+const WELL = 100
+
+/** From here on so little of 1 − h is left that float32 does not do. */
+const HIGH = 0.9
+
+/** Throws `DESIGN_…` and `PATH_OPTION`. */
+export async function ridgePath(x: DenseMatrix, y: ArrayLike<number>, options: RidgeOptions = {}): Promise<RidgePath> {
+  checkDesign(x, y, options.weights)
+  checkTerms(options, x.columns)
+  const setting = settingOf(x, y, options)
+  const { rows, terms, engine } = setting
+  const p = x.columns
+  let precision: FloatType = engine === undefined || rows.index.length < p ? 'float64' : 'float32'
+  let basis = await basisOf(setting, precision)
+  const empty = { beta: new Float64Array(p), count: 1 }
+  const pass = (strengths: Strengths): Promise<Pass> =>
+    ridgePass(rows, setting.y, basis, strengths, { ...setting, precision })
+  const first = await pass({ ...empty, shrinkage: null })
+  // What no penalty holds is fitted whatever the strength.
+  const free = await stepped(empty, first.gradient, basis, shrinkageOf(basis, [Number.POSITIVE_INFINITY]), engine)
+  const begun = terms.free.length === 0 ? first : await pass({ beta: free, count: 1, shrinkage: null })
+  const lambdas = lambdasOf(begun.gradient, terms, rows.index.length, options)
+  const count = lambdas.length
+  const exact = EXACT * first.gradient.reduce((most, v) => Math.max(most, Math.abs(v)), 0)
+  let beta = repeated(free, count)
+  let residual = repeated(begun.gradient, count)
+  for (let round = 1; ; round++) {
+    const last = lambdas[count - 1]!
+    if (precision === 'float32' && curvatureRatio(basis, last) > WELL) {
+      precision = 'float64'
+      basis = await basisOf(setting, precision)
+    }
+    const shrinkage = shrinkageOf(basis, lambdas)
+    beta = await stepped({ beta, count }, residual, basis, shrinkage, engine)
+    // The first step of a Gram matrix in float32 is not yet the fit.
+    const isRough = precision === 'float32' && round === 1
+    const { gradient, squares, leftOut } = await pass({ beta, count, shrinkage: isRough ? null : shrinkage })
+    residual = optimality(gradient, beta, lambdas, terms)
+    const isExact = residual.every((r) => Math.abs(r) <= exact)
+    if (leftOut === null || (!isExact && round < MOST)) continue
+    if (precision === 'float32' && leftOut.largest > HIGH) {
+      precision = 'float64'
+      basis = await basisOf(setting, precision)
+      continue
+    }
+    return resultOf(setting, lambdas, basis, { beta, residual, squares, leftOut, shrinkage, rounds: round })
+  }
+}
+
+interface Setting {
+  readonly x: DenseMatrix
+  readonly rows: Rows
+  /** Of the rows that count, about its mean where there is an intercept. */
+  readonly y: Float64Array
+  readonly mean: number
+  readonly terms: Terms
+  readonly hasIntercept: boolean
+  readonly engine: Engine | undefined
+  readonly signal: AbortSignal | undefined
+  readonly weights: ArrayLike<number> | undefined
+}
+
+function settingOf(x: DenseMatrix, y: ArrayLike<number>, options: RidgeOptions): Setting {
+  const { hasIntercept = true, isStandardized = true, weights, signal, engine } = options
+  const rows = rowsOf(x, { ...(weights && { weights }), hasIntercept, isStandardized })
+  const given = Float64Array.from(rows.index, (i) => y[i]!)
+  const mean = hasIntercept ? given.reduce((sum, v, i) => sum + rows.shares[i]! * v, 0) : 0
+  return {
+    x,
+    rows,
+    y: given.map((v) => v - mean),
+    mean,
+    terms: termsOf(rows, { ...options, l1Ratio: 0 }),
+    hasIntercept,
+    engine: isMany(rows.index.length, x.columns) ? engine : undefined,
+    signal,
+    weights,
+  }
+}
+
+async function basisOf(setting: Setting, precision: FloatType): Promise<RidgeBasis> {
+  const { x, rows, terms, hasIntercept, weights, engine, signal } = setting
+  const { factors, free } = terms
+  const roles: Roles = { held: [...factors.keys()].filter((j) => factors[j]! > 0), factors, free }
+  if (rows.index.length < x.columns) return basisOfRows(rows, roles, { engine, signal })
+  const moments = await gatherMoments(x, new Float64Array(x.rows), {
+    ...(weights && { weights }),
+    ...(signal && { signal }),
+    engine,
+    precision,
+  })
+  const m = x.columns + 1
+  const gram = new Float64Array(x.columns ** 2)
+  for (let j = 0; j + 1 < m; j++) {
+    for (let k = 0; k + 1 < m; k++) {
+      const second =
+        moments.scatter[j * m + k]! / moments.weight + (hasIntercept ? 0 : moments.means[j]! * moments.means[k]!)
+      gram[j * (m - 1) + k] = second * rows.factors[j]! * rows.factors[k]!
+    }
+  }
+  return basisOfGram(gram, x.columns, roles, { engine, signal })
+}
+
+/** 1 / (bᵀGb + λ bᵀDb), 0 where this is nothing: [r, lambdas]. */
+function shrinkageOf({ energies, penalties }: RidgeBasis, lambdas: ArrayLike<number>): Float64Array {
+  const count = lambdas.length
+  const most = energies.reduce((m, v) => Math.max(m, v), 0)
+  const shrinkage = new Float64Array(energies.length * count)
+  for (let k = 0; k < energies.length; k++) {
+    for (let l = 0; l < count; l++) {
+      const curvature = energies[k]! + (penalties[k] === 0 ? 0 : lambdas[l]!)
+      shrinkage[k * count + l] = curvature > NO_ENERGY * most ? 1 / curvature : 0
+    }
+  }
+  return shrinkage
+}
+
+function curvatureRatio({ energies, penalties }: RidgeBasis, lambda: number): number {
+  const held = energies.filter((_, k) => penalties[k] === 1).map((v) => v + lambda)
+  return held.length === 0 ? 1 : Math.max(...held) / Math.min(...held)
+}
+
+/** β + B diag(shrinkage) Bᵀr: from where the residual of the optimality conditions is r to where it vanishes. */
+async function stepped(
+  { beta, count }: { readonly beta: Float64Array; readonly count: number },
+  residual: Float64Array,
+  { directions, energies }: RidgeBasis,
+  shrinkage: Float64Array,
+  engine: Engine | undefined,
+): Promise<Float64Array> {
+  const r = energies.length
+  const p = beta.length / count
+  const products = openProducts(engine)
+  try {
+    const along = await products.multiply(transposed(directions, p, r), residual, { m: r, k: p, n: count })
+    for (let at = 0; at < along.length; at++) along[at]! *= shrinkage[at]!
+    const step = await products.multiply(directions, along, { m: p, k: r, n: count })
+    return beta.map((b, at) => b + step[at]!)
+  } finally {
+    await products.close()
+  }
+}
+
+const repeated = (values: Float64Array, count: number): Float64Array =>
+  Float64Array.from({ length: values.length * count }, (_, at) => values[Math.floor(at / count)]!)
+
+/** Xᵀe / n − λDβ, 0 for columns that are left out. */
+function optimality(gradient: Float64Array, beta: Float64Array, lambdas: Float64Array, terms: Terms): Float64Array {
+  const count = lambdas.length
+  const isFree = new Set(terms.free)
+  return gradient.map((g, at) => {
+    const j = Math.floor(at / count)
+    const factor = terms.factors[j]!
+    return factor === 0 && !isFree.has(j) ? 0 : g - lambdas[at % count]! * factor * beta[at]!
+  })
+}
+
+interface Found {
+  readonly beta: Float64Array
+  readonly residual: Float64Array
+  readonly squares: Float64Array
+  readonly leftOut: LeftOut
+  readonly shrinkage: Float64Array
+  readonly rounds: number
+}
+
+function resultOf(setting: Setting, lambdas: Float64Array, basis: RidgeBasis, found: Found): RidgePath {
+  const { rows, hasIntercept, y, mean } = setting
+  const { beta, residual, squares, leftOut, shrinkage, rounds } = found
+  const count = lambdas.length
+  const column = (values: Float64Array, l: number): Float64Array =>
+    Float64Array.from({ length: values.length / count }, (_, j) => values[j * count + l]!)
+  const yy = y.reduce((sum, v, i) => sum + rows.shares[i]! * v * v, 0)
+  const betas = Array.from(lambdas, (_, l) => column(beta, l))
+  const residuals = Array.from(lambdas, (_, l) => column(residual, l))
+  const effectiveDf = Array.from(lambdas, (_, l) =>
+    basis.energies.reduce((sum, s, k) => sum + s * shrinkage[k * count + l]!, 0),
+  )
+  return {
+    lambdas,
+    models: betas.map((b, l) => {
+      const coefficients = b.map((v, j) => v / rows.scales[j]!)
+      const intercept = coefficients.reduce((sum, v, j) => sum - v * rows.shifts[j]!, mean)
+      return { lambda: lambdas[l]!, coefficients, intercept }
+    }),
+    df: betas.map((b) => b.reduce((n, v) => n + Number(v !== 0), 0)),
+    devianceRatio: Array.from(squares, (s) => (yy === 0 ? 0 : 1 - s / yy)),
+    dualGap: residuals.map((r, l) => (yy === 0 ? 0 : distance(r, basis, column(shrinkage, l)) / (0.5 * yy))),
+    violation: residuals.map((r) => r.reduce((most, v) => Math.max(most, Math.abs(v)), 0)),
+    iterations: betas.map(() => rounds),
+    effectiveDf,
+    leaveOneOut: leaveOneOutOf(leftOut, {
+      count: rows.index.length,
+      squares,
+      traces: effectiveDf.map((df) => df + Number(hasIntercept)),
+    }),
+  }
+}
+
+/** ½ rᵀ(G + λD)⁻¹r: of a quadratic whose gradient is r from its least value. */
+function distance(residual: Float64Array, { directions, energies }: RidgeBasis, shrinkage: Float64Array): number {
+  const r = energies.length
+  const along = new Float64Array(r)
+  for (let j = 0, at = 0; j < residual.length; j++)
+    for (let k = 0; k < r; k++) along[k]! += residual[j]! * directions[at++]!
+  return 0.5 * along.reduce((sum, v, k) => sum + v * v * shrinkage[k]!, 0)
+}
