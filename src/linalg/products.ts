@@ -4,6 +4,7 @@ import type { Engine, Session } from '../engine/engine.js'
 import { builder, modelOf } from '../ir/builder.js'
 import { numbers, tensor } from '../ir/tensor.js'
 import { type DenseKernel, openDenseKernel } from '../kernels/dense-kernel.js'
+import { addProduct } from '../kernels/dense-loops.js'
 import { wholeBlocks } from '../kernels/gram-kernel.js'
 import { encodeModel } from '../onnx/codec.js'
 
@@ -23,6 +24,9 @@ export interface Products {
 /** Multiplications from which on the engine is worth its way. */
 const MANY = 8e6
 
+/** Up to here a compiled loop is not worth its memory; the plain one gives the same bits. */
+const FEW = 3e4
+
 export function openProducts(engine: Engine | undefined): Products {
   const loops = kernelProducts()
   let session: Promise<Session> | undefined
@@ -40,6 +44,21 @@ export function openProducts(engine: Engine | undefined): Products {
   }
 }
 
+/** One product alone. */
+export async function multiplied(
+  a: Float64Array,
+  b: Float64Array,
+  shape: ProductShape,
+  engine: Engine | undefined,
+): Promise<Float64Array> {
+  const products = openProducts(engine)
+  try {
+    return await products.multiply(a, b, shape)
+  } finally {
+    await products.close()
+  }
+}
+
 function productModel() {
   const b = builder(['c'], 'float64')
   b.input('a', { kind: 'tensor', dtype: 'float64', shape: ['M', 'K'] })
@@ -53,6 +72,11 @@ function productModel() {
 function kernelProducts(): (a: Float64Array, b: Float64Array, shape: ProductShape) => Float64Array {
   let kernel: DenseKernel | undefined
   return (a, b, { m, k, n }) => {
+    const result = new Float64Array(m * n)
+    if (m * k * n <= FEW) {
+      addProduct(m, k, n, { data: a, stride: k }, { data: b, stride: n }, { data: result, stride: n })
+      return result
+    }
     const [inner, outer] = [wholeBlocks(k), wholeBlocks(n)]
     const [left, right, all] = [m * inner, m * inner + k * outer, m * inner + (k + m) * outer]
     if (kernel === undefined || kernel.memory.length < all) kernel = openDenseKernel(all)
@@ -69,7 +93,6 @@ function kernelProducts(): (a: Float64Array, b: Float64Array, shape: ProductShap
       { data: memory.subarray(left), stride: outer },
       { data: c, stride: outer },
     )
-    const result = new Float64Array(m * n)
     copyRows(c, outer, result, n, m)
     return result
   }

@@ -4,7 +4,7 @@
  */
 
 import type { Engine } from '../engine/engine.js'
-import { openDenseKernel } from '../kernels/dense-kernel.js'
+import { openDenseKernel, plainDense } from '../kernels/dense-kernel.js'
 import type { Reduction, Scratch } from '../kernels/dense-loops.js'
 import { wholeBlocks } from '../kernels/gram-kernel.js'
 import { PareError } from '../util/errors.js'
@@ -49,9 +49,12 @@ function scaleOf(a: Float64Array, n: number): number {
   return most === 0 ? 1 : 2 ** Math.max(-1022, Math.floor(Math.log2(most)))
 }
 
+/** Up to this size the compiled loops are not worth their memory; the plain ones give the same bits. */
+const FEW = 24
+
 function reduced(a: Float64Array, n: number, scale: number): Reduction {
   const stride = wholeBlocks(n)
-  const { memory, tridiagonalize } = openDenseKernel((n + 7) * stride)
+  const { memory, tridiagonalize } = (n <= FEW ? plainDense : openDenseKernel)((n + 7) * stride)
   const part = (k: number): Float64Array => memory.subarray(k * stride, (k + 1) * stride)
   const rows = memory.subarray(7 * stride)
   copyRows(a, n, rows, stride, n)

@@ -6,7 +6,7 @@
 
 import type { Engine } from '../engine/engine.js'
 import { throwIfAborted } from '../engine/failures.js'
-import { openProducts, type Products, transposed } from '../linalg/products.js'
+import { openProducts, transposed } from '../linalg/products.js'
 import { symmetricEigen } from '../linalg/symmetric-eigen.js'
 import { type Rows, readRows } from './rows.js'
 

@@ -64,9 +64,10 @@ export async function ridgePass(
   try {
     // The next chunk is filled while the engine is at the last one.
     let last: Promise<void> = Promise.resolve()
+    const rooms = [0, 1].map(() => new Float64Array(Math.min(total, height) * p))
     for (let from = 0; from < total; from += height) {
       throwIfAborted(signal)
-      const chunk = chunkOf(rows, y, from, Math.min(total, from + height))
+      const chunk = chunkOf(rows, y, from, Math.min(total, from + height), rooms[(from / height) % 2]!)
       await last
       last = products.of(chunk, strengths).then((result) => take(chunk, result))
     }
@@ -77,8 +78,8 @@ export async function ridgePass(
   return { gradient, squares, leftOut }
 }
 
-function chunkOf(rows: Rows, y: Float64Array, from: number, to: number): Chunk {
-  const data = new Float64Array((to - from) * rows.x.columns)
+function chunkOf(rows: Rows, y: Float64Array, from: number, to: number, room: Float64Array): Chunk {
+  const data = room.subarray(0, (to - from) * rows.x.columns)
   readRows(rows, from, to, data)
   return { count: to - from, rows: data, y: y.slice(from, to), shares: rows.shares.slice(from, to) }
 }

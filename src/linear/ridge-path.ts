@@ -6,7 +6,7 @@
 
 import type { Engine } from '../engine/engine.js'
 import type { FloatType } from '../ir/builder.js'
-import { openProducts, transposed } from '../linalg/products.js'
+import { multiplied, transposed } from '../linalg/products.js'
 import { checkDesign, type DenseMatrix } from './design.js'
 import { gatherMoments, isMany } from './gather-moments.js'
 import { type LeaveOneOut, leaveOneOutOf } from './leave-one-out.js'
@@ -50,24 +50,24 @@ export async function ridgePath(x: DenseMatrix, y: ArrayLike<number>, options: R
   const { rows, terms, engine } = setting
   const p = x.columns
   let precision: FloatType = engine === undefined || rows.index.length < p ? 'float64' : 'float32'
-  let basis = await basisOf(setting, precision)
+  let { basis, correlations } = await started(setting, precision)
   const empty = { beta: new Float64Array(p), count: 1 }
   const pass = (strengths: Strengths): Promise<Pass> =>
     ridgePass(rows, setting.y, basis, strengths, { ...setting, precision })
-  const first = await pass({ ...empty, shrinkage: null })
+  const first = correlations ?? (await pass({ ...empty, shrinkage: null })).gradient
   // What no penalty holds is fitted whatever the strength.
-  const free = await stepped(empty, first.gradient, basis, shrinkageOf(basis, [Number.POSITIVE_INFINITY]), engine)
-  const begun = terms.free.length === 0 ? first : await pass({ beta: free, count: 1, shrinkage: null })
-  const lambdas = lambdasOf(begun.gradient, terms, rows.index.length, options)
+  const free = await stepped(empty, first, basis, shrinkageOf(basis, [Number.POSITIVE_INFINITY]), engine)
+  const begun = terms.free.length === 0 ? first : (await pass({ beta: free, count: 1, shrinkage: null })).gradient
+  const lambdas = lambdasOf(begun, terms, rows.index.length, options)
   const count = lambdas.length
-  const exact = EXACT * first.gradient.reduce((most, v) => Math.max(most, Math.abs(v)), 0)
+  const exact = EXACT * first.reduce((most, v) => Math.max(most, Math.abs(v)), 0)
   let beta = repeated(free, count)
-  let residual = repeated(begun.gradient, count)
+  let residual = repeated(begun, count)
   for (let round = 1; ; round++) {
     const last = lambdas[count - 1]!
     if (precision === 'float32' && curvatureRatio(basis, last) > WELL) {
       precision = 'float64'
-      basis = await basisOf(setting, precision)
+      basis = (await started(setting, precision)).basis
     }
     const shrinkage = shrinkageOf(basis, lambdas)
     beta = await stepped({ beta, count }, residual, basis, shrinkage, engine)
@@ -79,7 +79,7 @@ export async function ridgePath(x: DenseMatrix, y: ArrayLike<number>, options: R
     if (leftOut === null || (!isExact && round < MOST)) continue
     if (precision === 'float32' && leftOut.largest > HIGH) {
       precision = 'float64'
-      basis = await basisOf(setting, precision)
+      basis = (await started(setting, precision)).basis
       continue
     }
     return resultOf(setting, lambdas, basis, { beta, residual, squares, leftOut, shrinkage, rounds: round })
@@ -88,6 +88,7 @@ export async function ridgePath(x: DenseMatrix, y: ArrayLike<number>, options: R
 
 interface Setting {
   readonly x: DenseMatrix
+  readonly given: ArrayLike<number>
   readonly rows: Rows
   /** Of the rows that count, about its mean where there is an intercept. */
   readonly y: Float64Array
@@ -102,12 +103,13 @@ interface Setting {
 function settingOf(x: DenseMatrix, y: ArrayLike<number>, options: RidgeOptions): Setting {
   const { hasIntercept = true, isStandardized = true, weights, signal, engine } = options
   const rows = rowsOf(x, { ...(weights && { weights }), hasIntercept, isStandardized })
-  const given = Float64Array.from(rows.index, (i) => y[i]!)
-  const mean = hasIntercept ? given.reduce((sum, v, i) => sum + rows.shares[i]! * v, 0) : 0
+  const used = Float64Array.from(rows.index, (i) => y[i]!)
+  const mean = hasIntercept ? used.reduce((sum, v, i) => sum + rows.shares[i]! * v, 0) : 0
   return {
     x,
+    given: y,
     rows,
-    y: given.map((v) => v - mean),
+    y: used.map((v) => v - mean),
     mean,
     terms: termsOf(rows, { ...options, l1Ratio: 0 }),
     hasIntercept,
@@ -117,27 +119,30 @@ function settingOf(x: DenseMatrix, y: ArrayLike<number>, options: RidgeOptions):
   }
 }
 
-async function basisOf(setting: Setting, precision: FloatType): Promise<RidgeBasis> {
-  const { x, rows, terms, hasIntercept, weights, engine, signal } = setting
+interface Start {
+  readonly basis: RidgeBasis
+  /** Xᵀy / n, where it came along. */
+  readonly correlations: Float64Array | null
+}
+
+async function started(setting: Setting, precision: FloatType): Promise<Start> {
+  const { x, given, rows, terms, hasIntercept, weights, engine, signal } = setting
   const { factors, free } = terms
   const roles: Roles = { held: [...factors.keys()].filter((j) => factors[j]! > 0), factors, free }
-  if (rows.index.length < x.columns) return basisOfRows(rows, roles, { engine, signal })
-  const moments = await gatherMoments(x, new Float64Array(x.rows), {
-    ...(weights && { weights }),
-    ...(signal && { signal }),
-    engine,
-    precision,
-  })
-  const m = x.columns + 1
-  const gram = new Float64Array(x.columns ** 2)
-  for (let j = 0; j + 1 < m; j++) {
-    for (let k = 0; k + 1 < m; k++) {
-      const second =
-        moments.scatter[j * m + k]! / moments.weight + (hasIntercept ? 0 : moments.means[j]! * moments.means[k]!)
-      gram[j * (m - 1) + k] = second * rows.factors[j]! * rows.factors[k]!
-    }
+  const options = { engine, ...(signal && { signal }) }
+  const p = x.columns
+  if (rows.index.length < p) return { basis: await basisOfRows(rows, roles, options), correlations: null }
+  const moments = await gatherMoments(x, given, { ...options, ...(weights && { weights }), precision })
+  const { scatter, weight, means } = moments
+  const second = (j: number, k: number): number =>
+    scatter[j * (p + 1) + k]! / weight + (hasIntercept ? 0 : means[j]! * means[k]!)
+  const gram = new Float64Array(p * p)
+  for (let j = 0; j < p; j++)
+    for (let k = 0; k < p; k++) gram[j * p + k] = second(j, k) * rows.factors[j]! * rows.factors[k]!
+  return {
+    basis: await basisOfGram(gram, p, roles, options),
+    correlations: Float64Array.from({ length: p }, (_, j) => second(j, p) * rows.factors[j]!),
   }
-  return basisOfGram(gram, x.columns, roles, { engine, signal })
 }
 
 /** 1 / (bᵀGb + λ bᵀDb), 0 where this is nothing: [r, lambdas]. */
@@ -163,21 +168,27 @@ function curvatureRatio({ energies, penalties }: RidgeBasis, lambda: number): nu
 async function stepped(
   { beta, count }: { readonly beta: Float64Array; readonly count: number },
   residual: Float64Array,
-  { directions, energies }: RidgeBasis,
+  basis: RidgeBasis,
   shrinkage: Float64Array,
   engine: Engine | undefined,
 ): Promise<Float64Array> {
-  const r = energies.length
-  const p = beta.length / count
-  const products = openProducts(engine)
-  try {
-    const along = await products.multiply(transposed(directions, p, r), residual, { m: r, k: p, n: count })
-    for (let at = 0; at < along.length; at++) along[at]! *= shrinkage[at]!
-    const step = await products.multiply(directions, along, { m: p, k: r, n: count })
-    return beta.map((b, at) => b + step[at]!)
-  } finally {
-    await products.close()
-  }
+  const along = await alongOf(residual, basis, count, engine)
+  for (let at = 0; at < along.length; at++) along[at]! *= shrinkage[at]!
+  const { directions, energies } = basis
+  const shape = { m: beta.length / count, k: energies.length, n: count }
+  const step = await multiplied(directions, along, shape, engine)
+  return beta.map((b, at) => b + step[at]!)
+}
+
+/** Bᵀr: [directions, count] */
+function alongOf(
+  residual: Float64Array,
+  { directions, energies }: RidgeBasis,
+  count: number,
+  engine: Engine | undefined,
+): Promise<Float64Array> {
+  const [p, r] = [residual.length / count, energies.length]
+  return multiplied(transposed(directions, p, r), residual, { m: r, k: p, n: count }, engine)
 }
 
 const repeated = (values: Float64Array, count: number): Float64Array =>
@@ -203,7 +214,7 @@ interface Found {
   readonly rounds: number
 }
 
-function resultOf(setting: Setting, lambdas: Float64Array, basis: RidgeBasis, found: Found): RidgePath {
+async function resultOf(setting: Setting, lambdas: Float64Array, basis: RidgeBasis, found: Found): Promise<RidgePath> {
   const { rows, hasIntercept, y, mean } = setting
   const { beta, residual, squares, leftOut, shrinkage, rounds } = found
   const count = lambdas.length
@@ -211,7 +222,7 @@ function resultOf(setting: Setting, lambdas: Float64Array, basis: RidgeBasis, fo
     Float64Array.from({ length: values.length / count }, (_, j) => values[j * count + l]!)
   const yy = y.reduce((sum, v, i) => sum + rows.shares[i]! * v * v, 0)
   const betas = Array.from(lambdas, (_, l) => column(beta, l))
-  const residuals = Array.from(lambdas, (_, l) => column(residual, l))
+  const distances = await distancesOf(residual, basis, shrinkage, count, setting.engine)
   const effectiveDf = Array.from(lambdas, (_, l) =>
     basis.energies.reduce((sum, s, k) => sum + s * shrinkage[k * count + l]!, 0),
   )
@@ -224,8 +235,8 @@ function resultOf(setting: Setting, lambdas: Float64Array, basis: RidgeBasis, fo
     }),
     df: betas.map((b) => b.reduce((n, v) => n + Number(v !== 0), 0)),
     devianceRatio: Array.from(squares, (s) => (yy === 0 ? 0 : 1 - s / yy)),
-    dualGap: residuals.map((r, l) => (yy === 0 ? 0 : distance(r, basis, column(shrinkage, l)) / (0.5 * yy))),
-    violation: residuals.map((r) => r.reduce((most, v) => Math.max(most, Math.abs(v)), 0)),
+    dualGap: Array.from(distances, (v) => (yy === 0 ? 0 : v / (0.5 * yy))),
+    violation: betas.map((_, l) => column(residual, l).reduce((most, v) => Math.max(most, Math.abs(v)), 0)),
     iterations: betas.map(() => rounds),
     effectiveDf,
     leaveOneOut: leaveOneOutOf(leftOut, {
@@ -236,11 +247,16 @@ function resultOf(setting: Setting, lambdas: Float64Array, basis: RidgeBasis, fo
   }
 }
 
-/** ½ rᵀ(G + λD)⁻¹r: of a quadratic whose gradient is r from its least value. */
-function distance(residual: Float64Array, { directions, energies }: RidgeBasis, shrinkage: Float64Array): number {
-  const r = energies.length
-  const along = new Float64Array(r)
-  for (let j = 0, at = 0; j < residual.length; j++)
-    for (let k = 0; k < r; k++) along[k]! += residual[j]! * directions[at++]!
-  return 0.5 * along.reduce((sum, v, k) => sum + v * v * shrinkage[k]!, 0)
+/** ½ rᵀ(G + λD)⁻¹r: of a quadratic whose gradient is r from its least value, by strength. */
+async function distancesOf(
+  residual: Float64Array,
+  basis: RidgeBasis,
+  shrinkage: Float64Array,
+  count: number,
+  engine: Engine | undefined,
+): Promise<Float64Array> {
+  const along = await alongOf(residual, basis, count, engine)
+  const distances = new Float64Array(count)
+  for (let at = 0; at < along.length; at++) distances[at % count]! += 0.5 * along[at]! ** 2 * shrinkage[at]!
+  return distances
 }
