@@ -91,7 +91,7 @@ test('drawn matrices', async () => {
       const a = make(problem)
       expect(certificate(a, problem.n, await symmetricEigen(a, problem.n))).toBeLessThan(4e-15 * Math.sqrt(problem.n))
     }),
-    { numRuns: 300 },
+    { numRuns: 150 },
   )
 })
 

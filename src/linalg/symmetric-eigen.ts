@@ -29,8 +29,10 @@ export async function symmetricEigen(a: Float64Array, n: number, { engine }: Eig
   const products = openProducts(engine)
   try {
     const { values, vectors } = await divideConquer(reduction.diagonal, reduction.off, products)
-    await applyReflectors(vectors, reduction, products)
-    return { values: values.map((v) => v * scale), vectors }
+    return {
+      values: values.map((v) => v * scale),
+      vectors: await applyReflectors(vectors, reduction, products, engine),
+    }
   } finally {
     await products.close()
   }

@@ -34,7 +34,7 @@ export interface LeftOut {
 }
 
 /** Numbers of the rows that are read together. */
-const CHUNK = 1 << 22
+const CHUNK = 1 << 20
 
 /** 1 − h that rounding alone may have left. */
 const ITS_OWN = 1e-12
@@ -104,8 +104,9 @@ function addLeftOut(
       if (h > largest) largest = h
       const rest = 1 - h
       const error = rest > ITS_OWN ? errors[at]! / rest : Number.POSITIVE_INFINITY
-      sums[l]! += share * error * error
-      squaredErrors[l]! += share * error ** 4
+      const square = error * error
+      sums[l]! += share * square
+      squaredErrors[l]! += share * square * square
     }
   }
   return largest
