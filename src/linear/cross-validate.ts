@@ -7,9 +7,9 @@ import type { RunOptions } from '../util/env.js'
 import { type CrossValidationSummary, summaryOf } from './cv-summary.js'
 import { checkDesign, type DenseMatrix } from './design.js'
 import { type FoldOptions, foldsOf } from './folds.js'
-import { gatherMoments } from './gather-moments.js'
+import { gatherParts } from './gather-moments.js'
 import { addMoments, type Moments, withoutMoments } from './moments.js'
-import { type LinearModel, type LinearPath, type PathOptions, pathOf } from './path.js'
+import { type LinearModel, type LinearPath, type PathOptions, pathFrom, pathOf, precisionFor } from './path.js'
 
 export interface CrossValidationOptions extends PathOptions, FoldOptions, Pick<RunOptions, 'onProgress'> {}
 
@@ -28,13 +28,14 @@ export async function crossValidate(
   checkDesign(x, y, options.weights)
   const { onProgress } = options
   const folds = foldsOf(x.rows, options)
-  const of = (rows: Uint32Array): Promise<Moments> => gatherMoments(x, y, { ...options, rows })
-  const tests: Moments[] = []
-  for (const { test } of folds) tests.push(await of(test))
   // Ordered folds train on what came before, not on all others.
-  const rest = options.isOrdered ? await of(folds[0]!.train) : null
+  const first = options.isOrdered ? [folds[0]!.train] : []
+  const parts = [...folds.map(({ test }) => test), ...first]
+  const moments = await gatherParts(x, y, parts, { ...options, precision: precisionFor(options) })
+  const tests = moments.slice(0, folds.length)
+  const rest = moments[folds.length] ?? null
   const all = rest === null ? tests.reduce(addMoments) : tests.reduce(addMoments, rest)
-  const path = pathOf(all, options)
+  const path = await pathFrom(all, x, y, options)
   const lambdas = path.lambdas
   const foldErrors = folds.map((_, k) => {
     const before = rest === null ? withoutMoments(all, tests[k]!) : tests.slice(0, k).reduce(addMoments, rest)

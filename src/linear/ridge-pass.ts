@@ -49,7 +49,10 @@ export async function ridgePass(
 ): Promise<Pass> {
   const p = rows.x.columns
   const { count, shrinkage } = strengths
-  const products = engine === undefined ? loopProducts(basis, p) : await engineProducts(engine, basis, p, precision)
+  const products =
+    engine === undefined
+      ? loopProducts(basis, p)
+      : await engineProducts(engine, basis, p, shrinkage === null ? null : precision)
   const gradient = new Float64Array(p * count)
   const squares = new Float64Array(count)
   const leftOut =

@@ -61,27 +61,24 @@ export function loopProducts({ directions, energies }: RidgeBasis, p: number): R
   }
 }
 
-/** `precision`: of the leverages alone. */
+/** `precision`: of the leverages alone; null for none. */
 export async function engineProducts(
   engine: Engine,
   basis: RidgeBasis,
   p: number,
-  precision: FloatType,
+  precision: FloatType | null,
 ): Promise<RidgeProducts> {
   const r = basis.energies.length
   const session = await engine.load(encodeModel(ridgeModel(basis, p, precision)).bytes)
   return {
     async of({ count: n, rows, y, shares }, { count, beta, shrinkage }) {
-      const { errors, gradient, leverages } = await session.run(
-        {
-          rows: tensor('float64', [n, p], rows),
-          y: tensor('float64', [n, 1], y),
-          shares: tensor('float64', [n, 1], shares),
-          beta: tensor('float64', [p, count], beta),
-          shrinkage: tensor('float64', [r, count], shrinkage ?? new Float64Array(r * count)),
-        },
-        { outputs: ['errors', 'gradient', ...(shrinkage === null ? [] : ['leverages'])] },
-      )
+      const { errors, gradient, leverages } = await session.run({
+        rows: tensor('float64', [n, p], rows),
+        y: tensor('float64', [n, 1], y),
+        shares: tensor('float64', [n, 1], shares),
+        beta: tensor('float64', [p, count], beta),
+        ...(shrinkage && { shrinkage: tensor('float64', [r, count], shrinkage) }),
+      })
       return {
         errors: numbers(errors!),
         gradient: numbers(gradient!),
@@ -92,23 +89,29 @@ export async function engineProducts(
   }
 }
 
-function ridgeModel({ directions, energies }: RidgeBasis, p: number, precision: FloatType): Model {
+function ridgeModel({ directions, energies }: RidgeBasis, p: number, precision: FloatType | null): Model {
   const r = energies.length
   const taken = ['rows', 'y', 'shares', 'beta', 'shrinkage', 'errors', 'gradient', 'leverages']
-  const b = builder(taken, precision)
+  const b = builder(taken, precision ?? 'float64')
   const input = (name: string, shape: readonly (number | string)[]): string =>
     b.input(name, { kind: 'tensor', dtype: 'float64', shape })
-  const [rows, y, shares] = [input('rows', ['N', p]), input('y', ['N', 1]), input('shares', ['N', 1])]
-  const [beta, shrinkage] = [input('beta', [p, 'L']), input('shrinkage', [r, 'L'])]
+  const [rows, y, shares, beta] = [
+    input('rows', ['N', p]),
+    input('y', ['N', 1]),
+    input('shares', ['N', 1]),
+    input('beta', [p, 'L']),
+  ]
   b.ops('Sub', [y, b.op('MatMul', [rows, beta])], { outputs: ['errors'] })
+  b.output('errors', { kind: 'tensor', dtype: 'float64', shape: ['N', 'L'] })
   const weighted = b.op('Mul', ['errors', shares])
   b.ops('Gemm', [rows, weighted], { outputs: ['gradient'], attrs: { transA: int(1) } })
+  b.output('gradient', { kind: 'tensor', dtype: 'float64', shape: [p, 'L'] })
+  if (precision === null) return modelOf(b.graph('ridge'))
+  const shrinkage = input('shrinkage', [r, 'L'])
   const cast = (name: string): string =>
     precision === 'float64' ? name : b.op('Cast', [name], { attrs: { to: int(codeOfDType(precision)) } })
   const u = b.op('MatMul', [cast(rows), b.constant(b.tensor([p, r], directions), 'directions')])
   b.ops('MatMul', [b.op('Mul', [u, u]), cast(shrinkage)], { outputs: ['leverages'] })
-  b.output('errors', { kind: 'tensor', dtype: 'float64', shape: ['N', 'L'] })
-  b.output('gradient', { kind: 'tensor', dtype: 'float64', shape: [p, 'L'] })
   b.output('leverages', { kind: 'tensor', dtype: precision, shape: ['N', 'L'] })
   return modelOf(b.graph('ridge'))
 }
