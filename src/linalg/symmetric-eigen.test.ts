@@ -60,6 +60,11 @@ function certificate(a: Matrix, n: number, { values, vectors }: Spectrum): numbe
   return worst
 }
 
+/** To the bit. */
+const isSame = (a: Spectrum, b: Spectrum): boolean =>
+  Buffer.from(a.values.buffer).equals(Buffer.from(b.values.buffer)) &&
+  Buffer.from(a.vectors.buffer).equals(Buffer.from(b.vectors.buffer))
+
 const drawn = fc.record({
   n: fc.integer({ min: 1, max: 60 }),
   seed: fc.nat(),
@@ -166,8 +171,8 @@ test('large enough for the engine: the same decomposition, and the same bits aga
   ]
   for (const found of [alone, first]) expect(certificate(a, n, found)).toBeLessThan(3e-14)
   for (let k = 0; k < n; k++) expect(Math.abs(alone.values[k]! - first.values[k]!)).toBeLessThan(1e-12)
-  expect(second).toEqual(first)
-  expect(await symmetricEigen(a, n)).toEqual(alone)
+  expect(isSame(second, first)).toBe(true)
+  expect(isSame(await symmetricEigen(a, n), alone)).toBe(true)
 })
 
 test('only the lower triangle is read', async () => {
@@ -175,7 +180,7 @@ test('only the lower triangle is read', async () => {
   const { normal } = random(4)
   const a = drawnMatrix(n, () => normal())
   const lower = a.map((v, at) => (at % n > Math.floor(at / n) ? Number.NaN : v))
-  expect(await symmetricEigen(lower, n)).toEqual(await symmetricEigen(a, n))
+  expect(isSame(await symmetricEigen(lower, n), await symmetricEigen(a, n))).toBe(true)
 })
 
 test('what has no eigenvalues is refused', async () => {
