@@ -11,7 +11,7 @@ import type { FoldOptions } from './folds.js'
 import { type GlmCrossValidation, glmCrossValidate, type Measure } from './glm-cross-validate.js'
 import { type GlmModel, type GlmOptions, type GlmPath, glmPath, predictorsOf } from './glm-path.js'
 import { deviationsOf } from './moments.js'
-import { chosenBy, isCrossed, type Selection } from './select.js'
+import { checkSelection, chosenBy, isCrossed, type Selection } from './select.js'
 import { cellsOf, targetColumn } from './target.js'
 import { glmGraph } from './to-onnx.js'
 
@@ -53,9 +53,10 @@ export function familyOf(table: Table, target: string): Family {
   return column.levels.length > 2 ? 'multinomial' : 'binomial'
 }
 
-/** Throws `TABLE_COLUMN`, `TABLE_MISSING`, `DESIGN_…`, `PATH_OPTION`, `FOLDS`, `RESPONSE`, `MEASURE`. */
+/** Throws `TABLE_COLUMN`, `TABLE_MISSING`, `DESIGN_…`, `PATH_OPTION`, `FOLDS`, `RESPONSE`, `MEASURE`, `OPTION_SELECT`. */
 export async function fitGlm(table: Table, given: GlmFitOptions): Promise<GlmFit> {
   const { select = 'cv', family = familyOf(table, given.target) } = given
+  checkSelection(select, false)
   const options = { ...given, family }
   const target = targetColumn(table, given.target)
   const { x, features, names } = encode(

@@ -9,7 +9,7 @@ import { facts, table } from '../table.js'
 
 const MODELS = ['lasso', 'ridge', 'elastic-net'] as const
 const FAMILIES = ['gaussian', 'binomial', 'multinomial', 'poisson'] as const
-const SELECTIONS = ['cv', 'cv-1se', 'aic', 'bic', 'ebic'] as const
+const SELECTIONS = ['cv', 'cv-1se', 'loo', 'aic', 'bic', 'ebic'] as const
 
 /** Coefficients that are shown; --json has them all. */
 const TOP = 12
@@ -33,7 +33,12 @@ export const fit = defineCommand({
       max: 1,
       doc: 'share of the lasso in an elastic net (default 0.5)',
     },
-    select: { kind: 'choice', choices: SELECTIONS, default: 'cv', doc: 'how the strength is chosen' },
+    select: {
+      kind: 'choice',
+      choices: SELECTIONS,
+      default: 'cv',
+      doc: 'how the strength is chosen: cross-validation, each row of a ridge left out, a criterion',
+    },
     folds: { kind: 'number', value: 'n', min: 2, max: 1e6, whole: true, default: 10, doc: 'parts of cross-validation' },
     category: { kind: 'texts', value: 'column', doc: 'a column of numbers that are names' },
     missing: {
@@ -99,7 +104,8 @@ export const fit = defineCommand({
   },
 })
 
-function summary({ names, path, chosen, linear, crossValidation, criteria }: LinearFit) {
+function summary({ names, path, chosen, linear, crossValidation, leaveOneOut, criteria }: LinearFit) {
+  const leftOut = crossValidation ?? leaveOneOut
   return {
     lambda: linear.lambda,
     devianceRatio: path.devianceRatio[chosen],
@@ -107,10 +113,7 @@ function summary({ names, path, chosen, linear, crossValidation, criteria }: Lin
     nonzero: path.df[chosen],
     intercept: linear.intercept,
     coefficients: Object.fromEntries(names.map((name, j) => [name, linear.coefficients[j]!])),
-    ...(crossValidation && {
-      meanSquaredError: crossValidation.error[chosen],
-      standardError: crossValidation.standardError[chosen],
-    }),
+    ...(leftOut && { meanSquaredError: leftOut.error[chosen], standardError: leftOut.standardError[chosen] }),
     ...(criteria && { aic: criteria.aic[chosen], bic: criteria.bic[chosen], ebic: criteria.ebic[chosen] }),
   }
 }
@@ -126,9 +129,10 @@ function shown(
   },
   { terminal }: Context,
 ): string {
-  const { path, chosen, linear, names, crossValidation, deviations } = fit
+  const { path, chosen, linear, names, deviations } = fit
+  const leftOut = fit.crossValidation ?? fit.leaveOneOut
   const size = (j: number): number => Math.abs(linear.coefficients[j]! * deviations[j]!)
-  const error = crossValidation?.error[chosen]
+  const error = leftOut?.error[chosen]
   const order = [...linear.coefficients.keys()]
     .filter((j) => linear.coefficients[j] !== 0)
     .sort((a, b) => size(b) - size(a))
@@ -149,7 +153,7 @@ function shown(
           : [
               [
                 'RMSE',
-                `${significant(Math.sqrt(error), 4)} on rows left out (mean squared error ${significant(error, 4)} ± ${significant(crossValidation!.standardError[chosen]!, 2)})`,
+                `${significant(Math.sqrt(error), 4)} on rows left out (mean squared error ${significant(error, 4)} ± ${significant(leftOut!.standardError[chosen]!, 2)})`,
               ] as const,
             ]),
         ...gapLine(path.dualGap[chosen]!),

@@ -26,6 +26,7 @@ export interface Shown {
   /** Share that is explained on the rows that it was fitted on. */
   readonly explained: number
   readonly dualGap: number
+  /** Without folds where each row was left out. */
   readonly crossValidation: CrossValidationSummary | null
   readonly criteria: Omit<InformationCriteria, 'noise'> | null
   readonly loss: Loss
@@ -53,10 +54,12 @@ export interface Loss {
 export const shownOf = (fit: LinearFit | GlmFit): Shown => ('glm' in fit ? shownGlm(fit) : shownLinear(fit))
 
 function shownLinear(fit: LinearFit): Shown {
-  const { names, path, chosen, linear, actual, fitted, crossValidation } = fit
+  const { names, path, chosen, linear, actual, fitted, leaveOneOut } = fit
+  const crossValidation = fit.crossValidation ?? (leaveOneOut && { ...leaveOneOut, foldErrors: [] })
   const mean = actual.reduce((sum, v) => sum + v, 0) / actual.length
   return {
     ...fit,
+    crossValidation,
     columns: names.length,
     kept: path.df[chosen]!,
     isByClass: false,
