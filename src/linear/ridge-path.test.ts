@@ -238,6 +238,17 @@ test('without a penalty rows that determine their own prediction have no error b
   expect(leaveOneOut.least).toBe(0)
 })
 
+test('a target without spread is the intercept', async () => {
+  const { x } = made(20, 3, 0.5, 7)
+  const found = await ridgePath(x, new Float64Array(20).fill(0.1), { nLambdas: 3 })
+  for (const { coefficients, intercept } of found.models) {
+    expect([...coefficients]).toEqual([0, 0, 0])
+    expect(intercept).toBeCloseTo(0.1, 14)
+  }
+  expect(found.leaveOneOut.error).toEqual([0, 0, 0])
+  expect(found.devianceRatio).toEqual([0, 0, 0])
+})
+
 test('wrong options are refused, and a stop is heard', async () => {
   const { x, y } = diabetes()
   await expect(ridgePath(x, y, { lambdas: [-1] })).rejects.toMatchObject({ code: 'PATH_OPTION' })

@@ -12,9 +12,9 @@ import { gatherMoments, isMany } from './gather-moments.js'
 import { type LeaveOneOut, leaveOneOutOf } from './leave-one-out.js'
 import type { LinearPath, PathOptions } from './path.js'
 import { basisOfGram, basisOfRows, NO_ENERGY, type RidgeBasis, type Roles } from './ridge-basis.js'
-import { type LeftOut, type Pass, ridgePass } from './ridge-pass.js'
-import type { Strengths } from './ridge-products.js'
+import { type LeftOut, ridgePass } from './ridge-pass.js'
 import { type Rows, rowsOf } from './rows.js'
+import { NO_SPREAD } from './standard.js'
 import { checkTerms, lambdasOf, type Terms, termsOf } from './terms.js'
 
 export interface RidgeOptions
@@ -36,7 +36,7 @@ const EXACT = 1e-10
 /** Readings of the rows, at most. */
 const MOST = 6
 
-/** Largest over smallest curvature up to which float32's Gram matrix gives leverages to some five digits or better. */
+/** Largest over smallest curvature up to which float32 gives the errors of rows left out to some seven digits. */
 const WELL = 100
 
 /** From here on so little of 1 − h is left that float32 does not do. */
@@ -47,35 +47,29 @@ export async function ridgePath(x: DenseMatrix, y: ArrayLike<number>, options: R
   checkDesign(x, y, options.weights)
   checkTerms(options, x.columns)
   const setting = settingOf(x, y, options)
-  const { rows, terms, engine } = setting
-  const p = x.columns
-  let precision: FloatType = engine === undefined || rows.index.length < p ? 'float64' : 'float32'
-  let { basis, correlations } = await started(setting, precision)
-  const empty = { beta: new Float64Array(p), count: 1 }
-  const pass = (strengths: Strengths): Promise<Pass> =>
-    ridgePass(rows, setting.y, basis, strengths, { ...setting, precision })
-  const first = correlations ?? (await pass({ ...empty, shrinkage: null })).gradient
-  // What no penalty holds is fitted whatever the strength.
-  const free = await stepped(empty, first, basis, shrinkageOf(basis, [Number.POSITIVE_INFINITY]), engine)
-  const begun = terms.free.length === 0 ? first : (await pass({ beta: free, count: 1, shrinkage: null })).gradient
-  const lambdas = lambdasOf(begun, terms, rows.index.length, options)
+  const { rows, engine } = setting
+  const n = rows.index.length
+  let precision: FloatType = engine === undefined || n < x.columns ? 'float64' : 'float32'
+  let start = await started(setting, precision)
+  let lambdas = lambdasOf(start.residual, setting.terms, n, options)
+  if (precision === 'float32' && curvatureRatio(start.basis, lambdas.at(-1)!) > WELL) {
+    precision = 'float64'
+    start = await started(setting, precision)
+    lambdas = lambdasOf(start.residual, setting.terms, n, options)
+  }
+  let { basis } = start
   const count = lambdas.length
-  const exact = EXACT * first.reduce((most, v) => Math.max(most, Math.abs(v)), 0)
-  let beta = repeated(free, count)
-  let residual = repeated(begun, count)
+  let beta = repeated(start.beta, count)
+  let residual = repeated(start.residual, count)
   for (let round = 1; ; round++) {
-    const last = lambdas[count - 1]!
-    if (precision === 'float32' && curvatureRatio(basis, last) > WELL) {
-      precision = 'float64'
-      basis = (await started(setting, precision)).basis
-    }
     const shrinkage = shrinkageOf(basis, lambdas)
     beta = await stepped({ beta, count }, residual, basis, shrinkage, engine)
     // The first step of a Gram matrix in float32 is not yet the fit.
     const isRough = precision === 'float32' && round === 1
-    const { gradient, squares, leftOut } = await pass({ beta, count, shrinkage: isRough ? null : shrinkage })
-    residual = optimality(gradient, beta, lambdas, terms)
-    const isExact = residual.every((r) => Math.abs(r) <= exact)
+    const strengths = { beta, count, shrinkage: isRough ? null : shrinkage }
+    const { gradient, squares, leftOut } = await ridgePass(rows, setting.y, basis, strengths, { ...setting, precision })
+    residual = optimality(gradient, beta, lambdas, setting.terms)
+    const isExact = residual.every((r) => Math.abs(r) <= start.exact)
     if (leftOut === null || (!isExact && round < MOST)) continue
     if (precision === 'float32' && leftOut.largest > HIGH) {
       precision = 'float64'
@@ -105,11 +99,15 @@ function settingOf(x: DenseMatrix, y: ArrayLike<number>, options: RidgeOptions):
   const rows = rowsOf(x, { ...(weights && { weights }), hasIntercept, isStandardized })
   const used = Float64Array.from(rows.index, (i) => y[i]!)
   const mean = hasIntercept ? used.reduce((sum, v, i) => sum + rows.shares[i]! * v, 0) : 0
+  const centred = used.map((v) => v - mean)
+  const spread = Math.sqrt(centred.reduce((sum, v, i) => sum + rows.shares[i]! * v * v, 0))
+  // By the intercept alone.
+  const isExplained = hasIntercept && spread <= NO_SPREAD * Math.abs(mean)
   return {
     x,
-    given: y,
+    given: isExplained ? new Float64Array(x.rows) : y,
     rows,
-    y: used.map((v) => v - mean),
+    y: isExplained ? centred.fill(0) : centred,
     mean,
     terms: termsOf(rows, { ...options, l1Ratio: 0 }),
     hasIntercept,
@@ -119,13 +117,37 @@ function settingOf(x: DenseMatrix, y: ArrayLike<number>, options: RidgeOptions):
   }
 }
 
+/** The empty model, in which only the columns without a penalty have coefficients. */
 interface Start {
+  readonly basis: RidgeBasis
+  readonly beta: Float64Array
+  /** Xᵀe / n of it; near enough for a first step. */
+  readonly residual: Float64Array
+  /** What of it counts as nothing. */
+  readonly exact: number
+}
+
+async function started(setting: Setting, precision: FloatType): Promise<Start> {
+  const { rows, terms, engine } = setting
+  const none = new Float64Array(rows.x.columns)
+  const { basis, correlations } = await basisOf(setting, precision)
+  const gradientAt = async (beta: Float64Array): Promise<Float64Array> =>
+    (await ridgePass(rows, setting.y, basis, { beta, count: 1, shrinkage: null }, { ...setting, precision })).gradient
+  const first = correlations ?? (await gradientAt(none))
+  const exact = EXACT * first.reduce((most, v) => Math.max(most, Math.abs(v)), 0)
+  if (terms.free.length === 0) return { basis, beta: none, residual: first, exact }
+  const shrinkage = shrinkageOf(basis, [Number.POSITIVE_INFINITY])
+  const beta = await stepped({ beta: none, count: 1 }, first, basis, shrinkage, engine)
+  return { basis, beta, residual: await gradientAt(beta), exact }
+}
+
+interface Basis {
   readonly basis: RidgeBasis
   /** Xᵀy / n, where it came along. */
   readonly correlations: Float64Array | null
 }
 
-async function started(setting: Setting, precision: FloatType): Promise<Start> {
+async function basisOf(setting: Setting, precision: FloatType): Promise<Basis> {
   const { x, given, rows, terms, hasIntercept, weights, engine, signal } = setting
   const { factors, free } = terms
   const roles: Roles = { held: [...factors.keys()].filter((j) => factors[j]! > 0), factors, free }
