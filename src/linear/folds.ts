@@ -29,16 +29,38 @@ export function foldsOf(rows: number, options: FoldOptions = {}): readonly Fold[
   if (isOrdered) return orderedFolds(rows, folds)
   const ids = options.foldIds ? Uint32Array.from(options.foldIds) : drawnIds(rows, options)
   const count = ids.reduce((most, id) => Math.max(most, id), 0) + 1
-  const all = Array.from({ length: rows }, (_, i) => i)
+  const all = Uint32Array.from(ids, (_, i) => i)
   return Array.from({ length: count }, (_, k) => {
-    const test = Uint32Array.from(all.filter((i) => ids[i] === k))
+    const test = all.filter((i) => ids[i] === k)
     if (test.length === 0) throw wrong(`fold ${k} has no rows`)
-    return { test, train: Uint32Array.from(all.filter((i) => ids[i] !== k)) }
+    return { test, train: all.filter((i) => ids[i] !== k) }
   })
 }
 
-/** Rows in a drawn order, dealt out one by one; by groups, or class by class. */
-function drawnIds(rows: number, { folds = 10, seed = 0, groups, strata }: FoldOptions): Uint32Array {
+/**
+ * Folds of rows one after the other: all of them in a drawn order, then again. So a table that is read once, whose rows
+ * nobody has counted, has the folds that it has in memory.
+ */
+export function foldDealer({ folds = 10, seed = 0 }: Pick<FoldOptions, 'folds' | 'seed'>): () => number {
+  const { shuffle } = random(seed)
+  const order = Uint32Array.from({ length: folds }, (_, k) => k)
+  let next = folds
+  return () => {
+    if (next === folds) {
+      shuffle(order)
+      next = 0
+    }
+    return order[next++]!
+  }
+}
+
+/** Of rows one by one; of groups, or class by class, in a drawn order. */
+function drawnIds(rows: number, options: FoldOptions): Uint32Array {
+  const { folds = 10, seed = 0, groups, strata } = options
+  if (groups === undefined && strata === undefined) {
+    const deal = foldDealer(options)
+    return Uint32Array.from({ length: rows }, () => deal())
+  }
   const { shuffle } = random(seed)
   const units = groups === undefined ? Array.from({ length: rows }, (_, i) => [i]) : [...rowsBy(rows, groups).values()]
   if (units.length < folds) throw wrong(`${folds} folds of ${units.length} ${groups ? 'groups' : 'rows'}`)
