@@ -1,9 +1,7 @@
-/** Tables column by column, whole or in pieces: numbers, or categories with their levels. Node only. */
+/** Tables column by column, whole or in pieces: numbers, or categories with their levels. */
 
 import { type CellColumn, type CellTable, isMissing, textAmongNumbers } from './cells.js'
-import { type ColumnKind, type DescribeOptions, type Description, describe } from './describe.js'
-import { openTable, type TableFormat } from './open-table.js'
-import type { Source } from './source.js'
+import type { ColumnKind, Description } from './describe.js'
 
 export interface NumberColumn {
   readonly kind: 'number'
@@ -26,18 +24,6 @@ export interface Table {
   readonly name: string
   readonly rows: number
   readonly columns: readonly TableColumn[]
-}
-
-export interface ColumnOptions extends DescribeOptions, TableFormat {}
-
-/** Levels are in the order of the alphabet. Throws what `openTable` and `describe` throw. */
-export async function readColumns(source: Source, options: ColumnOptions = {}): Promise<Table> {
-  const cells = await openTable(source, options)
-  try {
-    return await wholeTable(cells, await describe(cells, options), options)
-  } finally {
-    cells.close()
-  }
 }
 
 export interface BlockOptions {

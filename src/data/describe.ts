@@ -1,5 +1,6 @@
 /** What the columns of a table are, by one pass over it that keeps no rows. */
 
+import type { RunOptions } from '../util/env.js'
 import { PareError } from '../util/errors.js'
 import { type CellBlock, type CellColumn, type CellTable, isMissing, textAmongNumbers } from './cells.js'
 
@@ -29,20 +30,18 @@ export interface Description {
   readonly columns: readonly ColumnKind[]
 }
 
-export interface DescribeOptions {
+export interface DescribeOptions extends Omit<RunOptions, 'seed'> {
   /** Columns that are categories even where they hold numbers: codes, years. */
   readonly categories?: readonly string[]
   /** Columns to read. Default: all. */
   readonly only?: readonly string[]
-  readonly signal?: AbortSignal
-  readonly onWarning?: (message: string) => void
 }
 
 /**
  * A column is of numbers where most of its cells are; text among them is an error then, which names the row. Throws
  * `TABLE_CELL`, `TABLE_COLUMN`, `TABLE_LEVELS`, and what the reader throws.
  */
-export async function describe(cells: CellTable, options: DescribeOptions = {}): Promise<Description> {
+export async function describeTable(cells: CellTable, options: DescribeOptions = {}): Promise<Description> {
   const wanted = wantedColumns(cells, options)
   const growing = wanted.map(({ name }) => growingKind(`${cells.name}, column ${name}`, isForced(name, options)))
   let rows = 0
@@ -50,12 +49,13 @@ export async function describe(cells: CellTable, options: DescribeOptions = {}):
     options.signal?.throwIfAborted()
     for (const [k, column] of block.columns.entries()) growing[k]!.add(column, block, rows)
     rows += block.rows
+    options.onProgress?.({ task: 'reading', detail: 'counting rows and levels', done: rows })
   }
   const kinds = wanted.map(({ name }, k) => growing[k]!.end(name, cells.name))
   // Numbers in a column of text are levels too, which is only known now.
   const mixed = wanted.flatMap(({ name }, k) => (kinds[k] === 'mixed' ? [name] : []))
   const again =
-    mixed.length === 0 ? [] : (await describe(cells, { ...options, only: mixed, categories: mixed })).columns
+    mixed.length === 0 ? [] : (await describeTable(cells, { ...options, only: mixed, categories: mixed })).columns
   const columns = kinds.map((kind, k) => (kind === 'mixed' ? again.find((c) => c.name === wanted[k]!.name)! : kind))
   return { name: cells.name, rows, columns }
 }

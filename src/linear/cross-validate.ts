@@ -26,21 +26,30 @@ export async function crossValidate(
   options: CrossValidationOptions = {},
 ): Promise<CrossValidation> {
   checkDesign(x, y, options.weights)
-  const { onProgress } = options
   const folds = foldsOf(x.rows, options)
   const of = (rows: Uint32Array): Promise<Moments> => gatherMoments(x, y, { ...options, rows })
   const tests: Moments[] = []
   for (const { test } of folds) tests.push(await of(test))
-  // Ordered folds train on what came before, not on all others.
-  const rest = options.isOrdered ? await of(folds[0]!.train) : null
-  const all = rest === null ? tests.reduce(addMoments) : tests.reduce(addMoments, rest)
+  return crossValidateMoments(tests, options.isOrdered ? await of(folds[0]!.train) : null, options)
+}
+
+/**
+ * From moments alone: of the rows of each fold and, where each is judged by what came before it, of those before the
+ * first one. Throws `PATH_OPTION`.
+ */
+export function crossValidateMoments(
+  tests: readonly Moments[],
+  before: Moments | null,
+  options: PathOptions & Pick<RunOptions, 'onProgress'>,
+): CrossValidation {
+  const all = before === null ? tests.reduce(addMoments) : tests.reduce(addMoments, before)
   const path = pathOf(all, options)
   const lambdas = path.lambdas
-  const foldErrors = folds.map((_, k) => {
-    const before = rest === null ? withoutMoments(all, tests[k]!) : tests.slice(0, k).reduce(addMoments, rest)
-    const { models } = pathOf(before, { ...options, lambdas })
-    onProgress?.({ task: 'cross-validation', done: k + 1, total: folds.length })
-    return models.map((model) => errorOf(tests[k]!, model))
+  const foldErrors = tests.map((test, k) => {
+    const train = before === null ? withoutMoments(all, test) : tests.slice(0, k).reduce(addMoments, before)
+    const { models } = pathOf(train, { ...options, lambdas })
+    options.onProgress?.({ task: 'cross-validation', done: k + 1, total: tests.length })
+    return models.map((model) => errorOf(test, model))
   })
   return {
     path,

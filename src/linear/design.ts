@@ -14,7 +14,7 @@ export interface DenseMatrix {
 /** Throws `DESIGN_SHAPE`, `DESIGN_EMPTY`, and `DESIGN_FINITE` with row and column of the first number that is none. */
 export function checkDesign(x: DenseMatrix, y: ArrayLike<number>, weights?: ArrayLike<number>): void {
   const { rows, columns, data } = x
-  if (rows < 1 || columns < 1) throw empty(`${rows} rows, ${columns} columns`)
+  if (rows < 1 || columns < 1) throw emptyDesign(`${rows} rows, ${columns} columns`)
   if (data.length !== rows * columns)
     throw wrongLength('the data of X', data.length, `${rows} x ${columns} = ${rows * columns}`)
   if (y.length !== rows) throw wrongLength('y', y.length, `${rows}, one a row`)
@@ -25,7 +25,7 @@ export function checkDesign(x: DenseMatrix, y: ArrayLike<number>, weights?: Arra
   if (weights.length !== rows) throw wrongLength('weights', weights.length, `${rows}, one a row`)
   for (let i = 0; i < rows; i++)
     if (!(weights[i]! >= 0 && weights[i]! < Number.POSITIVE_INFINITY)) throw noWeight(i, weights[i]!)
-  if (Array.from(weights).every((w) => w === 0)) throw empty('all weights are 0')
+  if (Array.from(weights).every((w) => w === 0)) throw emptyDesign('all weights are 0')
 }
 
 /** Steps from one row to the next, and from one column to the next. */
@@ -39,13 +39,13 @@ function placeOf(x: DenseMatrix, at: number): string {
   return `row ${row + 1}, column ${column + 1}`
 }
 
-const empty = (value: string): PareError =>
+export const emptyDesign = (value: string): PareError =>
   new PareError('DESIGN_EMPTY', 'there is nothing to fit', { value, remedy: 'Give rows and columns.' })
 
 const wrongLength = (where: string, value: number, wanted: string): PareError =>
   new PareError('DESIGN_SHAPE', `${where} has the wrong length`, { value, remedy: `Give ${wanted}.` })
 
-const notFinite = (where: string, value: number): PareError =>
+export const notFinite = (where: string, value: number): PareError =>
   new PareError('DESIGN_FINITE', 'a number is missing or not finite', {
     where,
     value,

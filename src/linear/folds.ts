@@ -25,7 +25,7 @@ export interface Fold {
 /** Throws `FOLDS` where there are fewer than 2, more than rows or groups, or a fold is empty. */
 export function foldsOf(rows: number, options: FoldOptions = {}): readonly Fold[] {
   const { folds = 10, isOrdered = false } = options
-  checkCount(rows, options)
+  checkFolds(rows, options)
   if (isOrdered) return orderedFolds(rows, folds)
   const ids = options.foldIds ? Uint32Array.from(options.foldIds) : drawnIds(rows, options)
   const count = ids.reduce((most, id) => Math.max(most, id), 0) + 1
@@ -100,7 +100,8 @@ function orderedFolds(rows: number, folds: number): readonly Fold[] {
   }))
 }
 
-function checkCount(rows: number, { folds = 10, foldIds, groups, strata, isOrdered }: FoldOptions): void {
+/** Throws `FOLDS`. */
+export function checkFolds(rows: number, { folds = 10, foldIds, groups, strata, isOrdered }: FoldOptions): void {
   if (foldIds !== undefined) {
     if (foldIds.length !== rows) throw wrong(`${foldIds.length} fold ids for ${rows} rows`)
     const odd = Array.from(foldIds).findIndex((id) => !(Number.isInteger(id) && id >= 0 && id < rows))
