@@ -35,6 +35,14 @@ export interface DescribeOptions extends Omit<RunOptions, 'seed'> {
   readonly categories?: readonly string[]
   /** Columns to read. Default: all. */
   readonly only?: readonly string[]
+  /** Told of each block in turn, so that what needs nothing but numbers is done in the same pass. */
+  readonly onNumbers?: (block: NumberBlock) => void
+}
+
+export interface NumberBlock {
+  readonly names: readonly string[]
+  /** By column; null where a cell is missing or text, or the column is a category. */
+  readonly columns: readonly (Float64Array | null)[]
 }
 
 /**
@@ -44,21 +52,28 @@ export interface DescribeOptions extends Omit<RunOptions, 'seed'> {
 export async function describeTable(cells: CellTable, options: DescribeOptions = {}): Promise<Description> {
   const wanted = wantedColumns(cells, options)
   const growing = wanted.map(({ name }) => growingKind(`${cells.name}, column ${name}`, isForced(name, options)))
+  const names = wanted.map(({ name }) => name)
   let rows = 0
   for await (const block of cells.blocks(wanted.map(({ at }) => at))) {
     options.signal?.throwIfAborted()
-    for (const [k, column] of block.columns.entries()) growing[k]!.add(column, block, rows)
+    const columns = block.columns.map((column, k) => growing[k]!.add(column, block, rows))
+    options.onNumbers?.({ names, columns })
     rows += block.rows
     options.onProgress?.({ task: 'reading', detail: 'counting rows and levels', done: rows })
   }
   const kinds = wanted.map(({ name }, k) => growing[k]!.end(name, cells.name))
   // Numbers in a column of text are levels too, which is only known now.
   const mixed = wanted.flatMap(({ name }, k) => (kinds[k] === 'mixed' ? [name] : []))
-  const again =
-    mixed.length === 0 ? [] : (await describeTable(cells, { ...options, only: mixed, categories: mixed })).columns
+  const again = mixed.length === 0 ? [] : (await describeTable(cells, forMixed(options, mixed))).columns
   const columns = kinds.map((kind, k) => (kind === 'mixed' ? again.find((c) => c.name === wanted[k]!.name)! : kind))
   return { name: cells.name, rows, columns }
 }
+
+const forMixed = ({ onNumbers: _, ...options }: DescribeOptions, mixed: readonly string[]): DescribeOptions => ({
+  ...options,
+  only: mixed,
+  categories: mixed,
+})
 
 const isForced = (name: string, { categories }: DescribeOptions): boolean => categories?.includes(name) ?? false
 
@@ -87,13 +102,16 @@ function growingKind(where: string, isCategory: boolean) {
     })
   }
   return {
-    add(column: CellColumn, { rows }: CellBlock, before: number): void {
+    /** The numbers, where there is nothing else. */
+    add(column: CellColumn, { rows }: CellBlock, before: number): Float64Array | null {
       const values = isCategory ? null : column.numbers()
+      const already = numbers
       for (let i = 0; i < rows; i++) {
         const v = values === null ? Number.NaN : values[i]!
         if (Number.isNaN(v)) see(column.text(i), before + i + 1)
         else mean += (v - mean) / ++numbers
       }
+      return numbers - already === rows ? values : null
     },
     /** Throws `TABLE_CELL`. */
     end(name: string, table: string): ColumnKind | 'mixed' {

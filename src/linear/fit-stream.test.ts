@@ -8,7 +8,7 @@ import { openTable } from '../data/open-table.js'
 import type { Source } from '../data/source.js'
 import { random } from '../util/random.js'
 import { type FitOptions, fitTable } from './fit.js'
-import { fitStream } from './fit-stream.js'
+import { earlyRows, fitStream } from './fit-stream.js'
 
 /** In pieces, so that blocks end anywhere. */
 const csv = (text: string, size = 700): Source => {
@@ -105,6 +105,36 @@ test('the rows that are kept are of the table, each with its number, and predict
   const mean = streamed.sampled!.reduce((sum, row) => sum + row, 0) / 5000
   // Its standard error is 12,000 / √12 / √5000 · √(7/12) = 37.
   expect(Math.abs(mean - 6000)).toBeLessThan(5 * 37)
+})
+
+test('rows that are gathered while the table is described give the same; what is no number makes them be read again', async () => {
+  const { normal } = random(3)
+  const lines = Array.from({ length: 400 }, () => [1e3 + normal(), normal(), normal()] as const)
+  const rows = (city: (i: number) => string) =>
+    lines.map(([a, b, e], i) => `${a},${city(i)},${a - 2 * b + e},${b}`).join('\n')
+  const target = { target: 'y', seed: 5 }
+  for (const [text, isOnePass] of [
+    [`a,c,y,b\n${rows((i) => String(i % 7))}`, true],
+    [`a,c,y,b\n${rows((i) => (i === 390 ? '' : '1'))}`, false],
+    [`a,c,y,b\n${rows((i) => ['Rome', 'Bonn'][i % 2]!)}`, false],
+  ] as const) {
+    const cells = await openTable(csv(text))
+    let passes = 0
+    const blocks = (columns: readonly number[]) => {
+      passes++
+      return cells.blocks(columns)
+    }
+    const counted = { ...cells, blocks }
+    const early = earlyRows(target)
+    const described = await describeTable(counted, { onNumbers: early.onNumbers })
+    const once = await fitStream(counted, described, { ...target, missing: 'mean', early })
+    expect(passes).toBe(isOnePass ? 1 : 2)
+    const twice = await fitStream(cells, described, { ...target, missing: 'mean' })
+    expect(once.names).toEqual(twice.names)
+    close(once.linear.coefficients, twice.linear.coefficients, 1e-6)
+    close(once.actual, twice.actual, 0)
+    expect(once.chosen).toBe(twice.chosen)
+  }
 })
 
 test.each([

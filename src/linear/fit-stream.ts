@@ -4,8 +4,8 @@
  */
 
 import type { CellTable } from '../data/cells.js'
-import { type TableBlock, tableBlocks } from '../data/columns.js'
-import type { ColumnKind, Description } from '../data/describe.js'
+import { tableBlocks } from '../data/columns.js'
+import type { ColumnKind, Description, NumberBlock } from '../data/describe.js'
 import { random } from '../util/random.js'
 import { informationCriteria } from './criteria.js'
 import { crossValidateMoments } from './cross-validate.js'
@@ -14,13 +14,17 @@ import { type Feature, fillRows, namesOf, numberFeature } from './encode.js'
 import { type FitOptions, type LinearFit, predictRow } from './fit.js'
 import { checkFolds, foldDealer } from './folds.js'
 import { addMoments, type Moments, openMoments } from './moments.js'
-import { pathOf } from './path.js'
+import { type LinearModel, pathOf } from './path.js'
 import { chosenBy, isCrossed } from './select.js'
 import { numberTarget } from './target.js'
 import { checkTerms } from './terms.js'
 import { linearGraph } from './to-onnx.js'
 
-export type StreamOptions = Omit<FitOptions, 'weights' | 'foldIds' | 'groups' | 'strata' | 'isOrdered' | 'engine'>
+export interface StreamOptions
+  extends Omit<FitOptions, 'weights' | 'foldIds' | 'groups' | 'strata' | 'isOrdered' | 'engine'> {
+  /** What was seen of the rows while the table was described: with it they need not be read again. */
+  readonly early?: EarlyRows
+}
 
 /** Rows that are kept, drawn from all with equal chances, to show what the model does. */
 const SAMPLE = 5000
@@ -30,7 +34,7 @@ const SAMPLE = 5000
  * `TABLE_CELL`, `DESIGN_EMPTY`, `DESIGN_FINITE`, `PATH_OPTION`, `FOLDS`, `CRITERIA_NOISE`, and what the reader throws.
  */
 export async function fitStream(cells: CellTable, described: Description, options: StreamOptions): Promise<LinearFit> {
-  const { select = 'cv', folds = 10, seed = 0, hasIntercept = true } = options
+  const { select = 'cv', folds = 10, hasIntercept = true } = options
   const { rows } = described
   const target = numberTarget(described, options.target)
   const columns = described.columns.filter((c) => c !== target)
@@ -40,23 +44,12 @@ export async function fitStream(cells: CellTable, described: Description, option
   checkTerms(options, names.length)
   if (isCrossed(select)) checkFolds(rows, { folds })
 
-  const near = Float64Array.from([...columns.flatMap(nearOf), target.mean])
-  const parts = Array.from({ length: isCrossed(select) ? folds : 1 }, () => openMoments(near))
-  const deal = foldDealer({ folds: parts.length, seed })
-  const sample = reservoir(Math.min(rows, SAMPLE), near.length, seed)
-  for await (const block of tableBlocks(cells, [...columns, target], options)) {
-    const z = encoded(block, features, near.length)
-    checkFinite(z, block, [...names, target.name], cells.name)
-    for (let from = 0; from < z.length; from += near.length) {
-      const row = z.subarray(from, from + near.length)
-      parts[deal()]!.add(row)
-      sample.add(row)
-    }
-    const done = block.before + block.table.rows
-    options.onProgress?.({ task: 'reading rows', done, total: rows })
-  }
-
-  const moments = parts.map((part) => part.end())
+  const { moments, sample } =
+    options.early?.end() ??
+    (await readRows(cells, [...columns, target], [...features, { kind: 'number', name: target.name, fill: null }], {
+      ...options,
+      rows,
+    }))
   const all = moments.reduce(addMoments)
   const crossValidation = isCrossed(select) ? crossValidateMoments(moments, null, options) : null
   const path = crossValidation?.path ?? pathOf(all, options)
@@ -65,7 +58,7 @@ export async function fitStream(cells: CellTable, described: Description, option
   const criteria = isCrossed(select) ? null : informationCriteria(path, { count: rows, variance: about })
   const chosen = chosenBy(select, crossValidation, criteria)
   const linear = path.models[chosen]!
-  const { at, actual, fitted } = sample.end((row) => predictRow(linear, row, 0))
+  const { at, actual, fitted } = sampled(sample, names.length + 1, linear)
   return {
     target: target.name,
     rows,
@@ -91,21 +84,101 @@ const featureOf = (kind: ColumnKind, options: StreamOptions): Feature =>
 const nearOf = (kind: ColumnKind): readonly number[] =>
   kind.kind === 'category' ? kind.levels.map(() => 0) : [Number.isFinite(kind.mean) ? kind.mean : 0]
 
-/** Rows (x, y): [rows, p + 1]. */
-function encoded({ table }: TableBlock, features: readonly Feature[], width: number): Float64Array {
-  const z = new Float64Array(table.rows * width)
-  const y: Feature = { kind: 'number', name: '', fill: null }
-  fillRows(z, width, table.columns, [...features, y])
+interface Gathered {
+  /** Of each fold; of all rows where nothing is left out. */
+  readonly moments: readonly Moments[]
+  readonly sample: Sample
+}
+
+/** Rows z = (x, y) in the order of the table. */
+function gathering(near: Float64Array, { select = 'cv', folds = 10, seed = 0 }: GatheringOptions) {
+  const parts = Array.from({ length: isCrossed(select) ? folds : 1 }, () => openMoments(near))
+  const deal = foldDealer({ folds: parts.length, seed })
+  const sample = reservoir(SAMPLE, near.length, seed)
+  return {
+    /** [rows, p + 1] */
+    add(z: Float64Array): void {
+      for (let from = 0; from < z.length; from += near.length) {
+        const row = z.subarray(from, from + near.length)
+        parts[deal()]!.add(row)
+        sample.add(row)
+      }
+    },
+    end: (): Gathered => ({ moments: parts.map((part) => part.end()), sample: sample.end() }),
+  }
+}
+
+type GatheringOptions = Pick<StreamOptions, 'select' | 'folds' | 'seed'>
+
+async function readRows(
+  cells: CellTable,
+  columns: readonly ColumnKind[],
+  features: readonly Feature[],
+  options: StreamOptions & { readonly rows: number },
+): Promise<Gathered> {
+  const names = namesOf(features)
+  const gathered = gathering(Float64Array.from(columns.flatMap(nearOf)), options)
+  for await (const { before, table } of tableBlocks(cells, columns, options)) {
+    const z = new Float64Array(table.rows * names.length)
+    fillRows(z, names.length, table.columns, features)
+    const odd = oddNumber(z)
+    if (odd >= 0) {
+      const row = before + Math.floor(odd / names.length) + 1
+      throw notFinite(`${cells.name}, row ${row}, column ${names[odd % names.length]}`, z[odd]!)
+    }
+    gathered.add(z)
+    options.onProgress?.({ task: 'reading rows', done: before + table.rows, total: options.rows })
+  }
+  return gathered.end()
+}
+
+export interface EarlyRows {
+  /** For `describeTable`. */
+  readonly onNumbers: (block: NumberBlock) => void
+  /** Null where some column was not of numbers alone, so that the rows must be read again. */
+  end(): Gathered | null
+}
+
+/** Gathers rows of a table that is still being described, as long as they are all numbers: then one pass does it all. */
+export function earlyRows({ target, ...options }: GatheringOptions & Pick<StreamOptions, 'target'>): EarlyRows {
+  let gathered: ReturnType<typeof gathering> | null = null
+  let hasGivenUp = false
+  return {
+    onNumbers({ names, columns }) {
+      const y = columns[names.indexOf(target)]
+      const known = columns.filter((column) => column !== null)
+      const z = hasGivenUp || !y || known.length < columns.length ? null : byRow([...known.filter((c) => c !== y), y])
+      if (z === null || oddNumber(z) >= 0) {
+        hasGivenUp = true
+        gathered = null
+        return
+      }
+      gathered ??= gathering(meansOf(z, columns.length), options)
+      gathered.add(z)
+    },
+    end: () => gathered?.end() ?? null,
+  }
+}
+
+function byRow(columns: readonly Float64Array[]): Float64Array {
+  const width = columns.length
+  const z = new Float64Array(columns[0]!.length * width)
+  for (const [j, column] of columns.entries())
+    for (let i = 0, to = j; i < column.length; i++, to += width) z[to] = column[i]!
   return z
 }
 
-function checkFinite(z: Float64Array, { before }: TableBlock, names: readonly string[], where: string): void {
+function meansOf(z: Float64Array, width: number): Float64Array {
+  const sums = new Float64Array(width)
+  for (let i = 0; i < z.length; i++) sums[i % width]! += z[i]!
+  return sums.map((sum) => (sum * width) / z.length)
+}
+
+/** Place of the first number that is not finite, or −1. */
+function oddNumber(z: Float64Array): number {
   let sum = 0
   for (let i = 0; i < z.length; i++) sum += z[i]! * 0
-  if (sum === 0) return
-  const at = z.findIndex((v) => !Number.isFinite(v))
-  const row = before + Math.floor(at / names.length) + 1
-  throw notFinite(`${where}, row ${row}, column ${names[at % names.length]}`, z[at]!)
+  return sum === 0 ? -1 : z.findIndex((v) => !Number.isFinite(v))
 }
 
 /** Of the last column, which is y, by default. */
@@ -127,14 +200,22 @@ function reservoir(size: number, width: number, seed: number) {
       }
       seen++
     },
-    /** In the order of the table. */
-    end(predict: (row: Float64Array) => number) {
-      const order = [...places.keys()].sort((a, b) => places[a]! - places[b]!)
-      return {
-        at: Uint32Array.from(order, (i) => places[i]!),
-        actual: Float64Array.from(order, (i) => kept[(i + 1) * width - 1]!),
-        fitted: Float64Array.from(order, (i) => predict(kept.subarray(i * width, (i + 1) * width))),
-      }
-    },
+    end: (): Sample => ({ kept, places: places.subarray(0, Math.min(seen, size)) }),
+  }
+}
+
+interface Sample {
+  /** Rows z, and where each stood in the table, in no order. */
+  readonly kept: Float64Array
+  readonly places: Uint32Array
+}
+
+/** In the order of the table. */
+function sampled({ kept, places }: Sample, width: number, linear: LinearModel) {
+  const order = [...places.keys()].sort((a, b) => places[a]! - places[b]!)
+  return {
+    at: Uint32Array.from(order, (i) => places[i]!),
+    actual: Float64Array.from(order, (i) => kept[(i + 1) * width - 1]!),
+    fitted: Float64Array.from(order, (i) => predictRow(linear, kept, i * width)),
   }
 }

@@ -15,6 +15,9 @@ const SELECTIONS = ['cv', 'cv-1se', 'aic', 'bic', 'ebic'] as const
 /** Cells of a table from which on a Gaussian fit reads it as a stream: 64 MiB of numbers. */
 const MANY_CELLS = 2 ** 23
 
+/** A file of this size holds about as many. */
+const MANY_BYTES = 2 ** 26
+
 /** Coefficients that are shown; --json has them all. */
 const TOP = 12
 
@@ -60,16 +63,25 @@ export const fit = defineCommand({
     'The model takes the columns of the table as they are, one input a column: scaling, categories and missing numbers are inside. pare predict applies it.',
   ],
   async run([path], options, context) {
-    const [{ fileSource }, { openTable }, { describeTable }, { wholeTable }, { familyOf, fitGlm }, models, written] =
-      await Promise.all([
-        import('../../data/files.js'),
-        import('../../data/open-table.js'),
-        import('../../data/describe.js'),
-        import('../../data/columns.js'),
-        import('../../linear/fit-glm.js'),
-        import('../models.js'),
-        import('../../util/files.js'),
-      ])
+    const [
+      { fileSource },
+      { openTable },
+      { describeTable },
+      { wholeTable },
+      { familyOf, fitGlm },
+      streams,
+      models,
+      written,
+    ] = await Promise.all([
+      import('../../data/files.js'),
+      import('../../data/open-table.js'),
+      import('../../data/describe.js'),
+      import('../../data/columns.js'),
+      import('../../linear/fit-glm.js'),
+      import('../../linear/fit-stream.js'),
+      import('../models.js'),
+      import('../../util/files.js'),
+    ])
     const { target, select, folds, seed, missing, category, output, report, table, query } = options
     const { signal, onProgress, warn: onWarning } = context
     await models.protectInput(undefined, output, false, { read: [path], report })
@@ -85,9 +97,18 @@ export const fit = defineCommand({
       }
       return models.writtenBytes(output)
     }
-    const cells = await openTable(await fileSource(path!), { table, query })
+    const source = await fileSource(path!)
+    const cells = await openTable(source, { table, query })
     try {
-      const described = await describeTable(cells, { categories: category, signal, onProgress, onWarning })
+      // Of a large file the rows are worth gathering before it is known what they are.
+      const early = source.size > MANY_BYTES ? streams.earlyRows({ target, select, folds, seed }) : null
+      const described = await describeTable(cells, {
+        categories: category,
+        signal,
+        onProgress,
+        onWarning,
+        ...(early && { onNumbers: early.onNumbers }),
+      })
       const size = described.rows * described.columns.length
       const family = options.family ?? familyOf(described, target)
       const run = { target, select, folds, seed, missing, l1Ratio, signal, onProgress, onWarning }
@@ -99,7 +120,7 @@ export const fit = defineCommand({
       }
       const found =
         size > MANY_CELLS
-          ? await (await import('../../linear/fit-stream.js')).fitStream(cells, described, run)
+          ? await streams.fitStream(cells, described, early === null ? run : { ...run, early })
           : await (await import('../../linear/fit.js')).fitTable(await wholeTable(cells, described, { signal }), run)
       const bytes = await write(found)
       return { text: shown(path!, found, options, context), json: { output, bytes, ...summary(found) } }
