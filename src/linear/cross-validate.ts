@@ -7,9 +7,9 @@ import type { RunOptions } from '../util/env.js'
 import { type CrossValidationSummary, summaryOf } from './cv-summary.js'
 import { checkDesign, type DenseMatrix } from './design.js'
 import { type FoldOptions, foldsOf } from './folds.js'
-import { gatherMoments } from './gather-moments.js'
+import { gatherParts } from './gather-moments.js'
 import { addMoments, type Moments, withoutMoments } from './moments.js'
-import { type LinearModel, type LinearPath, type PathOptions, pathOf } from './path.js'
+import { type LinearModel, type LinearPath, type PathOptions, pathFrom, pathOf, precisionFor } from './path.js'
 
 export interface CrossValidationOptions extends PathOptions, FoldOptions, Pick<RunOptions, 'onProgress'> {}
 
@@ -27,26 +27,35 @@ export async function crossValidate(
 ): Promise<CrossValidation> {
   checkDesign(x, y, options.weights)
   const folds = foldsOf(x.rows, options)
-  const of = (rows: Uint32Array): Promise<Moments> => gatherMoments(x, y, { ...options, rows })
-  const tests: Moments[] = []
-  for (const { test } of folds) tests.push(await of(test))
-  return crossValidateMoments(tests, options.isOrdered ? await of(folds[0]!.train) : null, options)
+  // Ordered folds train on what came before, not on all others.
+  const first = options.isOrdered ? [folds[0]!.train] : []
+  const parts = [...folds.map(({ test }) => test), ...first]
+  const moments = await gatherParts(x, y, parts, { ...options, precision: precisionFor(options) })
+  const tests = moments.slice(0, folds.length)
+  const rest = moments[folds.length] ?? null
+  const all = rest === null ? tests.reduce(addMoments) : tests.reduce(addMoments, rest)
+  return crossed(await pathFrom(all, x, y, options), { tests, rest, all }, options)
 }
 
-/**
- * From moments alone: of the rows of each fold and, where each is judged by what came before it, of those before the
- * first one. Throws `PATH_OPTION`.
- */
-export function crossValidateMoments(
-  tests: readonly Moments[],
-  before: Moments | null,
-  options: PathOptions & Pick<RunOptions, 'onProgress'>,
-): CrossValidation {
-  const all = before === null ? tests.reduce(addMoments) : tests.reduce(addMoments, before)
-  const path = pathOf(all, options)
-  const lambdas = path.lambdas
+type MomentOptions = PathOptions & Pick<RunOptions, 'onProgress'>
+
+/** From the moments of the rows of each fold, and nothing else. Throws `PATH_OPTION`. */
+export function crossValidateMoments(tests: readonly Moments[], options: MomentOptions): CrossValidation {
+  const all = tests.reduce(addMoments)
+  return crossed(pathOf(all, options), { tests, rest: null, all }, options)
+}
+
+interface FoldMoments {
+  readonly tests: readonly Moments[]
+  /** Of the rows before the first fold where each is judged by what came before it; null where by all others. */
+  readonly rest: Moments | null
+  readonly all: Moments
+}
+
+function crossed(path: LinearPath, { tests, rest, all }: FoldMoments, options: MomentOptions): CrossValidation {
+  const { lambdas } = path
   const foldErrors = tests.map((test, k) => {
-    const train = before === null ? withoutMoments(all, test) : tests.slice(0, k).reduce(addMoments, before)
+    const train = rest === null ? withoutMoments(all, test) : tests.slice(0, k).reduce(addMoments, rest)
     const { models } = pathOf(train, { ...options, lambdas })
     options.onProgress?.({ task: 'cross-validation', done: k + 1, total: tests.length })
     return models.map((model) => errorOf(test, model))

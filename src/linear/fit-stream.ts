@@ -51,7 +51,7 @@ export async function fitStream(cells: CellTable, described: Description, option
       rows,
     }))
   const all = moments.reduce(addMoments)
-  const crossValidation = isCrossed(select) ? crossValidateMoments(moments, null, options) : null
+  const crossValidation = isCrossed(select) ? crossValidateMoments(moments, options) : null
   const path = crossValidation?.path ?? pathOf(all, options)
   const variance = varianceOf(all)
   const about = hasIntercept ? variance : variance + all.means.at(-1)! ** 2
