@@ -46,7 +46,7 @@ export async function* csvBlocks(source: Source, delimiter: string, hasHeader = 
     const { block, used } = scan(rest, false)
     if (block.rows > 0) yield block
     rest = rest.subarray(used)
-    if (rest.byteLength > LONGEST_ROW) throw scan.fault(block.before + block.rows, 'the row has no end')
+    if (rest.byteLength > LONGEST_ROW) throw scan.fault(block.before + block.rows, 'it has no end')
   }
   const { block } = scan(isFirst ? withoutMark(rest) : rest, true)
   if (block.rows > 0) yield block
@@ -60,11 +60,11 @@ function scanner(delimiter: number, where: string, firstRow: number) {
   let starts = new Int32Array(1024)
   let ends = new Int32Array(1024)
   let [width, before] = [0, 0]
-  const fault = (row: number, what: string, value?: string): PareError =>
-    new PareError('CSV_FORMAT', what, {
+  const fault = (row: number, value: string): PareError =>
+    new PareError('CSV_FORMAT', 'a row of the table cannot be read', {
       where: `${where}, row ${firstRow + row}`,
-      ...(value !== undefined && { value }),
-      remedy: 'Correct the row: quotes stand around whole cells, and twice inside of them; or give another delimiter.',
+      value,
+      remedy: 'Correct it: quotes stand around whole cells, and twice inside of them. Or give another delimiter.',
     })
   const push = (cells: number, start: number, end: number): void => {
     if (cells === starts.length) {
@@ -98,17 +98,17 @@ function scanner(delimiter: number, where: string, firstRow: number) {
           isDoubled = true
           at = bytes.indexOf(QUOTE, at + 2)
         }
-        if (at < 0 && isLast) throw fault(before + rows, 'a quote is left open', sample(bytes, start))
+        if (at < 0 && isLast) throw fault(before + rows, `an open quote: ${sample(bytes, start - 1)}`)
         if (at < 0 || (at + 1 === length && !isLast)) break
         end = isDoubled ? ~at : at
         c = ++at < length ? bytes[at]! : LF
         if (c !== delimiter && c !== LF && c !== CR)
-          throw fault(before + rows, 'text follows a closing quote', sample(bytes, start - 1))
+          throw fault(before + rows, `text after a closing quote: ${sample(bytes, start - 1)}`)
       } else {
         while (at < length) {
           c = bytes[at]!
           if (c === delimiter || c === LF || c === CR) break
-          if (c === QUOTE) throw fault(before + rows, 'a quote stands inside a cell', sample(bytes, start))
+          if (c === QUOTE) throw fault(before + rows, `a quote inside a cell: ${sample(bytes, start)}`)
           at++
         }
         if (at === length) {
@@ -123,7 +123,7 @@ function scanner(delimiter: number, where: string, firstRow: number) {
       if (c === delimiter) continue
       if (width === 0) width = inRow
       if (inRow !== width)
-        throw fault(before + rows, `the row has ${inRow} cells, and the first one ${width}`, sample(bytes, used))
+        throw fault(before + rows, `${inRow} cells, and the first row has ${width}: ${sample(bytes, used)}`)
       inRow = 0
       rows++
       used = at

@@ -161,7 +161,10 @@ test('a database gives its only table, the one that is named, or what a query fi
   expect((await read('two.duckdb', { query: 'SELECT a * 2 AS twice FROM x WHERE a > 2;' })).columns).toEqual([
     { kind: 'number', name: 'twice', values: Float64Array.of(6, 8) },
   ])
-  await expect(read('two.duckdb')).rejects.toMatchObject({ code: 'TABLE_CHOICE', detail: { value: 'x, y' } })
+  await expect(read('two.duckdb')).rejects.toMatchObject({
+    code: 'TABLE_CHOICE',
+    message: expect.stringContaining('x, y'),
+  })
   await expect(read('two.duckdb', { table: 'z' })).rejects.toMatchObject({
     code: 'TABLE_CHOICE',
     detail: { value: 'z' },

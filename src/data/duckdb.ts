@@ -88,10 +88,10 @@ async function relationOf(
   )
   const chosen = table ?? (tables.length === 1 ? tables[0] : undefined)
   if (chosen !== undefined && tables.includes(chosen)) return identifier(chosen)
-  throw new PareError('TABLE_CHOICE', table === undefined ? 'there is not one table' : 'there is no such table', {
+  throw new PareError('TABLE_CHOICE', 'it is not clear which table of the database is meant', {
     where: name,
-    value: table ?? tables.join(', '),
-    remedy: `Name one with --table, or give a --query${table === undefined || tables.length === 0 ? '' : `; there are ${tables.join(', ')}`}.`,
+    ...(table !== undefined && { value: table }),
+    remedy: `Name one with --table, or give a --query; there ${tables.length === 0 ? 'are none' : `are ${tables.join(', ')}`}.`,
   })
 }
 
