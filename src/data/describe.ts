@@ -3,6 +3,7 @@
 import type { RunOptions } from '../util/env.js'
 import { PareError } from '../util/errors.js'
 import { type CellBlock, type CellColumn, type CellTable, isMissing, textAmongNumbers } from './cells.js'
+import { checkDistinct, unknownColumn } from './column-names.js'
 
 interface Known {
   readonly name: string
@@ -130,13 +131,8 @@ function wantedColumns(
   { only, categories = [], onWarning }: DescribeOptions,
 ): readonly { readonly name: string; readonly at: number }[] {
   const unknown = [...(only ?? []), ...categories].find((name) => !names.includes(name))
-  if (unknown !== undefined) {
-    throw new PareError('TABLE_COLUMN', `there is no such column; there are ${names.join(', ')}`, {
-      where,
-      value: unknown,
-      remedy: 'Name one of these.',
-    })
-  }
+  if (unknown !== undefined) throw unknownColumn(where, unknown, names)
+  checkDistinct(where, only === undefined ? names : names.filter((name) => only.includes(name)))
   const all = names.map((name, at) => ({ name, at }))
   if (only !== undefined) return all.filter(({ name }) => only.includes(name))
   const nameless = names.lastIndexOf('')

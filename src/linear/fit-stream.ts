@@ -8,8 +8,8 @@ import { tableBlocks } from '../data/columns.js'
 import type { ColumnKind, Description, NumberBlock } from '../data/describe.js'
 import { random } from '../util/random.js'
 import { informationCriteria } from './criteria.js'
-import { crossValidateMoments } from './cross-validate.js'
-import { emptyDesign, notFinite } from './design.js'
+import { crossValidateBy } from './cross-moments.js'
+import { emptyDesign, firstUnfit, unfit } from './design.js'
 import { type Feature, fillRows, namesOf, numberFeature } from './encode.js'
 import { type FitOptions, type LinearFit, predictRow } from './fit.js'
 import { checkFolds, foldDealer } from './folds.js'
@@ -51,8 +51,14 @@ export async function fitStream(cells: CellTable, described: Description, option
       rows,
     }))
   const all = moments.reduce(addMoments)
-  const crossValidation = isCrossed(select) ? crossValidateMoments(moments, options) : null
-  const path = crossValidation?.path ?? pathOf(all, options)
+  const path = pathOf(all, options)
+  const crossValidation = isCrossed(select)
+    ? crossValidateBy(
+        (part, lambdas) => pathOf(part.all, { ...options, lambdas: lambdas ?? path.lambdas }),
+        { all, tests: moments, before: null },
+        { ...options, path },
+      )
+    : null
   const variance = varianceOf(all)
   const about = hasIntercept ? variance : variance + all.means.at(-1)! ** 2
   const criteria = isCrossed(select) ? null : informationCriteria(path, { count: rows, variance: about })
@@ -121,10 +127,10 @@ async function readRows(
   for await (const { before, table } of tableBlocks(cells, columns, options)) {
     const z = new Float64Array(table.rows * names.length)
     fillRows(z, names.length, table.columns, features)
-    const odd = oddNumber(z)
+    const odd = firstUnfit(z)
     if (odd >= 0) {
       const row = before + Math.floor(odd / names.length) + 1
-      throw notFinite(`${cells.name}, row ${row}, column ${names[odd % names.length]}`, z[odd]!)
+      throw unfit(`${cells.name}, row ${row}, column ${names[odd % names.length]}`, z[odd]!)
     }
     gathered.add(z)
     options.onProgress?.({ task: 'reading rows', done: before + table.rows, total: options.rows })
@@ -148,7 +154,7 @@ export function earlyRows({ target, ...options }: GatheringOptions & Pick<Stream
       const y = columns[names.indexOf(target)]
       const known = columns.filter((column) => column !== null)
       const z = hasGivenUp || !y || known.length < columns.length ? null : byRow([...known.filter((c) => c !== y), y])
-      if (z === null || oddNumber(z) >= 0) {
+      if (z === null || firstUnfit(z) >= 0) {
         hasGivenUp = true
         gathered = null
         return
@@ -172,13 +178,6 @@ function meansOf(z: Float64Array, width: number): Float64Array {
   const sums = new Float64Array(width)
   for (let i = 0; i < z.length; i++) sums[i % width]! += z[i]!
   return sums.map((sum) => (sum * width) / z.length)
-}
-
-/** Place of the first number that is not finite, or −1. */
-function oddNumber(z: Float64Array): number {
-  let sum = 0
-  for (let i = 0; i < z.length; i++) sum += z[i]! * 0
-  return sum === 0 ? -1 : z.findIndex((v) => !Number.isFinite(v))
 }
 
 /** Of the last column, which is y, by default. */

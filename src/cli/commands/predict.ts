@@ -1,10 +1,10 @@
 /** `pare predict`: a model that takes columns, applied to a table. */
 
 import type { CellTable } from '../../data/cells.js'
+import { checkDistinct, unknownColumn } from '../../data/column-names.js'
 import type { TableColumn } from '../../data/columns.js'
 import type { Model, Tensor } from '../../ir/types.js'
 import { CLASSES } from '../../linear/classes.js'
-import { PareError } from '../../util/errors.js'
 import { count } from '../../util/format.js'
 import { defineCommand } from '../command.js'
 import { DATABASE_OPTIONS, ENGINE_OPTIONS, engineOptions } from '../inputs.js'
@@ -96,14 +96,12 @@ export const predict = defineCommand({
   },
 })
 
-function checkColumns({ name, names }: Pick<CellTable, 'name' | 'names'>, wanted: readonly string[]): void {
+/** Throws `TABLE_COLUMN`. */
+function checkColumns({ name, names }: CellTable, wanted: readonly string[]): void {
   const unknown = wanted.find((column) => !names.includes(column))
-  if (unknown === undefined) return
-  throw new PareError('TABLE_COLUMN', `there is no such column; there are ${names.join(', ')}`, {
-    where: name,
-    value: unknown,
-    remedy: 'The model was fitted on a column of this name: give it.',
-  })
+  if (unknown !== undefined) throw unknownColumn(name, unknown, names)
+  const used = names.filter((column) => wanted.includes(column))
+  checkDistinct(name, used)
 }
 
 interface CellColumn {
