@@ -211,7 +211,7 @@ test.each([
   ['float32 does', 0.5, 0.01],
   ['float32 does not: the columns are nearly dependent', 0.999, 1e-6],
 ] as const)('on the engine as by loops, where %s', async (_, rho, smallest) => {
-  const { x, y } = made(9000, 110, rho, 4)
+  const { x, y } = made(2200, 220, rho, 4)
   const options = { lambdas: [1, 0.1, smallest] }
   const [large, small] = [await ridgePath(x, y, { ...options, engine }), await ridgePath(x, y, options)]
   for (let l = 0; l < 3; l++) {

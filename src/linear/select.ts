@@ -12,10 +12,10 @@ export type Selection = 'cv' | 'cv-1se' | 'loo' | 'aic' | 'bic' | 'ebic'
 
 export const isCrossed = (select: Selection): boolean => select === 'cv' || select === 'cv-1se'
 
-/** Throws `OPTION_SELECT` for all but a ridge of numbers. */
+/** Throws `OPTION_SELECT` for all but a ridge of numbers whose rows are in memory. */
 export function checkSelection(select: Selection, isRidge: boolean): void {
   if (select !== 'loo' || isRidge) return
-  throw new PareError('OPTION_SELECT', 'leaving out each row is for a ridge of numbers', {
+  throw new PareError('OPTION_SELECT', 'leaving out each row is for a ridge of numbers, in memory', {
     value: select,
     remedy: 'Fit a ridge to a column of numbers, or choose by cross-validation.',
   })
