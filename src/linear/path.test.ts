@@ -8,6 +8,7 @@ import { columnMajor, type RegressionSpec, regression } from '../../test/regress
 import { random } from '../util/random.js'
 import { informationCriteria } from './criteria.js'
 import { crossValidate } from './cross-validate.js'
+import { summaryOf } from './cv-summary.js'
 import { type DenseMatrix, stridesOf } from './design.js'
 import { type LinearPath, type PathOptions, path } from './path.js'
 import { dualityGap, type Penalized, violation } from './quadratic.js'
@@ -71,8 +72,11 @@ test('LassoCV of the diabetes data, five folds in the order of the rows', async 
   expect(found.least).toBe(least)
   expect(found.path.lambdas[least]!).toBeCloseTo(0.0037537672, 9)
   // There the mean is over folds, here over rows; the folds are the same.
-  const errors = found.foldErrors.map((fold) => fold[least]!)
-  expect(errors.reduce((a, b) => a + b, 0) / 5).toBeCloseTo(2991.80738, 4)
+  const { error, standardError, oneStandardError } = summaryOf(found.foldErrors, [1, 1, 1, 1, 1])
+  expect(error[least]!).toBeCloseTo(2991.80738, 5)
+  expect(standardError[least]!).toBeCloseTo(70.7815, 4)
+  for (const at of [oneStandardError, found.oneStandardError])
+    expect(found.path.lambdas[at]!).toBeCloseTo(0.1868258757, 9)
 })
 
 test('LassoLarsIC of the diabetes data, standardized', async () => {
@@ -229,11 +233,22 @@ function certificates(x: DenseMatrix, y: ArrayLike<number>, options: PathOptions
     const r = rows.y.slice()
     for (const [j, c] of rows.columns.entries()) for (let i = 0; i < r.length; i++) r[i]! -= beta[j]! * c[i]!
     const residual = Float64Array.from(rows.columns, (c) => dot(c, r))
-    const held = { beta: beta.map((b, j) => (isFree[j] ? 0 : b)), residual }
+    // What free columns would still explain is lost, and has no say in what is left to the others.
+    const leftR = without(without(r, basis), basis)
+    const loss = 0.5 * (dot(r, r) - dot(leftR, leftR))
+    const held = {
+      beta: beta.map((b, j) => (isFree[j] ? 0 : b)),
+      // Whether a column that bounds alone hold still pulls is not for rounding to say.
+      residual: Float64Array.from(columns, (c, j) => {
+        const pull = dot(c, leftR)
+        const isRounding = Math.abs(pull) < 1e-9 * Math.sqrt(yy * dot(c, c))
+        return options.penaltyFactors?.[j] === 0 && isRounding ? 0 : pull
+      }),
+    }
     return {
       yy,
       isInside: beta.every((b, j) => b >= lower[j]! && b <= upper[j]!),
-      gap: dualityGap(problem, penalizedAt(lambda, left, options), held),
+      gap: loss + dualityGap(problem, penalizedAt(lambda, left, options), held),
       violation: violation(penalizedAt(lambda, rows, options), { beta, residual }),
       /** The largest cosine of a free column with what is left of y. */
       freely: Math.max(0, ...basis.map((b) => Math.abs(dot(b, r)))) / Math.sqrt(yy),
