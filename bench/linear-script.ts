@@ -49,7 +49,8 @@ try {
   const model = join(folder, 'california.onnx')
   const fit = [PROGRAM, 'fit', data, '--target', TARGET, '--output', model, '--json']
   const told = (stdout: string): Answer => {
-    const { lambda, meanSquaredError, devianceRatio } = JSON.parse(stdout) as Record<string, number>
+    const { lambda, meanSquaredError, devianceRatio } = (JSON.parse(stdout) as { result: Record<string, number> })
+      .result
     return { lambda: lambda!, error: meanSquaredError!, explained: devianceRatio! }
   }
   const tools: readonly Tool[] = [

@@ -1,6 +1,6 @@
 /**
- * Solves one problem with this library: `npx tsx bench/linear/ours.ts FOLDER KIND ORDER THREADS`. FOLDER holds `warm` and
- * `problem`; what was found goes to `found`, the seconds are printed.
+ * Solves one problem with this library: `npx tsx bench/linear/ours.ts FOLDER KIND ORDER THREADS
+ * [TOLERANCE]`. FOLDER holds `warm` and `problem`; what was found goes to `found`, the seconds are printed.
  */
 
 import { join } from 'node:path'
@@ -31,10 +31,16 @@ interface Found {
   readonly error?: number
 }
 
-const [folder, kind, order, threads] = process.argv.slice(2) as [string, Kind, 'row-major' | 'column-major', string]
+const [folder, kind, order, threads, given] = process.argv.slice(2) as [
+  string,
+  Kind,
+  DenseMatrix['order'],
+  string,
+  string?,
+]
 
 /** Duality gap, as a part of that of the empty model. */
-const TOLERANCE = 1e-5
+const tolerance = Number(given ?? 1e-5)
 
 const one = ({ lambda, coefficients, intercept }: Awaited<ReturnType<typeof path>>['models'][number]): Model => ({
   lambda,
@@ -44,20 +50,20 @@ const one = ({ lambda, coefficients, intercept }: Awaited<ReturnType<typeof path
 
 const SOLVE: Readonly<Record<Kind, (given: Given, engine: Engine) => Promise<Found>>> = {
   async path({ x, y, lambdas }, engine) {
-    const { models } = await path(x, y, { engine, lambdas, isStandardized: false, tolerance: TOLERANCE })
+    const { models } = await path(x, y, { engine, lambdas, isStandardized: false, tolerance })
     return { models: models.map(one) }
   },
   async cv({ x, y, lambdas, folds }, engine) {
-    const options = { engine, lambdas, foldIds: folds!, isStandardized: false, tolerance: TOLERANCE }
+    const options = { engine, lambdas, foldIds: folds!, isStandardized: false, tolerance }
     const { path, error, least } = await crossValidate(x, y, options)
     return { models: [one(path.models[least]!)], error: error[least]! }
   },
   binomial({ x, y, lambdas }, engine) {
-    const options = { engine, lambdas, isStandardized: false, tolerance: TOLERANCE }
+    const options = { engine, lambdas, isStandardized: false, tolerance }
     return glmPath(x, y, { ...options, family: 'binomial' })
   },
   multinomial({ x, y, lambdas }, engine) {
-    const options = { engine, lambdas, isStandardized: false, l1Ratio: 0 }
+    const options = { engine, lambdas, isStandardized: false, l1Ratio: 0, tolerance }
     return glmPath(x, y, { ...options, family: 'multinomial' })
   },
   async ridge() {
@@ -78,13 +84,13 @@ function read(name: string): Given {
 
 const engine = await openEngine({ threads: Number(threads) })
 await SOLVE[kind](read('warm'), engine)
-const given = read('problem')
+const problem = read('problem')
 const begin = performance.now()
-const { models, error } = await SOLVE[kind](given, engine)
+const { models, error } = await SOLVE[kind](problem, engine)
 const seconds = (performance.now() - begin) / 1000
 await engine.close()
 
-const [K, p] = [models[0]!.coefficients.length, given.x.columns]
+const [K, p] = [models[0]!.coefficients.length, problem.x.columns]
 const write = (array: string, shape: readonly number[], values: readonly ArrayLike<number>[]): void => {
   const data = Float64Array.from(values.flatMap((v) => Array.from(v)))
   writeArray(join(folder, 'found', `${array}.npy`), { shape, data, isFortran: false })
