@@ -2,6 +2,7 @@
 
 import { type Descent, descend, type GramState, type GramTerms, type Rows, subtractRows } from './gram-descent.js'
 import { GRAM_WASM } from './gram-wasm.js'
+import { compileInPlace, memoryOf, PAGE_BYTES } from './wasm.js'
 
 export interface GramKernel {
   readonly isCompiled: boolean
@@ -19,11 +20,6 @@ export const BLOCK = 8
 
 /** The next multiple of `BLOCK`. */
 export const wholeBlocks = (length: number): number => Math.ceil(length / BLOCK) * BLOCK
-
-const PAGE_BYTES = 65_536
-
-/** 4 GiB, all that a 32-bit address reaches. */
-const MOST_PAGES = 65_536
 
 /** A kernel with a memory of its own, of so many numbers; the plain one where WebAssembly SIMD is missing. */
 export function openGramKernel(length: number): GramKernel {
@@ -57,10 +53,8 @@ interface Exports {
 export function compiledKernel(length: number): GramKernel | null {
   const compiled = gramModule()
   const words = wholeBlocks(length) + BLOCK
-  const pages = Math.ceil((8 * words) / PAGE_BYTES)
-  if (compiled === null || pages > MOST_PAGES) return null
-  const memory = memoryOf(pages)
-  if (memory === null) return null
+  const memory = compiled === null ? null : memoryOf(Math.ceil((8 * words) / PAGE_BYTES))
+  if (compiled === null || memory === null) return null
   const calls = new WebAssembly.Instance(compiled, { env: { memory } }).exports as unknown as Exports
   // The last block is for what a call returns beside its result.
   const largest = new Float64Array(memory.buffer, 8 * (words - BLOCK), 1)
@@ -90,28 +84,10 @@ export function compiledKernel(length: number): GramKernel | null {
   }
 }
 
-/** `maximum` lets the engine reserve no more than this. */
-function memoryOf(pages: number): WebAssembly.Memory | null {
-  try {
-    return new WebAssembly.Memory({ initial: pages, maximum: pages })
-  } catch {
-    return null
-  }
-}
-
 /** Compiled once; undefined before. It holds code alone, so nothing that one caller does reaches another. */
 let shared: WebAssembly.Module | null | undefined
 
-/** Compiled in place, which browsers allow on their main thread below 4 kB. */
 function gramModule(): WebAssembly.Module | null {
-  if (shared === undefined) shared = compile()
+  if (shared === undefined) shared = compileInPlace(GRAM_WASM)
   return shared
-}
-
-function compile(): WebAssembly.Module | null {
-  try {
-    return new WebAssembly.Module(Uint8Array.from(atob(GRAM_WASM), (c) => c.charCodeAt(0)))
-  } catch {
-    return null
-  }
 }
