@@ -4,10 +4,11 @@
  */
 
 import { crossValidate } from './cross-validate.js'
-import type { DenseMatrix } from './design.js'
-import { momentsOf } from './moments.js'
-import { type LinearPath, type PathOptions, path } from './path.js'
+import { checkDesign, type DenseMatrix } from './design.js'
+import { gatherMoments } from './gather-moments.js'
+import { type LinearPath, type PathOptions, pathOf } from './path.js'
 import { standardized } from './standard.js'
+import { checkTerms } from './terms.js'
 
 export interface AdaptiveOptions extends PathOptions {
   /** What finds the first model, its strength chosen by cross-validation. Default `ridge`. */
@@ -25,14 +26,21 @@ export interface AdaptivePath extends LinearPath {
 }
 
 /** Throws `DESIGN_…`, `PATH_OPTION`, `FOLDS`. */
-export function adaptivePath(x: DenseMatrix, y: ArrayLike<number>, options: AdaptiveOptions = {}): AdaptivePath {
+export async function adaptivePath(
+  x: DenseMatrix,
+  y: ArrayLike<number>,
+  options: AdaptiveOptions = {},
+): Promise<AdaptivePath> {
   const { first = 'ridge', power = 1, lambdas: _, ...shared } = options
-  const { path: found, least } = crossValidate(x, y, { ...shared, l1Ratio: first === 'ridge' ? 0 : 1 })
-  const { weights, hasIntercept = true, isStandardized = true } = options
-  const { scales } = standardized(momentsOf(x, y, weights ? { weights } : {}), { hasIntercept, isStandardized })
+  checkDesign(x, y, options.weights)
+  checkTerms(options, x.columns)
+  const { path: found, least } = await crossValidate(x, y, { ...shared, l1Ratio: first === 'ridge' ? 0 : 1 })
+  const { hasIntercept = true, isStandardized = true } = options
+  const moments = await gatherMoments(x, y, options)
+  const { scales } = standardized(moments, { hasIntercept, isStandardized })
   const penaltyFactors = found.models[least]!.coefficients.map((b, j) => {
     const given = options.penaltyFactors?.[j] ?? 1
     return given === 0 ? 0 : given / Math.abs(b * scales[j]!) ** power
   })
-  return { ...path(x, y, { ...options, penaltyFactors }), penaltyFactors }
+  return { ...pathOf(moments, { ...options, penaltyFactors }), penaltyFactors }
 }

@@ -16,8 +16,8 @@ test.each([
   { folds: 4, seed: 3 },
   { folds: 3, isOrdered: true },
   { folds: 5, weights, l1Ratio: 0.4, hasIntercept: false },
-])('errors are those of the models of each fold on the rows left out, counted one by one: %j', (options) => {
-  const found = crossValidate(x, y, { ...options, nLambdas: 12 })
+])('errors are those of the models of each fold on the rows left out, counted one by one: %j', async (options) => {
+  const found = await crossValidate(x, y, { ...options, nLambdas: 12 })
   const lambdas = found.path.lambdas
   const w = (i: number): number => options.weights?.[i] ?? 1
   for (const [k, { train, test: left }] of foldsOf(rows, options).entries()) {
@@ -34,8 +34,8 @@ test.each([
   }
 })
 
-test('the least error, and the largest strength within one standard error of it', () => {
-  const { error, standardError, least, oneStandardError, path } = crossValidate(x, y, { seed: 1 })
+test('the least error, and the largest strength within one standard error of it', async () => {
+  const { error, standardError, least, oneStandardError, path } = await crossValidate(x, y, { seed: 1 })
   expect(error[least]).toBe(Math.min(...error))
   expect(error[oneStandardError]).toBeLessThanOrEqual(error[least]! + standardError[least]!)
   expect(oneStandardError === 0 || error[oneStandardError - 1]! > error[least]! + standardError[least]!).toBe(true)

@@ -7,7 +7,8 @@ import type { RunOptions } from '../util/env.js'
 import { type CrossValidationSummary, summaryOf } from './cv-summary.js'
 import { checkDesign, type DenseMatrix } from './design.js'
 import { type FoldOptions, foldsOf } from './folds.js'
-import { addMoments, type Moments, momentsOf, withoutMoments } from './moments.js'
+import { gatherMoments } from './gather-moments.js'
+import { addMoments, type Moments, withoutMoments } from './moments.js'
 import { type LinearModel, type LinearPath, type PathOptions, pathOf } from './path.js'
 
 export interface CrossValidationOptions extends PathOptions, FoldOptions, Pick<RunOptions, 'onProgress'> {}
@@ -19,18 +20,19 @@ export interface CrossValidation extends CrossValidationSummary {
 }
 
 /** Throws `DESIGN_…`, `PATH_OPTION`, `FOLDS`. */
-export function crossValidate(
+export async function crossValidate(
   x: DenseMatrix,
   y: ArrayLike<number>,
   options: CrossValidationOptions = {},
-): CrossValidation {
+): Promise<CrossValidation> {
   checkDesign(x, y, options.weights)
-  const { weights, onProgress } = options
+  const { onProgress } = options
   const folds = foldsOf(x.rows, options)
-  const of = (rows: Uint32Array): Moments => momentsOf(x, y, { rows, ...(weights && { weights }) })
-  const tests = folds.map((fold) => of(fold.test))
+  const of = (rows: Uint32Array): Promise<Moments> => gatherMoments(x, y, { ...options, rows })
+  const tests: Moments[] = []
+  for (const { test } of folds) tests.push(await of(test))
   // Ordered folds train on what came before, not on all others.
-  const rest = options.isOrdered ? of(folds[0]!.train) : null
+  const rest = options.isOrdered ? await of(folds[0]!.train) : null
   const all = rest === null ? tests.reduce(addMoments) : tests.reduce(addMoments, rest)
   const path = pathOf(all, options)
   const lambdas = path.lambdas

@@ -54,7 +54,7 @@ export function familyOf(table: Table, target: string): Family {
 }
 
 /** Throws `TABLE_COLUMN`, `TABLE_MISSING`, `DESIGN_…`, `PATH_OPTION`, `FOLDS`, `RESPONSE`, `MEASURE`. */
-export function fitGlm(table: Table, given: GlmFitOptions): GlmFit {
+export async function fitGlm(table: Table, given: GlmFitOptions): Promise<GlmFit> {
   const { select = 'cv', family = familyOf(table, given.target) } = given
   const options = { ...given, family }
   const target = targetColumn(table, given.target)
@@ -64,8 +64,8 @@ export function fitGlm(table: Table, given: GlmFitOptions): GlmFit {
     options,
   )
   const y = cellsOf(target)
-  const crossValidation = isCrossed(select) ? glmCrossValidate(x, y, options) : null
-  const path = crossValidation?.path ?? glmPath(x, y, options)
+  const crossValidation = isCrossed(select) ? await glmCrossValidate(x, y, options) : null
+  const path = crossValidation?.path ?? (await glmPath(x, y, options))
   const criteria = crossValidation ? null : glmCriteria(path, { count: table.rows })
   const chosen = chosenBy(select, crossValidation, criteria)
   const glm = path.models[chosen]!

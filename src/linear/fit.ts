@@ -39,7 +39,7 @@ export interface LinearFit {
 }
 
 /** Throws `TABLE_COLUMN`, `TABLE_TARGET`, `TABLE_MISSING`, `DESIGN_…`, `PATH_OPTION`, `FOLDS`, `CRITERIA_NOISE`. */
-export function fitTable(table: Table, options: FitOptions): LinearFit {
+export async function fitTable(table: Table, options: FitOptions): Promise<LinearFit> {
   const { select = 'cv' } = options
   const target = numberTarget(table, options.target)
   const { x, features, names } = encode(
@@ -48,8 +48,8 @@ export function fitTable(table: Table, options: FitOptions): LinearFit {
     options,
   )
   const y = target.values
-  const crossValidation = isCrossed(select) ? crossValidate(x, y, options) : null
-  const found = crossValidation?.path ?? path(x, y, options)
+  const crossValidation = isCrossed(select) ? await crossValidate(x, y, options) : null
+  const found = crossValidation?.path ?? (await path(x, y, options))
   const criteria = isCrossed(select)
     ? null
     : informationCriteria(found, { count: table.rows, variance: varianceOf(y, options) })

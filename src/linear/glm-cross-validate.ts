@@ -29,11 +29,11 @@ export interface GlmCrossValidation extends CrossValidationSummary {
  * Folds hold the classes in the same shares, unless groups, strata, an order or the folds themselves are given. Throws
  * `DESIGN_…`, `PATH_OPTION`, `FOLDS`, `RESPONSE`, `MEASURE`.
  */
-export function glmCrossValidate(
+export async function glmCrossValidate(
   x: DenseMatrix,
   y: ArrayLike<number | string>,
   options: GlmCrossValidationOptions,
-): GlmCrossValidation {
+): Promise<GlmCrossValidation> {
   const { measure = 'deviance', weights, onProgress } = options
   const response = checkedResponse(x, y, options)
   const isClasses = response.classes !== null

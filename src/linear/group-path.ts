@@ -6,7 +6,7 @@
 import { throwIfAborted } from '../engine/failures.js'
 import { PareError } from '../util/errors.js'
 import { checkDesign, type DenseMatrix } from './design.js'
-import { momentsOf } from './moments.js'
+import { gatherMoments } from './gather-moments.js'
 import { type LinearPath, linearPath, type PathOptions } from './path.js'
 import type { Fit } from './quadratic.js'
 import { groupGap, groupsOf, groupViolation, solveGroups } from './solvers/group-descent.js'
@@ -21,14 +21,14 @@ export interface GroupOptions extends Omit<PathOptions, 'penaltyFactors' | 'lowe
 }
 
 /** `isStandardized` is of single columns. Throws `DESIGN_…`, `PATH_OPTION`. */
-export function groupPath(x: DenseMatrix, y: ArrayLike<number>, options: GroupOptions): LinearPath {
-  const { weights, hasIntercept = true, isStandardized = true, tolerance = 1e-7, maxPasses = 10_000, signal } = options
+export async function groupPath(x: DenseMatrix, y: ArrayLike<number>, options: GroupOptions): Promise<LinearPath> {
+  const { hasIntercept = true, isStandardized = true, tolerance = 1e-7, maxPasses = 10_000, signal } = options
   const { l1Ratio = 1 } = options
-  checkDesign(x, y, weights)
+  checkDesign(x, y, options.weights)
   checkTerms(options, x.columns)
   const columns = groupColumns(options, x.columns)
   const factors = Float64Array.from(columns, (list, g) => options.groupFactors?.[g] ?? Math.sqrt(list.length))
-  const moments = momentsOf(x, y, weights ? { weights } : {})
+  const moments = await gatherMoments(x, y, options)
   const standard = standardized(moments, { hasIntercept, isStandardized })
   const { problem } = standard
   const groups = groupsOf(problem, columns)
