@@ -1,6 +1,13 @@
 /** The loops of column-loops.ts, compiled where that is possible, with the columns that they work on. */
 
-import { type ColumnData, type ColumnList, type ColumnTerms, columnPass, products, subtractColumns } from './column-loops.js'
+import {
+  type ColumnData,
+  type ColumnList,
+  type ColumnTerms,
+  columnPass,
+  products,
+  subtractColumns,
+} from './column-loops.js'
 import { COLUMNS_WASM } from './columns-wasm.js'
 import { BLOCK, wholeBlocks } from './gram-kernel.js'
 import { compileInPlace, memoryOf, PAGE_BYTES } from './wasm.js'

@@ -10,7 +10,7 @@ import type { Moments } from './moments.js'
 import { partialOut } from './partial.js'
 import { dualityGap, type Fit, meanSquare, type Point, pointAt, type Quadratic, violation } from './quadratic.js'
 import { type GramOptions, solveGram } from './solvers/gram.js'
-import { workspaceOf } from './solvers/workspace.js'
+import { workspaceOf } from './solvers/gram-source.js'
 import { type Standard, standardized } from './standard.js'
 import { checkTerms, lambdasOf, type TermOptions, type Terms, termsOf } from './terms.js'
 

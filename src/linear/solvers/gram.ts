@@ -7,7 +7,8 @@ import { dualityGap, type Fit, type Penalized, type Quadratic, violation, violat
 import { extrapolate } from './anderson.js'
 import { isDirect, solveDirect } from './direct.js'
 import { passesOfFace, stepOnFace } from './face.js'
-import { compactOf, correlationsOf, enter, load, MEMORY, store, type Workspace, workspaceOf } from './workspace.js'
+import { workspaceOf } from './gram-source.js'
+import { compactOf, correlationsOf, enter, load, MEMORY, store, type Workspace } from './workspace.js'
 
 export interface GramOptions {
   /**
@@ -38,21 +39,26 @@ export function solveGram(
   options: GramOptions,
   workspace: Workspace = workspaceOf(problem),
 ): Fit {
+  return isDirect(penalized) ? solveDirect(problem, penalized) : solveWorking(workspace, penalized, start, options)
+}
+
+/** The same from wherever the columns come. */
+export function solveWorking(workspace: Workspace, penalized: Penalized, start: Fit, options: GramOptions): Fit {
   const { maxPasses } = options
-  if (isDirect(penalized)) return solveDirect(problem, penalized)
+  const { source } = workspace
   const beta = start.beta.slice()
   let residual = start.residual
   let passes = 0
   let still = 0
   while (passes < maxPasses) {
     const fit: Fit = { beta, residual, passes }
-    if (isSolved(problem, penalized, fit, options)) break
+    if (isSolved(source, penalized, fit, options)) break
     enter(workspace, workingSet(penalized, fit, passes === 0 ? NEAR : 1))
     load(workspace, penalized, fit)
     passes += descendTo(workspace, { ...options, maxPasses: maxPasses - passes })
     // Three times nothing: what is left to gain is too small for the numbers.
     still = store(workspace, beta) === 0 ? still + 1 : 0
-    residual = correlationsOf(workspace)
+    residual = correlationsOf(workspace, penalized)
     if (still === 3) break
   }
   return { beta, residual, passes }
