@@ -14,9 +14,9 @@ import type { Moments } from './moments.js'
 import { partialOut } from './partial.js'
 import { emptyFit, type LinearPath, linearPath, type PathOptions } from './path.js'
 import { type Fit, type Penalized, pointAt, type Quadratic, violation } from './quadratic.js'
-import { type GramOptions, solveGram } from './solvers/gram.js'
-import { workspaceOf } from './solvers/gram-source.js'
-import type { Workspace } from './solvers/workspace.js'
+import type { GramOptions } from './solvers/compact-descent.js'
+import { solveGram } from './solvers/gram.js'
+import { type GramWorkspace, workspaceOf } from './solvers/gram-source.js'
 import { standardized } from './standard.js'
 import { checkTerms, lambdasOf, termsOf } from './terms.js'
 
@@ -80,7 +80,7 @@ function nonconvexPathOf(moments: Moments, options: NonconvexOptions): LinearPat
 /** Rounds until the conditions of the penalty itself hold. */
 function reweighted(
   problem: Quadratic,
-  workspace: Workspace,
+  workspace: GramWorkspace,
   around: (beta: Float64Array) => Penalized,
   start: Fit,
   { tolerance, maxPasses, maxRounds }: GramOptions & { readonly maxRounds: number },

@@ -9,8 +9,8 @@ export interface ScaleOptions {
   readonly isStandardized: boolean
 }
 
-export interface Standard {
-  readonly problem: Quadratic
+/** How columns are brought to one scale, and their coefficients back to that of the data. */
+export interface Scaling {
   /** Of the columns; 1 for those without spread. */
   readonly scales: Float64Array
   /** Columns without spread: they explain nothing, and their coefficients stay 0. */
@@ -19,34 +19,45 @@ export interface Standard {
   unscaled(beta: Float64Array): { readonly coefficients: Float64Array; readonly intercept: number }
 }
 
+export interface Standard extends Scaling {
+  readonly problem: Quadratic
+}
+
 /** A spread that rounding alone may have left, relative to the mean. */
 export const NO_SPREAD = 1e-12
 
-export function standardized({ weight, means, scatter }: Moments, o: ScaleOptions): Standard {
-  const m = means.length
-  const p = m - 1
-  const spread = Float64Array.from({ length: p }, (_, j) => Math.sqrt(scatter[j * m + j]! / weight))
+/** Of columns with these means, y's last, and standard deviations. */
+export function scalingOf(means: Float64Array, spread: Float64Array, o: ScaleOptions): Scaling {
+  const p = spread.length
   const isConstant = (j: number): boolean => spread[j]! <= NO_SPREAD * Math.abs(means[j]!)
   const constant = Array.from({ length: p }, (_, j) => j).filter(isConstant)
   const scales = spread.map((s, j) => (o.isStandardized && !isConstant(j) ? s : 1))
-  const second = (j: number, k: number): number =>
-    scatter[j * m + k]! / weight + (o.hasIntercept ? 0 : means[j]! * means[k]!)
-  const gram = new Float64Array(p * p)
-  const q = new Float64Array(p)
-  const ignored = new Set(o.hasIntercept ? constant : constant.filter((j) => means[j] === 0))
-  for (let j = 0; j < p; j++) {
-    if (ignored.has(j)) continue
-    q[j] = second(j, p) / scales[j]!
-    for (let k = 0; k < p; k++) if (!ignored.has(k)) gram[j * p + k] = second(j, k) / (scales[j]! * scales[k]!)
-  }
   return {
-    problem: { gram, q, yy: second(p, p) },
     scales,
-    constant: [...ignored],
+    constant: o.hasIntercept ? constant : constant.filter((j) => means[j] === 0),
     unscaled(beta) {
       const coefficients = beta.map((b, j) => b / scales[j]!)
       const intercept = o.hasIntercept ? coefficients.reduce((sum, b, j) => sum - b * means[j]!, means[p]!) : 0
       return { coefficients, intercept }
     },
   }
+}
+
+export function standardized({ weight, means, scatter }: Moments, o: ScaleOptions): Standard {
+  const m = means.length
+  const p = m - 1
+  const spread = Float64Array.from({ length: p }, (_, j) => Math.sqrt(scatter[j * m + j]! / weight))
+  const scaling = scalingOf(means, spread, o)
+  const { scales } = scaling
+  const second = (j: number, k: number): number =>
+    scatter[j * m + k]! / weight + (o.hasIntercept ? 0 : means[j]! * means[k]!)
+  const gram = new Float64Array(p * p)
+  const q = new Float64Array(p)
+  const ignored = new Set(scaling.constant)
+  for (let j = 0; j < p; j++) {
+    if (ignored.has(j)) continue
+    q[j] = second(j, p) / scales[j]!
+    for (let k = 0; k < p; k++) if (!ignored.has(k)) gram[j * p + k] = second(j, k) / (scales[j]! * scales[k]!)
+  }
+  return { ...scaling, problem: { gram, q, yy: second(p, p) } }
 }

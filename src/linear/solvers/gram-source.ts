@@ -4,9 +4,23 @@ import { type GramKernel, openGramKernel } from '../../kernels/gram-kernel.js'
 import type { Quadratic } from '../quadratic.js'
 import { type Source, strideOf, type Workspace, workspaceOn } from './workspace.js'
 
+interface GramSource extends Source {
+  /**
+   * q − Gβ of all columns, computed anew from the coefficients of the working ones: nothing is left of the rounding of many
+   * small changes.
+   */
+  correlations(working: readonly number[], beta: Float64Array): Float64Array
+}
+
+export type GramWorkspace = Workspace<GramSource>
+
 /** `open` is for tests that want one kernel or the other. */
-export const workspaceOf = (problem: Quadratic, open: Workspace['open'] = openGramKernel): Workspace =>
+export const workspaceOf = (problem: Quadratic, open: Workspace['open'] = openGramKernel): GramWorkspace =>
   workspaceOn(gramSource(problem, open), open)
+
+/** With the coefficients that the compact problem has. */
+export const correlationsOf = ({ source, working, room }: GramWorkspace): Float64Array =>
+  source.correlations(working, room.state.beta.subarray(0, working.length))
 
 /** Whole rows of the Gram matrix, in one memory with what multiplies them. */
 interface Store {
@@ -19,7 +33,7 @@ interface Store {
 }
 
 /** Rows that came in are copied once to where the compiled loops reach them. */
-function gramSource({ gram, q, yy }: Quadratic, open: Workspace['open']): Source {
+function gramSource({ gram, q, yy }: Quadratic, open: Workspace['open']): GramSource {
   const p = q.length
   const stride = strideOf(p)
   let store = storeOf(0, stride, open)

@@ -10,23 +10,18 @@ import type { Fit, Penalized, Quadratic } from '../quadratic.js'
 /** Passes that an extrapolation looks back on. */
 export const MEMORY = 5
 
-/** Where a working set takes its columns from, and what becomes of all others. */
+/** Where a working set takes its columns from. */
 export interface Source {
   /** Correlations of all columns with y, and yᵀy. */
   readonly q: Float64Array
   readonly yy: number
   /** Fills rows and columns of the compact Gram matrix [working, stride] for the working columns from position `from` on. */
   enter(working: readonly number[], from: number, terms: Pick<GramTerms, 'gram' | 'stride'>): void
-  /**
-   * q − Gβ of all columns, computed anew from the coefficients of the working ones: nothing is left of the rounding of many
-   * small changes.
-   */
-  correlations(working: readonly number[], beta: Float64Array, penalized: Penalized): Float64Array
 }
 
 /** Made for one path and changed by its solves, one after the other. */
-export interface Workspace {
-  readonly source: Source
+export interface Workspace<S extends Source = Source> {
+  readonly source: S
   readonly open: (length: number) => GramKernel
   /** Columns in the order that they came in. */
   readonly working: number[]
@@ -54,7 +49,7 @@ export interface Room {
 const FIRST_CAPACITY = 64
 
 /** `open` is for tests that want one kernel or the other. */
-export function workspaceOn(source: Source, open: Workspace['open'] = openGramKernel): Workspace {
+export function workspaceOn<S extends Source>(source: S, open: Workspace['open'] = openGramKernel): Workspace<S> {
   const p = source.q.length
   return { source, open, working: [], isIn: new Uint8Array(p), room: roomOf(Math.min(p, FIRST_CAPACITY), open) }
 }
@@ -152,7 +147,3 @@ export function store({ working, room: { state } }: Workspace, beta: Float64Arra
   }
   return largest
 }
-
-/** Of all columns, with the coefficients that the compact problem has. */
-export const correlationsOf = ({ source, working, room }: Workspace, penalized: Penalized): Float64Array =>
-  source.correlations(working, room.state.beta.subarray(0, working.length), penalized)

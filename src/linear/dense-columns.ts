@@ -1,0 +1,87 @@
+/** Standardized columns of a dense matrix, copied to where compiled loops reach them. */
+
+import { openColumnKernel } from '../kernels/column-kernel.js'
+import { type ColumnOptions, type StandardColumns, sharesOf } from './columns.js'
+import { type DenseMatrix, stridesOf } from './design.js'
+import { scalingOf } from './standard.js'
+
+/** Columns that are copied together where rows lie one after the other. */
+const TOGETHER = 32
+
+export function denseColumns(
+  x: DenseMatrix,
+  y: ArrayLike<number>,
+  o: ColumnOptions,
+  open = openColumnKernel,
+): StandardColumns {
+  const { index, roots } = sharesOf(x.rows, o)
+  const [n, p] = [index.length, x.columns]
+  const kernel = open(n, p)
+  const { columns, stride } = kernel
+  copyColumns(x, index, columns, stride)
+  const whole = new Float64Array(stride)
+  whole.set(Float64Array.from(index, (i) => y[i]!))
+  const means = new Float64Array(p + 1)
+  const spread = new Float64Array(p)
+  const shares = roots.map((v) => v * v)
+  for (let j = 0; j < p; j++) {
+    means[j] = meanOf(columns, j * stride, shares)
+    spread[j] = spreadAbout(means[j]!, columns, j * stride, shares)
+  }
+  means[p] = meanOf(whole, 0, shares)
+  const scaling = scalingOf(means, spread, o)
+  const isOut = new Uint8Array(p)
+  for (const j of scaling.constant) isOut[j] = 1
+  const squares = new Float64Array(p)
+  for (let j = 0; j < p; j++) {
+    const factor = isOut[j] === 1 ? 0 : 1 / scaling.scales[j]!
+    squares[j] = place(columns, j * stride, roots, o.hasIntercept ? means[j]! : 0, factor)
+  }
+  place(whole, 0, roots, o.hasIntercept ? means[p]! : 0, 1)
+  const { products, subtract, pass } = kernel
+  return { ...scaling, columns: { length: stride, count: p, squares, products, subtract, pass }, y: whole, used: n }
+}
+
+function copyColumns(x: DenseMatrix, index: Uint32Array, columns: Float64Array, stride: number): void {
+  const { data, columns: p } = x
+  const [byRow, byColumn] = stridesOf(x)
+  if (byRow === 1 && index.length === x.rows) {
+    for (let j = 0; j < p; j++) columns.set(data.subarray(j * byColumn, j * byColumn + x.rows), j * stride)
+    return
+  }
+  const height = byRow === 1 ? index.length : 8
+  // Blocks of rows and columns, so that what is read and what is written both stay in the cache.
+  for (let from = 0; from < p; from += TOGETHER) {
+    const to = Math.min(p, from + TOGETHER)
+    for (let top = 0; top < index.length; top += height) {
+      const end = Math.min(index.length, top + height)
+      for (let j = from; j < to; j++)
+        for (let i = top; i < end; i++) columns[j * stride + i] = data[index[i]! * byRow + j * byColumn]!
+    }
+  }
+}
+
+/** In two steps: the second takes off what the first missed. */
+function meanOf(values: Float64Array, at: number, shares: Float64Array): number {
+  let [mean, missed] = [0, 0]
+  for (let i = 0; i < shares.length; i++) mean += shares[i]! * values[at + i]!
+  for (let i = 0; i < shares.length; i++) missed += shares[i]! * (values[at + i]! - mean)
+  return mean + missed
+}
+
+function spreadAbout(mean: number, values: Float64Array, at: number, shares: Float64Array): number {
+  let square = 0
+  for (let i = 0; i < shares.length; i++) square += shares[i]! * (values[at + i]! - mean) ** 2
+  return Math.sqrt(square)
+}
+
+/** v = √ω (v − shift) factor; returns vᵀv. */
+function place(values: Float64Array, at: number, roots: Float64Array, shift: number, factor: number): number {
+  let square = 0
+  for (let i = 0; i < roots.length; i++) {
+    const v = roots[i]! * (values[at + i]! - shift) * factor
+    values[at + i] = v
+    square += v * v
+  }
+  return square
+}
