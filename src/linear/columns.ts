@@ -37,9 +37,10 @@ export interface StandardColumns extends Scaling {
   readonly used: number
 }
 
-/** Copies X once. */
-export const standardColumns = (x: DesignMatrix, y: ArrayLike<number>, o: ColumnOptions): StandardColumns =>
-  isSparse(x) ? sparseColumns(x, y, o) : denseColumns(x, y, o)
+/** Of some rows of a design. What one call gives is gone with the next: room for the columns is taken once. */
+export type Standardize = (y: ArrayLike<number>, options: ColumnOptions) => StandardColumns
+
+export const standardizer = (x: DesignMatrix): Standardize => (isSparse(x) ? sparseColumns(x) : denseColumns(x))
 
 export interface Shares {
   /** Rows with a weight above 0. */

@@ -1,22 +1,21 @@
 /** Standardized columns of a dense matrix, copied to where compiled loops reach them. */
 
-import { openColumnKernel } from '../kernels/column-kernel.js'
-import { type ColumnOptions, type StandardColumns, sharesOf } from './columns.js'
+import { type ColumnKernel, openColumnKernel } from '../kernels/column-kernel.js'
+import { type ColumnOptions, type StandardColumns, type Standardize, sharesOf } from './columns.js'
 import { type DenseMatrix, stridesOf } from './design.js'
 import { scalingOf } from './standard.js'
 
 /** Columns that are copied together where rows lie one after the other. */
 const TOGETHER = 32
 
-export function denseColumns(
-  x: DenseMatrix,
-  y: ArrayLike<number>,
-  o: ColumnOptions,
-  open = openColumnKernel,
-): StandardColumns {
+export function denseColumns(x: DenseMatrix, open = openColumnKernel): Standardize {
+  const kernel = open(x.rows, x.columns)
+  return (y, o) => standardInto(kernel, x, y, o)
+}
+
+function standardInto(kernel: ColumnKernel, x: DenseMatrix, y: ArrayLike<number>, o: ColumnOptions): StandardColumns {
   const { index, roots } = sharesOf(x.rows, o)
   const [n, p] = [index.length, x.columns]
-  const kernel = open(n, p)
   const { columns, stride } = kernel
   copyColumns(x, index, columns, stride)
   const whole = new Float64Array(stride)
@@ -49,6 +48,8 @@ function copyColumns(x: DenseMatrix, index: Uint32Array, columns: Float64Array, 
     for (let j = 0; j < p; j++) columns.set(data.subarray(j * byColumn, j * byColumn + x.rows), j * stride)
     return
   }
+  // Of fewer rows than there is room for, the rest is zero.
+  if (index.length < x.rows) columns.fill(0)
   const height = byRow === 1 ? index.length : 8
   // Blocks of rows and columns, so that what is read and what is written both stay in the cache.
   for (let from = 0; from < p; from += TOGETHER) {

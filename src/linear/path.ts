@@ -83,7 +83,7 @@ export interface Solved extends Point {
 
 /** Of what was solved for each λ, on the scale of the fit. */
 export function linearPath(
-  { problem, unscaled }: Standard,
+  { problem, unscaled }: Pick<Standard, 'unscaled'> & { readonly problem: Pick<Quadratic, 'q' | 'yy'> },
   lambdas: Float64Array,
   solved: readonly Solved[],
 ): LinearPath {
@@ -102,9 +102,6 @@ export function linearPath(
 /** The fit of what no penalty but bounds hold, all else at zero. */
 export function emptyFit(problem: Quadratic, terms: Terms, limits: GramOptions): Fit {
   const zero: Fit = { beta: new Float64Array(problem.q.length), residual: problem.q.slice(), passes: 0 }
-  const { lower, upper, ...none } = terms.heldAt(0)
-  const only = (bounds: Float64Array): Float64Array => bounds.map((v, j) => (terms.factors[j] === 0 ? v : 0))
-  const penalized = { ...none, lower: only(lower), upper: only(upper) }
-  if (penalized.lower.every((v, j) => v === 0 && penalized.upper[j] === 0)) return zero
-  return solveGram(problem, penalized, zero, { ...limits, tolerance: limits.tolerance ** 2 })
+  const bounded = terms.onlyBounded()
+  return bounded === null ? zero : solveGram(problem, bounded, zero, { ...limits, tolerance: limits.tolerance ** 2 })
 }

@@ -1,45 +1,83 @@
 /** The path on rows, for more columns than rows and for sparse X: no Gram matrix but that of a working set. */
 
 import { throwIfAborted } from '../engine/failures.js'
-import { standardColumns } from './columns.js'
-import type { DesignMatrix } from './design.js'
-import { emptyFit, type LinearPath, linearPath, type PathOptions } from './path.js'
-import { dualityGap, type Fit, violation } from './quadratic.js'
-import { rowProblem } from './row-problem.js'
+import type { Standardize } from './columns.js'
+import { type LinearPath, linearPath, type PathOptions, type Solved } from './path.js'
+import { dualityGap, type Fit, type Penalized, violation } from './quadratic.js'
+import { productsOf, type RowProblem, rowProblem, square } from './row-problem.js'
+import type { GramOptions } from './solvers/compact-descent.js'
+import { isSmooth } from './solvers/direct.js'
+import { type Dual, dualOf, MOST_ROWS, solveDual } from './solvers/dual.js'
 import { rowSolver, solveRows } from './solvers/residual.js'
-import { lambdasOf, termsOf } from './terms.js'
+import { lambdasOf, type Terms, termsOf } from './terms.js'
 
 export interface RowPathOptions extends PathOptions {
   /** Rows that count. Default: all. */
   readonly rows?: ArrayLike<number>
 }
 
-export function rowPath(x: DesignMatrix, y: ArrayLike<number>, options: RowPathOptions): LinearPath {
+export function rowPath(standardize: Standardize, y: ArrayLike<number>, options: RowPathOptions): LinearPath {
   const { hasIntercept = true, isStandardized = true, tolerance = 1e-7, maxPasses = 10_000, signal } = options
   const { weights, rows } = options
-  const t0 = performance.now()
-  const standard = standardColumns(x, y, { weights, rows, hasIntercept, isStandardized })
-  const t1 = performance.now()
+  const standard = standardize(y, { weights, rows, hasIntercept, isStandardized })
   const terms = termsOf(standard, options)
   const problem = rowProblem(standard.columns, standard.y, terms.free)
-  const { lower, upper } = terms.at(1)
-  const solver = rowSolver(problem, (j) => lower[j] === 0 && upper[j] === 0)
-  const whole = standard.y.reduce((s, v) => s + v * v, 0)
-  const limits = { tolerance: (tolerance * whole) / (problem.yy || 1), maxPasses }
-  let last: Fit = { beta: new Float64Array(problem.q.length), residual: problem.q.slice(), passes: 0 }
+  const yy = square(standard.y)
+  const solve = solverOf(problem, terms, { tolerance: (tolerance * yy) / (problem.yy || 1), maxPasses })
+  let last = solve.empty()
   const lambdas = lambdasOf(last.residual, terms, standard.used, options)
-  const t2 = performance.now()
-  const solved = Array.from(lambdas, (lambda) => {
+  const solved = Array.from(lambdas, (lambda): Solved => {
     throwIfAborted(signal)
-    const held = terms.heldAt(lambda)
-    last = solveRows(solver, held, last, limits)
-    const gap = dualityGap(problem, held, last)
-    return { ...last, gap, violation: violation(terms.at(lambda), last), iterations: last.passes }
+    const { fit, gap } = solve.next(lambda, last)
+    last = fit
+    const point = { beta: problem.complete(fit.beta), residual: fit.residual }
+    return { ...point, gap, violation: violation(terms.at(lambda), point), iterations: fit.passes }
   })
-  console.log('std', t1 - t0, 'prep', t2 - t1, 'path', performance.now() - t2, 'W', solver.workspace.working.length)
-  return linearPath(
-    { ...standard, problem: { gram: new Float64Array(0), q: problem.q, yy: problem.yy } },
-    lambdas,
-    solved,
-  )
+  const q = terms.free.length === 0 ? problem.q : productsOf(standard.columns, standard.y)
+  return linearPath({ ...standard, problem: { q, yy } }, lambdas, solved)
 }
+
+interface PathSolver {
+  /** With all that has a penalty at 0; its residual is exact for all columns. */
+  empty(): Fit
+  next(lambda: number, last: Fit): { readonly fit: Fit; readonly gap: number }
+}
+
+function solverOf(problem: RowProblem, terms: Terms, limits: GramOptions): PathSolver {
+  const all = terms.at(1)
+  const rows = rowSolver(problem, (j) => all.lower[j] === 0 && all.upper[j] === 0)
+  const held = (penalized: Penalized): Penalized => without(penalized, problem.gone)
+  let dual: Dual | null = null
+  return {
+    empty() {
+      const zero = { beta: new Float64Array(problem.q.length), residual: problem.q.slice(), passes: 0 }
+      const bounded = terms.onlyBounded()
+      if (bounded === null) return zero
+      return solveRows(rows, held(bounded), zero, { ...limits, tolerance: limits.tolerance ** 2 })
+    },
+    next(lambda, last) {
+      const penalized = held(terms.heldAt(lambda))
+      if (isSmooth(penalized) && problem.columns.length <= MOST_ROWS) {
+        dual ??= dualOf(problem, moving(terms.factors, penalized))
+        const fit = solveDual(dual, penalized)
+        return { fit, gap: dualityGap(problem, penalized, fit) }
+      }
+      const fit = solveRows(rows, penalized, last, limits)
+      return { fit, gap: dualityGap(problem, penalized, fit) }
+    },
+  }
+}
+
+function without(penalized: Penalized, columns: readonly number[]): Penalized {
+  if (columns.length === 0) return penalized
+  const [lower, upper] = [penalized.lower.slice(), penalized.upper.slice()]
+  for (const j of columns) {
+    lower[j] = 0
+    upper[j] = 0
+  }
+  return { ...penalized, lower, upper }
+}
+
+/** Penalty factors of what is not held at 0. */
+const moving = (factors: Float64Array, { lower, upper }: Penalized): Float64Array =>
+  factors.map((v, j) => (lower[j] === 0 && upper[j] === 0 ? 0 : v))

@@ -15,6 +15,8 @@ export interface RowProblem {
   readonly yy: number
   /** P v, in place. */
   readonly project: (v: Float64Array) => void
+  /** Columns that P takes out. */
+  readonly free: readonly number[]
   /** Columns that nothing is left of. */
   readonly gone: readonly number[]
   /** With the coefficients of those taken out, of which `beta` has 0. */
@@ -28,7 +30,7 @@ export function rowProblem(columns: Columns, y: Float64Array, free: readonly num
   const p = columns.count
   const plain: RowProblem = {
     ...{ columns, y, q: productsOf(columns, y), yy: square(y) },
-    ...{ project: () => {}, gone: [], complete: (beta) => beta },
+    ...{ project: () => {}, free, gone: [], complete: (beta) => beta },
   }
   if (free.length === 0) return plain
   const { fitted, explained, list } = regression(columns, free)
@@ -50,6 +52,7 @@ export function rowProblem(columns: Columns, y: Float64Array, free: readonly num
     q: productsOf(columns, left),
     yy: square(left),
     project,
+    free,
     gone: Array.from({ length: p }, (_, j) => j).filter(isGone),
     complete(beta) {
       const full = beta.slice()
@@ -107,7 +110,8 @@ export function residualOf(columns: Columns, y: Float64Array, beta: Float64Array
   return residual
 }
 
-function productsOf(columns: Columns, v: Float64Array): Float64Array {
+/** Zᵀv */
+export function productsOf(columns: Columns, v: Float64Array): Float64Array {
   const out = new Float64Array(columns.count)
   columns.products(null, v, out)
   return out

@@ -4,11 +4,16 @@
  */
 
 import type { ColumnList, ColumnTerms } from '../kernels/column-loops.js'
-import { type ColumnOptions, type Columns, type StandardColumns, sharesOf } from './columns.js'
+import { type ColumnOptions, type Columns, type StandardColumns, type Standardize, sharesOf } from './columns.js'
 import type { SparseMatrix } from './design.js'
 import { scalingOf } from './standard.js'
 
-export function sparseColumns(x: SparseMatrix, y: ArrayLike<number>, o: ColumnOptions): StandardColumns {
+export const sparseColumns =
+  (x: SparseMatrix): Standardize =>
+  (y, o) =>
+    standardOf(x, y, o)
+
+function standardOf(x: SparseMatrix, y: ArrayLike<number>, o: ColumnOptions): StandardColumns {
   const { rows, columns: p } = x
   const { index, roots } = sharesOf(rows, o)
   // Rows that do not count have a share of 0.

@@ -12,7 +12,7 @@ export function extrapolate({ working, room }: Pick<Workspace, 'working' | 'room
   const n = working.length
   const { terms, state, iterates, coefficients } = room
   const { stride, lower, upper } = terms
-  const c = weights(iterates, stride, n)
+  const c = mixOf(iterates, stride, n)
   if (c === null) return
   for (let j = 0; j < n; j++) {
     let sum = 0
@@ -22,8 +22,8 @@ export function extrapolate({ working, room }: Pick<Workspace, 'working' | 'room
   descendAlong({ working, room })
 }
 
-/** c from (UᵀU + ε I) z = 1 by elimination; null where that says nothing. */
-function weights(iterates: Float64Array, stride: number, n: number): Float64Array | null {
+/** c from (UᵀU + ε I) z = 1 by elimination, of iterates [1 + MEMORY, stride]; null where that says nothing. */
+export function mixOf(iterates: Float64Array, stride: number, n: number): Float64Array | null {
   const a = Array.from({ length: MEMORY }, () => new Float64Array(MEMORY + 1).fill(1))
   let trace = 0
   for (let i = 0; i < MEMORY; i++) {

@@ -47,8 +47,8 @@ export function descendTo(workspace: Workspace, options: GramOptions): number {
     passes += made.passes
     if (made.largest === 0 || passes >= most) return passes
     // A little more than is asked for, since all columns have a say in the gap that counts.
+    if (isSolved(problem, penalized, fit, { ...options, tolerance: 0.9 * tolerance })) return passes
     if (made.largest <= change) {
-      if (isSolved(problem, penalized, fit, { ...options, tolerance: 0.9 * tolerance })) return passes
       change *= 0.1
     } else if (passes - last > Math.max(PATIENCE, passesOfFace(workspace))) {
       stepOnFace(workspace)

@@ -8,6 +8,7 @@ import { type Fit, type Penalized, violationOf } from '../quadratic.js'
 import type { RowProblem } from '../row-problem.js'
 import { descendTo, type GramOptions, isSolved } from './compact-descent.js'
 import { descendAlong } from './line-search.js'
+import { descendRows, mostCompact } from './row-descent.js'
 import { rowSource } from './row-source.js'
 import { correlationsOfAll, type Screen, screenOf } from './screen.js'
 import { compactOf, enter, load, store, type Workspace, workspaceOn } from './workspace.js'
@@ -21,6 +22,8 @@ export interface RowSolver {
   near: Int32Array
   /** β where the last solve began. */
   before: Float64Array
+  /** The working set is too large for a Gram matrix of its own: descent is on what is left of y. */
+  isWide: boolean
 }
 
 /** Of its threshold, where a correlation counts as near. */
@@ -34,6 +37,7 @@ export function rowSolver(problem: RowProblem, isOut: (j: number) => boolean): R
     screen: screenOf(problem, isOut),
     near: new Int32Array(0),
     before: new Float64Array(problem.columns.count),
+    isWide: false,
   }
 }
 
@@ -46,9 +50,9 @@ export function solveRows(solver: RowSolver, penalized: Penalized, start: Fit, o
   const beta = start.beta.slice()
   let residual = start.residual
   let [passes, still] = [0, 0]
-  onwards(solver, penalized, start, beta)
+  if (!solver.isWide) onwards(solver, penalized, start, beta)
   solver.before = start.beta
-  for (let isSettled = isCompactSolved(workspace, options); ; ) {
+  for (let isSettled = solver.isWide || isCompactSolved(workspace, options); ; ) {
     const left = leftOf(solver, beta)
     residual = nearby(solver, left, residual)
     let fresh = violators(workspace, penalized, residual, solver.near)
@@ -58,12 +62,35 @@ export function solveRows(solver: RowSolver, penalized: Penalized, start: Fit, o
       if (isEnd || isSolved(problem, penalized, { beta, residual, passes }, options)) return { beta, residual, passes }
       fresh = violators(workspace, penalized, residual, null)
     }
-    enter(workspace, strongest(workspace, penalized, residual, fresh))
-    load(workspace, penalized, { beta, residual, passes })
-    passes += descendTo(workspace, { ...options, maxPasses: options.maxPasses - passes })
-    still = store(workspace, beta) === 0 ? still + 1 : 0
+    take(solver, strongest(workspace, penalized, residual, fresh))
+    const made = descend(solver, penalized, { beta, residual, passes }, options)
+    passes += made.passes
+    still = made.isStill ? still + 1 : 0
     isSettled = true
   }
+}
+
+function take(solver: RowSolver, fresh: readonly number[]): void {
+  const { problem, workspace } = solver
+  if (workspace.working.length + fresh.length > mostCompact(problem)) solver.isWide = true
+  if (!solver.isWide) return enter(workspace, fresh)
+  for (const j of fresh) {
+    workspace.isIn[j] = 1
+    workspace.working.push(j)
+  }
+}
+
+/** Changes the coefficients of `fit` in place. */
+function descend({ problem, workspace, isWide }: RowSolver, penalized: Penalized, fit: Fit, options: GramOptions) {
+  const limits = { ...options, maxPasses: options.maxPasses - fit.passes }
+  if (isWide) {
+    const before = fit.beta.slice()
+    const passes = descendRows(problem, workspace.working, penalized, fit.beta, limits)
+    return { passes, isStill: fit.beta.every((b, j) => b === before[j]) }
+  }
+  load(workspace, penalized, fit)
+  const passes = descendTo(workspace, limits)
+  return { passes, isStill: store(workspace, fit.beta) === 0 }
 }
 
 /** On the way that the last λ took: paths are piecewise linear (Efron et al. 2004), so much of it is the same. */
