@@ -4,12 +4,16 @@
  */
 
 import type { RunOptions } from '../util/env.js'
+import { standardizer } from './columns.js'
 import { type CrossValidationSummary, summaryOf } from './cv-summary.js'
-import { checkDesign, type DenseMatrix } from './design.js'
-import { type FoldOptions, foldsOf } from './folds.js'
+import { checkDesign, type DesignMatrix } from './design.js'
+import { type Fold, type FoldOptions, foldsOf } from './folds.js'
 import { gatherMoments } from './gather-moments.js'
 import { addMoments, type Moments, withoutMoments } from './moments.js'
 import { type LinearModel, type LinearPath, type PathOptions, pathOf } from './path.js'
+import { predictions } from './predict.js'
+import { isForRows, rowPath } from './row-path.js'
+import { checkTerms } from './terms.js'
 
 export interface CrossValidationOptions extends PathOptions, FoldOptions, Pick<RunOptions, 'onProgress'> {}
 
@@ -21,13 +25,15 @@ export interface CrossValidation extends CrossValidationSummary {
 
 /** Throws `DESIGN_…`, `PATH_OPTION`, `FOLDS`. */
 export async function crossValidate(
-  x: DenseMatrix,
+  x: DesignMatrix,
   y: ArrayLike<number>,
   options: CrossValidationOptions = {},
 ): Promise<CrossValidation> {
   checkDesign(x, y, options.weights)
+  checkTerms(options, x.columns)
   const { onProgress } = options
   const folds = foldsOf(x.rows, options)
+  if (isForRows(x)) return validateRows(x, y, folds, options)
   const of = (rows: Uint32Array): Promise<Moments> => gatherMoments(x, y, { ...options, rows })
   const tests: Moments[] = []
   for (const { test } of folds) tests.push(await of(test))
@@ -49,6 +55,29 @@ export async function crossValidate(
       tests.map((t) => t.weight),
     ),
   }
+}
+
+/** With more columns than moments are good for: each fold is a path on its rows. */
+function validateRows(
+  x: DesignMatrix,
+  y: ArrayLike<number>,
+  folds: readonly Fold[],
+  options: CrossValidationOptions,
+): CrossValidation {
+  const { weights, onProgress } = options
+  const standardize = standardizer(x)
+  const path = rowPath(standardize, y, options)
+  const weightOf = (i: number): number => weights?.[i] ?? 1
+  const total = ({ test }: Fold): number => test.reduce((sum, i) => sum + weightOf(i), 0)
+  const foldErrors = folds.map((fold, k) => {
+    const { models } = rowPath(standardize, y, { ...options, lambdas: path.lambdas, rows: fold.train })
+    onProgress?.({ task: 'cross-validation', done: k + 1, total: folds.length })
+    return models.map((model) => {
+      const fitted = predictions(x, model)
+      return fold.test.reduce((sum, i) => sum + weightOf(i) * (y[i]! - fitted[i]!) ** 2, 0) / total(fold)
+    })
+  })
+  return { path, ...summaryOf(foldErrors, folds.map(total)) }
 }
 
 /** Mean squared error of a model on rows of which only the moments are known. */

@@ -4,8 +4,9 @@ import type { Engine } from '../engine/engine.js'
 import { throwIfAborted } from '../engine/failures.js'
 import { openGram } from '../linalg/gram.js'
 import type { RunOptions } from '../util/env.js'
-import { type DenseMatrix, stridesOf } from './design.js'
+import { type DenseMatrix, type DesignMatrix, isSparse, stridesOf } from './design.js'
 import { type MomentOptions, type Moments, momentsOf } from './moments.js'
+import { sparseMoments } from './sparse-moments.js'
 
 export interface GatherOptions extends MomentOptions, Pick<RunOptions, 'signal'> {
   /** Without one all is done in plain loops, which is some ten times slower. */
@@ -18,7 +19,8 @@ const MANY = 1e8
 /** Rows that go to the engine at once. */
 const CHUNK = 16_384
 
-export async function gatherMoments(x: DenseMatrix, y: ArrayLike<number>, o: GatherOptions = {}): Promise<Moments> {
+export async function gatherMoments(x: DesignMatrix, y: ArrayLike<number>, o: GatherOptions = {}): Promise<Moments> {
+  if (isSparse(x)) return sparseMoments(x, y, o)
   const count = o.rows?.length ?? x.rows
   const { engine } = o
   if (engine === undefined || count * (x.columns + 1) ** 2 < MANY) return momentsOf(x, y, o)

@@ -4,51 +4,27 @@
  */
 
 import { throwIfAborted } from '../engine/failures.js'
-import { checkDesign, type DenseMatrix } from './design.js'
-import { type GatherOptions, gatherMoments } from './gather-moments.js'
+import { standardizer } from './columns.js'
+import { checkDesign, type DesignMatrix } from './design.js'
+import { gatherMoments } from './gather-moments.js'
+import { type LinearPath, linearPath, type PathOptions } from './linear-path.js'
 import type { Moments } from './moments.js'
 import { partialOut } from './partial.js'
-import { dualityGap, type Fit, meanSquare, type Point, pointAt, type Quadratic, violation } from './quadratic.js'
+import { dualityGap, type Fit, pointAt, type Quadratic, violation } from './quadratic.js'
+import { isForRows, rowPath } from './row-path.js'
 import type { GramOptions } from './solvers/compact-descent.js'
 import { solveGram } from './solvers/gram.js'
 import { workspaceOf } from './solvers/gram-source.js'
-import { type Standard, standardized } from './standard.js'
-import { checkTerms, lambdasOf, type TermOptions, type Terms, termsOf } from './terms.js'
+import { standardized } from './standard.js'
+import { checkTerms, lambdasOf, type Terms, termsOf } from './terms.js'
 
-export interface PathOptions extends TermOptions, Pick<GatherOptions, 'engine' | 'signal'> {
-  /** wᵢ of the rows; only their ratios count. */
-  readonly weights?: ArrayLike<number>
-  /** Largest duality gap, as a part of that of the empty model. Default 1e-7. */
-  readonly tolerance?: number
-  /** Passes of coordinate descent for one λ, at most. Default 10,000. */
-  readonly maxPasses?: number
-}
-
-export interface LinearModel {
-  readonly lambda: number
-  readonly coefficients: Float64Array
-  readonly intercept: number
-}
-
-export interface LinearPath {
-  /** From the largest down. */
-  readonly lambdas: Float64Array
-  readonly models: readonly LinearModel[]
-  /** Coefficients that are not zero. */
-  readonly df: readonly number[]
-  /** 1 − RSS / TSS, of the rows that it was fitted on. */
-  readonly devianceRatio: readonly number[]
-  /** Of each λ, as a part of ½ TSS / n; NaN where there is none: with a λ of 0, or bounds but no penalty on a column. */
-  readonly dualGap: readonly number[]
-  /** The largest violation of the optimality conditions, on the scale of the fit. */
-  readonly violation: readonly number[]
-  readonly iterations: readonly number[]
-}
+export type { LinearModel, LinearPath, PathOptions } from './linear-path.js'
 
 /** Throws `DESIGN_…` and `PATH_OPTION`. */
-export async function path(x: DenseMatrix, y: ArrayLike<number>, options: PathOptions = {}): Promise<LinearPath> {
+export async function path(x: DesignMatrix, y: ArrayLike<number>, options: PathOptions = {}): Promise<LinearPath> {
   checkDesign(x, y, options.weights)
   checkTerms(options, x.columns)
+  if (isForRows(x)) return rowPath(standardizer(x), y, options)
   return pathOf(await gatherMoments(x, y, options), options)
 }
 
@@ -73,30 +49,6 @@ export function pathOf(moments: Moments, options: PathOptions): LinearPath {
     return { ...fit, gap, violation: violation(terms.at(lambda), fit), iterations: last.passes }
   })
   return linearPath(standard, lambdas, solved)
-}
-
-export interface Solved extends Point {
-  readonly gap: number
-  readonly violation: number
-  readonly iterations: number
-}
-
-/** Of what was solved for each λ, on the scale of the fit. */
-export function linearPath(
-  { problem, unscaled }: Pick<Standard, 'unscaled'> & { readonly problem: Pick<Quadratic, 'q' | 'yy'> },
-  lambdas: Float64Array,
-  solved: readonly Solved[],
-): LinearPath {
-  const { yy } = problem
-  return {
-    lambdas,
-    models: solved.map(({ beta }, i) => ({ lambda: lambdas[i]!, ...unscaled(beta) })),
-    df: solved.map(({ beta }) => beta.reduce((n, b) => n + Number(b !== 0), 0)),
-    devianceRatio: solved.map((point) => (yy === 0 ? 0 : 1 - meanSquare(problem, point) / yy)),
-    dualGap: solved.map(({ gap }) => (yy === 0 ? 0 : gap / (0.5 * yy))),
-    violation: solved.map((s) => s.violation),
-    iterations: solved.map((s) => s.iterations),
-  }
 }
 
 /** The fit of what no penalty but bounds hold, all else at zero. */

@@ -2,7 +2,8 @@
 
 import { throwIfAborted } from '../engine/failures.js'
 import type { Standardize } from './columns.js'
-import { type LinearPath, linearPath, type PathOptions, type Solved } from './path.js'
+import type { DesignMatrix } from './design.js'
+import { type LinearPath, linearPath, type PathOptions, type Solved } from './linear-path.js'
 import { dualityGap, type Fit, type Penalized, violation } from './quadratic.js'
 import { productsOf, type RowProblem, rowProblem, square } from './row-problem.js'
 import type { GramOptions } from './solvers/compact-descent.js'
@@ -10,6 +11,13 @@ import { isSmooth } from './solvers/direct.js'
 import { type Dual, dualOf, MOST_ROWS, solveDual } from './solvers/dual.js'
 import { rowSolver, solveRows } from './solvers/residual.js'
 import { lambdasOf, type Terms, termsOf } from './terms.js'
+
+/** Columns up to which the Gram matrix of all is made at no cost that counts, and beyond which it is too large. */
+const FEW = 1000
+const MOST = 5000
+
+/** Whether a design is better left in its rows than brought to moments. */
+export const isForRows = ({ rows, columns }: DesignMatrix): boolean => columns > Math.max(FEW, Math.min(rows, MOST))
 
 export interface RowPathOptions extends PathOptions {
   /** Rows that count. Default: all. */

@@ -73,10 +73,10 @@ export function solveRows(solver: RowSolver, penalized: Penalized, start: Fit, o
 function take(solver: RowSolver, fresh: readonly number[]): void {
   const { problem, workspace } = solver
   if (workspace.working.length + fresh.length > mostCompact(problem)) solver.isWide = true
-  if (!solver.isWide) return enter(workspace, fresh)
-  for (const j of fresh) {
-    workspace.isIn[j] = 1
-    workspace.working.push(j)
+  if (!solver.isWide) enter(workspace, fresh)
+  else {
+    for (const j of fresh) workspace.isIn[j] = 1
+    workspace.working.push(...fresh)
   }
 }
 

@@ -4,7 +4,7 @@
  */
 
 import type { Penalized } from '../quadratic.js'
-import { residualOf, type RowProblem, square } from '../row-problem.js'
+import { type RowProblem, residualOf, square } from '../row-problem.js'
 import { mixOf } from './anderson.js'
 import { type GramOptions, isSolved } from './compact-descent.js'
 import { MEMORY } from './workspace.js'

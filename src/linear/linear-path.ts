@@ -1,0 +1,60 @@
+/** Paths of linear models: what is asked of them, and what they are. */
+
+import type { GatherOptions } from './gather-moments.js'
+import { meanSquare, type Point, type Quadratic } from './quadratic.js'
+import type { Standard } from './standard.js'
+import type { TermOptions } from './terms.js'
+
+export interface PathOptions extends TermOptions, Pick<GatherOptions, 'engine' | 'signal'> {
+  /** wᵢ of the rows; only their ratios count. */
+  readonly weights?: ArrayLike<number>
+  /** Largest duality gap, as a part of that of the empty model. Default 1e-7. */
+  readonly tolerance?: number
+  /** Passes of coordinate descent for one λ, at most. Default 10,000. */
+  readonly maxPasses?: number
+}
+
+export interface LinearModel {
+  readonly lambda: number
+  readonly coefficients: Float64Array
+  readonly intercept: number
+}
+
+export interface LinearPath {
+  /** From the largest down. */
+  readonly lambdas: Float64Array
+  readonly models: readonly LinearModel[]
+  /** Coefficients that are not zero. */
+  readonly df: readonly number[]
+  /** 1 − RSS / TSS, of the rows that it was fitted on. */
+  readonly devianceRatio: readonly number[]
+  /** Of each λ, as a part of ½ TSS / n; NaN where there is none: with a λ of 0, or bounds but no penalty on a column. */
+  readonly dualGap: readonly number[]
+  /** The largest violation of the optimality conditions, on the scale of the fit. */
+  readonly violation: readonly number[]
+  readonly iterations: readonly number[]
+}
+
+export interface Solved extends Point {
+  readonly gap: number
+  readonly violation: number
+  readonly iterations: number
+}
+
+/** Of what was solved for each λ, on the scale of the fit. */
+export function linearPath(
+  { problem, unscaled }: Pick<Standard, 'unscaled'> & { readonly problem: Pick<Quadratic, 'q' | 'yy'> },
+  lambdas: Float64Array,
+  solved: readonly Solved[],
+): LinearPath {
+  const { yy } = problem
+  return {
+    lambdas,
+    models: solved.map(({ beta }, i) => ({ lambda: lambdas[i]!, ...unscaled(beta) })),
+    df: solved.map(({ beta }) => beta.reduce((n, b) => n + Number(b !== 0), 0)),
+    devianceRatio: solved.map((point) => (yy === 0 ? 0 : 1 - meanSquare(problem, point) / yy)),
+    dualGap: solved.map(({ gap }) => (yy === 0 ? 0 : gap / (0.5 * yy))),
+    violation: solved.map((s) => s.violation),
+    iterations: solved.map((s) => s.iterations),
+  }
+}
