@@ -8,7 +8,7 @@ import { type Fit, type Penalized, violationOf } from '../quadratic.js'
 import type { RowProblem } from '../row-problem.js'
 import { descendTo, type GramOptions, isSolved } from './compact-descent.js'
 import { descendAlong } from './line-search.js'
-import { descendRows, mostCompact } from './row-descent.js'
+import { descendRows } from './row-descent.js'
 import { rowSource } from './row-source.js'
 import { correlationsOfAll, type Screen, screenOf } from './screen.js'
 import { compactOf, enter, load, store, type Workspace, workspaceOn } from './workspace.js'
@@ -22,21 +22,30 @@ export interface RowSolver {
   near: Int32Array
   /** β where the last solve began. */
   before: Float64Array
-  /** The working set is too large for a Gram matrix of its own: descent is on what is left of y. */
+  /** Columns that a Gram matrix of their own is made for; with more, descent is on what is left of y. */
+  readonly mostCompact: number
   isWide: boolean
 }
 
 /** Of its threshold, where a correlation counts as near. */
 const NEAR = 0.85
 
+/** Below it descent on the Gram matrix is cheaper than on the rows, and the matrix fits into memory. */
+const mostCompactOf = ({ columns }: RowProblem): number => Math.min(6000, Math.max(1000, 3 * columns.length))
+
 /** `isOut` of columns that stay at 0 whatever λ. */
-export function rowSolver(problem: RowProblem, isOut: (j: number) => boolean): RowSolver {
+export function rowSolver(
+  problem: RowProblem,
+  isOut: (j: number) => boolean,
+  mostCompact = mostCompactOf(problem),
+): RowSolver {
   return {
     problem,
     workspace: workspaceOn(rowSource(problem)),
     screen: screenOf(problem, isOut),
     near: new Int32Array(0),
     before: new Float64Array(problem.columns.count),
+    mostCompact,
     isWide: false,
   }
 }
@@ -71,8 +80,8 @@ export function solveRows(solver: RowSolver, penalized: Penalized, start: Fit, o
 }
 
 function take(solver: RowSolver, fresh: readonly number[]): void {
-  const { problem, workspace } = solver
-  if (workspace.working.length + fresh.length > mostCompact(problem)) solver.isWide = true
+  const { workspace, mostCompact } = solver
+  if (workspace.working.length + fresh.length > mostCompact) solver.isWide = true
   if (!solver.isWide) enter(workspace, fresh)
   else {
     for (const j of fresh) workspace.isIn[j] = 1

@@ -9,9 +9,6 @@ import { mixOf } from './anderson.js'
 import { type GramOptions, isSolved } from './compact-descent.js'
 import { MEMORY } from './workspace.js'
 
-/** Columns of a Gram matrix that is worth its making. */
-export const mostCompact = ({ columns }: RowProblem): number => Math.min(6000, Math.max(1000, 3 * columns.length))
-
 /** Changes `beta` at the listed columns; `free` move along and are given back as 0. Returns the passes. */
 export function descendRows(
   problem: RowProblem,
