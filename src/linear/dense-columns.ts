@@ -17,15 +17,18 @@ function standardInto(kernel: ColumnKernel, x: DenseMatrix, y: ArrayLike<number>
   const { index, roots } = sharesOf(x.rows, o)
   const [n, p] = [index.length, x.columns]
   const { columns, stride } = kernel
-  copyColumns(x, index, columns, stride)
+  // Columns that lie there whole are read where they are.
+  const isWhole = x.order === 'column-major' && n === x.rows
+  if (!isWhole) copyColumns(x, index, columns, stride)
+  const [source, step] = isWhole ? [x.data, x.rows] : [columns, stride]
   const whole = new Float64Array(stride)
   whole.set(Float64Array.from(index, (i) => y[i]!))
   const means = new Float64Array(p + 1)
   const spread = new Float64Array(p)
   const shares = roots.map((v) => v * v)
   for (let j = 0; j < p; j++) {
-    means[j] = meanOf(columns, j * stride, shares)
-    spread[j] = spreadAbout(means[j]!, columns, j * stride, shares)
+    means[j] = meanOf(source, j * step, shares)
+    spread[j] = spreadAbout(means[j]!, source, j * step, shares)
   }
   means[p] = meanOf(whole, 0, shares)
   const scaling = scalingOf(means, spread, o)
@@ -34,9 +37,10 @@ function standardInto(kernel: ColumnKernel, x: DenseMatrix, y: ArrayLike<number>
   const squares = new Float64Array(p)
   for (let j = 0; j < p; j++) {
     const factor = isOut[j] === 1 ? 0 : 1 / scaling.scales[j]!
-    squares[j] = place(columns, j * stride, roots, o.hasIntercept ? means[j]! : 0, factor)
+    const target = columns.subarray(j * stride, j * stride + n)
+    squares[j] = place(source, j * step, target, roots, o.hasIntercept ? means[j]! : 0, factor)
   }
-  place(whole, 0, roots, o.hasIntercept ? means[p]! : 0, 1)
+  place(whole, 0, whole, roots, o.hasIntercept ? means[p]! : 0, 1)
   const { products, subtract, pass } = kernel
   return { ...scaling, columns: { length: stride, count: p, squares, products, subtract, pass }, y: whole, used: n }
 }
@@ -44,10 +48,6 @@ function standardInto(kernel: ColumnKernel, x: DenseMatrix, y: ArrayLike<number>
 function copyColumns(x: DenseMatrix, index: Uint32Array, columns: Float64Array, stride: number): void {
   const { data, columns: p } = x
   const [byRow, byColumn] = stridesOf(x)
-  if (byRow === 1 && index.length === x.rows) {
-    for (let j = 0; j < p; j++) columns.set(data.subarray(j * byColumn, j * byColumn + x.rows), j * stride)
-    return
-  }
   // Of fewer rows than there is room for, the rest is zero.
   if (index.length < x.rows) columns.fill(0)
   const height = byRow === 1 ? index.length : 8
@@ -62,26 +62,35 @@ function copyColumns(x: DenseMatrix, index: Uint32Array, columns: Float64Array, 
   }
 }
 
+type Numbers = Float64Array | Float32Array
+
 /** In two steps: the second takes off what the first missed. */
-function meanOf(values: Float64Array, at: number, shares: Float64Array): number {
+function meanOf(values: Numbers, at: number, shares: Float64Array): number {
   let [mean, missed] = [0, 0]
   for (let i = 0; i < shares.length; i++) mean += shares[i]! * values[at + i]!
   for (let i = 0; i < shares.length; i++) missed += shares[i]! * (values[at + i]! - mean)
   return mean + missed
 }
 
-function spreadAbout(mean: number, values: Float64Array, at: number, shares: Float64Array): number {
+function spreadAbout(mean: number, values: Numbers, at: number, shares: Float64Array): number {
   let square = 0
   for (let i = 0; i < shares.length; i++) square += shares[i]! * (values[at + i]! - mean) ** 2
   return Math.sqrt(square)
 }
 
-/** v = √ω (v − shift) factor; returns vᵀv. */
-function place(values: Float64Array, at: number, roots: Float64Array, shift: number, factor: number): number {
+/** z = √ω (v − shift) factor; returns zᵀz. */
+function place(
+  values: Numbers,
+  at: number,
+  target: Float64Array,
+  roots: Float64Array,
+  shift: number,
+  factor: number,
+): number {
   let square = 0
   for (let i = 0; i < roots.length; i++) {
     const v = roots[i]! * (values[at + i]! - shift) * factor
-    values[at + i] = v
+    target[i] = v
     square += v * v
   }
   return square

@@ -70,7 +70,10 @@ export function dualityGap(problem: Pick<Quadratic, 'q' | 'yy'>, penalized: Pena
 function scaledGap(problem: Pick<Quadratic, 'q' | 'yy'>, { l1, l2, lower, upper }: Penalized, fit: Point): number {
   const { beta, residual } = fit
   let [penalty, ridge, fitted, scale] = [0, 0, 0, 1]
+  // What is 0 and below its threshold adds nothing anywhere, and is most.
+  const isIdle = (j: number): boolean => beta[j] === 0 && Math.abs(residual[j]!) <= l1[j]!
   for (let j = 0; j < beta.length; j++) {
+    if (isIdle(j)) continue
     penalty += l1[j]! * Math.abs(beta[j]!)
     ridge += l2[j]! * beta[j]! ** 2
     fitted += problem.q[j]! * beta[j]!
@@ -82,6 +85,7 @@ function scaledGap(problem: Pick<Quadratic, 'q' | 'yy'>, { l1, l2, lower, upper 
   }
   let beyond = 0
   for (let j = 0; j < beta.length; j++) {
+    if (isIdle(j)) continue
     const pull = scale * (residual[j]! - l2[j]! * beta[j]!)
     const end = pull > 0 ? upper[j]! : -lower[j]!
     if (end > 0 && end < Number.POSITIVE_INFINITY) beyond += end * Math.max(0, Math.abs(pull) - l1[j]!)
@@ -111,6 +115,7 @@ export function violation(penalized: Penalized, { beta, residual }: Point): numb
 }
 
 export function violationOf({ l1, l2, lower, upper }: Penalized, beta: number, residual: number, j: number): number {
+  if (beta === 0 && Math.abs(residual) <= l1[j]!) return 0
   const pull = residual - l2[j]! * beta
   // The interval of −subgradient − pull's target: zero lies in it where nothing is left to gain in either direction.
   const up = pull - (beta >= 0 ? l1[j]! : -l1[j]!)

@@ -1,25 +1,37 @@
 /** Anderson extrapolation of coordinate descent (Bertrand and Massias 2021, algorithm 2), in place. */
 
-import { descendAlong } from './line-search.js'
+import { best, lineAlong, move } from './line-search.js'
 import { MEMORY, type Workspace } from './workspace.js'
 
 /**
- * Moves towards Σ cₖβₖ of the last iterates, with c = z / Σz and UᵀU z = 1 for the differences U of consecutive ones, as
+ * Moves to Σ cₖβₖ where that is already enough, and says so: in front of a minimum the objective is flat, and what it is
+ * less by there says little of the gap. Otherwise moves towards Σ cₖβₖ of the last iterates, with c = z / Σz and UᵀU z = 1 for the differences U of consecutive ones, as
  * far as the objective falls: the extrapolation itself is the step 1. Where columns depend on each other, descent creeps
  * along at an even pace and Σ cₖβₖ lies behind; the step is then negative, and reaches the next kink.
  */
-export function extrapolate({ working, room }: Pick<Workspace, 'working' | 'room'>): void {
+export function extrapolate(
+  { working, room }: Pick<Workspace, 'working' | 'room'>,
+  isEnough: () => boolean = () => false,
+): boolean {
   const n = working.length
   const { terms, state, iterates, coefficients } = room
   const { stride, lower, upper } = terms
   const c = mixOf(iterates, stride, n)
-  if (c === null) return
+  if (c === null) return false
   for (let j = 0; j < n; j++) {
     let sum = 0
     for (let k = 0; k < MEMORY; k++) sum += c[k]! * iterates[(k + 1) * stride + j]!
     coefficients[j] = Math.min(Math.max(sum, lower[j]!), upper[j]!) - state.beta[j]!
   }
-  descendAlong({ working, room })
+  const line = lineAlong({ working, room })
+  const [beta, residual] = [state.beta.slice(0, n), state.residual.slice(0, n)]
+  move(line, 1)
+  if (isEnough()) return true
+  state.beta.set(beta)
+  state.residual.set(residual)
+  const step = best(line)
+  if (step !== 0) move(line, step)
+  return false
 }
 
 /** c from (UᵀU + ε I) z = 1 by elimination, of iterates [1 + MEMORY, stride]; null where that says nothing. */

@@ -40,20 +40,21 @@ export function descendTo(workspace: Workspace, options: GramOptions): number {
   const { kernel, state, iterates } = workspace.room
   const { problem, penalized, fit } = compactOf(workspace)
   const terms = { ...workspace.room.terms, n: workspace.working.length }
+  // A little more than is asked for, since all columns have a say in the gap that counts.
+  const isEnough = (): boolean => isSolved(problem, penalized, fit, { ...options, tolerance: 0.9 * tolerance })
   let change = problem.yy * tolerance
   let last = 0
   for (let passes = 0; ; ) {
     const made = kernel.descend(terms, state, Math.min(MEMORY, most - passes), change)
     passes += made.passes
     if (made.largest === 0 || passes >= most) return passes
-    // A little more than is asked for, since all columns have a say in the gap that counts.
-    if (isSolved(problem, penalized, fit, { ...options, tolerance: 0.9 * tolerance })) return passes
+    if (isEnough()) return passes
     if (made.largest <= change) {
       change *= 0.1
     } else if (passes - last > Math.max(PATIENCE, passesOfFace(workspace))) {
       stepOnFace(workspace)
       last = passes
-    } else extrapolate(workspace)
+    } else if (extrapolate(workspace, isEnough)) return passes
     iterates.set(state.beta)
   }
 }

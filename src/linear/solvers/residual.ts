@@ -57,13 +57,13 @@ export function rowSolver(
 export function solveRows(solver: RowSolver, penalized: Penalized, start: Fit, options: GramOptions): Fit {
   const { problem, workspace } = solver
   const beta = start.beta.slice()
-  let residual = start.residual
+  let residual: Float64Array = start.residual.slice()
   let [passes, still] = [0, 0]
   if (!solver.isWide) onwards(solver, penalized, start, beta)
   solver.before = start.beta
   for (let isSettled = solver.isWide || isCompactSolved(workspace, options); ; ) {
     const left = leftOf(solver, beta)
-    residual = nearby(solver, left, residual)
+    renewNear(solver, left, residual)
     let fresh = violators(workspace, penalized, residual, solver.near)
     if ((fresh.length === 0 && isSettled) || passes >= options.maxPasses) {
       residual = lookAtAll(solver, penalized, left)
@@ -128,15 +128,13 @@ function leftOf({ problem: { columns, y, project }, workspace: { working } }: Ro
   return left
 }
 
-/** With the correlations of near and working columns renewed. */
-function nearby({ problem: { columns }, near, workspace }: RowSolver, left: Float64Array, before: Float64Array) {
-  const after = before.slice()
+/** Correlations of near and working columns. */
+function renewNear({ problem: { columns }, near, workspace }: RowSolver, left: Float64Array, residual: Float64Array) {
   for (const list of [near, Int32Array.from(workspace.working)]) {
     const found = new Float64Array(list.length)
     columns.products(list, left, found)
-    for (let k = 0; k < list.length; k++) after[list[k]!] = found[k]!
+    for (let k = 0; k < list.length; k++) residual[list[k]!] = found[k]!
   }
-  return after
 }
 
 function lookAtAll(solver: RowSolver, penalized: Penalized, left: Float64Array): Float64Array {
