@@ -6,11 +6,11 @@
 import type { RunOptions } from '../util/env.js'
 import { standardizer } from './columns.js'
 import { type CrossValidationSummary, summaryOf } from './cv-summary.js'
-import { checkDesign, type DesignMatrix } from './design.js'
+import { checkDesign, type DesignMatrix, isSparse } from './design.js'
 import { type Fold, type FoldOptions, foldsOf } from './folds.js'
-import { gatherMoments } from './gather-moments.js'
+import { gatherParts } from './gather-moments.js'
 import { addMoments, type Moments, withoutMoments } from './moments.js'
-import { type LinearModel, type LinearPath, type PathOptions, pathOf } from './path.js'
+import { type LinearModel, type LinearPath, type PathOptions, pathFrom, pathOf, precisionFor } from './path.js'
 import { predictions } from './predict.js'
 import { isForRows, rowPath } from './row-path.js'
 import { checkTerms } from './terms.js'
@@ -33,14 +33,15 @@ export async function crossValidate(
   checkTerms(options, x.columns)
   const { onProgress } = options
   const folds = foldsOf(x.rows, options)
-  if (isForRows(x)) return validateRows(x, y, folds, options)
-  const of = (rows: Uint32Array): Promise<Moments> => gatherMoments(x, y, { ...options, rows })
-  const tests: Moments[] = []
-  for (const { test } of folds) tests.push(await of(test))
+  if (isSparse(x) || isForRows(x)) return validateRows(x, y, folds, options)
   // Ordered folds train on what came before, not on all others.
-  const rest = options.isOrdered ? await of(folds[0]!.train) : null
+  const first = options.isOrdered ? [folds[0]!.train] : []
+  const parts = [...folds.map(({ test }) => test), ...first]
+  const moments = await gatherParts(x, y, parts, { ...options, precision: precisionFor(options) })
+  const tests = moments.slice(0, folds.length)
+  const rest = moments[folds.length] ?? null
   const all = rest === null ? tests.reduce(addMoments) : tests.reduce(addMoments, rest)
-  const path = pathOf(all, options)
+  const path = await pathFrom(all, x, y, options)
   const lambdas = path.lambdas
   const foldErrors = folds.map((_, k) => {
     const before = rest === null ? withoutMoments(all, tests[k]!) : tests.slice(0, k).reduce(addMoments, rest)

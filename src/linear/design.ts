@@ -45,8 +45,9 @@ function checkDense(x: DenseMatrix): void {
   const { rows, columns, data } = x
   if (data.length !== rows * columns)
     throw wrongLength('the data of X', data.length, `${rows} x ${columns} = ${rows * columns}`)
-  const at = firstNotFinite(data)
-  if (at >= 0) throw notFinite(`X, ${placeOf(x, at)}`, data[at]!)
+  if (areFinite(data)) return
+  const at = data.findIndex((v) => !Number.isFinite(v))
+  throw notFinite(`X, ${placeOf(x, at)}`, data[at]!)
 }
 
 function checkSparse({ rows, columns, columnStarts, rowIndices, values }: SparseMatrix): void {
@@ -68,17 +69,25 @@ function checkSparse({ rows, columns, columnStarts, rowIndices, values }: Sparse
   }
   if (columnStarts[columns] !== values.length)
     throw misplaced('the last column start', columnStarts[columns]!, `${values.length}, as many as there are numbers`)
-  const at = firstNotFinite(values)
-  if (at < 0) return
+  if (areFinite(values)) return
+  const at = values.findIndex((v) => !Number.isFinite(v))
   let j = 0
   while (columnStarts[j + 1]! <= at) j++
   throw notFinite(`X, row ${rowIndices[at]! + 1}, column ${j + 1}`, values[at]!)
 }
 
-/** A plain loop, as it is over all of X. */
-function firstNotFinite(values: Float64Array | Float32Array): number {
-  for (let at = 0; at < values.length; at++) if (!Number.isFinite(values[at]!)) return at
-  return -1
+/** Whether 0 times each is 0: four sums at a time, as each waits for its last. */
+function areFinite(data: DenseMatrix['data']): boolean {
+  let [a, b, c, d] = [0, 0, 0, 0]
+  const whole = data.length - (data.length % 4)
+  for (let i = 0; i < whole; i += 4) {
+    a += 0 * data[i]!
+    b += 0 * data[i + 1]!
+    c += 0 * data[i + 2]!
+    d += 0 * data[i + 3]!
+  }
+  for (let i = whole; i < data.length; i++) a += 0 * data[i]!
+  return a + b + c + d === 0
 }
 
 /** Steps from one row to the next, and from one column to the next. */

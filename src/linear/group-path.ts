@@ -8,7 +8,7 @@ import { PareError } from '../util/errors.js'
 import { checkDesign, type DenseMatrix } from './design.js'
 import { gatherMoments } from './gather-moments.js'
 import { type LinearPath, linearPath, type PathOptions } from './linear-path.js'
-import type { Fit } from './quadratic.js'
+import { type Fit, meanSquare } from './quadratic.js'
 import { groupGap, groupsOf, groupViolation, solveGroups } from './solvers/group-descent.js'
 import { standardized } from './standard.js'
 import { checkTerms, lambdasOf } from './terms.js'
@@ -49,6 +49,7 @@ export async function groupPath(x: DenseMatrix, y: ArrayLike<number>, options: G
     return {
       ...fit,
       gap: groupGap(problem, groups, terms, fit),
+      meanSquare: meanSquare(problem, fit),
       violation: groupViolation(groups, terms, fit),
       iterations: fit.passes,
     }

@@ -1,7 +1,7 @@
 /** Paths of linear models: what is asked of them, and what they are. */
 
 import type { GatherOptions } from './gather-moments.js'
-import { meanSquare, type Point, type Quadratic } from './quadratic.js'
+import type { Point, Quadratic } from './quadratic.js'
 import type { Standard } from './standard.js'
 import type { TermOptions } from './terms.js'
 
@@ -28,7 +28,10 @@ export interface LinearPath {
   readonly df: readonly number[]
   /** 1 − RSS / TSS, of the rows that it was fitted on. */
   readonly devianceRatio: readonly number[]
-  /** Of each λ, as a part of ½ TSS / n; NaN where there is none: with a λ of 0, or bounds but no penalty on a column. */
+  /**
+   * Of each λ, as a part of ½ TSS / n, with what rounding of the moments may hide; NaN where there is none: with a λ of 0,
+   * or bounds but no penalty on a column.
+   */
   readonly dualGap: readonly number[]
   /** The largest violation of the optimality conditions, on the scale of the fit. */
   readonly violation: readonly number[]
@@ -36,23 +39,27 @@ export interface LinearPath {
 }
 
 export interface Solved extends Point {
+  /** With what rounding of the moments may hide. */
   readonly gap: number
+  readonly meanSquare: number
   readonly violation: number
+  /** The most that the violation may be for all that the moments can say. */
+  readonly hidden: number
   readonly iterations: number
 }
 
 /** Of what was solved for each λ, on the scale of the fit. */
 export function linearPath(
-  { problem, unscaled }: Pick<Standard, 'unscaled'> & { readonly problem: Pick<Quadratic, 'q' | 'yy'> },
+  { problem, unscaled }: Pick<Standard, 'unscaled'> & { readonly problem: Pick<Quadratic, 'yy'> },
   lambdas: Float64Array,
-  solved: readonly Solved[],
+  solved: readonly Omit<Solved, 'hidden'>[],
 ): LinearPath {
   const { yy } = problem
   return {
     lambdas,
     models: solved.map(({ beta }, i) => ({ lambda: lambdas[i]!, ...unscaled(beta) })),
     df: solved.map(({ beta }) => beta.reduce((n, b) => n + Number(b !== 0), 0)),
-    devianceRatio: solved.map((point) => (yy === 0 ? 0 : 1 - meanSquare(problem, point) / yy)),
+    devianceRatio: solved.map((s) => (yy === 0 ? 0 : 1 - s.meanSquare / yy)),
     dualGap: solved.map(({ gap }) => (yy === 0 ? 0 : gap / (0.5 * yy))),
     violation: solved.map((s) => s.violation),
     iterations: solved.map((s) => s.iterations),

@@ -14,7 +14,7 @@ import { type LinearPath, linearPath, type PathOptions } from './linear-path.js'
 import type { Moments } from './moments.js'
 import { partialOut } from './partial.js'
 import { emptyFit } from './path.js'
-import { type Fit, type Penalized, pointAt, type Quadratic, violation } from './quadratic.js'
+import { type Fit, meanSquare, type Penalized, pointAt, type Quadratic, violation } from './quadratic.js'
 import type { GramOptions } from './solvers/compact-descent.js'
 import { solveGram } from './solvers/gram.js'
 import { type GramWorkspace, workspaceOf } from './solvers/gram-source.js'
@@ -73,7 +73,13 @@ function nonconvexPathOf(moments: Moments, options: NonconvexOptions): LinearPat
     fit = found.fit
     const point = pointAt(standard.problem, complete(fit.beta))
     const missed = violation(around(terms.at(lambda), point.beta), point)
-    return { ...point, gap: Number.NaN, violation: missed, iterations: found.rounds }
+    return {
+      ...point,
+      gap: Number.NaN,
+      meanSquare: meanSquare(standard.problem, point),
+      violation: missed,
+      iterations: found.rounds,
+    }
   })
   return linearPath(standard, lambdas, solved)
 }

@@ -4,33 +4,91 @@
  */
 
 import { throwIfAborted } from '../engine/failures.js'
+import type { FloatType } from '../ir/builder.js'
+import { onBasis } from './basis.js'
 import { standardizer } from './columns.js'
-import { checkDesign, type DesignMatrix } from './design.js'
+import { checkDesign, type DenseMatrix, type DesignMatrix, isSparse } from './design.js'
 import { gatherMoments } from './gather-moments.js'
-import { type LinearPath, linearPath, type PathOptions } from './linear-path.js'
-import type { Moments } from './moments.js'
-import { partialOut } from './partial.js'
-import { dualityGap, type Fit, pointAt, type Quadratic, violation } from './quadratic.js'
+import { type LinearPath, linearPath, type PathOptions, type Solved } from './linear-path.js'
+import { type Moments, ROUNDING } from './moments.js'
+import { type Partial, partialOut } from './partial.js'
+import { dualityGap, type Fit, meanSquare, pointAt, type Quadratic, violation } from './quadratic.js'
+import { isWithin, refined } from './refine.js'
 import { isForRows, rowPath } from './row-path.js'
 import type { GramOptions } from './solvers/compact-descent.js'
 import { solveGram } from './solvers/gram.js'
 import { workspaceOf } from './solvers/gram-source.js'
-import { standardized } from './standard.js'
+import { type Standard, standardized } from './standard.js'
 import { checkTerms, lambdasOf, type Terms, termsOf } from './terms.js'
+
+/** Default of `tolerance`; below `FINE` products in float32 are too coarse. */
+const TOLERANCE = 1e-7
+const FINE = 1e-6
 
 export type { LinearModel, LinearPath, PathOptions } from './linear-path.js'
 
-/** Throws `DESIGN_…` and `PATH_OPTION`. */
+/** Pivots below this square a condition that moments cannot bear. */
+const ILL = 1e-6
+
+/**
+ * By moments, and where these are too coarse for the tolerance, corrected by the residuals on the rows; more columns than
+ * moments are good for, and sparse ones, go by their rows alone. Throws `DESIGN_…` and `PATH_OPTION`.
+ */
 export async function path(x: DesignMatrix, y: ArrayLike<number>, options: PathOptions = {}): Promise<LinearPath> {
   checkDesign(x, y, options.weights)
   checkTerms(options, x.columns)
-  if (isForRows(x)) return rowPath(standardizer(x), y, options)
-  return pathOf(await gatherMoments(x, y, options), options)
+  if (isSparse(x) || isForRows(x)) return rowPath(standardizer(x), y, options)
+  const precision = precisionFor(options)
+  return pathFrom(await gatherMoments(x, y, { ...options, precision }), x, y, options)
 }
+
+/** Of products whose rounding the tolerance bears. */
+export const precisionFor = ({ tolerance = TOLERANCE }: PathOptions): FloatType =>
+  tolerance < FINE ? 'float64' : 'float32'
+
+/** From moments of x and y, corrected by the rows, or from finer moments, where that is called for. */
+export async function pathFrom(
+  moments: Moments,
+  x: DenseMatrix,
+  y: ArrayLike<number>,
+  options: PathOptions,
+): Promise<LinearPath> {
+  const solution = solvePath(moments, options)
+  const { terms, partial, standard, lambdas, most } = solution
+  if (partial.pivot <= ILL) {
+    const { x: conditioned, onColumns } = onBasis(x, terms.free, standard.offsets, options.weights)
+    const found = await path(conditioned, y, options)
+    return { ...found, models: found.models.map(onColumns) }
+  }
+  const solved = await refined(solution, x, y, options)
+  if (moments.rounding > ROUNDING.float64 * MUCH && !solved.every((s) => isWithin(s, most)))
+    return pathFrom(await gatherMoments(x, y, options), x, y, options)
+  return linearPath(standard, lambdas, solved)
+}
+
+/** Times the rounding of float64, what comes of nothing but float32. */
+const MUCH = 1e3
 
 /** The path from moments alone. */
 export function pathOf(moments: Moments, options: PathOptions): LinearPath {
-  const { hasIntercept = true, isStandardized = true, tolerance = 1e-7, maxPasses = 10_000, signal } = options
+  const { standard, lambdas, solved } = solvePath(moments, options)
+  return linearPath(standard, lambdas, solved)
+}
+
+/** A path on the scale of the fit, and what it was found with. */
+export interface PathSolution {
+  readonly standard: Standard
+  readonly terms: Terms
+  readonly partial: Partial
+  /** Of the problem of the penalized columns, and of all: the largest gap. */
+  readonly limits: GramOptions
+  readonly most: number
+  readonly lambdas: Float64Array
+  readonly solved: readonly Solved[]
+}
+
+export function solvePath(moments: Moments, options: PathOptions): PathSolution {
+  const { hasIntercept = true, isStandardized = true, tolerance = TOLERANCE, maxPasses = 10_000, signal } = options
   const standard = standardized(moments, { hasIntercept, isStandardized })
   const { problem } = standard
   const terms = termsOf(standard, options)
@@ -44,11 +102,32 @@ export function pathOf(moments: Moments, options: PathOptions): LinearPath {
     const held = terms.heldAt(lambda)
     last = solveGram(partial.problem, held, last, limits, workspace)
     // Certificates owe nothing to the solver but the coefficients.
-    const gap = dualityGap(partial.problem, held, pointAt(partial.problem, last.beta))
     const fit = pointAt(problem, partial.complete(last.beta))
-    return { ...fit, gap, violation: violation(terms.at(lambda), fit), iterations: last.passes }
+    const errors = errorsOf(problem, moments.rounding / partial.pivot, fit.beta)
+    const missed = violation(terms.at(lambda), fit)
+    return {
+      ...fit,
+      gap:
+        dualityGap(partial.problem, held, pointAt(partial.problem, last.beta), errors) +
+        partial.lossOf(fit.residual, errors),
+      meanSquare: meanSquare(problem, fit),
+      violation: missed,
+      hidden: errors.reduce((most, e) => Math.max(most, e), missed),
+      iterations: last.passes,
+    }
   })
-  return linearPath(standard, lambdas, solved)
+  return { standard, terms, partial, limits, most: tolerance * 0.5 * problem.yy, lambdas, solved }
+}
+
+/**
+ * What rounding of the moments may do to the correlations. Each entry of G is known to a part ε of √(Gⱼⱼ Gₖₖ), with errors
+ * that have nothing to do with each other: some ε √Gⱼⱼ (2‖β‖ + √yy), with β in units of its columns.
+ */
+function errorsOf({ gram, yy }: Quadratic, rounding: number, beta: Float64Array): Float64Array {
+  const p = beta.length
+  const lengths = Float64Array.from({ length: p }, (_, j) => Math.sqrt(gram[j * p + j]!))
+  const size = Math.sqrt(beta.reduce((sum, b, j) => sum + (b * lengths[j]!) ** 2, 0))
+  return lengths.map((length) => rounding * length * (2 * size + Math.sqrt(yy)))
 }
 
 /** The fit of what no penalty but bounds hold, all else at zero. */

@@ -132,7 +132,7 @@ test('folds by rows have the errors that moments have', async () => {
   expect(b.least).toBe(a.least)
 })
 
-test('sparse columns that are few go by moments', async () => {
+test('a few sparse columns have the models of dense ones', async () => {
   const { x, y } = regression({ rows: 50, columns: 8, seed: 2 })
   const holey = withZeros(x, 2)
   const weights = Array.from({ length: 50 }, (_, i) => i % 4)

@@ -2,10 +2,10 @@
 
 import { throwIfAborted } from '../engine/failures.js'
 import type { Standardize } from './columns.js'
-import type { DesignMatrix } from './design.js'
-import { type LinearPath, linearPath, type PathOptions, type Solved } from './linear-path.js'
+import type { DenseMatrix } from './design.js'
+import { type LinearPath, linearPath, type PathOptions } from './linear-path.js'
 import { dualityGap, type Fit, type Penalized, violation } from './quadratic.js'
-import { productsOf, type RowProblem, rowProblem, square } from './row-problem.js'
+import { type RowProblem, residualOf, rowProblem, square } from './row-problem.js'
 import type { GramOptions } from './solvers/compact-descent.js'
 import { isSmooth } from './solvers/direct.js'
 import { type Dual, dualOf, MOST_ROWS, solveDual } from './solvers/dual.js'
@@ -16,8 +16,8 @@ import { lambdasOf, type Terms, termsOf } from './terms.js'
 const FEW = 1000
 const MOST = 5000
 
-/** Whether a design is better left in its rows than brought to moments. */
-export const isForRows = ({ rows, columns }: DesignMatrix): boolean => columns > Math.max(FEW, Math.min(rows, MOST))
+/** Whether a dense design is better left in its rows than brought to moments. */
+export const isForRows = ({ rows, columns }: DenseMatrix): boolean => columns > Math.max(FEW, Math.min(rows, MOST))
 
 export interface RowPathOptions extends PathOptions {
   /** Rows that count. Default: all. */
@@ -34,15 +34,20 @@ export function rowPath(standardize: Standardize, y: ArrayLike<number>, options:
   const solve = solverOf(problem, terms, { tolerance: (tolerance * yy) / (problem.yy || 1), maxPasses })
   let last = solve.empty()
   const lambdas = lambdasOf(last.residual, terms, standard.used, options)
-  const solved = Array.from(lambdas, (lambda): Solved => {
+  const solved = Array.from(lambdas, (lambda) => {
     throwIfAborted(signal)
     const { fit, gap } = solve.next(lambda, last)
     last = fit
     const point = { beta: problem.complete(fit.beta), residual: fit.residual }
-    return { ...point, gap, violation: violation(terms.at(lambda), point), iterations: fit.passes }
+    return {
+      ...point,
+      gap,
+      meanSquare: square(residualOf(standard.columns, standard.y, point.beta)),
+      violation: violation(terms.at(lambda), point),
+      iterations: fit.passes,
+    }
   })
-  const q = terms.free.length === 0 ? problem.q : productsOf(standard.columns, standard.y)
-  return linearPath({ ...standard, problem: { q, yy } }, lambdas, solved)
+  return linearPath({ ...standard, problem: { yy } }, lambdas, solved)
 }
 
 interface PathSolver {

@@ -3,8 +3,8 @@
  * holds explain (Frisch and Waugh 1933). What is centred stays so, and z̃ⱼᵀr = zⱼᵀr for r = P r: columns are never changed.
  */
 
+import { basisOf } from '../linalg/least-squares.js'
 import type { Columns } from './columns.js'
-import { factorize, solve } from './solvers/direct.js'
 
 export interface RowProblem {
   readonly columns: Columns
@@ -33,62 +33,33 @@ export function rowProblem(columns: Columns, y: Float64Array, free: readonly num
     ...{ project: () => {}, free, gone: [], complete: (beta) => beta },
   }
   if (free.length === 0) return plain
-  const { fitted, explained, list } = regression(columns, free)
+  const n = columns.length
+  const vectors = new Float64Array(free.length * n)
+  for (const [k, j] of free.entries()) vectors.set(columnAt(columns, j), k * n)
+  const { columns: basis, rank, coefficientsOf } = basisOf(vectors, n, free.length)
+  const units = Array.from({ length: rank }, (_, k) => basis.subarray(k * n, (k + 1) * n))
   const project = (v: Float64Array): void => {
     // Again for what rounding left.
-    for (let round = 0; round < 2; round++) columns.subtract(list, fitted(v), v)
+    for (let round = 0; round < 2; round++) for (const u of units) subtract(v, inner(u, v), u)
   }
   const left = y.slice()
   project(left)
   const isExplained = square(left) <= NOTHING * plain.yy
   if (isExplained) left.fill(0)
-  const within = explained()
-  const isFree = new Set(free)
-  const isGone = (j: number): boolean =>
-    isFree.has(j) || columns.squares[j]! - within[j]! <= NOTHING * columns.squares[j]!
+  const within = new Float64Array(p)
+  for (const u of units) for (const [j, v] of productsOf(columns, u).entries()) within[j]! += v * v
+  const isGone = (j: number): boolean => columns.squares[j]! - within[j]! <= NOTHING * columns.squares[j]!
   return {
-    columns,
-    y: left,
-    q: productsOf(columns, left),
-    yy: square(left),
-    project,
-    free,
+    ...{ columns, y: left, q: productsOf(columns, left), yy: square(left), project, free },
     gone: Array.from({ length: p }, (_, j) => j).filter(isGone),
     complete(beta) {
-      const full = beta.slice()
       const residual = residualOf(columns, y, beta)
-      for (let round = 0; round < 3; round++) {
-        const step = fitted(residual)
-        columns.subtract(list, step, residual)
-        for (const [k, j] of free.entries()) full[j]! += step[k]!
-      }
+      const own = coefficientsOf(Float64Array.from(units, (u) => inner(u, residual)))
+      const full = beta.slice()
+      for (const [k, j] of free.entries()) full[j] = own[k]!
       return full
     },
   }
-}
-
-/** On some columns: coefficients of a vector, and of each column the square of what they explain. */
-function regression(columns: Columns, free: readonly number[]) {
-  const [n, p] = [free.length, columns.count]
-  const list = Int32Array.from(free)
-  const vectors = free.map((j) => columnAt(columns, j))
-  const gram = new Float64Array(n * n)
-  for (const [a, v] of vectors.entries()) columns.products(list, v, gram.subarray(a * n, a * n + n))
-  const factors = factorize({ gram, stride: n }, new Float64Array(n), [...free.keys()])
-  const fitted = (v: Float64Array): Float64Array => {
-    const right = new Float64Array(n)
-    columns.products(list, v, right)
-    return solve(factors, right)
-  }
-  /** gᵀG⁻¹g with the products g of a column with the free ones. */
-  const explained = (): Float64Array => {
-    const products = vectors.map((v) => productsOf(columns, v))
-    return Float64Array.from({ length: p }, (_, j) => {
-      const g = Float64Array.from(products, (row) => row[j]!)
-      return solve(factors, g).reduce((sum, w, a) => sum + w * g[a]!, 0)
-    })
-  }
-  return { fitted, explained, list }
 }
 
 /** zⱼ row by row. */
@@ -117,4 +88,14 @@ export function productsOf(columns: Columns, v: Float64Array): Float64Array {
   return out
 }
 
-export const square = (v: Float64Array): number => v.reduce((sum, x) => sum + x * x, 0)
+export function inner(a: Float64Array, b: Float64Array): number {
+  let sum = 0
+  for (let i = 0; i < a.length; i++) sum += a[i]! * b[i]!
+  return sum
+}
+
+export const square = (v: Float64Array): number => inner(v, v)
+
+function subtract(v: Float64Array, c: number, u: Float64Array): void {
+  for (let i = 0; i < v.length; i++) v[i]! -= c * u[i]!
+}

@@ -11,6 +11,8 @@ export interface ScaleOptions {
 
 /** How columns are brought to one scale, and their coefficients back to that of the data. */
 export interface Scaling {
+  /** What is taken off the columns and, last, off y: their means, or nothing without an intercept. */
+  readonly offsets: Float64Array
   /** Of the columns; 1 for those without spread. */
   readonly scales: Float64Array
   /** Columns without spread: they explain nothing, and their coefficients stay 0. */
@@ -33,11 +35,18 @@ export function scalingOf(means: Float64Array, spread: Float64Array, o: ScaleOpt
   const constant = Array.from({ length: p }, (_, j) => j).filter(isConstant)
   const scales = spread.map((s, j) => (o.isStandardized && !isConstant(j) ? s : 1))
   return {
+    offsets: o.hasIntercept ? means : new Float64Array(p + 1),
     scales,
     constant: o.hasIntercept ? constant : constant.filter((j) => means[j] === 0),
     unscaled(beta) {
-      const coefficients = beta.map((b, j) => b / scales[j]!)
-      const intercept = o.hasIntercept ? coefficients.reduce((sum, b, j) => sum - b * means[j]!, means[p]!) : 0
+      const coefficients = new Float64Array(p)
+      let intercept = o.hasIntercept ? means[p]! : 0
+      // A plain loop, as it is over all columns for each λ.
+      for (let j = 0; j < p; j++) {
+        if (beta[j] === 0) continue
+        coefficients[j] = beta[j]! / scales[j]!
+        if (o.hasIntercept) intercept -= coefficients[j]! * means[j]!
+      }
       return { coefficients, intercept }
     },
   }

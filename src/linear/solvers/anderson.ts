@@ -4,10 +4,11 @@ import { best, lineAlong, move } from './line-search.js'
 import { MEMORY, type Workspace } from './workspace.js'
 
 /**
- * Moves to Σ cₖβₖ where that is already enough, and says so: in front of a minimum the objective is flat, and what it is
- * less by there says little of the gap. Otherwise moves towards Σ cₖβₖ of the last iterates, with c = z / Σz and UᵀU z = 1 for the differences U of consecutive ones, as
- * far as the objective falls: the extrapolation itself is the step 1. Where columns depend on each other, descent creeps
- * along at an even pace and Σ cₖβₖ lies behind; the step is then negative, and reaches the next kink.
+ * Moves to Σ cₖβₖ of the last iterates, with c = z / Σz and UᵀU z = 1 for the differences U of consecutive ones, where that
+ * is already enough, and says so: near a minimum the objective is flat, and how low it is says little of the gap. Otherwise
+ * moves that way, or back, as far as the objective falls: where columns depend on each other descent creeps along at an
+ * even pace, Σ cₖβₖ lies behind, and a negative step reaches the next kink. What is 0 stays 0, and what would change its
+ * sign ends there.
  */
 export function extrapolate(
   { working, room }: Pick<Workspace, 'working' | 'room'>,
@@ -21,7 +22,8 @@ export function extrapolate(
   for (let j = 0; j < n; j++) {
     let sum = 0
     for (let k = 0; k < MEMORY; k++) sum += c[k]! * iterates[(k + 1) * stride + j]!
-    coefficients[j] = Math.min(Math.max(sum, lower[j]!), upper[j]!) - state.beta[j]!
+    const b = state.beta[j]!
+    coefficients[j] = sum * b > 0 ? Math.min(Math.max(sum, lower[j]!), upper[j]!) - b : -b
   }
   const line = lineAlong({ working, room })
   const [beta, residual] = [state.beta.slice(0, n), state.residual.slice(0, n)]

@@ -4,7 +4,7 @@
  * few, so only columns near their threshold are multiplied; that others stay below it is certain all the same.
  */
 
-import type { RowProblem } from '../row-problem.js'
+import { inner, type RowProblem } from '../row-problem.js'
 
 /** An orthonormal basis of past residuals, the last first, and the correlations of all columns with it. */
 interface Reference {
@@ -21,7 +21,7 @@ export interface Screen {
 }
 
 /** Past residuals that are looked at. */
-const MEMORY = 3
+const MEMORY = 2
 
 /** Part of all columns from which on all are multiplied, and remembered. */
 const MANY = 0.25
@@ -109,10 +109,4 @@ function remember(screen: Screen, residual: Float64Array, correlations: Float64A
     kept.push({ direction: direction.map((v) => v / norm), correlations: own.map((v) => v / norm) })
   }
   screen.references = kept
-}
-
-function inner(a: Float64Array, b: Float64Array): number {
-  let sum = 0
-  for (let i = 0; i < a.length; i++) sum += a[i]! * b[i]!
-  return sum
 }
