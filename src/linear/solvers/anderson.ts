@@ -10,10 +10,7 @@ import { MEMORY, type Workspace } from './workspace.js'
  * even pace, Σ cₖβₖ lies behind, and a negative step reaches the next kink. What is 0 stays 0, and what would change its
  * sign ends there.
  */
-export function extrapolate(
-  { working, room }: Pick<Workspace, 'working' | 'room'>,
-  isEnough: () => boolean = () => false,
-): boolean {
+export function extrapolate({ working, room }: Pick<Workspace, 'working' | 'room'>, isEnough: () => boolean): boolean {
   const n = working.length
   const { terms, state, iterates, coefficients } = room
   const { stride, lower, upper } = terms

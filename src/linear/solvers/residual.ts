@@ -28,7 +28,7 @@ export interface RowSolver {
 }
 
 /** Of its threshold, where a correlation counts as near. */
-const NEAR = 0.85
+const NEAR = 0.92
 
 /** Below it descent on the Gram matrix is cheaper than on the rows, and the matrix fits into memory. */
 const mostCompactOf = ({ columns }: RowProblem): number => Math.min(6000, Math.max(1000, 3 * columns.length))
