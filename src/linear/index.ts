@@ -3,6 +3,7 @@
 export { adaptivePath } from './adaptive.js'
 export { glmCriteria, informationCriteria } from './criteria.js'
 export { crossValidate } from './cross-validate.js'
+export type { DenseMatrix, DesignMatrix, SparseMatrix } from './design.js'
 export { fitTable } from './fit.js'
 export { familyOf, fitGlm } from './fit-glm.js'
 export { glmCrossValidate } from './glm-cross-validate.js'

@@ -58,10 +58,17 @@ export function linearPath(
   return {
     lambdas,
     models: solved.map(({ beta }, i) => ({ lambda: lambdas[i]!, ...unscaled(beta) })),
-    df: solved.map(({ beta }) => beta.reduce((n, b) => n + Number(b !== 0), 0)),
+    df: solved.map(({ beta }) => countOf(beta)),
     devianceRatio: solved.map((s) => (yy === 0 ? 0 : 1 - s.meanSquare / yy)),
     dualGap: solved.map(({ gap }) => (yy === 0 ? 0 : gap / (0.5 * yy))),
     violation: solved.map((s) => s.violation),
     iterations: solved.map((s) => s.iterations),
   }
+}
+
+/** A plain loop, as it is over all columns for each λ. */
+function countOf(beta: Float64Array): number {
+  let count = 0
+  for (let j = 0; j < beta.length; j++) count += Number(beta[j] !== 0)
+  return count
 }

@@ -4,8 +4,8 @@ import { throwIfAborted } from '../engine/failures.js'
 import type { Standardize } from './columns.js'
 import type { DenseMatrix } from './design.js'
 import { type LinearPath, linearPath, type PathOptions } from './linear-path.js'
-import { dualityGap, type Fit, type Penalized, violation } from './quadratic.js'
-import { type RowProblem, residualOf, rowProblem, square } from './row-problem.js'
+import { dualityGap, type Fit, meanSquare, type Penalized, violation } from './quadratic.js'
+import { productsOf, type RowProblem, rowProblem, square } from './row-problem.js'
 import type { GramOptions } from './solvers/compact-descent.js'
 import { isSmooth } from './solvers/direct.js'
 import { type Dual, dualOf, MOST_ROWS, solveDual } from './solvers/dual.js'
@@ -34,6 +34,7 @@ export function rowPath(standardize: Standardize, y: ArrayLike<number>, options:
   const solve = solverOf(problem, terms, { tolerance: (tolerance * yy) / (problem.yy || 1), maxPasses })
   let last = solve.empty()
   const lambdas = lambdasOf(last.residual, terms, standard.used, options)
+  const q = terms.free.length === 0 ? problem.q : productsOf(standard.columns, standard.y)
   const solved = Array.from(lambdas, (lambda) => {
     throwIfAborted(signal)
     const { fit, gap } = solve.next(lambda, last)
@@ -42,7 +43,7 @@ export function rowPath(standardize: Standardize, y: ArrayLike<number>, options:
     return {
       ...point,
       gap,
-      meanSquare: square(residualOf(standard.columns, standard.y, point.beta)),
+      meanSquare: meanSquare({ q, yy }, point),
       violation: violation(terms.at(lambda), point),
       iterations: fit.passes,
     }
