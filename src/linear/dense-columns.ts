@@ -3,7 +3,7 @@
 import { type ColumnKernel, openColumnKernel } from '../kernels/column-kernel.js'
 import { type ColumnOptions, type StandardColumns, type Standardize, sharesOf } from './columns.js'
 import { type DenseMatrix, stridesOf } from './design.js'
-import { scalingOf } from './standard.js'
+import { isConstant, scalingOf } from './standard.js'
 
 /** Columns that are copied together where rows lie one after the other. */
 const TOGETHER = 32
@@ -40,7 +40,8 @@ function standardInto(kernel: ColumnKernel, x: DenseMatrix, y: ArrayLike<number>
     const target = columns.subarray(j * stride, j * stride + n)
     squares[j] = place(source, j * step, target, roots, o.hasIntercept ? means[j]! : 0, factor)
   }
-  place(whole, 0, whole, roots, o.hasIntercept ? means[p]! : 0, 1)
+  const isExplained = o.hasIntercept && isConstant(spreadAbout(means[p]!, whole, 0, shares), means[p]!)
+  place(whole, 0, whole, roots, o.hasIntercept ? means[p]! : 0, isExplained ? 0 : 1)
   const { products, subtract, pass } = kernel
   return { ...scaling, columns: { length: stride, count: p, squares, products, subtract, pass }, y: whole, used: n }
 }

@@ -1,6 +1,7 @@
 /** What a linear model is fitted on: a matrix of columns, dense or sparse, and one number a row. */
 
 import { PareError } from '../util/errors.js'
+import { counted } from '../util/format.js'
 
 /** Dense numbers; nothing is copied. */
 export interface DenseMatrix {
@@ -26,14 +27,20 @@ export type DesignMatrix = DenseMatrix | SparseMatrix
 
 export const isSparse = (x: DesignMatrix): x is SparseMatrix => 'columnStarts' in x
 
-/** Throws `DESIGN_SHAPE`, `DESIGN_EMPTY`, `DESIGN_SPARSE`, and `DESIGN_FINITE` with row and column of the first number that is none. */
+/**
+ * Throws `DESIGN_SHAPE`, `DESIGN_EMPTY`, `DESIGN_SPARSE`, `DESIGN_WEIGHT`, and with row and column of the first such number `DESIGN_FINITE`
+ * and `DESIGN_RANGE`.
+ */
 export function checkDesign(x: DesignMatrix, y: ArrayLike<number>, weights?: ArrayLike<number>): void {
-  const { rows, columns } = x
-  if (rows < 1 || columns < 1) throw empty(`${rows} rows, ${columns} columns`)
-  if (isSparse(x)) checkSparse(x)
-  else checkDense(x)
-  if (y.length !== rows) throw wrongLength('y', y.length, `${rows}, one a row`)
-  for (let i = 0; i < rows; i++) if (!Number.isFinite(y[i]!)) throw notFinite(`y, row ${i + 1}`, y[i]!)
+  const { rows } = x
+  if (isSparse(x)) checkSparse(x, y.length)
+  else {
+    checkShape(x, y.length)
+    const at = firstUnfit(x.data)
+    if (at >= 0) throw unfit(`X, ${placeOf(x, at)}`, x.data[at]!)
+  }
+  const odd = firstUnfit(y)
+  if (odd >= 0) throw unfit(`y, row ${odd + 1}`, y[odd]!)
   if (weights === undefined) return
   if (weights.length !== rows) throw wrongLength('weights', weights.length, `${rows}, one a row`)
   for (let i = 0; i < rows; i++)
@@ -41,16 +48,18 @@ export function checkDesign(x: DesignMatrix, y: ArrayLike<number>, weights?: Arr
   if (Array.from(weights).every((w) => w === 0)) throw empty('all weights are 0')
 }
 
-function checkDense(x: DenseMatrix): void {
-  const { rows, columns, data } = x
+/** Throws `DESIGN_SHAPE` and `DESIGN_EMPTY`; `length` is that of y. */
+export function checkShape({ rows, columns, data }: DenseMatrix, length: number): void {
+  if (rows < 1 || columns < 1) throw empty(`${counted(rows, 'row')}, ${counted(columns, 'column')}`)
   if (data.length !== rows * columns)
     throw wrongLength('the data of X', data.length, `${rows} x ${columns} = ${rows * columns}`)
-  if (areFinite(data)) return
-  const at = data.findIndex((v) => !Number.isFinite(v))
-  throw notFinite(`X, ${placeOf(x, at)}`, data[at]!)
+  if (length !== rows) throw wrongLength('y', length, `${rows}, one a row`)
 }
 
-function checkSparse({ rows, columns, columnStarts, rowIndices, values }: SparseMatrix): void {
+function checkSparse(x: SparseMatrix, length: number): void {
+  const { rows, columns, columnStarts, rowIndices, values } = x
+  if (rows < 1 || columns < 1) throw empty(`${counted(rows, 'row')}, ${counted(columns, 'column')}`)
+  if (length !== rows) throw wrongLength('y', length, `${rows}, one a row`)
   if (columnStarts.length !== columns + 1)
     throw wrongLength('the column starts of X', columnStarts.length, `${columns + 1}, one more than columns`)
   if (rowIndices.length !== values.length)
@@ -69,35 +78,29 @@ function checkSparse({ rows, columns, columnStarts, rowIndices, values }: Sparse
   }
   if (columnStarts[columns] !== values.length)
     throw misplaced('the last column start', columnStarts[columns]!, `${values.length}, as many as there are numbers`)
-  if (areFinite(values)) return
-  const at = values.findIndex((v) => !Number.isFinite(v))
+  const at = firstUnfit(values)
+  if (at < 0) return
   let j = 0
   while (columnStarts[j + 1]! <= at) j++
-  throw notFinite(`X, row ${rowIndices[at]! + 1}, column ${j + 1}`, values[at]!)
+  throw unfit(`X, row ${rowIndices[at]! + 1}, column ${j + 1}`, values[at]!)
 }
 
-/** Whether 0 times each is 0: four sums at a time, as each waits for its last. */
-function areFinite(data: DenseMatrix['data']): boolean {
-  let [a, b, c, d] = [0, 0, 0, 0]
-  const whole = data.length - (data.length % 4)
-  for (let i = 0; i < whole; i += 4) {
-    a += 0 * data[i]!
-    b += 0 * data[i + 1]!
-    c += 0 * data[i + 2]!
-    d += 0 * data[i + 3]!
-  }
-  for (let i = whole; i < data.length; i++) a += 0 * data[i]!
-  return a + b + c + d === 0
+/** What is larger cannot be squared and summed. */
+export const MOST = 1e150
+
+/** Index of the first value that is no number, infinite or too large; −1 where there is none. */
+export function firstUnfit(values: ArrayLike<number>): number {
+  for (let i = 0; i < values.length; i++) if (!(Math.abs(values[i]!) <= MOST)) return i
+  return -1
 }
 
 /** Steps from one row to the next, and from one column to the next. */
 export const stridesOf = ({ rows, columns, order }: DenseMatrix): readonly [number, number] =>
   order === 'column-major' ? [1, rows] : [columns, 1]
 
-function placeOf(x: DenseMatrix, at: number): string {
-  const [byRow, byColumn] = stridesOf(x)
+function placeOf({ rows, columns, order }: DenseMatrix, at: number): string {
   const [row, column] =
-    byRow === 1 ? [at % x.rows, Math.floor(at / byColumn)] : [Math.floor(at / byRow), at % x.columns]
+    order === 'column-major' ? [at % rows, Math.floor(at / rows)] : [Math.floor(at / columns), at % columns]
   return `row ${row + 1}, column ${column + 1}`
 }
 
@@ -114,12 +117,18 @@ const misplaced = (where: string, value: number, wanted: string): PareError =>
     remedy: `Give ${wanted}; rows grow within a column, and none comes twice.`,
   })
 
-const notFinite = (where: string, value: number): PareError =>
-  new PareError('DESIGN_FINITE', 'a number is missing or not finite', {
-    where,
-    value,
-    remedy: 'Remove the row, or fill in what is missing.',
-  })
+export const unfit = (where: string, value: number): PareError =>
+  Number.isFinite(value)
+    ? new PareError('DESIGN_RANGE', 'a number is too large: its square would be infinite', {
+        where,
+        value,
+        remedy: 'Give the column in a larger unit.',
+      })
+    : new PareError('DESIGN_FINITE', 'a number is missing or not finite', {
+        where,
+        value,
+        remedy: 'Remove the row, or fill in what is missing.',
+      })
 
 const noWeight = (row: number, value: number): PareError =>
   new PareError('DESIGN_WEIGHT', 'a weight is a finite number of at least 0', {

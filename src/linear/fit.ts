@@ -4,7 +4,8 @@ import type { Table } from '../data/columns.js'
 import type { Model } from '../ir/types.js'
 import type { RunOptions } from '../util/env.js'
 import { type InformationCriteria, informationCriteria } from './criteria.js'
-import { type CrossValidation, crossValidate } from './cross-validate.js'
+import type { CrossValidation } from './cross-moments.js'
+import { crossValidate } from './cross-validate.js'
 import { type EncodeOptions, encode } from './encode.js'
 import type { FoldOptions } from './folds.js'
 import { deviationsOf } from './moments.js'
@@ -79,6 +80,7 @@ function predictRow({ coefficients, intercept }: LinearModel, data: ArrayLike<nu
 
 /** About the mean, or about 0 without an intercept. */
 function varianceOf(y: Float64Array, { hasIntercept = true }: PathOptions): number {
-  const mean = hasIntercept ? y.reduce((sum, v) => sum + v, 0) / y.length : 0
+  // By steps, so that the mean of equal numbers is that number.
+  const mean = hasIntercept ? y.reduce((m, v, i) => m + (v - m) / (i + 1), 0) : 0
   return y.reduce((sum, v) => sum + (v - mean) ** 2, 0) / y.length
 }

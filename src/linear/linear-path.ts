@@ -1,15 +1,14 @@
 /** Paths of linear models: what is asked of them, and what they are. */
 
 import type { GatherOptions } from './gather-moments.js'
+import type { ToleranceOption } from './precision.js'
 import type { Point, Quadratic } from './quadratic.js'
 import type { Standard } from './standard.js'
 import type { TermOptions } from './terms.js'
 
-export interface PathOptions extends TermOptions, Pick<GatherOptions, 'engine' | 'signal'> {
-  /** wᵢ of the rows; only their ratios count. */
+export interface PathOptions extends TermOptions, ToleranceOption, Pick<GatherOptions, 'engine' | 'signal'> {
+  /** wᵢ of the rows; only their ratios count, and 0 leaves a row out. */
   readonly weights?: ArrayLike<number>
-  /** Largest duality gap, as a part of that of the empty model. Default 1e-7. */
-  readonly tolerance?: number
   /** Passes of coordinate descent for one λ, at most. Default 10,000. */
   readonly maxPasses?: number
 }

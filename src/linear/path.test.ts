@@ -8,6 +8,7 @@ import { cases, certificates, hasNoGap, TOLERANCE } from '../../test/linear-cert
 import { columnMajor, regression } from '../../test/regressions.js'
 import { informationCriteria } from './criteria.js'
 import { crossValidate } from './cross-validate.js'
+import { summaryOf } from './cv-summary.js'
 import type { DenseMatrix } from './design.js'
 import { type LinearPath, path } from './path.js'
 
@@ -70,8 +71,11 @@ test('LassoCV of the diabetes data, five folds in the order of the rows', async 
   expect(found.least).toBe(least)
   expect(found.path.lambdas[least]!).toBeCloseTo(0.0037537672, 9)
   // There the mean is over folds, here over rows; the folds are the same.
-  const errors = found.foldErrors.map((fold) => fold[least]!)
-  expect(errors.reduce((a, b) => a + b, 0) / 5).toBeCloseTo(2991.80738, 4)
+  const { error, standardError, oneStandardError } = summaryOf(found.foldErrors, [1, 1, 1, 1, 1])
+  expect(error[least]!).toBeCloseTo(2991.80738, 5)
+  expect(standardError[least]!).toBeCloseTo(70.7815, 4)
+  for (const at of [oneStandardError, found.oneStandardError])
+    expect(found.path.lambdas[at]!).toBeCloseTo(0.1868258757, 9)
 })
 
 test('LassoLarsIC of the diabetes data, standardized', async () => {

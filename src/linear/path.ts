@@ -4,7 +4,6 @@
  */
 
 import { throwIfAborted } from '../engine/failures.js'
-import type { FloatType } from '../ir/builder.js'
 import { onBasis } from './basis.js'
 import { standardizer } from './columns.js'
 import { checkDesign, type DenseMatrix, type DesignMatrix, isSparse } from './design.js'
@@ -12,7 +11,17 @@ import { gatherMoments } from './gather-moments.js'
 import { type LinearPath, linearPath, type PathOptions, type Solved } from './linear-path.js'
 import { type Moments, ROUNDING } from './moments.js'
 import { type Partial, partialOut } from './partial.js'
-import { dualityGap, type Fit, meanSquare, pointAt, type Quadratic, violation } from './quadratic.js'
+import { precisionFor, TOLERANCE } from './precision.js'
+import {
+  diagonalOf,
+  dualityGap,
+  type Fit,
+  meanSquare,
+  pointAt,
+  type Quadratic,
+  violation,
+  withoutDust,
+} from './quadratic.js'
 import { isWithin, refined } from './refine.js'
 import { isForRows, rowPath } from './row-path.js'
 import type { GramOptions } from './solvers/compact-descent.js'
@@ -20,10 +29,6 @@ import { solveGram } from './solvers/gram.js'
 import { workspaceOf } from './solvers/gram-source.js'
 import { type Standard, standardized } from './standard.js'
 import { checkTerms, lambdasOf, type Terms, termsOf } from './terms.js'
-
-/** Default of `tolerance`; below `FINE` products in float32 are too coarse. */
-const TOLERANCE = 1e-7
-const FINE = 1e-6
 
 export type { LinearModel, LinearPath, PathOptions } from './linear-path.js'
 
@@ -41,10 +46,6 @@ export async function path(x: DesignMatrix, y: ArrayLike<number>, options: PathO
   const precision = precisionFor(options)
   return pathFrom(await gatherMoments(x, y, { ...options, precision }), x, y, options)
 }
-
-/** Of products whose rounding the tolerance bears. */
-export const precisionFor = ({ tolerance = TOLERANCE }: PathOptions): FloatType =>
-  tolerance < FINE ? 'float64' : 'float32'
 
 /** From moments of x and y, corrected by the rows, or from finer moments, where that is called for. */
 export async function pathFrom(
@@ -69,9 +70,9 @@ export async function pathFrom(
 /** Times the rounding of float64, what comes of nothing but float32. */
 const MUCH = 1e3
 
-/** The path from moments alone. */
-export function pathOf(moments: Moments, options: PathOptions): LinearPath {
-  const { standard, lambdas, solved } = solvePath(moments, options)
+/** The path from moments alone; it ends before the first model of which `isEnough` holds, by its coefficients. */
+export function pathOf(moments: Moments, options: PathOptions, isEnough?: IsEnough): LinearPath {
+  const { standard, lambdas, solved } = solvePath(moments, options, isEnough)
   return linearPath(standard, lambdas, solved)
 }
 
@@ -87,7 +88,10 @@ export interface PathSolution {
   readonly solved: readonly Solved[]
 }
 
-export function solvePath(moments: Moments, options: PathOptions): PathSolution {
+/** By the coefficients on the scale of the fit. */
+type IsEnough = (beta: Float64Array) => boolean
+
+export function solvePath(moments: Moments, options: PathOptions, isEnough: IsEnough = () => false): PathSolution {
   const { hasIntercept = true, isStandardized = true, tolerance = TOLERANCE, maxPasses = 10_000, signal } = options
   const standard = standardized(moments, { hasIntercept, isStandardized })
   const { problem } = standard
@@ -97,26 +101,30 @@ export function solvePath(moments: Moments, options: PathOptions): PathSolution 
   let last = emptyFit(partial.problem, terms, limits)
   const lambdas = lambdasOf(last.residual, terms, moments.count, options)
   const workspace = workspaceOf(partial.problem)
-  const solved = Array.from(lambdas, (lambda) => {
+  const solved: Solved[] = []
+  for (const lambda of lambdas) {
     throwIfAborted(signal)
     const held = terms.heldAt(lambda)
     last = solveGram(partial.problem, held, last, limits, workspace)
+    const beta = withoutDust(partial.problem.yy, diagonalOf(partial.problem), held, last.beta)
     // Certificates owe nothing to the solver but the coefficients.
-    const fit = pointAt(problem, partial.complete(last.beta))
+    const fit = pointAt(problem, partial.complete(beta))
+    if (isEnough(fit.beta)) break
     const errors = errorsOf(problem, moments.rounding / partial.pivot, fit.beta)
     const missed = violation(terms.at(lambda), fit)
-    return {
+    solved.push({
       ...fit,
       gap:
-        dualityGap(partial.problem, held, pointAt(partial.problem, last.beta), errors) +
+        dualityGap(partial.problem, held, pointAt(partial.problem, beta), errors) +
         partial.lossOf(fit.residual, errors),
       meanSquare: meanSquare(problem, fit),
       violation: missed,
       hidden: errors.reduce((most, e) => Math.max(most, e), missed),
       iterations: last.passes,
-    }
-  })
-  return { standard, terms, partial, limits, most: tolerance * 0.5 * problem.yy, lambdas, solved }
+    })
+  }
+  const reached = lambdas.subarray(0, solved.length)
+  return { standard, terms, partial, limits, most: tolerance * 0.5 * problem.yy, lambdas: reached, solved }
 }
 
 /**

@@ -4,7 +4,8 @@ import { throwIfAborted } from '../engine/failures.js'
 import type { Standardize } from './columns.js'
 import type { DenseMatrix } from './design.js'
 import { type LinearPath, linearPath, type PathOptions } from './linear-path.js'
-import { dualityGap, type Fit, meanSquare, type Penalized, violation } from './quadratic.js'
+import { TOLERANCE } from './precision.js'
+import { dualityGap, type Fit, meanSquare, type Penalized, violation, withoutDust } from './quadratic.js'
 import { productsOf, type RowProblem, rowProblem, square } from './row-problem.js'
 import type { GramOptions } from './solvers/compact-descent.js'
 import { isSmooth } from './solvers/direct.js'
@@ -25,7 +26,7 @@ export interface RowPathOptions extends PathOptions {
 }
 
 export function rowPath(standardize: Standardize, y: ArrayLike<number>, options: RowPathOptions): LinearPath {
-  const { hasIntercept = true, isStandardized = true, tolerance = 1e-7, maxPasses = 10_000, signal } = options
+  const { hasIntercept = true, isStandardized = true, tolerance = TOLERANCE, maxPasses = 10_000, signal } = options
   const { weights, rows } = options
   const standard = standardize(y, { weights, rows, hasIntercept, isStandardized })
   const terms = termsOf(standard, options)
@@ -76,7 +77,10 @@ function solverOf(problem: RowProblem, terms: Terms, limits: GramOptions): PathS
         const fit = solveDual(dual, penalized)
         return { fit, gap: dualityGap(problem, penalized, fit) }
       }
-      const fit = solveRows(rows, penalized, last, limits)
+      const found = solveRows(rows, penalized, last, limits)
+      // Dust is less than the rounding of what is left of y.
+      const beta = withoutDust(problem.yy, (j) => problem.columns.squares[j]!, penalized, found.beta)
+      const fit = { ...found, beta }
       return { fit, gap: dualityGap(problem, penalized, fit) }
     },
   }

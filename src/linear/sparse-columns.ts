@@ -6,7 +6,7 @@
 import type { ColumnList, ColumnTerms } from '../kernels/column-loops.js'
 import { type ColumnOptions, type Columns, type StandardColumns, type Standardize, sharesOf } from './columns.js'
 import type { SparseMatrix } from './design.js'
-import { scalingOf } from './standard.js'
+import { isConstant, scalingOf } from './standard.js'
 
 export const sparseColumns =
   (x: SparseMatrix): Standardize =>
@@ -40,11 +40,13 @@ function standardOf(x: SparseMatrix, y: ArrayLike<number>, o: ColumnOptions): St
   const shifts = factors.map((f, j) => (o.hasIntercept ? means[j]! * f : 0))
   for (let j = 0; j < p; j++)
     for (let k = starts[j]!; k < starts[j + 1]!; k++) values[k]! *= root[at[k]!]! * factors[j]!
-  const shift = o.hasIntercept ? means[p]! : 0
+  const centred = root.map((d, i) => d * (y[i]! - (o.hasIntercept ? means[p]! : 0)))
+  // By the intercept alone.
+  const isExplained = o.hasIntercept && isConstant(Math.sqrt(inner(centred, centred)), means[p]!)
   return {
     ...scaling,
     columns: sparseProducts({ starts, at, values, shifts, rest, root }),
-    y: root.map((d, i) => d * (y[i]! - shift)),
+    y: isExplained ? new Float64Array(rows) : centred,
     used: index.length,
   }
 }

@@ -28,12 +28,14 @@ export interface Standard extends Scaling {
 /** A spread that rounding alone may have left, relative to the mean. */
 export const NO_SPREAD = 1e-12
 
+export const isConstant = (spread: number, mean: number): boolean => spread <= NO_SPREAD * Math.abs(mean)
+
 /** Of columns with these means, y's last, and standard deviations. */
 export function scalingOf(means: Float64Array, spread: Float64Array, o: ScaleOptions): Scaling {
   const p = spread.length
-  const isConstant = (j: number): boolean => spread[j]! <= NO_SPREAD * Math.abs(means[j]!)
-  const constant = Array.from({ length: p }, (_, j) => j).filter(isConstant)
-  const scales = spread.map((s, j) => (o.isStandardized && !isConstant(j) ? s : 1))
+  const isOut = (j: number): boolean => isConstant(spread[j]!, means[j]!)
+  const constant = Array.from({ length: p }, (_, j) => j).filter(isOut)
+  const scales = spread.map((s, j) => (o.isStandardized && !isOut(j) ? s : 1))
   return {
     offsets: o.hasIntercept ? means : new Float64Array(p + 1),
     scales,
@@ -63,10 +65,12 @@ export function standardized({ weight, means, scatter }: Moments, o: ScaleOption
   const gram = new Float64Array(p * p)
   const q = new Float64Array(p)
   const ignored = new Set(scaling.constant)
+  const isExplained = o.hasIntercept && isConstant(Math.sqrt(scatter[m * m - 1]! / weight), means[p]!)
   for (let j = 0; j < p; j++) {
     if (ignored.has(j)) continue
-    q[j] = second(j, p) / scales[j]!
+    if (!isExplained) q[j] = second(j, p) / scales[j]!
     for (let k = 0; k < p; k++) if (!ignored.has(k)) gram[j * p + k] = second(j, k) / (scales[j]! * scales[k]!)
   }
-  return { ...scaling, problem: { gram, q, yy: second(p, p) } }
+  // By the intercept alone.
+  return { ...scaling, problem: { gram, q, yy: isExplained ? 0 : second(p, p) } }
 }

@@ -150,9 +150,8 @@ export function checkTerms(o: TermOptions & Limits, columns: number): void {
   ]
   const [where, value, , doc] = rules.find(([, , isRight]) => !isRight) ?? []
   if (where === undefined) return
-  throw new PareError('PATH_OPTION', `${where} must be ${doc}`, {
-    where,
-    value,
-    remedy: 'Change or leave out this option.',
-  })
+  throw wrongOption(where, value, doc!)
 }
+
+export const wrongOption = (where: string, value: unknown, doc: string): PareError =>
+  new PareError('PATH_OPTION', `${where} must be ${doc}`, { where, value, remedy: 'Change or leave out this option.' })
