@@ -13,8 +13,8 @@ import { type Dual, dualOf, MOST_ROWS, solveDual } from './solvers/dual.js'
 import { rowSolver, solveRows } from './solvers/residual.js'
 import { lambdasOf, type Terms, termsOf } from './terms.js'
 
-/** Columns up to which the Gram matrix of all is made at no cost that counts, and beyond which it is too large. */
-const FEW = 1000
+/** Columns up to which the Gram matrix of all is made at no cost that counts, and beyond which it is large and dear. */
+const FEW = 300
 const MOST = 5000
 
 /** Whether a dense design is better left in its rows than brought to moments. */
