@@ -27,6 +27,8 @@ test.each([
   [{ rowIndices: [2, 0, 1, 2] }, 'DESIGN_SPARSE', 'X, row index 2, in column 1'],
   [{ rowIndices: [0, 2, 1, 1] }, 'DESIGN_SPARSE', 'X, row index 4, in column 3'],
   [{ values: Float64Array.of(1, 2, Number.NaN, 4) }, 'DESIGN_FINITE', 'X, row 2, column 3'],
+  [{ rows: 0 }, 'DESIGN_EMPTY', 'nothing to fit'],
+  [{ rows: 4 }, 'DESIGN_SHAPE', 'y has the wrong length'],
 ] as const)('%j is refused', (change, code, where) => {
   let thrown: unknown
   try {

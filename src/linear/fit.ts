@@ -33,7 +33,10 @@ export interface LinearFit {
   readonly linear: LinearModel
   readonly crossValidation: CrossValidation | null
   readonly criteria: InformationCriteria | null
-  /** By row. */
+  /** Mean squared deviation of the target from its mean. */
+  readonly variance: number
+  /** Rows, from 0, that `actual` and `fitted` are of; null where they are of all. */
+  readonly sampled: Uint32Array | null
   readonly actual: Float64Array
   readonly fitted: Float64Array
   readonly model: Model
@@ -66,13 +69,15 @@ export async function fitTable(table: Table, options: FitOptions): Promise<Linea
     linear,
     crossValidation,
     criteria,
+    variance: varianceOf(y, {}),
+    sampled: null,
     actual: y,
     fitted: Float64Array.from({ length: x.rows }, (_, i) => predictRow(linear, x.data, i * x.columns)),
     model: linearGraph(features, linear),
   }
 }
 
-function predictRow({ coefficients, intercept }: LinearModel, data: ArrayLike<number>, from: number): number {
+export function predictRow({ coefficients, intercept }: LinearModel, data: ArrayLike<number>, from: number): number {
   let sum = intercept
   for (let j = 0; j < coefficients.length; j++) sum += coefficients[j]! * data[from + j]!
   return sum

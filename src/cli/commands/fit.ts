@@ -1,15 +1,22 @@
 /** `pare fit`: a linear model of a table, its strength chosen. */
 
 import type { LinearFit } from '../../linear/fit.js'
-import { count, counted, significant } from '../../util/format.js'
+import type { GlmFit } from '../../linear/fit-glm.js'
+import { bytes as bytesText, count, counted, significant } from '../../util/format.js'
 import { type Context, defineCommand } from '../command.js'
 import { gapLine, glmAnswer } from '../glm-answer.js'
-import { SEED_OPTION } from '../inputs.js'
+import { DATABASE_OPTIONS, SEED_OPTION } from '../inputs.js'
 import { facts, table } from '../table.js'
 
 const MODELS = ['lasso', 'ridge', 'elastic-net'] as const
 const FAMILIES = ['gaussian', 'binomial', 'multinomial', 'poisson'] as const
 const SELECTIONS = ['cv', 'cv-1se', 'aic', 'bic', 'ebic'] as const
+
+/** Cells of a table from which on a Gaussian fit reads it as a stream: 64 MiB of numbers. */
+const MANY_CELLS = 2 ** 23
+
+/** A file of this size holds about as many. */
+const MANY_BYTES = 2 ** 26
 
 /** Coefficients that are shown; --json has them all. */
 const TOP = 12
@@ -42,6 +49,7 @@ export const fit = defineCommand({
       default: 'error',
       doc: 'what stands for missing numbers',
     },
+    ...DATABASE_OPTIONS,
     ...SEED_OPTION,
     output: { kind: 'text', short: 'o', value: 'file', required: true, doc: 'the file to write' },
     report: { kind: 'text', value: 'file', doc: 'write path, choice and residuals as an HTML page' },
@@ -57,47 +65,73 @@ export const fit = defineCommand({
   async run([path], options, context) {
     const [
       { fileSource },
-      { readColumns },
-      { fitTable },
+      { openTable },
+      { describeTable },
+      { wholeTable },
       { familyOf, fitGlm },
-      { protectInput, writtenBytes },
-      { writeModel },
-      { checkWritable, writeFileAtomic },
-      { renderFit },
+      streams,
+      models,
+      written,
     ] = await Promise.all([
       import('../../data/files.js'),
+      import('../../data/open-table.js'),
+      import('../../data/describe.js'),
       import('../../data/columns.js'),
-      import('../../linear/fit.js'),
       import('../../linear/fit-glm.js'),
+      import('../../linear/fit-stream.js'),
       import('../models.js'),
-      import('../../onnx/files.js'),
       import('../../util/files.js'),
-      import('../../report/fit.js'),
     ])
-    const { target, select, folds, seed, missing, category, output, report } = options
-    const { signal, onProgress } = context
-    await protectInput(undefined, output, false, { read: [path], report })
-    for (const written of [output, report]) if (written !== undefined) await checkWritable(written)
-    const data = await readColumns(await fileSource(path!), { categories: category, signal, onWarning: context.warn })
+    const { target, select, folds, seed, missing, category, output, report, table, query } = options
+    const { signal, onProgress, warn: onWarning } = context
+    await models.protectInput(undefined, output, false, { read: [path], report })
+    for (const file of [output, report]) if (file !== undefined) await written.checkWritable(file)
     const l1Ratio = { lasso: 1, ridge: 0, 'elastic-net': options.l1Ratio ?? 0.5 }[options.model]
     const model = options.model === 'elastic-net' ? `elastic net (${l1Ratio} lasso)` : options.model
-    const words = { table: path!, model, select, commandLine: context.commandLine }
-    const family = options.family ?? familyOf(data, target)
-    if (family !== 'gaussian') {
-      const run = { target, family, select, folds, seed, missing, l1Ratio, signal, onProgress, onWarning: context.warn }
-      const found = await fitGlm(data, run)
-      await writeModel(found.model, output)
-      if (report !== undefined) await writeFileAtomic(report, renderFit({ ...words, fit: found }))
-      const shape = { from: path!, model: options.model, select, output, report, bytes: await writtenBytes(output) }
-      return glmAnswer(found, shape, context.terminal)
+    const write = async (found: LinearFit | GlmFit): Promise<number | null> => {
+      await (await import('../../onnx/files.js')).writeModel(found.model, output)
+      if (report !== undefined) {
+        const { renderFit } = await import('../../report/fit.js')
+        const page = renderFit({ table: path!, model, select, commandLine: context.commandLine, fit: found })
+        await written.writeFileAtomic(report, page)
+      }
+      return models.writtenBytes(output)
     }
-    const found = await fitTable(data, { target, select, folds, seed, missing, l1Ratio, signal, onProgress })
-    await writeModel(found.model, output)
-    const size = await writtenBytes(output)
-    if (report !== undefined) await writeFileAtomic(report, renderFit({ ...words, fit: found }))
-    return { text: shown(path!, found, options, context), json: { output, bytes: size, ...summary(found) } }
+    const source = await fileSource(path!)
+    const cells = await openTable(source, { table, query })
+    try {
+      // Of a large file the rows are worth gathering before it is known what they are.
+      const early = source.size > MANY_BYTES ? streams.earlyRows({ target, select, folds, seed }) : null
+      const described = await describeTable(cells, {
+        categories: category,
+        signal,
+        onProgress,
+        onWarning,
+        ...(early && { onNumbers: early.onNumbers }),
+      })
+      const size = described.rows * described.columns.length
+      const family = options.family ?? familyOf(described, target)
+      const run = { target, select, folds, seed, missing, l1Ratio, signal, onProgress, onWarning }
+      if (family !== 'gaussian') {
+        if (size > MANY_CELLS) onWarning(heldInMemory(described.rows, described.columns.length, family))
+        const found = await fitGlm(await wholeTable(cells, described, { signal }), { ...run, family })
+        const shape = { from: path!, model: options.model, select, output, report, bytes: await write(found) }
+        return glmAnswer(found, shape, context.terminal)
+      }
+      const found =
+        size > MANY_CELLS
+          ? await streams.fitStream(cells, described, early === null ? run : { ...run, early })
+          : await (await import('../../linear/fit.js')).fitTable(await wholeTable(cells, described, { signal }), run)
+      const bytes = await write(found)
+      return { text: shown(path!, found, options, context), json: { output, bytes, ...summary(found) } }
+    } finally {
+      cells.close()
+    }
   },
 })
+
+const heldInMemory = (rows: number, columns: number, family: string): string =>
+  `${count(rows)} rows of ${counted(columns, 'column')} are held in memory, about ${bytesText(2 * 8 * rows * columns)}: a model that is ${family} asks for each of them again; gaussian ones are fitted from a stream`
 
 function summary({ names, path, chosen, linear, crossValidation, criteria }: LinearFit) {
   return {
