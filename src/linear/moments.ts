@@ -95,7 +95,7 @@ export function openMoments(near: Float64Array): MomentSums {
   }
 }
 
-interface OuterSums {
+export interface OuterSums {
   add(z: Float64Array, weight: number): void
   end(): Float64Array
 }
@@ -104,7 +104,7 @@ interface OuterSums {
 const TOGETHER = 32_768
 
 /** Σ w zzᵀ, the upper half, some rows at a time: each row of the sum takes them all before the next one does. */
-function outerSums(m: number): OuterSums {
+export function outerSums(m: number): OuterSums {
   const stride = wholeBlocks(m)
   const most = wholeBlocks(Math.min(128, Math.max(16, TOGETHER / stride)))
   const kernel = openGramKernel(m * stride + most * stride + m * most)

@@ -1,8 +1,9 @@
 /** A table of real houses end to end: the file that is written predicts what the library does, on every engine. */
 
 import { beforeAll, describe, expect, test } from 'vitest'
-import { readColumns, type Table } from '../../src/data/read-columns.js'
+import type { Table } from '../../src/data/columns.js'
 import { fileSource } from '../../src/data/files.js'
+import { readColumns } from '../../src/data/read-columns.js'
 import { floatTensor } from '../../src/ir/tensor.js'
 import { fitTable, type LinearFit } from '../../src/linear/fit.js'
 import { encodeModel, openEngine } from '../../src/node.js'
