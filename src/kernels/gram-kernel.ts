@@ -1,8 +1,8 @@
 /** The loops of gram-descent.ts, compiled where that is possible, with the memory that they work on. */
 
+import { compiled } from './compiled.js'
 import { type Descent, descend, type GramState, type GramTerms, type Rows, subtractRows } from './gram-descent.js'
 import { GRAM_WASM } from './gram-wasm.js'
-import { instantiate } from './instance.js'
 
 export interface GramKernel {
   readonly isCompiled: boolean
@@ -49,12 +49,14 @@ interface Exports {
   subtractRows(count: number, length: number, stride: number, rows: number, coefficients: number, target: number): void
 }
 
+const instance = compiled<Exports>(GRAM_WASM)
+
 /** Null where it cannot be: no SIMD, a page that forbids WebAssembly, or more memory than it can have. */
 export function compiledKernel(length: number): GramKernel | null {
   const words = wholeBlocks(length) + BLOCK
-  const made = instantiate<Exports>(GRAM_WASM, 8 * words)
+  const made = instance(8 * words)
   if (made === null) return null
-  const { memory, calls } = made
+  const { calls, memory } = made
   // The last block is for what a call returns beside its result.
   const largest = new Float64Array(memory.buffer, 8 * (words - BLOCK), 1)
   return {

@@ -1,6 +1,6 @@
 /** The loops of tile-products.ts, compiled where that is possible, with the memory that they work on. */
 
-import { instantiate } from './instance.js'
+import { compiled } from './compiled.js'
 import { addColumns, dotColumns, multiplyColumns, type Product, scaleColumns, type Tile } from './tile-products.js'
 import { TILES_WASM } from './tiles-wasm.js'
 
@@ -55,9 +55,11 @@ interface Exports {
   ): void
 }
 
+const instance = compiled<Exports>(TILES_WASM)
+
 /** Null where WebAssembly cannot be, or not with so much memory. */
 export function compiledTileKernel(length: number, listed: number): TileKernel | null {
-  const made = instantiate<Exports>(TILES_WASM, 8 * length + 4 * listed)
+  const made = instance(8 * length + 4 * listed)
   if (made === null) return null
   const { memory, calls } = made
   return {

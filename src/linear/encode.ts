@@ -29,44 +29,68 @@ export interface Encoded {
 /** Throws `TABLE_MISSING`, `DESIGN_FINITE` and `DESIGN_RANGE` with row and column. */
 export function encode(columns: readonly TableColumn[], rows: number, options: EncodeOptions = {}): Encoded {
   const features = columns.map((column) => featureOf(column, options))
-  const names = features.flatMap((f) =>
-    f.kind === 'number' ? [f.name] : f.levels.map((level) => `${f.name}=${level}`),
-  )
+  const names = namesOf(features)
   const width = names.length
   const data = new Float64Array(rows * width)
+  fillRows(data, width, columns, features)
+  return { x: { rows, columns: width, data }, features, names }
+}
+
+export const namesOf = (features: readonly Feature[]): readonly string[] =>
+  features.flatMap((f) => (f.kind === 'number' ? [f.name] : f.levels.map((level) => `${f.name}=${level}`)))
+
+/** Rows of X, `stride` numbers apart, where there are zeros. A number that is missing and not filled in stays NaN. */
+export function fillRows(
+  data: Float64Array,
+  stride: number,
+  columns: readonly TableColumn[],
+  features: readonly Feature[],
+): void {
   let at = 0
   for (const [k, column] of columns.entries()) {
     const feature = features[k]!
     if (column.kind === 'number') {
-      const fill = feature.kind === 'number' ? feature.fill : null
-      for (let i = 0; i < rows; i++) {
+      const fill = feature.kind === 'number' ? (feature.fill ?? Number.NaN) : Number.NaN
+      for (let i = 0, to = at; i < column.values.length; i++, to += stride) {
         const v = column.values[i]!
-        data[i * width + at] = Number.isNaN(v) ? fill! : v
+        data[to] = Number.isNaN(v) ? fill : v
       }
       at++
     } else {
-      for (let i = 0; i < rows; i++) if (column.codes[i]! >= 0) data[i * width + at + column.codes[i]!] = 1
+      for (let i = 0; i < column.codes.length; i++)
+        if (column.codes[i]! >= 0) data[i * stride + at + column.codes[i]!] = 1
       at += column.levels.length
     }
   }
-  return { x: { rows, columns: width, data }, features, names }
 }
 
-function featureOf(column: TableColumn, { missing = 'error' }: EncodeOptions): Feature {
+function featureOf(column: TableColumn, options: EncodeOptions): Feature {
   if (column.kind === 'category') return { kind: 'category', name: column.name, levels: column.levels }
   const odd = column.values.findIndex((v) => Math.abs(v) > MOST)
   if (odd >= 0) throw unfit(`row ${odd + 1}, column ${column.name}`, column.values[odd]!)
   const first = column.values.findIndex(Number.isNaN)
-  if (first < 0) return { kind: 'number', name: column.name, fill: null }
-  if (missing === 'error') {
+  const mean = (): number => {
+    const known = column.values.filter((v) => !Number.isNaN(v))
+    return known.reduce((sum, v) => sum + v, 0) / known.length
+  }
+  return numberFeature(column.name, first < 0 ? null : first + 1, mean, options)
+}
+
+/** `missing` is the first row without a number, from 1. Throws `TABLE_MISSING`. */
+export function numberFeature(
+  name: string,
+  missing: number | null,
+  mean: () => number,
+  options: EncodeOptions,
+): Feature {
+  if (missing === null) return { kind: 'number', name, fill: null }
+  if (options.missing !== 'mean') {
     throw new PareError('TABLE_MISSING', 'a number is missing', {
-      where: `row ${first + 1}, column ${column.name}`,
+      where: `row ${missing}, column ${name}`,
       remedy: 'Fill it in, remove the row or the column, or let the mean of the column stand for it.',
     })
   }
-  const known = column.values.filter((v) => !Number.isNaN(v))
-  if (known.length === 0) {
-    throw new PareError('TABLE_MISSING', 'a column is empty', { where: column.name, remedy: 'Leave the column out.' })
-  }
-  return { kind: 'number', name: column.name, fill: known.reduce((sum, v) => sum + v, 0) / known.length }
+  const fill = mean()
+  if (!Number.isNaN(fill)) return { kind: 'number', name, fill }
+  throw new PareError('TABLE_MISSING', 'a column is empty', { where: name, remedy: 'Leave the column out.' })
 }

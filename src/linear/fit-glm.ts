@@ -1,6 +1,7 @@
 /** From a table to a generalized linear model: columns encoded, a path fitted, a strength chosen, a graph. */
 
-import type { Table } from '../data/columns.js'
+import type { Table, TableColumn } from '../data/columns.js'
+import type { ColumnKind } from '../data/describe.js'
 import type { Model } from '../ir/types.js'
 import type { RunOptions } from '../util/env.js'
 import { glmCriteria, type InformationCriteria } from './criteria.js'
@@ -11,8 +12,8 @@ import type { FoldOptions } from './folds.js'
 import { type GlmCrossValidation, glmCrossValidate, type Measure } from './glm-cross-validate.js'
 import { type GlmModel, type GlmOptions, type GlmPath, glmPath, predictorsOf } from './glm-path.js'
 import { deviationsOf } from './moments.js'
-import { chosenBy, isCrossed, type Selection } from './select.js'
-import { cellsOf, targetColumn } from './target.js'
+import { checkSelection, chosenBy, isCrossed, type Selection } from './select.js'
+import { type Columns, cellsOf, targetColumn } from './target.js'
 import { glmGraph } from './to-onnx.js'
 
 export interface GlmFitOptions
@@ -47,15 +48,16 @@ export interface GlmFit {
 }
 
 /** Numbers are `gaussian`, text of two levels `binomial`, of more `multinomial`. Throws `TABLE_COLUMN`, `TABLE_MISSING`. */
-export function familyOf(table: Table, target: string): Family {
+export function familyOf(table: Columns<TableColumn | ColumnKind>, target: string): Family {
   const column = targetColumn(table, target)
   if (column.kind === 'number') return 'gaussian'
   return column.levels.length > 2 ? 'multinomial' : 'binomial'
 }
 
-/** Throws `TABLE_COLUMN`, `TABLE_MISSING`, `DESIGN_…`, `PATH_OPTION`, `FOLDS`, `RESPONSE`, `MEASURE`. */
+/** Throws `TABLE_COLUMN`, `TABLE_MISSING`, `DESIGN_…`, `PATH_OPTION`, `FOLDS`, `RESPONSE`, `MEASURE`, `OPTION_SELECT`. */
 export async function fitGlm(table: Table, given: GlmFitOptions): Promise<GlmFit> {
   const { select = 'cv', family = familyOf(table, given.target) } = given
+  checkSelection(select, false)
   const options = { ...given, family }
   const target = targetColumn(table, given.target)
   const { x, features, names } = encode(

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { readColumns } from '../data/columns.js'
+import { readColumns } from '../data/read-columns.js'
 import { bytesSource } from '../data/source.js'
 import type { Engine } from '../engine/engine.js'
 import { openEngine } from '../engine/node/open.js'
@@ -46,6 +46,34 @@ test('the graph takes raw columns and answers as the library does; unknown names
   const wanted = [3 * size! + rome! + 2 * age!, mean * age!, size! + 4 * age!].map((v) => v + fit.linear.intercept)
   for (const [i, v] of numbers(prediction!).entries()) expect(v).toBeCloseTo(wanted[i]!, 12)
   expect(Math.abs(size! - 2)).toBeLessThan(0.2)
+})
+
+test('each row of a ridge left out: about what folds say', async () => {
+  const data = await table()
+  const options = { target: 'price', missing: 'mean', l1Ratio: 0 } as const
+  const [alone, crossed] = [await fitTable(data, { ...options, select: 'loo' }), await fitTable(data, options)]
+  expect(alone.crossValidation).toBe(null)
+  expect(alone.criteria).toBe(null)
+  expect(alone.path.models[alone.chosen]).toBe(alone.linear)
+  expect(alone.chosen).toBe(alone.leaveOneOut!.least)
+  const [own, folds] = [alone.leaveOneOut!, crossed.crossValidation!]
+  expect(Math.abs(own.error[alone.chosen]! / folds.error[crossed.chosen]! - 1)).toBeLessThan(0.2)
+})
+
+test.each([
+  ['a lasso', { l1Ratio: 1 }, 'OPTION_SELECT'],
+  ['the model that is taken without a word', {}, 'OPTION_SELECT'],
+  ['bounds', { l1Ratio: 0, lowerBounds: [0, 0, 0, 0, 0] }, 'OPTION_SELECT'],
+])('rows are not left out one by one of %s', async (_, options, code) => {
+  const given = { target: 'price', missing: 'mean', select: 'loo', ...options } as const
+  await expect(fitTable(await table(), given)).rejects.toMatchObject({ code })
+})
+
+test('of one row nothing is left where it is left out', async () => {
+  const data = await table('a,price\n1,2\n')
+  await expect(fitTable(data, { target: 'price', l1Ratio: 0, select: 'loo' })).rejects.toMatchObject({
+    code: 'SELECT_ALONE',
+  })
 })
 
 test('every way to choose gives a model of the path', async () => {

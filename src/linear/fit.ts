@@ -8,9 +8,11 @@ import type { CrossValidation } from './cross-moments.js'
 import { crossValidate } from './cross-validate.js'
 import { type EncodeOptions, encode } from './encode.js'
 import type { FoldOptions } from './folds.js'
+import type { LeaveOneOut } from './leave-one-out.js'
 import { deviationsOf } from './moments.js'
 import { type LinearModel, type LinearPath, type PathOptions, path } from './path.js'
-import { chosenBy, isCrossed, type Selection } from './select.js'
+import { ridgePath } from './ridge-path.js'
+import { checkLeftOut, checkSelection, chosenBy, isCrossed, type Selection } from './select.js'
 import { numberTarget } from './target.js'
 import { linearGraph } from './to-onnx.js'
 
@@ -32,16 +34,24 @@ export interface LinearFit {
   readonly chosen: number
   readonly linear: LinearModel
   readonly crossValidation: CrossValidation | null
+  readonly leaveOneOut: LeaveOneOut | null
   readonly criteria: InformationCriteria | null
-  /** By row. */
+  /** Mean squared deviation of the target from its mean. */
+  readonly variance: number
+  /** Rows, from 0, that `actual` and `fitted` are of; null where they are of all. */
+  readonly sampled: Uint32Array | null
   readonly actual: Float64Array
   readonly fitted: Float64Array
   readonly model: Model
 }
 
-/** Throws `TABLE_COLUMN`, `TABLE_TARGET`, `TABLE_MISSING`, `DESIGN_…`, `PATH_OPTION`, `FOLDS`, `CRITERIA_NOISE`. */
+/**
+ * Throws `TABLE_COLUMN`, `TABLE_TARGET`, `TABLE_MISSING`, `DESIGN_…`, `PATH_OPTION`, `FOLDS`, `CRITERIA_NOISE`, `OPTION_SELECT`,
+ * `SELECT_ALONE`.
+ */
 export async function fitTable(table: Table, options: FitOptions): Promise<LinearFit> {
   const { select = 'cv' } = options
+  checkSelection(select, options.l1Ratio === 0 && !options.lowerBounds && !options.upperBounds)
   const target = numberTarget(table, options.target)
   const { x, features, names } = encode(
     table.columns.filter((c) => c !== target),
@@ -50,11 +60,14 @@ export async function fitTable(table: Table, options: FitOptions): Promise<Linea
   )
   const y = target.values
   const crossValidation = isCrossed(select) ? await crossValidate(x, y, options) : null
-  const found = crossValidation?.path ?? (await path(x, y, options))
-  const criteria = isCrossed(select)
-    ? null
-    : informationCriteria(found, { count: table.rows, variance: varianceOf(y, options) })
-  const chosen = chosenBy(select, crossValidation, criteria)
+  const ridge = select === 'loo' ? await ridgePath(x, y, options) : null
+  const found = crossValidation?.path ?? ridge ?? (await path(x, y, options))
+  const leaveOneOut = ridge?.leaveOneOut ?? null
+  if (leaveOneOut !== null) checkLeftOut(leaveOneOut)
+  const leftOut = crossValidation ?? leaveOneOut
+  const criteria =
+    leftOut === null ? informationCriteria(found, { count: table.rows, variance: varianceOf(y, options) }) : null
+  const chosen = chosenBy(select, leftOut, criteria)
   const linear = found.models[chosen]!
   return {
     target: target.name,
@@ -65,14 +78,17 @@ export async function fitTable(table: Table, options: FitOptions): Promise<Linea
     chosen,
     linear,
     crossValidation,
+    leaveOneOut,
     criteria,
+    variance: varianceOf(y, {}),
+    sampled: null,
     actual: y,
     fitted: Float64Array.from({ length: x.rows }, (_, i) => predictRow(linear, x.data, i * x.columns)),
     model: linearGraph(features, linear),
   }
 }
 
-function predictRow({ coefficients, intercept }: LinearModel, data: ArrayLike<number>, from: number): number {
+export function predictRow({ coefficients, intercept }: LinearModel, data: ArrayLike<number>, from: number): number {
   let sum = intercept
   for (let j = 0; j < coefficients.length; j++) sum += coefficients[j]! * data[from + j]!
   return sum

@@ -2,7 +2,7 @@
 
 import type { Engine } from '../engine/engine.js'
 import { openGram } from '../linalg/gram.js'
-import { type Coordinates, type Rows, weightedGram } from './rows.js'
+import { type Coordinates, type TiledRows, weightedGram } from './rows.js'
 
 /** Multiplications from which on the engine is worth its way. */
 const MANY = 5e8
@@ -15,7 +15,7 @@ const TOGETHER = 32
  * There for one predictor with W ≥ 0: then W = √W √W.
  */
 export async function gatherGram(
-  rows: Rows,
+  rows: TiledRows,
   coordinates: Coordinates,
   curvature: Float64Array,
   engine: Engine | undefined,

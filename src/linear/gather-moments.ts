@@ -21,6 +21,9 @@ const MANY = 1e8
 /** Rows that go to the engine at once. */
 const CHUNK = 16_384
 
+/** Whether so many rows are for the engine. */
+export const isMany = (rows: number, columns: number): boolean => rows * (columns + 1) ** 2 >= MANY
+
 export async function gatherMoments(x: DenseMatrix, y: ArrayLike<number>, o: GatherOptions = {}): Promise<Moments> {
   const [moments] = await gatherParts(x, y, [o.rows], o)
   return moments!
@@ -36,7 +39,7 @@ export async function gatherParts(
   const { engine, precision = 'float64' } = options
   const of = (rows: ArrayLike<number> | undefined): GatherOptions => (rows ? { ...options, rows } : options)
   const count = parts.reduce((sum, rows) => sum + (rows?.length ?? x.rows), 0)
-  if (engine === undefined || count * (x.columns + 1) ** 2 < MANY) return parts.map((rows) => momentsOf(x, y, of(rows)))
+  if (engine === undefined || !isMany(count, x.columns)) return parts.map((rows) => momentsOf(x, y, of(rows)))
   const gram = await openGram({ engine, columns: x.columns + 1, precision })
   const found: Moments[] = []
   try {

@@ -14,7 +14,7 @@ import { dualityGapAt, type Objective, saturatedLoss, stateAt, violationAt } fro
 import { pathOf } from './path.js'
 import type { Penalized } from './quadratic.js'
 import { openProducts } from './row-products.js'
-import { type Coefficients, type Rows, rowsOf } from './rows.js'
+import { type Coefficients, type Rows, type TiledRows, tiledRows } from './rows.js'
 import type { NewtonModel } from './solvers/newton-model.js'
 import { type NewtonOptions, type NewtonResult, proxNewton } from './solvers/prox-newton.js'
 import { descendSmoothly, isSmooth } from './solvers/smooth.js'
@@ -105,7 +105,7 @@ export async function glmPathOf(
   const { tolerance = 1e-7, signal, engine } = options
   if (options.solver === 'gram') return momentPath(x, response, options, part.rows)
   checkTraits('prox-newton', ['curvature'], response.datafit)
-  const rows = rowsOf(x, {
+  const rows = tiledRows(x, {
     hasIntercept,
     isStandardized,
     ...(weights && { weights }),
@@ -197,7 +197,11 @@ function momentPath(
   return { ...found, family: 'gaussian', classes: null, models, nullDeviance: variance, warnings: [] }
 }
 
-function objectiveOf(rows: Rows, { datafit, y }: Response, { offset, hasIntercept = true }: GlmOptions): Objective {
+function objectiveOf(
+  rows: TiledRows,
+  { datafit, y }: Response,
+  { offset, hasIntercept = true }: GlmOptions,
+): Objective {
   const { outputs } = datafit
   const at =
     offset &&

@@ -59,7 +59,43 @@ export function momentsOf(x: DenseMatrix, y: ArrayLike<number>, { weights, rows 
   return { count, weight, means, scatter: sums.end(), rounding: ROUNDING.float64 }
 }
 
-interface OuterSums {
+export interface MomentSums {
+  /** A row z = (x, y). */
+  add(row: Float64Array): void
+  end(): Moments
+}
+
+/**
+ * In one pass, of rows that nobody holds. `near` is taken off every row first: the closer it is to the means, the less
+ * cancels in Σ(z − near)(z − near)ᵀ − n (mean − near)(mean − near)ᵀ (Chan, Golub and LeVeque 1983, eq. 1.7).
+ */
+export function openMoments(near: Float64Array): MomentSums {
+  const m = near.length
+  const sums = outerSums(m)
+  const z = new Float64Array(m)
+  const total = new Float64Array(m)
+  let count = 0
+  return {
+    add(row) {
+      for (let j = 0; j < m; j++) {
+        z[j] = row[j]! - near[j]!
+        total[j]! += z[j]!
+      }
+      sums.add(z, 1)
+      count++
+    },
+    end() {
+      const shift = total.map((sum) => (count === 0 ? 0 : sum / count))
+      const scatter = sums.end()
+      for (let j = 0; j < m; j++) for (let k = 0; k < m; k++) scatter[j * m + k]! -= count * shift[j]! * shift[k]!
+      // Roundings of n additions have nothing to do with each other.
+      const rounding = Math.max(ROUNDING.float64, 2 ** -53 * Math.sqrt(count))
+      return { count, weight: count, means: near.map((v, j) => v + shift[j]!), scatter, rounding }
+    },
+  }
+}
+
+export interface OuterSums {
   add(z: Float64Array, weight: number): void
   end(): Float64Array
 }
@@ -68,7 +104,7 @@ interface OuterSums {
 const TOGETHER = 32_768
 
 /** Σ w zzᵀ, the upper half, some rows at a time: each row of the sum takes them all before the next one does. */
-function outerSums(m: number): OuterSums {
+export function outerSums(m: number): OuterSums {
   const stride = wholeBlocks(m)
   const most = wholeBlocks(Math.min(128, Math.max(16, TOGETHER / stride)))
   const kernel = openGramKernel(m * stride + most * stride + m * most)

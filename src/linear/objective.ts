@@ -5,10 +5,10 @@
 
 import type { Datafit } from './datafits/datafit.js'
 import { type Penalized, violationOf } from './quadratic.js'
-import { addGradients, type Coefficients, type Rows, sweep } from './rows.js'
+import { addGradients, type Coefficients, sweep, type TiledRows } from './rows.js'
 
 export interface Objective {
-  readonly rows: Rows
+  readonly rows: TiledRows
   readonly datafit: Datafit
   /** By position in `rows.index`. */
   readonly y: Float64Array
@@ -91,7 +91,7 @@ export function lossOf({ rows, datafit, y }: Objective, eta: Float64Array): numb
   return sum
 }
 
-function meanSlopes({ shares }: Rows, slopes: Float64Array, outputs: number): Float64Array {
+function meanSlopes({ shares }: TiledRows, slopes: Float64Array, outputs: number): Float64Array {
   const means = new Float64Array(outputs)
   for (let i = 0, at = 0; i < shares.length; i++)
     for (let k = 0; k < outputs; k++) means[k]! += shares[i]! * slopes[at++]!

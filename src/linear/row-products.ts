@@ -5,7 +5,7 @@ import { builder, modelOf } from '../ir/builder.js'
 import { floatTensor, numbers, tensor } from '../ir/tensor.js'
 import type { Model, Tensor } from '../ir/types.js'
 import { encodeModel } from '../onnx/codec.js'
-import type { Rows } from './rows.js'
+import type { TiledRows } from './rows.js'
 
 export interface RowProducts {
   /** [n, K] of coefficients [K, p]: without intercepts and offsets, right to six digits. */
@@ -16,7 +16,7 @@ export interface RowProducts {
 }
 
 /** Null where X is too small for the engine to be worth its way, or too large for a model that holds it. */
-export async function openProducts(engine: Engine, rows: Rows, outputs: number): Promise<RowProducts | null> {
+export async function openProducts(engine: Engine, rows: TiledRows, outputs: number): Promise<RowProducts | null> {
   const { tiles, x, shares } = rows
   const [n, p] = [tiles.rows, x.columns]
   if (n * p * outputs < LEAST || n * p > MOST) return null
@@ -65,7 +65,7 @@ function backwardModel(matrix: Tensor, outputs: number): Model {
 }
 
 /** [n, p], on the scale of the fit. */
-function rowMajor({ tiles, x, factors }: Rows): Float32Array {
+function rowMajor({ tiles, x, factors }: TiledRows): Float32Array {
   const p = x.columns
   const out = new Float32Array(tiles.rows * p)
   for (const { tiles: all } of tiles.blocks)

@@ -4,7 +4,7 @@ import { random } from '../util/random.js'
 import type { DenseMatrix } from './design.js'
 import { gatherGram } from './gather-gram.js'
 import { openProducts } from './row-products.js'
-import { addGradients, type Coordinates, rowsOf, sweep, weightedGram } from './rows.js'
+import { addGradients, type Coordinates, sweep, tiledRows, weightedGram } from './rows.js'
 
 const { normal, uniform, integer } = random(8)
 
@@ -14,7 +14,7 @@ function problemOf(order: DenseMatrix['order'], hasIntercept: boolean) {
   const data = Float64Array.from({ length: n * p }, () => 5 + normal())
   const weights = Float64Array.from({ length: n }, () => (integer(9) === 0 ? 0 : uniform(0.5, 2)))
   const x: DenseMatrix = { rows: n, columns: p, data, ...(order && { order }) }
-  const rows = rowsOf(x, { hasIntercept, isStandardized: true, weights })
+  const rows = tiledRows(x, { hasIntercept, isStandardized: true, weights })
   const raw = (i: number, j: number): number => (order === 'column-major' ? data[j * n + i]! : data[i * p + j]!)
   const z = (i: number, j: number): number => (raw(rows.index[i]!, j) - rows.shifts[j]!) * rows.factors[j]!
   return { rows, z, n: rows.index.length, p }
@@ -94,7 +94,7 @@ test('weighted Gram matrices of coordinates of several predictors, the intercept
 test('the engine gives the same to the digits of float32', async () => {
   const [n, p, K] = [9000, 240, 2]
   const x: DenseMatrix = { rows: n, columns: p, data: Float64Array.from({ length: n * p }, () => normal(3, 2)) }
-  const rows = rowsOf(x, { hasIntercept: true, isStandardized: true })
+  const rows = tiledRows(x, { hasIntercept: true, isStandardized: true })
   const engine = await openEngine({ threads: 1 })
   try {
     const W = Float64Array.from({ length: n }, () => uniform(0, 0.25))
@@ -119,7 +119,7 @@ test('the engine gives the same to the digits of float32', async () => {
     expect(
       await openProducts(
         engine,
-        rowsOf({ ...x, rows: 4, data: x.data.subarray(0, 4 * p) }, { hasIntercept: true, isStandardized: true }),
+        tiledRows({ ...x, rows: 4, data: x.data.subarray(0, 4 * p) }, { hasIntercept: true, isStandardized: true }),
         K,
       ),
     ).toBeNull()

@@ -22,6 +22,9 @@ export interface Rows {
   readonly factors: Float64Array
   /** Columns that say nothing, all zero after the shift. */
   readonly constant: readonly number[]
+}
+
+export interface TiledRows extends Rows {
   /** Of these rows, shifted but not scaled. */
   readonly tiles: Tiles
 }
@@ -41,18 +44,20 @@ export function rowsOf(x: DenseMatrix, o: RowOptions): Rows {
   const total = raw.reduce((sum, w) => sum + w, 0)
   const shares = raw.map((w) => w / total)
   const means = meansOf(x, index, shares)
-  const none = new Float64Array(x.columns)
-  const shifts = o.hasIntercept ? means : none
-  const variances = new Float64Array(x.columns)
-  const tiles = tilesOf(x, index, shifts, (tile, from, to) =>
-    addSquares(tile, shares.subarray(from, to), o.hasIntercept ? none : means, variances),
-  )
+  const shifts = o.hasIntercept ? means : new Float64Array(x.columns)
+  const variances = squaresOf(x, index, shares, means)
   const isConstant = (j: number): boolean => Math.sqrt(variances[j]!) <= NO_SPREAD * Math.abs(means[j]!)
   const scales = variances.map((v, j) => (o.isStandardized && !isConstant(j) ? Math.sqrt(v) : 1))
   const constant = [...means.keys()].filter((j) => isConstant(j) && (o.hasIntercept || means[j] === 0))
   const factors = scales.map((s) => 1 / s)
   for (const j of constant) factors[j] = 0
-  return { x, index, shares, shifts, scales, factors, constant, tiles }
+  return { x, index, shares, shifts, scales, factors, constant }
+}
+
+/** With a copy of them. */
+export function tiledRows(x: DenseMatrix, options: RowOptions): TiledRows {
+  const rows = rowsOf(x, options)
+  return { ...rows, tiles: tilesOf(x, rows.index, rows.shifts) }
 }
 
 function meansOf(x: DenseMatrix, index: Uint32Array, shares: Float64Array): Float64Array {
@@ -71,13 +76,39 @@ function meansOf(x: DenseMatrix, index: Uint32Array, shares: Float64Array): Floa
   return means
 }
 
-/** Σ ω (x − center)², in place. */
-function addSquares({ data, height }: Tile, shares: Float64Array, centers: Float64Array, sums: Float64Array): void {
-  for (let j = 0; j < sums.length; j++) {
-    const [at, center] = [j * height, centers[j]!]
-    let sum = 0
-    for (let i = 0; i < shares.length; i++) sum += shares[i]! * (data[at + i]! - center) ** 2
-    sums[j]! += sum
+/** Σ ω (x − center)² */
+function squaresOf(x: DenseMatrix, index: Uint32Array, shares: Float64Array, centers: Float64Array): Float64Array {
+  const { data, columns } = x
+  const [byRow, byColumn] = stridesOf(x)
+  const squares = new Float64Array(columns)
+  if (byRow === 1) {
+    for (let j = 0; j < columns; j++) {
+      const [at, center] = [j * byColumn, centers[j]!]
+      for (let i = 0; i < index.length; i++) squares[j]! += shares[i]! * (data[at + index[i]!]! - center) ** 2
+    }
+  } else {
+    for (let i = 0; i < index.length; i++) {
+      const [row, share] = [index[i]! * byRow, shares[i]!]
+      for (let j = 0; j < columns; j++) squares[j]! += share * (data[row + j]! - centers[j]!) ** 2
+    }
+  }
+  return squares
+}
+
+/** Rows `from` to `to` of all columns, shifted and scaled: [to − from, p] into `target`. */
+export function readRows({ x, index, shifts, factors }: Rows, from: number, to: number, target: Float64Array): void {
+  const { data, columns } = x
+  const [byRow, byColumn] = stridesOf(x)
+  if (byRow === 1) {
+    for (let j = 0; j < columns; j++) {
+      const [at, shift, factor] = [j * byColumn, shifts[j]!, factors[j]!]
+      for (let i = from; i < to; i++) target[(i - from) * columns + j] = (data[at + index[i]!]! - shift) * factor
+    }
+  } else {
+    for (let i = from; i < to; i++) {
+      const [row, at] = [index[i]! * byRow, (i - from) * columns]
+      for (let j = 0; j < columns; j++) target[at + j] = (data[row + j]! - shifts[j]!) * factors[j]!
+    }
   }
 }
 
@@ -90,7 +121,7 @@ export interface Coefficients {
 
 /** Σ ωᵢ sᵢ xᵢᵀ of slopes s [n, K], to the places of some columns, or of all, in a gradient [K, p]. */
 export function addGradients(
-  rows: Rows,
+  rows: TiledRows,
   slopes: Float64Array,
   columns: Int32Array | null,
   gradient: Float64Array,
@@ -116,7 +147,7 @@ export interface Sweep {
 
 /** Predictors, slopes and their gradient in one reading of X. */
 export function sweep(
-  rows: Rows,
+  rows: TiledRows,
   { beta, intercepts }: Coefficients,
   { offset, respond, columns, gradient }: Sweep,
 ): { readonly eta: Float64Array; readonly slopes: Float64Array } {
@@ -174,7 +205,7 @@ interface Part {
 }
 
 function addGradient(
-  { shares, factors }: Rows,
+  { shares, factors }: TiledRows,
   { kernel, backward, sums }: Block,
   tile: Tile,
   { from, to, list, outputs }: Part,
@@ -198,7 +229,7 @@ export interface Coordinates {
 }
 
 /** Σ ωᵢ Wᵢ[kₐ, k_b] xᵢₐ xᵢ_b over the coordinates, W [n, K, K]. */
-export function weightedGram(rows: Rows, coordinates: Coordinates, curvature: Float64Array): Float64Array {
+export function weightedGram(rows: TiledRows, coordinates: Coordinates, curvature: Float64Array): Float64Array {
   const { tiles } = rows
   const m = coordinates.columns.length
   const count = Math.round(Math.sqrt(curvature.length / tiles.rows))
@@ -222,7 +253,7 @@ interface Side {
   readonly columns: Int32Array
 }
 
-function sideOf({ x }: Rows, { outputs, columns }: Coordinates, output: number): Side {
+function sideOf({ x }: TiledRows, { outputs, columns }: Coordinates, output: number): Side {
   const places = Int32Array.from(outputs.keys()).filter((a) => outputs[a] === output)
   return { output, places, columns: places.map((a) => (columns[a]! < 0 ? x.columns : columns[a]!)) }
 }
@@ -236,7 +267,7 @@ interface Sides {
 
 /** Both halves of the result, from one. */
 function addProduct(
-  { shares }: Rows,
+  { shares }: TiledRows,
   { kernel, tiles, left: leftRoom, right: rightRoom, forward, scratch, strip }: Block,
   { left, right, count }: Sides,
   curvature: Float64Array,

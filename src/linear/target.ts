@@ -1,16 +1,24 @@
 /** The column of a table that is predicted. */
 
 import { unknownColumn } from '../data/column-names.js'
-import type { NumberColumn, Table, TableColumn } from '../data/columns.js'
+import type { TableColumn } from '../data/columns.js'
+import type { ColumnKind } from '../data/describe.js'
 import { PareError } from '../util/errors.js'
 import { counted } from '../util/format.js'
 import { firstUnfit, unfit } from './design.js'
+
+/** A table, or what is known of its columns. */
+export interface Columns<C extends TableColumn | ColumnKind> {
+  readonly name: string
+  readonly rows: number
+  readonly columns: readonly C[]
+}
 
 /**
  * Throws `TABLE_COLUMN` where there is none, `TABLE_MISSING` where a cell of it is missing, `DESIGN_EMPTY` where the table
  * has no rows or no other column, `DESIGN_FINITE` and `DESIGN_RANGE` where a number is none.
  */
-export function targetColumn(table: Table, name: string): TableColumn {
+export function targetColumn<C extends TableColumn | ColumnKind>(table: Columns<C>, name: string): C {
   const column = table.columns.find((c) => c.name === name)
   if (column === undefined) {
     throw unknownColumn(
@@ -20,16 +28,25 @@ export function targetColumn(table: Table, name: string): TableColumn {
     )
   }
   checkExtent(table)
-  const missing =
-    column.kind === 'number' ? column.values.findIndex(Number.isNaN) : column.codes.findIndex((code) => code < 0)
-  if (missing < 0) return checkedColumn(table, column)
+  const missing = firstMissing(column)
+  if (missing === null) {
+    checkColumn(table.name, column)
+    return column
+  }
   throw new PareError('TABLE_MISSING', 'the column to predict has a missing cell', {
-    where: `${table.name}, row ${missing + 1}, column ${name}`,
+    where: `${table.name}, row ${missing}, column ${name}`,
     remedy: 'Fill it in, or remove the row.',
   })
 }
 
-function checkExtent({ name, rows, columns }: Table): void {
+/** From 1; null where no cell is missing. */
+function firstMissing(column: TableColumn | ColumnKind): number | null {
+  if ('missing' in column) return column.missing
+  const at = column.kind === 'number' ? column.values.findIndex(Number.isNaN) : column.codes.findIndex((c) => c < 0)
+  return at < 0 ? null : at + 1
+}
+
+function checkExtent({ name, rows, columns }: Columns<TableColumn | ColumnKind>): void {
   const what =
     rows === 0
       ? 'the table has no rows under its header'
@@ -44,17 +61,20 @@ function checkExtent({ name, rows, columns }: Table): void {
   })
 }
 
-function checkedColumn(table: Table, column: TableColumn): TableColumn {
-  if (column.kind === 'category') return column
+/** Where the numbers are known. */
+function checkColumn(where: string, column: TableColumn | ColumnKind): void {
+  if (!('values' in column)) return
   const at = firstUnfit(column.values)
-  if (at < 0) return column
-  throw unfit(`${table.name}, row ${at + 1}, column ${column.name}`, column.values[at]!)
+  if (at >= 0) throw unfit(`${where}, row ${at + 1}, column ${column.name}`, column.values[at]!)
 }
 
 /** Throws `TABLE_TARGET` where it holds text. */
-export function numberTarget(table: Table, name: string): NumberColumn {
-  const column = targetColumn(table, name)
-  if (column.kind === 'number') return column
+export function numberTarget<C extends TableColumn | ColumnKind>(
+  table: Columns<C>,
+  name: string,
+): Extract<C, { readonly kind: 'number' }> {
+  const column: TableColumn | ColumnKind = targetColumn(table, name)
+  if (column.kind === 'number') return column as Extract<C, { readonly kind: 'number' }>
   throw new PareError('TABLE_TARGET', 'the column to predict holds text', {
     where: `${table.name}, column ${name}`,
     value: column.levels.slice(0, 3).join(', '),

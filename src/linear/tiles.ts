@@ -45,13 +45,8 @@ const BLOCK = 1 << 25
 
 const ceiling = (n: number, unit: number): number => Math.ceil(n / unit) * unit
 
-/** Rows `index` of x less the shifts; `seen` is told of each tile. */
-export function tilesOf(
-  x: DenseMatrix,
-  index: Uint32Array,
-  shifts: Float64Array,
-  seen: (tile: Tile, from: number, to: number) => void,
-): Tiles {
+/** Rows `index` of x less the shifts. */
+export function tilesOf(x: DenseMatrix, index: Uint32Array, shifts: Float64Array): Tiles {
   const columns = x.columns + 1
   const height = Math.min(HEIGHT, ceiling(index.length, TILE_ROWS))
   const each = Math.max(1, Math.floor(BLOCK / (columns * height)))
@@ -60,10 +55,7 @@ export function tilesOf(
   for (let first = 0; first < all; first += each) {
     const block = blockOf(first, Math.min(each, all - first), { rows: index.length, columns, height })
     blocks.push(block)
-    for (const { tile, from, to } of block.tiles) {
-      fill(tile, x, index.subarray(from, to), shifts)
-      seen(tile, from, to)
-    }
+    for (const { tile, from, to } of block.tiles) fill(tile, x, index.subarray(from, to), shifts)
   }
   return { rows: index.length, columns, height, blocks }
 }

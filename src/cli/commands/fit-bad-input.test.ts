@@ -135,7 +135,7 @@ test.each<[string, string, readonly string[], string, string | RegExp]>([
     'CRITERIA_NOISE',
     'the fit is exact',
   ],
-  ['a row that is too short', 'a,b,y\n1,2,3\n1,2\n', [], 'CSV_FORMAT', 'line 3'],
+  ['a row that is too short', 'a,b,y\n1,2,3\n1,2\n', [], 'CSV_FORMAT', 'row 2'],
 ])('%s is an error, and nothing is written', async (_, text, args, code, message) => {
   const { status, error, isWritten } = await fitted(text, ...args)
   expect([status, error?.code, isWritten]).toEqual([3, code, false])
@@ -210,4 +210,18 @@ test.each<[string, string, readonly string[], object]>([
   const { status, result, isWritten } = await fitted(text, ...args)
   expect([status, isWritten]).toEqual([0, true])
   expect(result).toMatchObject(wanted)
+})
+
+test('rows are left out one by one of a ridge of numbers alone', async () => {
+  const numbers = table('a,b,y', 20, (i) => [s(i), s(i * i), i])
+  const { status, result } = await fitted(numbers, '--model', 'ridge', '--select', 'loo')
+  expect(status).toBe(0)
+  expect(result.meanSquaredError).toBeGreaterThan(0)
+  for (const [text, model] of [
+    [numbers, 'lasso'],
+    [table('a,y', 20, (i) => [s(i), i % 2 ? 'x' : 'z']), 'ridge'],
+  ] as const) {
+    const refused = await fitted(text, '--model', model, '--select', 'loo')
+    expect([refused.status, refused.error.code, refused.isWritten]).toEqual([2, 'OPTION_SELECT', false])
+  }
 })

@@ -26,13 +26,21 @@ export interface Shown {
   /** Share that is explained on the rows that it was fitted on. */
   readonly explained: number
   readonly dualGap: number
+  /** Without folds where each row was left out. */
   readonly crossValidation: CrossValidationSummary | null
   readonly criteria: Omit<InformationCriteria, 'noise'> | null
   readonly loss: Loss
   /** What coefficients are added up to. */
   readonly scale: string
   /** Null of classes. */
-  readonly means: { readonly actual: Float64Array; readonly fitted: Float64Array } | null
+  readonly means: Means | null
+}
+
+export interface Means {
+  readonly actual: Float64Array
+  readonly fitted: Float64Array
+  /** Rows, from 0, that these are of; null where they are of all. */
+  readonly sampled: Uint32Array | null
 }
 
 /** What is made small: squares, or the deviance. */
@@ -53,10 +61,11 @@ export interface Loss {
 export const shownOf = (fit: LinearFit | GlmFit): Shown => ('glm' in fit ? shownGlm(fit) : shownLinear(fit))
 
 function shownLinear(fit: LinearFit): Shown {
-  const { names, path, chosen, linear, actual, fitted, crossValidation } = fit
-  const mean = actual.reduce((sum, v) => sum + v, 0) / actual.length
+  const { names, path, chosen, linear, actual, fitted, sampled, leaveOneOut } = fit
+  const crossValidation = fit.crossValidation ?? (leaveOneOut && { ...leaveOneOut, foldErrors: [] })
   return {
     ...fit,
+    crossValidation,
     columns: names.length,
     kept: path.df[chosen]!,
     isByClass: false,
@@ -70,13 +79,13 @@ function shownLinear(fit: LinearFit): Shown {
       isSquare: true,
       measure: 'mean squared error',
       explains: 'variance',
-      empty: actual.reduce((sum, v) => sum + (v - mean) ** 2, 0) / actual.length,
+      empty: fit.variance,
       emptyPredicts: 'mean',
       leftOut: crossValidation,
       wrong: null,
     },
     scale: shorten(fit.target, 48),
-    means: { actual, fitted },
+    means: { actual, fitted, sampled },
   }
 }
 
@@ -108,6 +117,7 @@ function shownGlm(fit: GlmFit): Shown {
       wrong: crossValidation?.misclassification ?? null,
     },
     scale: scaleOf(fit),
+    means: fit.means && { ...fit.means, sampled: null },
   }
 }
 

@@ -112,6 +112,7 @@ const cardOfChoice = ({ fit }: FitView, select: FitView['select']): string => {
   const how = {
     cv: 'least error',
     'cv-1se': 'one-standard-error rule',
+    loo: 'least error',
     aic: 'least AIC',
     bic: 'least BIC',
     ebic: 'least EBIC',
@@ -126,6 +127,7 @@ function howChosen(select: Selection, fit: Shown): string {
   return {
     cv: `has the least error of ${by}`,
     'cv-1se': `is the strongest within one standard error of the least error of ${by}`,
+    loo: 'has the least error of rows left out one by one',
     aic: 'has the least AIC',
     bic: 'has the least BIC',
     ebic: 'has the least EBIC',
