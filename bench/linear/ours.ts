@@ -5,7 +5,7 @@
 
 import { join } from 'node:path'
 import type { DenseMatrix } from '../../src/linear/design.js'
-import { crossValidate, glmPath, path } from '../../src/linear/index.js'
+import { crossValidate, glmPath, path, ridgePath } from '../../src/linear/index.js'
 import { type Engine, openEngine } from '../../src/node.js'
 import { VERSION } from '../../src/util/version.js'
 import { readArray, readByRows, writeArray } from './arrays.js'
@@ -66,8 +66,10 @@ const SOLVE: Readonly<Record<Kind, (given: Given, engine: Engine) => Promise<Fou
     const options = { engine, lambdas, isStandardized: false, l1Ratio: 0, tolerance }
     return glmPath(x, y, { ...options, family: 'multinomial' })
   },
-  async ridge() {
-    throw new Error('later')
+  async ridge({ x, y, lambdas }, engine) {
+    const { models, leaveOneOut } = await ridgePath(x, y, { engine, lambdas, isStandardized: false })
+    const { error, least } = leaveOneOut
+    return { models: [one(models[least]!)], error: error[least]! }
   },
 }
 

@@ -18,8 +18,8 @@ export interface Moments {
   readonly rounding: number
 }
 
-/** Of sums in float64, and of products in float32 that are summed in float64. */
-export const ROUNDING = { float64: 2 ** -50, float32: 2 ** -23 } as const
+/** Of sums in float64, and the least of products in float32 that are summed in float64. */
+export const ROUNDING = { float64: 2 ** -50, float32: 2 ** -26 } as const
 
 export interface MomentOptions {
   readonly weights?: ArrayLike<number>
