@@ -1,24 +1,28 @@
 /**
- * The adaptive lasso (Zou 2006): penalty factors 1/|β|^γ of a first model, so that what it found large is hardly held and
- * what it found to be nothing is left out. With a first model that finds the true coefficients, so does this.
+ * The adaptive lasso (Zou 2006): weights 1/|β|^γ of a first model, so that what it found large is hardly held and what it
+ * found to be nothing is left out. With a first model that finds the true coefficients, so does this.
  */
 
-import { crossValidate } from './cross-validate.js'
-import type { DenseMatrix } from './design.js'
-import { momentsOf } from './moments.js'
-import { type LinearPath, type PathOptions, path } from './path.js'
+import { crossValidateBy } from './cross-moments.js'
+import { checkDesign, type DenseMatrix } from './design.js'
+import { type FoldMoments, foldMomentsOf } from './fold-moments.js'
+import type { FoldOptions } from './folds.js'
+import { type LinearPath, type PathOptions, pathOf } from './path.js'
 import { standardized } from './standard.js'
+import { checkTerms, meanFactor, wrongOption } from './terms.js'
 
-export interface AdaptiveOptions extends PathOptions {
+export interface FirstModel {
   /** What finds the first model, its strength chosen by cross-validation. Default `ridge`. */
   readonly first?: 'ridge' | 'lasso'
-  /** γ. Default 1. */
-  readonly power?: number
-  /** Of the folds that choose the first model. */
-  readonly seed?: number
-  readonly folds?: number
 }
 
+/** The folds are those that choose the first model. */
+export interface AdaptiveOptions extends PathOptions, FoldOptions, FirstModel {
+  /** γ. Default 1. */
+  readonly gamma?: number
+}
+
+/** λ multiplies the penalty factors as they are: they are not brought to a mean of 1. */
 export interface AdaptivePath extends LinearPath {
   /** Of the columns, times those given; Infinity leaves a column out. */
   readonly penaltyFactors: Float64Array
@@ -26,13 +30,54 @@ export interface AdaptivePath extends LinearPath {
 
 /** Throws `DESIGN_…`, `PATH_OPTION`, `FOLDS`. */
 export function adaptivePath(x: DenseMatrix, y: ArrayLike<number>, options: AdaptiveOptions = {}): AdaptivePath {
-  const { first = 'ridge', power = 1, lambdas: _, ...shared } = options
-  const { path: found, least } = crossValidate(x, y, { ...shared, l1Ratio: first === 'ridge' ? 0 : 1 })
-  const { weights, hasIntercept = true, isStandardized = true } = options
-  const { scales } = standardized(momentsOf(x, y, weights ? { weights } : {}), { hasIntercept, isStandardized })
-  const penaltyFactors = found.models[least]!.coefficients.map((b, j) => {
-    const given = options.penaltyFactors?.[j] ?? 1
-    return given === 0 ? 0 : given / Math.abs(b * scales[j]!) ** power
+  checkDesign(x, y, options.weights)
+  checkTerms(options, x.columns)
+  checkAdaptive(options)
+  return adaptivePathOf(foldMomentsOf(x, y, options), options)
+}
+
+/** Throws `PATH_OPTION`. */
+export function checkAdaptive({ gamma = 1 }: Pick<AdaptiveOptions, 'gamma'>): void {
+  if (!(gamma > 0 && Number.isFinite(gamma))) throw wrongOption('gamma', gamma, 'a finite number above 0')
+}
+
+/** The folds choose the first model; those of a fold's training part are the other folds. */
+export function adaptivePathOf(part: FoldMoments, options: Omit<AdaptiveOptions, keyof FoldOptions>): AdaptivePath {
+  const { first = 'ridge', lambdas, ...shared } = options
+  const firstPath = { ...shared, l1Ratio: first === 'ridge' ? 0 : 1 }
+  const { path, least } = crossValidateBy((p, at) => pathOf(p.all, { ...firstPath, ...(at && { lambdas: at }) }), part)
+  const { hasIntercept = true, isStandardized = true } = options
+  const { scales } = standardized(part.all, { hasIntercept, isStandardized })
+  const sizes = path.models[least]!.coefficients.map((b, j) => Math.abs(b * scales[j]!))
+  const penaltyFactors = adaptiveFactors(sizes, options)
+  const mean = meanFactor(penaltyFactors)
+  const found = pathOf(part.all, {
+    ...options,
+    penaltyFactors,
+    ...(lambdas && { lambdas: Float64Array.from(lambdas, (v) => v * mean) }),
   })
-  return { ...path(x, y, { ...options, penaltyFactors }), penaltyFactors }
+  return { ...onScaleOf(found, mean), penaltyFactors }
+}
+
+/** Of what the first model found on the scale of the fit, times the factors that are given. */
+export function adaptiveFactors(
+  sizes: Float64Array,
+  { gamma = 1, penaltyFactors }: Pick<AdaptiveOptions, 'gamma' | 'penaltyFactors'>,
+): Float64Array {
+  return sizes.map((size, j) => {
+    const given = penaltyFactors?.[j] ?? 1
+    return given === 0 ? 0 : given / size ** gamma
+  })
+}
+
+/** A path was solved with factors that were divided by `mean`; λ as it multiplies the factors themselves. */
+export function onScaleOf<
+  M extends { readonly lambda: number },
+  P extends { lambdas: Float64Array; models: readonly M[] },
+>(path: P, mean: number): P {
+  return {
+    ...path,
+    lambdas: path.lambdas.map((v) => v / mean),
+    models: path.models.map((m) => ({ ...m, lambda: m.lambda / mean })),
+  }
 }

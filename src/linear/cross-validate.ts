@@ -1,66 +1,20 @@
-/**
- * Cross-validation of a path: each fold is predicted by models that were fitted on the others. Errors of a Gaussian
- * model follow from moments alone, so the data is read once for each fold and never again.
- */
+/** Cross-validation of the models of `ModelOptions`, from the moments of folds. */
 
 import type { RunOptions } from '../util/env.js'
-import { type CrossValidationSummary, summaryOf } from './cv-summary.js'
+import { type CrossValidation, crossValidateBy } from './cross-moments.js'
 import { checkDesign, type DenseMatrix } from './design.js'
-import { type FoldOptions, foldsOf } from './folds.js'
-import { addMoments, type Moments, momentsOf, withoutMoments } from './moments.js'
-import { type LinearModel, type LinearPath, type PathOptions, pathOf } from './path.js'
+import { foldMomentsOf } from './fold-moments.js'
+import type { FoldOptions } from './folds.js'
+import { type ModelOptions, pathOfModel } from './gaussian-model.js'
 
-export interface CrossValidationOptions extends PathOptions, FoldOptions, Pick<RunOptions, 'onProgress'> {}
+export interface CrossValidationOptions extends ModelOptions, FoldOptions, Pick<RunOptions, 'onProgress'> {}
 
-/** Errors are mean squares. */
-export interface CrossValidation extends CrossValidationSummary {
-  /** Of all rows. */
-  readonly path: LinearPath
-}
-
-/** Throws `DESIGN_…`, `PATH_OPTION`, `FOLDS`. */
+/** Throws `DESIGN_…`, `PATH_OPTION`, `PENALTY_SHAPE`, `FOLDS`. */
 export function crossValidate(
   x: DenseMatrix,
   y: ArrayLike<number>,
   options: CrossValidationOptions = {},
 ): CrossValidation {
   checkDesign(x, y, options.weights)
-  const { weights, onProgress } = options
-  const folds = foldsOf(x.rows, options)
-  const of = (rows: Uint32Array): Moments => momentsOf(x, y, { rows, ...(weights && { weights }) })
-  const tests = folds.map((fold) => of(fold.test))
-  // Ordered folds train on what came before, not on all others.
-  const rest = options.isOrdered ? of(folds[0]!.train) : null
-  const all = rest === null ? tests.reduce(addMoments) : tests.reduce(addMoments, rest)
-  const path = pathOf(all, options)
-  const lambdas = path.lambdas
-  const foldErrors = folds.map((_, k) => {
-    const before = rest === null ? withoutMoments(all, tests[k]!) : tests.slice(0, k).reduce(addMoments, rest)
-    const { models } = pathOf(before, { ...options, lambdas })
-    onProgress?.({ task: 'cross-validation', done: k + 1, total: folds.length })
-    return models.map((model) => errorOf(tests[k]!, model))
-  })
-  return {
-    path,
-    ...summaryOf(
-      foldErrors,
-      tests.map((t) => t.weight),
-    ),
-  }
-}
-
-/** Mean squared error of a model on rows of which only the moments are known. */
-function errorOf({ weight, means, scatter }: Moments, { coefficients, intercept }: LinearModel): number {
-  const m = means.length
-  const p = m - 1
-  // e = y − xᵀβ − β₀ = cᵀz − β₀ with c = (−β, 1): Var(e) + E(e)².
-  const used = [...coefficients.keys()].filter((j) => coefficients[j] !== 0)
-  const c = (j: number): number => (j === p ? 1 : -coefficients[j]!)
-  const at = [...used, p]
-  let [square, shift] = [0, -intercept]
-  for (const j of at) {
-    shift += c(j) * means[j]!
-    for (const k of at) square += c(j) * c(k) * scatter[j * m + k]!
-  }
-  return square / weight + shift * shift
+  return crossValidateBy(pathOfModel(options, x.columns), foldMomentsOf(x, y, options), options)
 }

@@ -32,7 +32,7 @@ export function foldsOf(rows: number, options: FoldOptions = {}): readonly Fold[
   const all = Array.from({ length: rows }, (_, i) => i)
   return Array.from({ length: count }, (_, k) => {
     const test = Uint32Array.from(all.filter((i) => ids[i] === k))
-    if (test.length === 0) throw wrong(`fold ${k} has no rows`)
+    if (test.length === 0) throw wrongFolds(`fold ${k} has no rows`)
     return { test, train: Uint32Array.from(all.filter((i) => ids[i] !== k)) }
   })
 }
@@ -41,7 +41,7 @@ export function foldsOf(rows: number, options: FoldOptions = {}): readonly Fold[
 function drawnIds(rows: number, { folds = 10, seed = 0, groups, strata }: FoldOptions): Uint32Array {
   const { shuffle } = random(seed)
   const units = groups === undefined ? Array.from({ length: rows }, (_, i) => [i]) : [...rowsBy(rows, groups).values()]
-  if (units.length < folds) throw wrong(`${folds} folds of ${units.length} ${groups ? 'groups' : 'rows'}`)
+  if (units.length < folds) throw wrongFolds(`${folds} folds of ${units.length} ${groups ? 'groups' : 'rows'}`)
   const order = shuffle([...units])
   // Classes one after the other are dealt out evenly.
   const dealt =
@@ -80,19 +80,19 @@ function orderedFolds(rows: number, folds: number): readonly Fold[] {
 
 function checkCount(rows: number, { folds = 10, foldIds, groups, strata, isOrdered }: FoldOptions): void {
   if (foldIds !== undefined) {
-    if (foldIds.length !== rows) throw wrong(`${foldIds.length} fold ids for ${rows} rows`)
+    if (foldIds.length !== rows) throw wrongFolds(`${foldIds.length} fold ids for ${rows} rows`)
     const odd = Array.from(foldIds).findIndex((id) => !(Number.isInteger(id) && id >= 0 && id < rows))
-    if (odd >= 0) throw wrong(`fold ${foldIds[odd]} of row ${odd + 1}`)
-    if (new Set(Array.from(foldIds)).size < 2) throw wrong('one fold')
+    if (odd >= 0) throw wrongFolds(`fold ${foldIds[odd]} of row ${odd + 1}`)
+    if (new Set(Array.from(foldIds)).size < 2) throw wrongFolds('one fold')
     return
   }
-  if (!Number.isInteger(folds) || folds < 2) throw wrong(`${folds} folds`)
-  if (folds + Number(isOrdered ?? false) > rows) throw wrong(`${folds} folds of ${rows} rows`)
+  if (!Number.isInteger(folds) || folds < 2) throw wrongFolds(`${folds} folds`)
+  if (folds + Number(isOrdered ?? false) > rows) throw wrongFolds(`${folds} folds of ${rows} rows`)
   for (const list of [groups, strata])
-    if (list && list.length !== rows) throw wrong(`${list.length} values for ${rows} rows`)
+    if (list && list.length !== rows) throw wrongFolds(`${list.length} values for ${rows} rows`)
 }
 
-const wrong = (value: string): PareError =>
+export const wrongFolds = (value: string): PareError =>
   new PareError('FOLDS', 'the rows cannot be parted like this', {
     value,
     remedy: 'Give at least 2 folds, none empty, numbered from 0, and no more than there are rows or groups.',

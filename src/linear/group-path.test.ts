@@ -30,7 +30,7 @@ test('each model has a duality gap below the tolerance and no violation, recompu
           g === 0 && isFirstFree && list.length < n / 2 ? 0 : Math.sqrt(list.length),
         )
         const found = groupPath(x, y, {
-          groups,
+          columnGroups: groups,
           l1Ratio,
           groupFactors: factors,
           nLambdas: 8,
@@ -78,7 +78,7 @@ test('groups of one are the lasso', () => {
   const { normal } = random(4)
   const y = Float64Array.from({ length: 30 }, (_, i) => x.data[i * 8]! + normal())
   const options = { nLambdas: 10, lambdaMinRatio: 0.01, tolerance: 1e-12 }
-  const grouped = groupPath(x, y, { groups: [0, 1, 2, 3, 4, 5, 6, 7], ...options })
+  const grouped = groupPath(x, y, { columnGroups: [0, 1, 2, 3, 4, 5, 6, 7], ...options })
   const plain = path(x, y, { lambdas: grouped.lambdas, tolerance: 1e-12 })
   expect(grouped.lambdas[0]).toBeCloseTo(path(x, y).lambdas[0]!, 12)
   for (const [i, r] of plain.devianceRatio.entries()) expect(grouped.devianceRatio[i]).toBeCloseTo(r, 9)
@@ -90,7 +90,7 @@ test('groups come and go as one', () => {
   const x = { rows: 60, columns: 12, data }
   const y = Float64Array.from({ length: 60 }, (_, i) => data[i * 12]! + data[i * 12 + 5]! + normal())
   const groups = Array.from({ length: 12 }, (_, j) => j % 4)
-  const found = groupPath(x, y, { groups, lambdaMinRatio: 0.01 })
+  const found = groupPath(x, y, { columnGroups: groups, lambdaMinRatio: 0.01 })
   for (const { coefficients } of found.models)
     for (let g = 0; g < 4; g++) expect(new Set([g, g + 4, g + 8].map((j) => coefficients[j] !== 0)).size).toBe(1)
   expect([...new Set(found.df)]).toEqual([0, 3, 6, 9, 12])
@@ -98,6 +98,8 @@ test('groups come and go as one', () => {
 
 test('what is no list of groups is an error', () => {
   const x = awkwardDesign(1, 6, 3)
-  expect(() => groupPath(x, new Float64Array(6), { groups: [1, 2] })).toThrow('groups must be 3 values')
-  expect(() => groupPath(x, new Float64Array(6), { groups: [1, 2, 2], groupFactors: [1] })).toThrow('groupFactors')
+  expect(() => groupPath(x, new Float64Array(6), { columnGroups: [1, 2] })).toThrow('columnGroups must be 3 values')
+  expect(() => groupPath(x, new Float64Array(6), { columnGroups: [1, 2, 2], groupFactors: [1] })).toThrow(
+    'groupFactors',
+  )
 })

@@ -38,9 +38,8 @@ export function termsOf({ scales, constant }: Pick<Standard, 'scales' | 'constan
   const { l1Ratio = 1, penaltyFactors, lowerBounds, upperBounds } = options
   const p = scales.length
   const given = Float64Array.from({ length: p }, (_, j) => penaltyFactors?.[j] ?? 1)
-  const finite = given.filter(Number.isFinite)
-  const mean = finite.reduce((sum, v) => sum + v, 0) / Math.max(1, finite.length)
-  const factors = mean === 0 ? given : given.map((v) => v / mean)
+  const mean = meanFactor(given)
+  const factors = given.map((v) => v / mean)
   const out = new Set([...constant, ...[...given.keys()].filter((j) => given[j] === Number.POSITIVE_INFINITY)])
   const bound = (bounds: ArrayLike<number> | undefined, otherwise: number): Float64Array =>
     Float64Array.from({ length: p }, (_, j) => (out.has(j) ? 0 : (bounds?.[j] ?? otherwise) * scales[j]!))
@@ -62,6 +61,12 @@ export function termsOf({ scales, constant }: Pick<Standard, 'scales' | 'constan
     at,
     heldAt: (lambda) => ({ ...at(lambda), lower: heldLower, upper: heldUpper }),
   }
+}
+
+/** The mean of those that do not leave a column out, by which factors are divided; 1 where that says nothing. */
+export function meanFactor(factors: Float64Array): number {
+  const finite = factors.filter(Number.isFinite)
+  return finite.reduce((sum, v) => sum + v, 0) / finite.length || 1
 }
 
 const isBounded = (lower: Float64Array, upper: Float64Array, j: number): boolean =>
@@ -134,9 +139,8 @@ export function checkTerms(o: TermOptions & Limits, columns: number): void {
   ]
   const [where, value, , doc] = rules.find(([, , isRight]) => !isRight) ?? []
   if (where === undefined) return
-  throw new PareError('PATH_OPTION', `${where} must be ${doc}`, {
-    where,
-    value,
-    remedy: 'Change or leave out this option.',
-  })
+  throw wrongOption(where, value, doc!)
 }
+
+export const wrongOption = (where: string, value: unknown, doc: string): PareError =>
+  new PareError('PATH_OPTION', `${where} must be ${doc}`, { where, value, remedy: 'Change or leave out this option.' })

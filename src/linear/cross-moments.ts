@@ -1,0 +1,59 @@
+/**
+ * Cross-validation of a path: each fold is predicted by models that were fitted on the others. Errors of a Gaussian
+ * model follow from moments alone, so the data is read once for each fold and never again.
+ */
+
+import type { RunOptions } from '../util/env.js'
+import { type CrossValidationSummary, summaryOf } from './cv-summary.js'
+import { type FoldMoments, trainingOf } from './fold-moments.js'
+import type { Moments } from './moments.js'
+import type { LinearModel, LinearPath } from './path.js'
+
+type OnProgress = Pick<RunOptions, 'onProgress'>
+
+/** Errors are mean squares. */
+export interface CrossValidation extends CrossValidationSummary {
+  /** Of all rows. */
+  readonly path: LinearPath
+}
+
+/** A path of some rows, of which the folds are known too; its own strengths unless given. */
+export type PathOfPart = (part: FoldMoments, lambdas?: ArrayLike<number>) => LinearPath
+
+/** Whatever `pathOf` chooses by data, it chooses for each fold by what that fold is judged by. Throws `FOLDS`. */
+export function crossValidateBy(
+  pathOf: PathOfPart,
+  folds: FoldMoments,
+  { onProgress }: OnProgress = {},
+): CrossValidation {
+  const path = pathOf(folds)
+  const { tests } = folds
+  const foldErrors = tests.map((test, k) => {
+    const { models } = pathOf(trainingOf(folds, k), path.lambdas)
+    onProgress?.({ task: 'cross-validation', done: k + 1, total: tests.length })
+    return models.map((model) => errorOf(test, model))
+  })
+  return {
+    path,
+    ...summaryOf(
+      foldErrors,
+      tests.map((t) => t.weight),
+    ),
+  }
+}
+
+/** Mean squared error of a model on rows of which only the moments are known. */
+function errorOf({ weight, means, scatter }: Moments, { coefficients, intercept }: LinearModel): number {
+  const m = means.length
+  const p = m - 1
+  // e = y − xᵀβ − β₀ = cᵀz − β₀ with c = (−β, 1): Var(e) + E(e)².
+  const used = [...coefficients.keys()].filter((j) => coefficients[j] !== 0)
+  const c = (j: number): number => (j === p ? 1 : -coefficients[j]!)
+  const at = [...used, p]
+  let [square, shift] = [0, -intercept]
+  for (const j of at) {
+    shift += c(j) * means[j]!
+    for (const k of at) square += c(j) * c(k) * scatter[j * m + k]!
+  }
+  return square / weight + shift * shift
+}

@@ -1,0 +1,43 @@
+/** The moments of rows that are left out in turn: all that the cross-validation of a Gaussian model asks of the data. */
+
+import type { DenseMatrix } from './design.js'
+import { type FoldOptions, foldsOf, wrongFolds } from './folds.js'
+import { addMoments, type Moments, momentsOf, withoutMoments } from './moments.js'
+
+export interface FoldMoments {
+  /** Of all rows. */
+  readonly all: Moments
+  /** Of each fold that has weight. */
+  readonly tests: readonly Moments[]
+  /** Of what lies before the first of ordered folds, which train on what came before them; else null. */
+  readonly before: Moments | null
+}
+
+export interface FoldMomentOptions extends FoldOptions {
+  readonly weights?: ArrayLike<number>
+}
+
+/** Throws `FOLDS`, also where fewer than 2 folds have rows with a weight above 0. */
+export function foldMomentsOf(x: DenseMatrix, y: ArrayLike<number>, options: FoldMomentOptions): FoldMoments {
+  const { weights } = options
+  const folds = foldsOf(x.rows, options)
+  const of = (rows: Uint32Array): Moments => momentsOf(x, y, { rows, ...(weights && { weights }) })
+  const tests = folds.map((fold) => of(fold.test)).filter(({ count }) => count > 0)
+  const before = options.isOrdered ? of(folds[0]!.train) : null
+  if (tests.length < 2) throw wrongFolds(`${tests.length} with rows that have a weight`)
+  return { all: before === null ? tests.reduce(addMoments) : tests.reduce(addMoments, before), tests, before }
+}
+
+/** Without folds. */
+export const wholeOf = (all: Moments): FoldMoments => ({ all, tests: [], before: null })
+
+/** What fold k is judged by, with the folds that it is made of. Throws `FOLDS` where that is nothing. */
+export function trainingOf({ all, tests, before }: FoldMoments, k: number): FoldMoments {
+  const earlier = tests.slice(0, k)
+  const part =
+    before === null
+      ? { all: withoutMoments(all, tests[k]!), tests: tests.filter((_, i) => i !== k), before }
+      : { all: earlier.reduce(addMoments, before), tests: earlier, before }
+  if (part.all.count === 0) throw wrongFolds(`no rows that have a weight outside of fold ${k + 1}`)
+  return part
+}
