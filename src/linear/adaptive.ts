@@ -12,9 +12,12 @@ import { standardized } from './standard.js'
 import { checkTerms, meanFactor, wrongOption } from './terms.js'
 
 export interface FirstModel {
-  /** What finds the first model, its strength chosen by cross-validation. Default `ridge`. */
+  /** What finds the first model, its strength the best of 20 by cross-validation. Default `ridge`. */
   readonly first?: 'ridge' | 'lasso'
 }
+
+/** Strengths of the first model: its weights change little from one to the next. */
+export const FIRST_LAMBDAS = 20
 
 /** The folds are those that choose the first model. */
 export interface AdaptiveOptions extends PathOptions, FoldOptions, FirstModel {
@@ -44,7 +47,7 @@ export function checkAdaptive({ gamma = 1 }: Pick<AdaptiveOptions, 'gamma'>): vo
 /** The folds choose the first model; those of a fold's training part are the other folds. */
 export function adaptivePathOf(part: FoldMoments, options: Omit<AdaptiveOptions, keyof FoldOptions>): AdaptivePath {
   const { first = 'ridge', lambdas, ...shared } = options
-  const firstPath = { ...shared, l1Ratio: first === 'ridge' ? 0 : 1 }
+  const firstPath = { ...shared, nLambdas: FIRST_LAMBDAS, l1Ratio: first === 'ridge' ? 0 : 1 }
   const { path, least } = crossValidateBy((p, at) => pathOf(p.all, { ...firstPath, ...(at && { lambdas: at }) }), part)
   const { hasIntercept = true, isStandardized = true } = options
   const { scales } = standardized(part.all, { hasIntercept, isStandardized })

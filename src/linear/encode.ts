@@ -15,7 +15,7 @@ export type Feature =
   | { readonly kind: 'category'; readonly name: string; readonly levels: readonly string[] }
 
 export interface EncodeOptions {
-  /** Missing numbers: an error, or the mean of the column. A missing category is none of the levels. Default `error`. */
+  /** Missing numbers: an error, or the mean of the column over all rows. A missing category is none of the levels. Default `error`. */
   readonly missing?: 'error' | 'mean'
 }
 
@@ -26,12 +26,15 @@ export interface Encoded {
   readonly names: readonly string[]
 }
 
-/** Throws `TABLE_MISSING` with row and column. */
-export function encode(columns: readonly TableColumn[], rows: number, options: EncodeOptions = {}): Encoded {
-  const features = columns.map((column) => featureOf(column, options))
-  const names = features.flatMap((f) =>
-    f.kind === 'number' ? [f.name] : f.levels.map((level) => `${f.name}=${level}`),
-  )
+/** `weights`: of the rows, for means. Throws `TABLE_MISSING` with row and column. */
+export function encode(
+  columns: readonly TableColumn[],
+  rows: number,
+  options: EncodeOptions = {},
+  weights?: ArrayLike<number>,
+): Encoded {
+  const features = columns.map((column) => featureOf(column, options, weights))
+  const names = features.flatMap(namesOf)
   const width = names.length
   const data = new Float64Array(rows * width)
   let at = 0
@@ -52,7 +55,15 @@ export function encode(columns: readonly TableColumn[], rows: number, options: E
   return { x: { rows, columns: width, data }, features, names }
 }
 
-function featureOf(column: TableColumn, { missing = 'error' }: EncodeOptions): Feature {
+/** Of its columns of X. */
+export const namesOf = (feature: Feature): readonly string[] =>
+  feature.kind === 'number' ? [feature.name] : feature.levels.map((level) => `${feature.name}=${level}`)
+
+function featureOf(
+  column: TableColumn,
+  { missing = 'error' }: EncodeOptions,
+  weights: ArrayLike<number> | undefined,
+): Feature {
   if (column.kind === 'category') return { kind: 'category', name: column.name, levels: column.levels }
   const first = column.values.findIndex(Number.isNaN)
   if (first < 0) return { kind: 'number', name: column.name, fill: null }
@@ -62,9 +73,14 @@ function featureOf(column: TableColumn, { missing = 'error' }: EncodeOptions): F
       remedy: 'Fill it in, remove the row or the column, or let the mean of the column stand for it.',
     })
   }
-  const known = column.values.filter((v) => !Number.isNaN(v))
-  if (known.length === 0) {
+  let [sum, total] = [0, 0]
+  for (const [i, v] of column.values.entries()) {
+    const weight = Number.isNaN(v) ? 0 : (weights?.[i] ?? 1)
+    if (weight > 0) sum += weight * v
+    total += weight
+  }
+  if (total === 0) {
     throw new PareError('TABLE_MISSING', 'a column is empty', { where: column.name, remedy: 'Leave the column out.' })
   }
-  return { kind: 'number', name: column.name, fill: known.reduce((sum, v) => sum + v, 0) / known.length }
+  return { kind: 'number', name: column.name, fill: sum / total }
 }

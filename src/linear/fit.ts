@@ -4,72 +4,132 @@ import type { Table } from '../data/columns.js'
 import type { Model } from '../ir/types.js'
 import type { RunOptions } from '../util/env.js'
 import { type InformationCriteria, informationCriteria } from './criteria.js'
-import type { CrossValidation } from './cross-moments.js'
-import { crossValidate } from './cross-validate.js'
-import { type EncodeOptions, encode } from './encode.js'
+import { type CrossValidation, crossValidateBy } from './cross-moments.js'
+import { checkDesign, type DenseMatrix } from './design.js'
+import { foldMomentsOf, wholeOf } from './fold-moments.js'
 import type { FoldOptions } from './folds.js'
-import { deviationsOf } from './moments.js'
-import { type LinearModel, type LinearPath, type PathOptions, path } from './path.js'
-import { chosenBy, isCrossed, type Selection } from './select.js'
-import { numberTarget } from './target.js'
+import { freedomOf } from './freedom.js'
+import { type GaussianModel, type ModelOptions, pathOfModel } from './gaussian-model.js'
+import { deviationsOf, type Moments, momentsOf } from './moments.js'
+import type { LinearModel, LinearPath } from './path.js'
+import { bestRatio, chosenBy, isCrossed, type Judged, type RatioScore, type Selection } from './select.js'
+import { designOf, type TableOptions, termsByColumn, termsByGroup } from './table-design.js'
+import { numbersToPredict } from './target.js'
 import { linearGraph } from './to-onnx.js'
 
-export interface FitOptions extends PathOptions, FoldOptions, EncodeOptions, Omit<RunOptions, 'seed'> {
-  /** The column that is predicted. */
-  readonly target: string
+export interface FitOptions
+  extends Omit<ModelOptions, keyof TableOptions | 'groupFactors' | 'lowerBounds' | 'upperBounds' | 'l1Ratio'>,
+    Omit<TableOptions, 'offset'>,
+    FoldOptions,
+    Omit<RunOptions, 'seed'> {
   /** Default `cv`. */
   readonly select?: Selection
+  /** ρ; of several, each over the same folds, the best is taken. Default 1. */
+  readonly l1Ratio?: number | readonly number[]
 }
 
 export interface LinearFit {
   readonly target: string
+  readonly kind: GaussianModel
   readonly rows: number
   readonly names: readonly string[]
+  /** The group of each column of X; null where they come and go one by one. */
+  readonly groups: readonly string[] | null
   /** Standard deviation of each column of X: coefficients times these can be compared. */
   readonly deviations: Float64Array
   readonly path: LinearPath
   /** Index into the path. */
   readonly chosen: number
   readonly linear: LinearModel
+  /** That of the path, and all that were tried. */
+  readonly l1Ratio: number
+  readonly ratios: readonly RatioScore[]
   readonly crossValidation: CrossValidation | null
   readonly criteria: InformationCriteria | null
   /** By row. */
   readonly actual: Float64Array
   readonly fitted: Float64Array
+  /** Mean square of what is predicted, about its mean where there is an intercept. */
+  readonly variance: number
+  /** The column of weights. */
+  readonly weights: string | null
   readonly model: Model
 }
 
-/** Throws `TABLE_COLUMN`, `TABLE_TARGET`, `TABLE_MISSING`, `DESIGN_…`, `PATH_OPTION`, `FOLDS`, `CRITERIA_NOISE`. */
+/** Throws `TABLE_…`, `DESIGN_…`, `PATH_OPTION`, `PENALTY_SHAPE`, `FOLDS`, `CRITERIA_NOISE`. */
 export function fitTable(table: Table, options: FitOptions): LinearFit {
-  const { select = 'cv' } = options
-  const target = numberTarget(table, options.target)
-  const { x, features, names } = encode(
-    table.columns.filter((c) => c !== target),
-    table.rows,
-    options,
-  )
-  const y = target.values
-  const crossValidation = isCrossed(select) ? crossValidate(x, y, options) : null
-  const found = crossValidation?.path ?? path(x, y, options)
-  const criteria = isCrossed(select)
-    ? null
-    : informationCriteria(found, { count: table.rows, variance: varianceOf(y, options) })
-  const chosen = chosenBy(select, crossValidation, criteria)
-  const linear = found.models[chosen]!
+  const {
+    select = 'cv',
+    model: kind = 'elastic-net',
+    weights,
+    columnGroups: _,
+    penaltyFactors: __,
+    ...shared
+  } = options
+  const design = designOf(table, options)
+  const { x, features, names, target } = design
+  const y = numbersToPredict(table, target)
+  const weighted = design.weights ? { weights: design.weights } : {}
+  checkDesign(x, y, design.weights)
+  const terms = kind === 'group-lasso' ? termsByGroup(design, options) : termsByColumn(design, options)
+  const { judge, variance } = judgeOf(x, y, select, { ...shared, ...terms, ...weighted })
+  const { best, ratios } = bestRatio(select, options, judge)
+  const chosen = chosenBy(select, best)
+  const linear = best.path.models[chosen]!
   return {
-    target: target.name,
-    rows: table.rows,
-    names,
-    deviations: deviationsOf(x, options.weights),
-    path: found,
+    ...best,
+    ratios,
     chosen,
     linear,
-    crossValidation,
-    criteria,
+    target: target.name,
+    kind,
+    rows: table.rows,
+    names,
+    groups: 'columnGroups' in terms ? terms.columnGroups : null,
+    deviations: deviationsOf(x, design.weights),
     actual: y,
     fitted: Float64Array.from({ length: x.rows }, (_, i) => predictRow(linear, x.data, i * x.columns)),
+    variance,
+    weights: weights ?? null,
     model: linearGraph(features, linear),
   }
+}
+
+interface JudgedPath extends Judged {
+  readonly path: LinearPath
+  readonly crossValidation: CrossValidation | null
+  readonly criteria: InformationCriteria | null
+}
+
+/** The path of a ratio and what it is judged by, from moments that are gathered once. */
+function judgeOf(
+  x: DenseMatrix,
+  y: Float64Array,
+  select: Selection,
+  options: Omit<ModelOptions, 'l1Ratio'> & FoldOptions,
+) {
+  const { weights, hasIntercept = true } = options
+  const needsFolds = isCrossed(select) || options.model === 'adaptive-lasso'
+  const folds = needsFolds ? foldMomentsOf(x, y, options) : wholeOf(momentsOf(x, y, weights ? { weights } : {}))
+  const { count } = folds.all
+  const variance = varianceOf(folds.all, hasIntercept)
+  // Criteria can be compared where the noise is the same: that of the first ratio.
+  let noise: number | undefined
+  const judge = (l1Ratio: number, progress: Pick<RunOptions, 'onProgress'>): JudgedPath => {
+    const given = { ...options, l1Ratio }
+    const pathOf = pathOfModel(given, x.columns)
+    if (isCrossed(select)) {
+      const crossValidation = crossValidateBy(pathOf, folds, progress)
+      return { l1Ratio, path: crossValidation.path, crossValidation, criteria: null }
+    }
+    const path = pathOf(folds)
+    const freedom = freedomOf(folds.all, path, given)
+    const known = noise === undefined ? {} : { noise }
+    const criteria = informationCriteria(path, { count, variance, freedom, hasIntercept, ...known })
+    noise = criteria.noise
+    return { l1Ratio, path, crossValidation: null, criteria }
+  }
+  return { judge, variance }
 }
 
 function predictRow({ coefficients, intercept }: LinearModel, data: ArrayLike<number>, from: number): number {
@@ -79,7 +139,7 @@ function predictRow({ coefficients, intercept }: LinearModel, data: ArrayLike<nu
 }
 
 /** About the mean, or about 0 without an intercept. */
-function varianceOf(y: Float64Array, { hasIntercept = true }: PathOptions): number {
-  const mean = hasIntercept ? y.reduce((sum, v) => sum + v, 0) / y.length : 0
-  return y.reduce((sum, v) => sum + (v - mean) ** 2, 0) / y.length
+function varianceOf({ means, scatter, weight }: Moments, hasIntercept: boolean): number {
+  const p = means.length - 1
+  return scatter[p * (p + 1) + p]! / weight + (hasIntercept ? 0 : means[p]! ** 2)
 }

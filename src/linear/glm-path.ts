@@ -85,13 +85,13 @@ export function checkedResponse(x: DenseMatrix, y: ArrayLike<number | string>, o
   })
 }
 
-/** Of some rows, where given; `where` names them in errors. */
-export function glmPathOf(
-  x: DenseMatrix,
-  response: Response,
-  options: GlmOptions,
-  part: { readonly rows?: ArrayLike<number>; readonly where?: string } = {},
-): GlmPath {
+/** Some of the rows, and how errors name them. */
+export interface GlmPart {
+  readonly rows?: ArrayLike<number>
+  readonly where?: string
+}
+
+export function glmPathOf(x: DenseMatrix, response: Response, options: GlmOptions, part: GlmPart = {}): GlmPath {
   const { hasIntercept = true, isStandardized = true, weights, maxIterations = 200, maxPasses = 10_000 } = options
   const { tolerance = 1e-7, signal } = options
   if (options.solver === 'gram') return momentPath(x, response, options, part.rows)

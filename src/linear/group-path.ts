@@ -65,7 +65,7 @@ export function groupPathOf(moments: Moments, options: GroupOptions): LinearPath
 }
 
 /** The columns of each group, in the order of their first. */
-function columnsOf(columnGroups: Grouping['columnGroups']): readonly (readonly number[])[] {
+export function columnsOf(columnGroups: Grouping['columnGroups']): readonly (readonly number[])[] {
   const found = new Map<number | string, number[]>()
   for (let j = 0; j < columnGroups.length; j++) {
     const list = found.get(columnGroups[j]!)

@@ -1,10 +1,10 @@
-/** The column of a table that is predicted. */
+/** Columns of a table without which there is no row: the one that is predicted, and others with a role of their own. */
 
-import type { NumberColumn, Table, TableColumn } from '../data/columns.js'
+import type { Table, TableColumn } from '../data/columns.js'
 import { PareError } from '../util/errors.js'
 
 /** Throws `TABLE_COLUMN` where there is none, `TABLE_MISSING` where a cell of it is missing. */
-export function targetColumn(table: Table, name: string): TableColumn {
+export function targetColumn(table: Table, name: string, what = 'the column to predict'): TableColumn {
   const column = table.columns.find((c) => c.name === name)
   if (column === undefined) {
     throw new PareError(
@@ -16,18 +16,17 @@ export function targetColumn(table: Table, name: string): TableColumn {
   const missing =
     column.kind === 'number' ? column.values.findIndex(Number.isNaN) : column.codes.findIndex((code) => code < 0)
   if (missing < 0) return column
-  throw new PareError('TABLE_MISSING', 'the column to predict has a missing cell', {
+  throw new PareError('TABLE_MISSING', `${what} has a missing cell`, {
     where: `${table.name}, row ${missing + 1}, column ${name}`,
     remedy: 'Fill it in, or remove the row.',
   })
 }
 
 /** Throws `TABLE_TARGET` where it holds text. */
-export function numberTarget(table: Table, name: string): NumberColumn {
-  const column = targetColumn(table, name)
-  if (column.kind === 'number') return column
+export function numbersToPredict(table: Table, column: TableColumn): Float64Array {
+  if (column.kind === 'number') return column.values
   throw new PareError('TABLE_TARGET', 'the column to predict holds text', {
-    where: `${table.name}, column ${name}`,
+    where: `${table.name}, column ${column.name}`,
     value: column.levels.slice(0, 3).join(', '),
     remedy: 'Name a column of numbers, or choose the family binomial or multinomial.',
   })

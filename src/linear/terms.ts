@@ -37,10 +37,8 @@ export interface Terms {
 export function termsOf({ scales, constant }: Pick<Standard, 'scales' | 'constant'>, options: TermOptions): Terms {
   const { l1Ratio = 1, penaltyFactors, lowerBounds, upperBounds } = options
   const p = scales.length
-  const given = Float64Array.from({ length: p }, (_, j) => penaltyFactors?.[j] ?? 1)
-  const mean = meanFactor(given)
-  const factors = given.map((v) => v / mean)
-  const out = new Set([...constant, ...[...given.keys()].filter((j) => given[j] === Number.POSITIVE_INFINITY)])
+  const factors = factorsOf(penaltyFactors, p)
+  const out = new Set([...constant, ...[...factors.keys()].filter((j) => factors[j] === Number.POSITIVE_INFINITY)])
   const bound = (bounds: ArrayLike<number> | undefined, otherwise: number): Float64Array =>
     Float64Array.from({ length: p }, (_, j) => (out.has(j) ? 0 : (bounds?.[j] ?? otherwise) * scales[j]!))
   const lower = bound(lowerBounds, Number.NEGATIVE_INFINITY)
@@ -61,6 +59,13 @@ export function termsOf({ scales, constant }: Pick<Standard, 'scales' | 'constan
     at,
     heldAt: (lambda) => ({ ...at(lambda), lower: heldLower, upper: heldUpper }),
   }
+}
+
+/** Brought to a mean of 1. */
+export function factorsOf(given: ArrayLike<number> | undefined, columns: number): Float64Array {
+  const factors = Float64Array.from({ length: columns }, (_, j) => given?.[j] ?? 1)
+  const mean = meanFactor(factors)
+  return factors.map((v) => v / mean)
 }
 
 /** The mean of those that do not leave a column out, by which factors are divided; 1 where that says nothing. */

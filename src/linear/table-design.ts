@@ -1,0 +1,142 @@
+/** A table as what a linear model is fitted on: columns by their roles, and what is said of columns by name. */
+
+import type { Table, TableColumn } from '../data/columns.js'
+import { PareError } from '../util/errors.js'
+import type { DenseMatrix } from './design.js'
+import { type EncodeOptions, encode, type Feature, namesOf } from './encode.js'
+import { targetColumn } from './target.js'
+import { wrongOption } from './terms.js'
+
+export interface TableOptions extends EncodeOptions {
+  /** The column that is predicted. */
+  readonly target: string
+  /** A column of weights of the rows, none below 0; only their ratios count. */
+  readonly weights?: string
+  /** Columns that take no part. */
+  readonly without?: readonly string[]
+  /** A column that is added to the linear predictor of a row: log exposure for counts. */
+  readonly offset?: string
+  /**
+   * By column of the table, or by `column=level`: 0 leaves it without a penalty, Infinity leaves it out. For groups, of
+   * whole groups.
+   */
+  readonly penaltyFactors?: Readonly<Record<string, number>>
+  /** Whether all coefficients are to be at least 0. */
+  readonly isPositive?: boolean
+  /** Columns of the table that a group lasso takes or leaves together; each other column is a group of its own. */
+  readonly columnGroups?: readonly (readonly string[])[]
+}
+
+export interface TableDesign {
+  readonly target: TableColumn
+  readonly x: DenseMatrix
+  readonly features: readonly Feature[]
+  /** Of the columns of X. */
+  readonly names: readonly string[]
+  readonly weights?: Float64Array
+  readonly offset?: Float64Array
+}
+
+/** Throws `TABLE_COLUMN`, `TABLE_MISSING`, `TABLE_CELL`, `DESIGN_WEIGHT`, `DESIGN_FINITE`. */
+export function designOf(table: Table, options: TableOptions): TableDesign {
+  const target = targetColumn(table, options.target)
+  const roles = [options.target, options.weights, options.offset].filter((name) => name !== undefined)
+  const twice = roles.find((name, i) => roles.indexOf(name) !== i)
+  if (twice !== undefined) {
+    throw new PareError('TABLE_COLUMN', 'a column is target, weights or offset, one of them', {
+      where: table.name,
+      value: twice,
+      remedy: 'Name another column.',
+    })
+  }
+  const weights = options.weights === undefined ? undefined : weightsOf(table, options.weights)
+  const offset = options.offset === undefined ? undefined : offsetsOf(table, options.offset)
+  const left = [...roles, ...(options.without ?? [])]
+  checkNames(
+    options.without ?? [],
+    table.columns.map(({ name }) => name),
+  )
+  const columns = table.columns.filter(({ name }) => !left.includes(name))
+  const encoded = encode(columns, table.rows, options, weights)
+  return { target, ...encoded, ...(weights && { weights }), ...(offset && { offset }) }
+}
+
+function weightsOf(table: Table, name: string): Float64Array {
+  const weights = numbersOf(table, name, 'the column of weights')
+  const row = weights.findIndex((w) => !(w >= 0 && Number.isFinite(w)))
+  if (row < 0) return weights
+  throw new PareError('DESIGN_WEIGHT', 'a weight is a finite number of at least 0', {
+    where: `${table.name}, row ${row + 1}, column ${name}`,
+    value: weights[row],
+    remedy: 'Give 0 to leave a row out.',
+  })
+}
+
+function offsetsOf(table: Table, name: string): Float64Array {
+  const offset = numbersOf(table, name, 'the column of offsets')
+  const row = offset.findIndex((v) => !Number.isFinite(v))
+  if (row < 0) return offset
+  throw new PareError('DESIGN_FINITE', 'an offset is a finite number', {
+    where: `${table.name}, row ${row + 1}, column ${name}`,
+    value: offset[row],
+    remedy: 'Correct the cell: the offset of a count is the logarithm of its exposure, which is above 0.',
+  })
+}
+
+/** Throws where a cell is missing or text. */
+function numbersOf(table: Table, name: string, what: string): Float64Array {
+  const column = targetColumn(table, name, what)
+  if (column.kind === 'number') return column.values
+  throw new PareError('TABLE_CELL', `${what} holds text`, {
+    where: `${table.name}, column ${name}`,
+    value: column.levels[0],
+    remedy: 'Name a column of numbers.',
+  })
+}
+
+/** Options of the columns of X, from those by name. Throws `TABLE_COLUMN`, `PATH_OPTION`. */
+export function termsByColumn({ features, names }: Pick<TableDesign, 'features' | 'names'>, options: TableOptions) {
+  const factors = factorsByColumn(features, names, options.penaltyFactors ?? {})
+  return {
+    ...(options.penaltyFactors && { penaltyFactors: factors }),
+    ...(options.isPositive && { lowerBounds: new Float64Array(names.length) }),
+  }
+}
+
+function factorsByColumn(
+  features: readonly Feature[],
+  names: readonly string[],
+  given: Readonly<Record<string, number>>,
+): readonly number[] {
+  const columns = features.map(({ name }) => name)
+  checkNames(Object.keys(given), [...columns, ...names], columns)
+  return features.flatMap((feature) => namesOf(feature).map((name) => given[name] ?? given[feature.name] ?? 1))
+}
+
+/** The same for groups, and the group of each column of X, by name. */
+export function termsByGroup({ features, names }: Pick<TableDesign, 'features' | 'names'>, options: TableOptions) {
+  const { columnGroups: given = [], penaltyFactors = {} } = options
+  const columns = features.map(({ name }) => name)
+  checkNames(given.flat(), columns)
+  const twice = given.flat().find((name, i, all) => all.indexOf(name) !== i)
+  if (twice !== undefined) throw wrongOption('columnGroups', twice, 'groups without a column in common')
+  const groupOf = (name: string): string => given.find((group) => group.includes(name))?.join(' + ') ?? name
+  const columnGroups = features.flatMap((f) => namesOf(f).map(() => groupOf(f.name)))
+  const factors = factorsByColumn(features, names, penaltyFactors)
+  const groupFactors = [...new Set(columnGroups)].map((group) => {
+    const own = factors.filter((_, j) => columnGroups[j] === group)
+    if (new Set(own).size > 1)
+      throw wrongOption('penaltyFactors', own, `the same for all columns of the group ${group}`)
+    return own[0]! * Math.sqrt(own.length)
+  })
+  return { columnGroups, groupFactors, ...(options.isPositive && { lowerBounds: new Float64Array(names.length) }) }
+}
+
+function checkNames(given: readonly string[], known: readonly string[], listed = known): void {
+  const unknown = given.find((name) => !known.includes(name))
+  if (unknown === undefined) return
+  throw new PareError('TABLE_COLUMN', `no such column takes part in the fit; there are ${listed.join(', ')}`, {
+    value: unknown,
+    remedy: 'Name one of these.',
+  })
+}
