@@ -32,11 +32,15 @@ export interface AdaptivePath extends LinearPath {
 }
 
 /** Throws `DESIGN_…`, `PATH_OPTION`, `FOLDS`. */
-export function adaptivePath(x: DenseMatrix, y: ArrayLike<number>, options: AdaptiveOptions = {}): AdaptivePath {
+export async function adaptivePath(
+  x: DenseMatrix,
+  y: ArrayLike<number>,
+  options: AdaptiveOptions = {},
+): Promise<AdaptivePath> {
   checkDesign(x, y, options.weights)
   checkTerms(options, x.columns)
   checkAdaptive(options)
-  return adaptivePathOf(foldMomentsOf(x, y, options), options)
+  return adaptivePathOf(await foldMomentsOf(x, y, options), options)
 }
 
 /** Throws `PATH_OPTION`. */

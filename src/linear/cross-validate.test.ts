@@ -17,7 +17,11 @@ const weights = Float64Array.from({ length: rows }, () => uniform(0.5, 2))
 const foldIds = Array.from({ length: rows }, (_, i) => i % 4)
 const columnGroups = ['a', 'b', 'b', 'a', 'c']
 
-type Direct = (x: DenseMatrix, y: Float64Array, options: CrossValidationOptions) => { models: readonly LinearModel[] }
+type Direct = (
+  x: DenseMatrix,
+  y: Float64Array,
+  options: CrossValidationOptions,
+) => Promise<{ models: readonly LinearModel[] }>
 
 /** Each by its own function, from rows alone. */
 const DIRECT: Readonly<Record<string, Direct>> = {
@@ -39,9 +43,9 @@ describe('errors are those of models that saw the rows of other folds alone', ()
     { model: 'scad', foldIds, weights, gamma: 3, lowerBounds: new Float64Array(columns) },
     { model: 'group-lasso', foldIds, columnGroups },
     { model: 'group-lasso', folds: 3, weights, columnGroups, groupFactors: [1, 0, 2], l1Ratio: 0.5 },
-  ])('$model %#', (options) => {
+  ])('$model %#', async (options) => {
     const given = { ...options, tolerance: 1e-12, nLambdas: 12 }
-    const found = crossValidate(x, y, given)
+    const found = await crossValidate(x, y, given)
     const { lambdas } = found.path
     for (const [k, { train, test: left }] of foldsOf(rows, options).entries()) {
       const of = (values: ArrayLike<number>): Float64Array => Float64Array.from(train, (i) => values[i]!)
@@ -52,7 +56,7 @@ describe('errors are those of models that saw the rows of other folds alone', ()
           return data[train[Math.floor(at / columns)]! * columns + (at % columns)]!
         }),
       }
-      const { models } = DIRECT[options.model ?? 'elastic-net']!(alone, of(y), {
+      const { models } = await DIRECT[options.model ?? 'elastic-net']!(alone, of(y), {
         ...given,
         lambdas,
         ...(options.weights && { weights: of(options.weights) }),
@@ -73,15 +77,15 @@ describe('errors are those of models that saw the rows of other folds alone', ()
   })
 })
 
-test('the least error, and the largest strength within one standard error of it', () => {
-  const { error, standardError, least, oneStandardError, path } = crossValidate(x, y, { seed: 1 })
+test('the least error, and the largest strength within one standard error of it', async () => {
+  const { error, standardError, least, oneStandardError, path } = await crossValidate(x, y, { seed: 1 })
   expect(error[least]).toBe(Math.min(...error))
   expect(error[oneStandardError]).toBeLessThanOrEqual(error[least]! + standardError[least]!)
   expect(oneStandardError === 0 || error[oneStandardError - 1]! > error[least]! + standardError[least]!).toBe(true)
   expect(path.lambdas[oneStandardError]).toBeGreaterThanOrEqual(path.lambdas[least]!)
 })
 
-test('folds whose rows all weigh nothing are none', () => {
+test('folds whose rows all weigh nothing are none', async () => {
   const weights = Float64Array.from(foldIds, (id) => Number(id > 0))
   const kept = [...foldIds.keys()].filter((i) => foldIds[i]! > 0)
   const alone = {
@@ -89,8 +93,8 @@ test('folds whose rows all weigh nothing are none', () => {
     columns,
     data: Float64Array.from(kept.flatMap((i) => [...data.subarray(i * columns, (i + 1) * columns)])),
   }
-  const found = crossValidate(x, y, { foldIds, weights, nLambdas: 8 })
-  const wanted = crossValidate(
+  const found = await crossValidate(x, y, { foldIds, weights, nLambdas: 8 })
+  const wanted = await crossValidate(
     alone,
     kept.map((i) => y[i]!),
     { foldIds: kept.map((i) => foldIds[i]! - 1), nLambdas: 8 },
@@ -107,6 +111,6 @@ test.each<[string, CrossValidationOptions, string]>([
   ['a ratio that is none', { l1Ratio: 2 }, 'PATH_OPTION'],
   ['two folds, one of which is to choose the first model', { model: 'adaptive-lasso', folds: 2 }, 'FOLDS'],
   ['one fold with weight', { foldIds, weights: foldIds.map((id) => Number(id === 0)) }, 'FOLDS'],
-])('%s is an error', (_, options, code) => {
-  expect(() => crossValidate(x, y, options)).toThrow(expect.objectContaining({ code }))
+])('%s is an error', async (_, options, code) => {
+  await expect(crossValidate(x, y, options)).rejects.toThrow(expect.objectContaining({ code }))
 })

@@ -10,11 +10,12 @@ import { type ModelOptions, pathOfModel } from './gaussian-model.js'
 export interface CrossValidationOptions extends ModelOptions, FoldOptions, Pick<RunOptions, 'onProgress'> {}
 
 /** Throws `DESIGN_…`, `PATH_OPTION`, `PENALTY_SHAPE`, `FOLDS`. */
-export function crossValidate(
+export async function crossValidate(
   x: DenseMatrix,
   y: ArrayLike<number>,
   options: CrossValidationOptions = {},
-): CrossValidation {
+): Promise<CrossValidation> {
   checkDesign(x, y, options.weights)
-  return crossValidateBy(pathOfModel(options, x.columns), foldMomentsOf(x, y, options), options)
+  const pathOf = pathOfModel(options, x.columns)
+  return crossValidateBy(pathOf, await foldMomentsOf(x, y, options), options)
 }

@@ -64,7 +64,7 @@ export function familyOf(table: Table, target: string): Family {
 }
 
 /** Throws `TABLE_…`, `DESIGN_…`, `PATH_OPTION`, `FOLDS`, `RESPONSE`, `MEASURE`, `FAMILY`. */
-export function fitGlm(table: Table, given: GlmFitOptions): GlmFit {
+export async function fitGlm(table: Table, given: GlmFitOptions): Promise<GlmFit> {
   const { select = 'cv', family = familyOf(table, given.target) } = given
   const kind = modelFor(family, given)
   const design = designOf(table, given)
@@ -81,9 +81,9 @@ export function fitGlm(table: Table, given: GlmFitOptions): GlmFit {
   const y = cellsOf(target)
   const response = checkedResponse(x, y, options)
   const count = weights === undefined ? table.rows : weights.reduce((n, w) => n + Number(w > 0), 0)
-  const { best, ratios } = bestRatio(select, given, (l1Ratio, progress) => {
+  const { best, ratios } = await bestRatio(select, given, async (l1Ratio, progress) => {
     const at = { ...options, ...progress, l1Ratio }
-    const crossValidation = isCrossed(select) ? glmCrossValidate(x, y, at) : null
+    const crossValidation = isCrossed(select) ? await glmCrossValidate(x, y, at) : null
     const path = crossValidation?.path ?? glmPathOfModel(at)(x, response, at)
     return { l1Ratio, path, crossValidation, criteria: crossValidation ? null : glmCriteria(path, { count }) }
   })

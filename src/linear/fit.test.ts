@@ -5,7 +5,7 @@ import type { Engine } from '../engine/engine.js'
 import { openEngine } from '../engine/node/open.js'
 import { floatTensor, numbers, stringTensor } from '../ir/tensor.js'
 import { encodeModel } from '../onnx/codec.js'
-import { fitTable } from './fit.js'
+import { fitTable, type LinearFit } from './fit.js'
 
 let engine: Engine
 beforeAll(async () => {
@@ -28,7 +28,7 @@ const strings = (...texts: readonly string[]) =>
   )
 
 test('the graph takes raw columns and answers as the library does; unknown names and missing numbers are inside', async () => {
-  const fit = fitTable(await table(), { target: 'price', folds: 5, missing: 'mean' })
+  const fit = await fitTable(await table(), { target: 'price', folds: 5, missing: 'mean' })
   expect(fit.names).toEqual(['size', 'city=Bonn', 'city=Oslo', 'city=Rome', 'age'])
   const session = await engine.load(encodeModel(fit.model).bytes)
   const { prediction } = await session.run({
@@ -50,9 +50,9 @@ test('the graph takes raw columns and answers as the library does; unknown names
 
 test('every way to choose gives a model of the path', async () => {
   const data = await table()
-  const chosen = (['cv', 'cv-1se', 'aic', 'bic', 'ebic'] as const).map((select) =>
-    fitTable(data, { target: 'price', select, folds: 5, missing: 'mean' }),
-  )
+  const chosen: LinearFit[] = []
+  for (const select of ['cv', 'cv-1se', 'aic', 'bic', 'ebic'] as const)
+    chosen.push(await fitTable(data, { target: 'price', select, folds: 5, missing: 'mean' }))
   for (const { path, chosen: at, linear } of chosen) expect(path.models[at]).toBe(linear)
   const [cv, se, aic, bic, ebic] = chosen.map((f) => f.linear.lambda)
   expect(se).toBeGreaterThanOrEqual(cv!)
@@ -73,6 +73,6 @@ describe('bad tables', () => {
     ['more folds than rows', { target: 'y' }, 'x,y\n1,1\n2,2\n3,3\n', 'FOLDS'],
   ] as const)('%s', async (_, options, text, code) => {
     const data = await table(text)
-    expect(() => fitTable(data, { target: 'price', ...options })).toThrow(expect.objectContaining({ code }))
+    await expect(fitTable(data, { target: 'price', ...options })).rejects.toThrow(expect.objectContaining({ code }))
   })
 })

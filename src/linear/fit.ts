@@ -9,8 +9,9 @@ import { checkDesign, type DenseMatrix } from './design.js'
 import { foldMomentsOf, wholeOf } from './fold-moments.js'
 import type { FoldOptions } from './folds.js'
 import { freedomOf } from './freedom.js'
+import { gatherMoments } from './gather-moments.js'
 import { type GaussianModel, type ModelOptions, pathOfModel } from './gaussian-model.js'
-import { deviationsOf, type Moments, momentsOf } from './moments.js'
+import { deviationsOf, type Moments } from './moments.js'
 import type { LinearModel, LinearPath } from './path.js'
 import { bestRatio, chosenBy, isCrossed, type Judged, type RatioScore, type Selection } from './select.js'
 import { designOf, type TableOptions, termsByColumn, termsByGroup } from './table-design.js'
@@ -57,7 +58,7 @@ export interface LinearFit {
 }
 
 /** Throws `TABLE_…`, `DESIGN_…`, `PATH_OPTION`, `PENALTY_SHAPE`, `FOLDS`, `CRITERIA_NOISE`. */
-export function fitTable(table: Table, options: FitOptions): LinearFit {
+export async function fitTable(table: Table, options: FitOptions): Promise<LinearFit> {
   const {
     select = 'cv',
     model: kind = 'elastic-net',
@@ -72,8 +73,8 @@ export function fitTable(table: Table, options: FitOptions): LinearFit {
   const weighted = design.weights ? { weights: design.weights } : {}
   checkDesign(x, y, design.weights)
   const terms = kind === 'group-lasso' ? termsByGroup(design, options) : termsByColumn(design, options)
-  const { judge, variance } = judgeOf(x, y, select, { ...shared, ...terms, ...weighted })
-  const { best, ratios } = bestRatio(select, options, judge)
+  const { judge, variance } = await judgeOf(x, y, select, { ...shared, ...terms, ...weighted })
+  const { best, ratios } = await bestRatio(select, options, judge)
   const chosen = chosenBy(select, best)
   const linear = best.path.models[chosen]!
   return {
@@ -102,15 +103,15 @@ interface JudgedPath extends Judged {
 }
 
 /** The path of a ratio and what it is judged by, from moments that are gathered once. */
-function judgeOf(
+async function judgeOf(
   x: DenseMatrix,
   y: Float64Array,
   select: Selection,
   options: Omit<ModelOptions, 'l1Ratio'> & FoldOptions,
 ) {
-  const { weights, hasIntercept = true } = options
+  const { hasIntercept = true } = options
   const needsFolds = isCrossed(select) || options.model === 'adaptive-lasso'
-  const folds = needsFolds ? foldMomentsOf(x, y, options) : wholeOf(momentsOf(x, y, weights ? { weights } : {}))
+  const folds = needsFolds ? await foldMomentsOf(x, y, options) : wholeOf(await gatherMoments(x, y, options))
   const { count } = folds.all
   const variance = varianceOf(folds.all, hasIntercept)
   // Criteria can be compared where the noise is the same: that of the first ratio.

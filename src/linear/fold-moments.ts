@@ -2,7 +2,8 @@
 
 import type { DenseMatrix } from './design.js'
 import { type FoldOptions, foldsOf, wrongFolds } from './folds.js'
-import { addMoments, type Moments, momentsOf, withoutMoments } from './moments.js'
+import { type GatherOptions, gatherMoments } from './gather-moments.js'
+import { addMoments, type Moments, withoutMoments } from './moments.js'
 
 export interface FoldMoments {
   /** Of all rows. */
@@ -13,17 +14,22 @@ export interface FoldMoments {
   readonly before: Moments | null
 }
 
-export interface FoldMomentOptions extends FoldOptions {
-  readonly weights?: ArrayLike<number>
-}
+export interface FoldMomentOptions extends FoldOptions, Omit<GatherOptions, 'rows'> {}
 
 /** Throws `FOLDS`, also where fewer than 2 folds have rows with a weight above 0. */
-export function foldMomentsOf(x: DenseMatrix, y: ArrayLike<number>, options: FoldMomentOptions): FoldMoments {
-  const { weights } = options
+export async function foldMomentsOf(
+  x: DenseMatrix,
+  y: ArrayLike<number>,
+  options: FoldMomentOptions,
+): Promise<FoldMoments> {
   const folds = foldsOf(x.rows, options)
-  const of = (rows: Uint32Array): Moments => momentsOf(x, y, { rows, ...(weights && { weights }) })
-  const tests = folds.map((fold) => of(fold.test)).filter(({ count }) => count > 0)
-  const before = options.isOrdered ? of(folds[0]!.train) : null
+  const of = (rows: Uint32Array): Promise<Moments> => gatherMoments(x, y, { ...options, rows })
+  const tests: Moments[] = []
+  for (const { test } of folds) {
+    const moments = await of(test)
+    if (moments.count > 0) tests.push(moments)
+  }
+  const before = options.isOrdered ? await of(folds[0]!.train) : null
   if (tests.length < 2) throw wrongFolds(`${tests.length} with rows that have a weight`)
   return { all: before === null ? tests.reduce(addMoments) : tests.reduce(addMoments, before), tests, before }
 }

@@ -12,13 +12,13 @@ const signal = Float64Array.from({ length: rows }, (_, i) => 1.5 * x.data[i * 4]
 const three = Array.from(signal, (s) => ['low', 'middle', 'high'][s < -1 ? 0 : s < 1 ? 1 : 2]!)
 const foldIds = Array.from({ length: rows }, (_, i) => i % 3)
 
-test('errors of a fold are those of a path that was fitted on the other rows', () => {
-  const cv = glmCrossValidate(x, three, { family: 'multinomial', foldIds, nLambdas: 6, lambdaMinRatio: 0.01 })
+test('errors of a fold are those of a path that was fitted on the other rows', async () => {
+  const cv = await glmCrossValidate(x, three, { family: 'multinomial', foldIds, nLambdas: 6, lambdaMinRatio: 0.01 })
   const { lambdas, classes } = cv.path
   expect(classes).toEqual(['high', 'low', 'middle'])
   for (const k of [0, 1, 2]) {
     const weights = foldIds.map((id) => Number(id !== k))
-    const { models } = glmPath(x, three, { family: 'multinomial', lambdas, weights })
+    const { models } = await glmPath(x, three, { family: 'multinomial', lambdas, weights })
     const test = foldIds.flatMap((id, i) => (id === k ? [i] : []))
     for (const [l, { coefficients, intercepts }] of models.entries()) {
       let [deviance, wrong] = [0, 0]
@@ -35,41 +35,41 @@ test('errors of a fold are those of a path that was fitted on the other rows', (
   expect(cv.error).toBe(cv.deviance.error)
 })
 
-test('what is counted chooses; the choice of one standard error is not weaker', () => {
+test('what is counted chooses; the choice of one standard error is not weaker', async () => {
   const y = Array.from(signal, (s) => Number(s + normal() > 0))
   const options = { family: 'binomial', folds: 5, seed: 3, nLambdas: 20, lambdaMinRatio: 0.01 } as const
-  const wrong = glmCrossValidate(x, y, { ...options, measure: 'misclassification' })
+  const wrong = await glmCrossValidate(x, y, { ...options, measure: 'misclassification' })
   expect(wrong.error).toBe(wrong.misclassification!.error)
   expect(wrong.error[wrong.least]).toBe(Math.min(...wrong.error))
-  const deviance = glmCrossValidate(x, y, options)
+  const deviance = await glmCrossValidate(x, y, options)
   expect(deviance.oneStandardError).toBeLessThanOrEqual(deviance.least)
   expect(deviance.error[deviance.least]).toBeLessThan(deviance.error[0]!)
 })
 
-test('folds hold all classes, even a rare one', () => {
+test('folds hold all classes, even a rare one', async () => {
   const y = Array.from(signal, (_, i) => (i < 4 ? 'rare' : 'common'))
-  const cv = glmCrossValidate(x, y, { family: 'binomial', folds: 4, nLambdas: 3 })
+  const cv = await glmCrossValidate(x, y, { family: 'binomial', folds: 4, nLambdas: 3 })
   expect(cv.deviance.foldErrors.flat().every(Number.isFinite)).toBe(true)
   const all = { family: 'binomial', foldIds: Array.from(signal, (_, i) => (i < 4 ? 0 : 1 + (i % 2))) } as const
-  expect(() => glmCrossValidate(x, y, all)).toThrow('outside of fold 1: a class has no rows (got "rare")')
+  await expect(glmCrossValidate(x, y, all)).rejects.toThrow('outside of fold 1: a class has no rows (got "rare")')
 })
 
-test('counts with exposure: offsets are used on both sides', () => {
+test('counts with exposure: offsets are used on both sides', async () => {
   const exposure = Float64Array.from(signal, (_, i) => 1 + (i % 5))
   const y = Array.from(signal, (s, i) => Math.round(exposure[i]! * Math.exp(0.5 * s)))
   const options = { family: 'poisson', foldIds, nLambdas: 10, lambdaMinRatio: 0.001 } as const
-  const known = glmCrossValidate(x, y, { ...options, offset: exposure.map(Math.log) })
-  const unknown = glmCrossValidate(x, y, options)
+  const known = await glmCrossValidate(x, y, { ...options, offset: exposure.map(Math.log) })
+  const unknown = await glmCrossValidate(x, y, options)
   expect(known.misclassification).toBeNull()
   expect(known.error[known.least]).toBeLessThan(0.5 * unknown.error[unknown.least]!)
-  expect(() => glmCrossValidate(x, y, { ...options, measure: 'misclassification' })).toThrow(
+  await expect(glmCrossValidate(x, y, { ...options, measure: 'misclassification' })).rejects.toThrow(
     'only classes can be wrong',
   )
 })
 
-test('criteria are the deviance and what each coefficient costs', () => {
+test('criteria are the deviance and what each coefficient costs', async () => {
   const y = Array.from(signal, (s) => Number(s + normal() > 0))
-  const path = glmPath(x, y, { family: 'binomial', nLambdas: 8, lambdaMinRatio: 0.01 })
+  const path = await glmPath(x, y, { family: 'binomial', nLambdas: 8, lambdaMinRatio: 0.01 })
   const { aic, bic, ebic } = glmCriteria(path, { count: rows })
   for (const [i, { coefficients, intercepts }] of path.models.entries()) {
     const deviance = y.reduce((sum, v, r) => {

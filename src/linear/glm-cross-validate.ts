@@ -11,11 +11,11 @@ import { checkedResponse } from './glm-path.js'
  * Folds hold the classes in the same shares, unless groups, strata, an order or the folds themselves are given. Throws
  * `DESIGN_…`, `PATH_OPTION`, `FOLDS`, `RESPONSE`, `MEASURE`.
  */
-export function glmCrossValidate(
+export async function glmCrossValidate(
   x: DenseMatrix,
   y: ArrayLike<number | string>,
   options: GlmModelOptions,
-): GlmCrossValidation {
+): Promise<GlmCrossValidation> {
   const response = checkedResponse(x, y, options)
   checkAdaptive(options)
   if (options.measure === 'misclassification' && response.classes === null) {

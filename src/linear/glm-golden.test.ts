@@ -32,8 +32,8 @@ function readStandardized(name: string): {
   return { x: { rows, columns, data: scaled }, labels, raw: { rows, columns, data } }
 }
 
-const solved = (x: DenseMatrix, codes: ArrayLike<number>, options: GlmOptions) => {
-  const path = glmPath(x, codes, { isStandardized: false, tolerance: 1e-11, ...options })
+const solved = async (x: DenseMatrix, codes: ArrayLike<number>, options: GlmOptions) => {
+  const path = await glmPath(x, codes, { isStandardized: false, tolerance: 1e-11, ...options })
   const model = path.models[0]!
   const certificate = certify(x, codes, model, { isStandardized: false, ...options })
   expect(certificate.gap).toBeLessThan(1e-8)
@@ -45,26 +45,26 @@ describe('breast cancer, standardized; C = 1 of scikit-learn is λ = 1/n, its ob
   const y = labels.map((l) => Number(l === 'benign'))
   const n = x.rows
 
-  test('ridge', () => {
-    const { model, objective } = solved(x, y, { family: 'binomial', l1Ratio: 0, lambdas: [1 / n] })
+  test('ridge', async () => {
+    const { model, objective } = await solved(x, y, { family: 'binomial', l1Ratio: 0, lambdas: [1 / n] })
     expect(objective * n).toBeCloseTo(37.75894596, 8)
     expect(model.intercepts[0]).toBeCloseTo(0.21450272, 7)
   })
 
-  test('lasso', () => {
-    const { path, objective } = solved(x, y, { family: 'binomial', lambdas: [1 / n] })
+  test('lasso', async () => {
+    const { path, objective } = await solved(x, y, { family: 'binomial', lambdas: [1 / n] })
     expect(objective * n).toBeCloseTo(46.08168567, 7)
     expect(path.df[0]).toBe(16)
   })
 
-  test('without a penalty the classes are parted, which is said, and does not take for ever', () => {
-    const path = glmPath(x, y, { family: 'binomial', lambdas: [0] })
+  test('without a penalty the classes are parted, which is said, and does not take for ever', async () => {
+    const path = await glmPath(x, y, { family: 'binomial', lambdas: [0] })
     expect(path.warnings).toEqual([expect.stringContaining('part the classes perfectly')])
     expect(path.models[0]!.coefficients[0]!.every(Number.isFinite)).toBe(true)
   })
 
-  test('labels, and what cross-validation says of them', () => {
-    const cv = glmCrossValidate(x, labels, { family: 'binomial', folds: 5, nLambdas: 30, lambdaMinRatio: 1e-3 })
+  test('labels, and what cross-validation says of them', async () => {
+    const cv = await glmCrossValidate(x, labels, { family: 'binomial', folds: 5, nLambdas: 30, lambdaMinRatio: 1e-3 })
     expect(cv.path.classes).toEqual(['benign', 'malignant'])
     expect(cv.misclassification!.error[cv.least]).toBeLessThan(0.04)
     expect(cv.oneStandardError).toBeLessThan(cv.least)
@@ -79,16 +79,16 @@ describe('iris', () => {
   const n = x.rows
 
   // LogisticRegression(C=1, tol=1e-12, solver='lbfgs').fit(standardized X, y) of scikit-learn 1.9.1.
-  test('softmax with a ridge', () => {
-    const { model, objective } = solved(x, codes, { family: 'multinomial', l1Ratio: 0, lambdas: [1 / n] })
+  test('softmax with a ridge', async () => {
+    const { model, objective } = await solved(x, codes, { family: 'multinomial', l1Ratio: 0, lambdas: [1 / n] })
     expect(objective * n).toBeCloseTo(31.3787682608, 7)
     const expected = [-1.07406585, 1.16011502, -1.93069194, -1.81155613]
     for (const [j, v] of expected.entries()) expect(model.coefficients[0]![j]).toBeCloseTo(v, 4)
   })
 
   // The same with penalty='l1', solver='saga', max_iter=200000.
-  test('softmax with a lasso', () => {
-    const { model, path, objective } = solved(x, codes, { family: 'multinomial', lambdas: [1 / n] })
+  test('softmax with a lasso', async () => {
+    const { model, path, objective } = await solved(x, codes, { family: 'multinomial', lambdas: [1 / n] })
     expect(objective * n).toBeCloseTo(28.7045670832, 6)
     expect(path.df[0]).toBe(6)
     const expected = [0, -0.69847255, 4.16560498, 5.03510688]
@@ -104,8 +104,12 @@ describe('iris', () => {
   const petal = Float64Array.from({ length: n }, (_, i) => raw.data[i * 4 + 2]!)
 
   // PoissonRegressor(alpha=0.1, tol=1e-12, solver='newton-cholesky') of the floor of the petals' length on the others.
-  test('counts', () => {
-    const { model, path } = solved(three, petal.map(Math.floor), { family: 'poisson', l1Ratio: 0, lambdas: [0.1] })
+  test('counts', async () => {
+    const { model, path } = await solved(three, petal.map(Math.floor), {
+      family: 'poisson',
+      l1Ratio: 0,
+      lambdas: [0.1],
+    })
     const expected = [0.16865709834321632, -0.1721132968603088, 0.3903246201721805]
     for (const [j, v] of expected.entries()) expect(model.coefficients[0]![j]).toBeCloseTo(v, 5)
     expect(model.intercepts[0]).toBeCloseTo(1.0287795037497194, 6)
@@ -113,8 +117,8 @@ describe('iris', () => {
   })
 
   // scipy 1.17.1 minimize(BFGS, gtol=1e-12) of the petals' length on the others, δ = 0.3.
-  test('Huber', () => {
-    const path = glmPath(three, petal, {
+  test('Huber', async () => {
+    const path = await glmPath(three, petal, {
       family: 'huber',
       delta: 0.3,
       lambdas: [0],

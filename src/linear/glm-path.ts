@@ -66,7 +66,7 @@ export interface GlmPath {
 }
 
 /** Throws `DESIGN_…`, `PATH_OPTION`, `RESPONSE`, `FAMILY`, `DATAFIT_SOLVER`. */
-export function glmPath(x: DenseMatrix, y: ArrayLike<number | string>, options: GlmOptions): GlmPath {
+export async function glmPath(x: DenseMatrix, y: ArrayLike<number | string>, options: GlmOptions): Promise<GlmPath> {
   return glmPathOf(x, checkedResponse(x, y, options), options)
 }
 

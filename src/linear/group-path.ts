@@ -5,7 +5,8 @@
 
 import { throwIfAborted } from '../engine/failures.js'
 import { checkDesign, type DenseMatrix } from './design.js'
-import { type Moments, momentsOf } from './moments.js'
+import { gatherMoments } from './gather-moments.js'
+import type { Moments } from './moments.js'
 import { type LinearPath, linearPath, type PathOptions } from './path.js'
 import type { Fit } from './quadratic.js'
 import { groupGap, groupsOf, groupViolation, solveGroups } from './solvers/group-descent.js'
@@ -23,12 +24,11 @@ export interface Grouping {
 export interface GroupOptions extends Omit<PathOptions, 'penaltyFactors' | 'lowerBounds' | 'upperBounds'>, Grouping {}
 
 /** `isStandardized` is of single columns. Throws `DESIGN_…`, `PATH_OPTION`. */
-export function groupPath(x: DenseMatrix, y: ArrayLike<number>, options: GroupOptions): LinearPath {
-  const { weights } = options
-  checkDesign(x, y, weights)
+export async function groupPath(x: DenseMatrix, y: ArrayLike<number>, options: GroupOptions): Promise<LinearPath> {
+  checkDesign(x, y, options.weights)
   checkTerms(options, x.columns)
   checkGroups(options, x.columns)
-  return groupPathOf(momentsOf(x, y, weights ? { weights } : {}), options)
+  return groupPathOf(await gatherMoments(x, y, options), options)
 }
 
 /** The path from moments alone. */

@@ -20,14 +20,14 @@ function orthogonal(rows: number, columns: number): DenseMatrix {
 test.each([
   ['mcp', mcp],
   ['scad', scad],
-] as const)('%s on orthogonal columns is its proximal step', (penalty, of) => {
+] as const)('%s on orthogonal columns is its proximal step', async (penalty, of) => {
   const x = orthogonal(40, 8)
   const { normal } = random(2)
   const truth = [3, -2, 1, 0.5, 0.3, 0, 0, 0]
   const y = Float64Array.from({ length: 40 }, (_, i) =>
     truth.reduce((s, b, j) => s + b * x.data[i * 8 + j]!, normal(0, 0.3)),
   )
-  const found = nonconvexPath(x, y, { penalty, nLambdas: 12, lambdaMinRatio: 0.01, tolerance: 1e-16 })
+  const found = await nonconvexPath(x, y, { penalty, nLambdas: 12, lambdaMinRatio: 0.01, tolerance: 1e-16 })
   for (const { lambda, coefficients } of found.models) {
     const expected = Float64Array.from(truth, (_, j) => y.reduce((s, v, i) => s + (v * x.data[i * 8 + j]!) / 40, 0))
     of(lambda).prox(expected, 1)
@@ -35,9 +35,9 @@ test.each([
   }
 })
 
-test('each model fulfils the optimality conditions of its own penalty, recomputed from X, and beats the lasso in them', () => {
-  fc.assert(
-    fc.property(
+test('each model fulfils the optimality conditions of its own penalty, recomputed from X, and beats the lasso in them', async () => {
+  await fc.assert(
+    fc.asyncProperty(
       fc.record({
         seed: fc.nat(1e6),
         n: fc.integer({ min: 6, max: 25 }),
@@ -45,17 +45,17 @@ test('each model fulfils the optimality conditions of its own penalty, recompute
         penalty: fc.constantFrom('mcp' as const, 'scad' as const),
         isWeighted: fc.boolean(),
       }),
-      ({ seed, n, p, penalty, isWeighted }) => {
+      async ({ seed, n, p, penalty, isWeighted }) => {
         const x = awkwardDesign(seed, n, p)
         const { normal, integer } = random(seed).fork(1)
         const y = Float64Array.from({ length: n }, (_, i) => x.data[i * p]! + normal(0, 0.5))
         const weights = isWeighted ? Float64Array.from({ length: n }, (_, i) => (i < 3 ? 1 : integer(3))) : undefined
         const options = { nLambdas: 8, lambdaMinRatio: 0.05, ...(weights && { weights }) }
-        const found = nonconvexPath(x, y, { penalty, ...options })
+        const found = await nonconvexPath(x, y, { penalty, ...options })
         const { shares, columns, y: centred } = standardizedData(x, y, weights)
         const yy = shares.reduce((s, w, i) => s + w * centred[i]! ** 2, 0)
         const gamma = penalty === 'mcp' ? 3 : 3.7
-        const lasso = path(x, y, { lambdas: found.lambdas, ...(weights && { weights }) })
+        const lasso = await path(x, y, { lambdas: found.lambdas, ...(weights && { weights }) })
         for (const [m, { lambda, coefficients }] of found.models.entries()) {
           const judge = (given: Float64Array) => {
             const beta = given.map((b, j) => b * columns[j]!.scale)
@@ -83,26 +83,28 @@ test('each model fulfils the optimality conditions of its own penalty, recompute
   )
 })
 
-test('the adaptive lasso leaves out what the first model did not find, and shrinks large coefficients less', () => {
+test('the adaptive lasso leaves out what the first model did not find, and shrinks large coefficients less', async () => {
   const { normal } = random(8)
   const [n, p] = [120, 12]
   const data = Float64Array.from({ length: n * p }, () => normal())
   const x: DenseMatrix = { rows: n, columns: p, data }
   const y = Float64Array.from({ length: n }, (_, i) => 3 * data[i * p]! - 2 * data[i * p + 1]! + normal())
-  const found = adaptivePath(x, y, { first: 'lasso', seed: 1 })
+  const found = await adaptivePath(x, y, { first: 'lasso', seed: 1 })
   expect(found.penaltyFactors.filter((v) => v === Number.POSITIVE_INFINITY).length).toBeGreaterThan(0)
   for (const { coefficients } of found.models)
     for (const [j, v] of found.penaltyFactors.entries())
       if (v === Number.POSITIVE_INFINITY) expect(coefficients[j]).toBe(0)
   expect(Math.max(...found.dualGap)).toBeLessThanOrEqual(1e-7)
-  const plain = path(x, y)
+  const plain = await path(x, y)
   const bias = (of: typeof plain): number => Math.abs(3 - of.models[of.df.lastIndexOf(2)]!.coefficients[0]!)
   expect(bias(found)).toBeLessThan(0.5 * bias(plain))
-  const ridge = adaptivePath(x, y, { seed: 1, nLambdas: 20 })
+  const ridge = await adaptivePath(x, y, { seed: 1, nLambdas: 20 })
   expect(ridge.penaltyFactors.every(Number.isFinite)).toBe(true)
   expect(ridge.penaltyFactors[0]).toBeLessThan(ridge.penaltyFactors[5]!)
 })
 
-test('a shape that is none is an error', () => {
-  expect(() => nonconvexPath(orthogonal(8, 2), new Float64Array(8), { penalty: 'mcp', gamma: 1 })).toThrow('above 1')
+test('a shape that is none is an error', async () => {
+  await expect(nonconvexPath(orthogonal(8, 2), new Float64Array(8), { penalty: 'mcp', gamma: 1 })).rejects.toThrow(
+    'above 1',
+  )
 })

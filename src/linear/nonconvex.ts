@@ -9,7 +9,8 @@ import { throwIfAborted } from '../engine/failures.js'
 import { checkShape, mcpSlope } from '../penalties/mcp.js'
 import { scadSlope } from '../penalties/scad.js'
 import { checkDesign, type DenseMatrix } from './design.js'
-import { type Moments, momentsOf } from './moments.js'
+import { gatherMoments } from './gather-moments.js'
+import type { Moments } from './moments.js'
 import { partialOut } from './partial.js'
 import { emptyFit, type LinearPath, linearPath, type PathOptions } from './path.js'
 import { type Fit, type Penalized, pointAt, violation } from './quadratic.js'
@@ -37,12 +38,15 @@ const PENALTIES = {
  * `dualGap` is NaN: the problem is not convex. `violation` is that of the conditions of the penalty; `iterations` are
  * rounds. Throws `DESIGN_…`, `PATH_OPTION`, `PENALTY_SHAPE`.
  */
-export function nonconvexPath(x: DenseMatrix, y: ArrayLike<number>, options: NonconvexOptions): LinearPath {
-  const { weights } = options
-  checkDesign(x, y, weights)
+export async function nonconvexPath(
+  x: DenseMatrix,
+  y: ArrayLike<number>,
+  options: NonconvexOptions,
+): Promise<LinearPath> {
+  checkDesign(x, y, options.weights)
   checkTerms(options, x.columns)
   checkNonconvex(options)
-  return nonconvexPathOf(momentsOf(x, y, weights ? { weights } : {}), options)
+  return nonconvexPathOf(await gatherMoments(x, y, options), options)
 }
 
 /** Throws `PENALTY_SHAPE`. */

@@ -4,9 +4,9 @@
  */
 
 import { throwIfAborted } from '../engine/failures.js'
-import type { RunOptions } from '../util/env.js'
 import { checkDesign, type DenseMatrix } from './design.js'
-import { type Moments, momentsOf } from './moments.js'
+import { type GatherOptions, gatherMoments } from './gather-moments.js'
+import type { Moments } from './moments.js'
 import { partialOut } from './partial.js'
 import { dualityGap, type Fit, meanSquare, type Point, pointAt, type Quadratic, violation } from './quadratic.js'
 import { type GramOptions, solveGram } from './solvers/gram.js'
@@ -14,7 +14,7 @@ import { workspaceOf } from './solvers/workspace.js'
 import { type Standard, standardized } from './standard.js'
 import { checkTerms, lambdasOf, type TermOptions, type Terms, termsOf } from './terms.js'
 
-export interface PathOptions extends TermOptions, Pick<RunOptions, 'signal'> {
+export interface PathOptions extends TermOptions, Pick<GatherOptions, 'engine' | 'signal'> {
   /** wᵢ of the rows; only their ratios count. */
   readonly weights?: ArrayLike<number>
   /** Largest duality gap, as a part of that of the empty model. Default 1e-7. */
@@ -45,11 +45,10 @@ export interface LinearPath {
 }
 
 /** Throws `DESIGN_…` and `PATH_OPTION`. */
-export function path(x: DenseMatrix, y: ArrayLike<number>, options: PathOptions = {}): LinearPath {
+export async function path(x: DenseMatrix, y: ArrayLike<number>, options: PathOptions = {}): Promise<LinearPath> {
   checkDesign(x, y, options.weights)
   checkTerms(options, x.columns)
-  const weights = options.weights
-  return pathOf(momentsOf(x, y, weights === undefined ? {} : { weights }), options)
+  return pathOf(await gatherMoments(x, y, options), options)
 }
 
 /** The path from moments alone. */

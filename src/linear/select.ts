@@ -34,13 +34,14 @@ const scoreOf = (select: Selection, { crossValidation: crossed, criteria }: Judg
   select === 'cv' || select === 'cv-1se' ? crossed!.error[crossed!.least]! : Math.min(...criteria![select])
 
 /** One path for each ratio, and the one whose score is least; the first of several. */
-export function bestRatio<T extends Judged>(
+export async function bestRatio<T extends Judged>(
   select: Selection,
   { l1Ratio = 1, onProgress }: { readonly l1Ratio?: number | readonly number[] } & Pick<RunOptions, 'onProgress'>,
-  judge: (l1Ratio: number, progress: Pick<RunOptions, 'onProgress'>) => T,
-): { readonly best: T; readonly ratios: readonly RatioScore[] } {
+  judge: (l1Ratio: number, progress: Pick<RunOptions, 'onProgress'>) => T | Promise<T>,
+): Promise<{ readonly best: T; readonly ratios: readonly RatioScore[] }> {
   const given = typeof l1Ratio === 'number' ? [l1Ratio] : l1Ratio
-  const tried = given.map((ratio, at) => judge(ratio, partOf(onProgress, at, given.length)))
+  const tried: T[] = []
+  for (const [at, ratio] of given.entries()) tried.push(await judge(ratio, partOf(onProgress, at, given.length)))
   const ratios = tried.map((judged) => ({ l1Ratio: judged.l1Ratio, score: scoreOf(select, judged) }))
   const scores = ratios.map(({ score }) => score)
   return { best: tried[scores.indexOf(Math.min(...scores))]!, ratios }

@@ -33,18 +33,18 @@ const table: Table = {
   ],
 }
 
-function pageOf(target: string, options: Partial<GlmFitOptions> = {}): string {
+async function pageOf(target: string, options: Partial<GlmFitOptions> = {}): Promise<string> {
   const { select = 'cv' } = options
   const columns = table.columns.filter(({ name }) => ['a', 'b', target].includes(name))
-  const fit = fitGlm({ ...table, columns }, { target, folds: 5, ...options })
+  const fit = await fitGlm({ ...table, columns }, { target, folds: 5, ...options })
   return renderFit({ table: 'made.csv', model: 'lasso', select, fit, commandLine: 'pare fit made.csv' })
 }
 
 const figures = (page: string): readonly string[] =>
   [...page.matchAll(/<svg id="([a-z-]+)-wide"/g)].map(([, id]) => id!)
 
-test('two classes: by deviance and wrong rows, without what only numbers have', () => {
-  const page = pageOf('two')
+test('two classes: by deviance and wrong rows, without what only numbers have', async () => {
+  const page = await pageOf('two')
   expectWhole(page)
   expect(figures(page)).toEqual(['path', 'cross-validation'])
   expect(page).toMatch(/<h1>[^<]*of the deviance of two</)
@@ -54,26 +54,26 @@ test('two classes: by deviance and wrong rows, without what only numbers have', 
   expect(page).not.toMatch(/R²|variance|RMSE|mean squared|residual/i)
 })
 
-test('several classes: a coefficient for each column and class', () => {
-  const page = pageOf('three')
+test('several classes: a coefficient for each column and class', async () => {
+  const page = await pageOf('three')
   expectWhole(page)
   for (const name of ['intercept (high)', 'a (low)', 'a (high)']) expect(page).toContain(`<th scope="row">${name}</th>`)
   expect(page).toMatch(/Columns kept<\/dt><dd><span class="big">\d of 2</)
   expect(page).toContain('one column for one class')
 })
 
-test('counts: predicted against actual, without residuals', () => {
-  const page = pageOf('count', { family: 'poisson' })
+test('counts: predicted against actual, without residuals', async () => {
+  const page = await pageOf('count', { family: 'poisson' })
   expectWhole(page)
   expect(figures(page)).toEqual(['path', 'cross-validation', 'agreement'])
   expect(page).toContain('the log of count')
 })
 
-test('criteria chose: no rows were left out; the measure that chose names its axis', () => {
-  const page = pageOf('two', { select: 'bic' })
+test('criteria chose: no rows were left out; the measure that chose names its axis', async () => {
+  const page = await pageOf('two', { select: 'bic' })
   expectWhole(page)
   expect(figures(page)).toEqual(['path', 'criteria'])
   expect(page).toContain('no rows were left out to judge it')
   expect(page).not.toMatch(/variance/)
-  expect(pageOf('two', { measure: 'misclassification' })).toContain('share of wrong classes, rows left out')
+  expect(await pageOf('two', { measure: 'misclassification' })).toContain('share of wrong classes, rows left out')
 })

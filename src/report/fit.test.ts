@@ -25,7 +25,7 @@ function made({ rows = 60, columns = 4, noise = 0.3, names = (j) => `c${j}`, wei
   return { name: 'made.csv', rows, columns: [...xs.map((x, j) => column(names(j), x)), column('y', y)] }
 }
 
-const fitOf = (table: Table, options: Partial<FitOptions> = {}): LinearFit =>
+const fitOf = (table: Table, options: Partial<FitOptions> = {}): Promise<LinearFit> =>
   fitTable(table, { target: 'y', folds: 5, ...options })
 
 const pageOf = (fit: LinearFit, select: FitOptions['select'] = 'cv'): string =>
@@ -34,10 +34,10 @@ const pageOf = (fit: LinearFit, select: FitOptions['select'] = 'cv'): string =>
 const figures = (page: string): readonly string[] =>
   [...page.matchAll(/<svg id="([a-z-]+)-wide"/g)].map(([, id]) => id!)
 
-test('a report says what was found and draws how', () => {
-  const page = pageOf(fitOf(made()))
+test('a report says what was found and draws how', async () => {
+  const page = pageOf(await fitOf(made()))
   expectWhole(page)
-  expect(page).toBe(pageOf(fitOf(made())))
+  expect(page).toBe(pageOf(await fitOf(made())))
   expect(figures(page)).toEqual(['path', 'cross-validation', 'agreement', 'residuals'])
   for (const id of figures(page)) expect(page).toContain(`id="${id}-narrow"`)
   expect(/<h1>([^<]*)/.exec(page)![1]).toMatch(/^\d( of 4)? columns explain 9\d(\.\d\d)?\u00a0% of the variance of y$/)
@@ -46,20 +46,20 @@ test('a report says what was found and draws how', () => {
   expect(page.length).toBeLessThan(120_000)
 })
 
-test('marks: both choices of cross-validation, the chosen one by name', () => {
+test('marks: both choices of cross-validation, the chosen one by name', async () => {
   const table = made({ noise: 2 })
-  const chosen = (select: 'cv' | 'cv-1se') => {
-    const page = pageOf(fitOf(table, { select }), select)
+  const chosen = async (select: 'cv' | 'cv-1se') => {
+    const page = pageOf(await fitOf(table, { select }), select)
     const drawn = [...drawingOf(page, 'path-wide').matchAll(/<text class="mark[^>]*>([^<]*)/g)].map(([, t]) => t)
     expect([...drawingOf(page, 'cross-validation-wide').matchAll(/<line class="mark/g)]).toHaveLength(2)
     return drawn.sort()
   }
-  expect(chosen('cv')).toEqual(['least error, chosen', 'one SE'])
-  expect(chosen('cv-1se')).toEqual(['least error', 'one SE, chosen'])
+  expect(await chosen('cv')).toEqual(['least error, chosen', 'one SE'])
+  expect(await chosen('cv-1se')).toEqual(['least error', 'one SE, chosen'])
 })
 
-test('where a criterion chose, its curves stand in place of the error, and no row was left out', () => {
-  const page = pageOf(fitOf(made(), { select: 'bic' }), 'bic')
+test('where a criterion chose, its curves stand in place of the error, and no row was left out', async () => {
+  const page = pageOf(await fitOf(made(), { select: 'bic' }), 'bic')
   expectWhole(page)
   expect(figures(page)).toEqual(['path', 'criteria', 'agreement', 'residuals'])
   const drawn = drawingOf(page, 'criteria-wide')
@@ -69,10 +69,10 @@ test('where a criterion chose, its curves stand in place of the error, and no ro
   expect(page).not.toContain('on rows left out')
 })
 
-test('coefficients: by the size of a standard deviation, those at 0 counted', () => {
+test('coefficients: by the size of a standard deviation, those at 0 counted', async () => {
   const table = made({ weights: [0.5, 3] })
   const scaled = { ...table, columns: table.columns.map((c, j) => (j === 0 ? times(c, 0.01) : c)) }
-  const fit = fitOf(scaled, { lambdas: [0.2] })
+  const fit = await fitOf(scaled, { lambdas: [0.2] })
   const page = pageOf(fit)
   expectWhole(page)
   const rows = [...page.matchAll(/<tr><th scope="row">([^<]*)<\/th><td class="number">([^<]*)</g)].map((m) => m[1])
@@ -90,8 +90,8 @@ test('coefficients: by the size of a standard deviation, those at 0 counted', ()
 const times = (column: Table['columns'][number], factor: number): Table['columns'][number] =>
   column.kind === 'number' ? { ...column, values: column.values.map((v) => v * factor) } : column
 
-test('the model of the report is the one that was fitted: coefficients times deviations', () => {
-  const fit = fitOf(made())
+test('the model of the report is the one that was fitted: coefficients times deviations', async () => {
+  const fit = await fitOf(made())
   const page = pageOf(fit)
   const j = fit.linear.coefficients.findIndex((b) => b !== 0)
   const values = (made().columns[j] as { values: Float64Array }).values
@@ -104,10 +104,10 @@ test('the model of the report is the one that was fitted: coefficients times dev
 describe('odd data', () => {
   const evil = (j: number): string => `<img src=x onerror="a">&${'\u202e'}${'w'.repeat(200)}${j}`
 
-  test('names cannot become markup', () => {
+  test('names cannot become markup', async () => {
     const table = made({ names: evil })
     const named = { ...table, columns: table.columns.map((c) => (c.name === 'y' ? { ...c, name: '</h1>&<b>' } : c)) }
-    const fit = fitTable(named, { target: '</h1>&<b>', folds: 5 })
+    const fit = await fitTable(named, { target: '</h1>&<b>', folds: 5 })
     const page = renderFit({ table: '<t>', model: '<m>', select: 'cv', fit, commandLine: '<c> & d' })
     expect(unbalanced(page)).toEqual([])
     expect(page).not.toMatch(/<img|<b>|<t>|<m>|<c>|\u202e/)
@@ -128,14 +128,14 @@ describe('odd data', () => {
     ['a ridge', {}, { l1Ratio: 0 }, '4 columns explain'],
     ['as good as exact', { noise: 1e-9 }, {}, 'of the variance of y'],
     ['worse than the mean', { weights: [], rows: 12, columns: 8 }, { lambdas: [1e-3] }, 'no better than its mean'],
-  ])('%s', (_, data, options, headline) => {
-    const page = pageOf(fitOf(made(data), options))
+  ])('%s', async (_, data, options, headline) => {
+    const page = pageOf(await fitOf(made(data), options))
     expectWhole(page)
     expect(/<h1>([^<]*)/.exec(page)![1]).toContain(headline)
   })
 
-  test('500 columns: the largest have names, the table scrolls', () => {
-    const fit = fitOf(made({ rows: 80, columns: 500, weights: [3, -2, 1] }), { l1Ratio: 0.5, nLambdas: 30 })
+  test('500 columns: the largest have names, the table scrolls', async () => {
+    const fit = await fitOf(made({ rows: 80, columns: 500, weights: [3, -2, 1] }), { l1Ratio: 0.5, nLambdas: 30 })
     const page = pageOf(fit)
     expectWhole(page)
     expect(page.length).toBeLessThan(500_000)
@@ -146,15 +146,15 @@ describe('odd data', () => {
     expect(page).toContain('class="scroll tall"')
   })
 
-  test('20,000 rows: counted in squares, and the file stays small', () => {
-    const page = pageOf(fitOf(made({ rows: 20_000 }), { nLambdas: 10 }))
+  test('20,000 rows: counted in squares, and the file stays small', async () => {
+    const page = pageOf(await fitOf(made({ rows: 20_000 }), { nLambdas: 10 }))
     expectWhole(page)
     expect(page.length).toBeLessThan(300_000)
     expect(page).toContain('All 20000 rows, counted in squares')
     expect(drawingOf(page, 'agreement-wide')).not.toContain('class="dots')
     // Every row is in some square: the strongest one is there.
     expect(drawingOf(page, 'agreement-wide')).toContain('class="cell cell4"')
-    const few = pageOf(fitOf(made({ rows: 50 })))
+    const few = pageOf(await fitOf(made({ rows: 50 })))
     expect([...drawingOf(few, 'agreement-wide').matchAll(/h0/g)]).toHaveLength(50)
   })
 })

@@ -85,13 +85,13 @@ export const fit = defineCommand({
     const family = options.family ?? familyOf(data, target)
     if (family !== 'gaussian') {
       const run = { target, family, select, folds, seed, missing, l1Ratio, signal, onProgress, onWarning: context.warn }
-      const found = fitGlm(data, run)
+      const found = await fitGlm(data, run)
       await writeModel(found.model, output)
       if (report !== undefined) await writeFileAtomic(report, renderFit({ ...words, fit: found }))
       const shape = { from: path!, model: options.model, select, output, report, bytes: await writtenBytes(output) }
       return glmAnswer(found, shape, context.terminal)
     }
-    const found = fitTable(data, { target, select, folds, seed, missing, l1Ratio, signal, onProgress })
+    const found = await fitTable(data, { target, select, folds, seed, missing, l1Ratio, signal, onProgress })
     await writeModel(found.model, output)
     const size = await writtenBytes(output)
     if (report !== undefined) await writeFileAtomic(report, renderFit({ ...words, fit: found }))
