@@ -3,6 +3,7 @@
 import type { Table } from '../data/columns.js'
 import type { Model } from '../ir/types.js'
 import type { RunOptions } from '../util/env.js'
+import { PareError } from '../util/errors.js'
 import { type InformationCriteria, informationCriteria } from './criteria.js'
 import { type CrossValidation, crossValidateBy } from './cross-moments.js'
 import { checkDesign, type DenseMatrix } from './design.js'
@@ -20,7 +21,7 @@ import { linearGraph } from './to-onnx.js'
 
 export interface FitOptions
   extends Omit<ModelOptions, keyof TableOptions | 'groupFactors' | 'lowerBounds' | 'upperBounds' | 'l1Ratio'>,
-    Omit<TableOptions, 'offset'>,
+    TableOptions,
     FoldOptions,
     Omit<RunOptions, 'seed'> {
   /** Default `cv`. */
@@ -57,8 +58,14 @@ export interface LinearFit {
   readonly model: Model
 }
 
-/** Throws `TABLE_…`, `DESIGN_…`, `PATH_OPTION`, `PENALTY_SHAPE`, `FOLDS`, `CRITERIA_NOISE`. */
+/** Throws `TABLE_…`, `DESIGN_…`, `PATH_OPTION`, `PENALTY_SHAPE`, `FOLDS`, `CRITERIA_NOISE`, and `FAMILY` with an offset. */
 export async function fitTable(table: Table, options: FitOptions): Promise<LinearFit> {
+  if (options.offset !== undefined) {
+    throw new PareError('FAMILY', 'the gaussian family takes no offset', {
+      value: options.offset,
+      remedy: 'Subtract it from what is predicted, which is the same, or choose another family.',
+    })
+  }
   const {
     select = 'cv',
     model: kind = 'elastic-net',
@@ -73,7 +80,7 @@ export async function fitTable(table: Table, options: FitOptions): Promise<Linea
   const weighted = design.weights ? { weights: design.weights } : {}
   checkDesign(x, y, design.weights)
   const terms = kind === 'group-lasso' ? termsByGroup(design, options) : termsByColumn(design, options)
-  const { judge, variance } = await judgeOf(x, y, select, { ...shared, ...terms, ...weighted })
+  const { judge, variance } = await judgeOf(x, y, select, { ...shared, ...terms, ...weighted, model: kind })
   const { best, ratios } = await bestRatio(select, options, judge)
   const chosen = chosenBy(select, best)
   const linear = best.path.models[chosen]!

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { awkwardDesign, standardizedData } from '../../test/awkward-design.js'
+import { awkwardDesign, awkwardProblem, drawnProblem } from '../../test/awkward-design.js'
 import { random } from '../util/random.js'
 import { groupPath } from './group-path.js'
 import { path } from './path.js'
@@ -9,19 +9,14 @@ test('each model has a duality gap below the tolerance and no violation, recompu
   await fc.assert(
     fc.asyncProperty(
       fc.record({
-        seed: fc.nat(1e6),
-        n: fc.integer({ min: 6, max: 25 }),
-        p: fc.integer({ min: 1, max: 30 }),
+        ...drawnProblem,
         size: fc.integer({ min: 1, max: 6 }),
         l1Ratio: fc.constantFrom(1, 0.5),
-        isWeighted: fc.boolean(),
         isFirstFree: fc.boolean(),
       }),
-      async ({ seed, n, p, size, l1Ratio, isWeighted, isFirstFree }) => {
-        const x = awkwardDesign(seed, n, p)
-        const { normal, integer } = random(seed).fork(1)
-        const y = Float64Array.from({ length: n }, (_, i) => x.data[i * p]! + normal(0, 0.5))
-        const weights = isWeighted ? Float64Array.from({ length: n }, (_, i) => (i < 3 ? 1 : integer(3))) : undefined
+      async ({ size, l1Ratio, isFirstFree, ...drawn }) => {
+        const { n, p } = drawn
+        const { x, y, weighted, centred, mean, yy, at } = awkwardProblem(drawn)
         // Groups of columns that do not lie side by side.
         const groups = Array.from({ length: p }, (_, j) => `g${j % Math.ceil(p / size)}`)
         const ids = [...new Set(groups)]
@@ -35,15 +30,10 @@ test('each model has a duality gap below the tolerance and no violation, recompu
           groupFactors: factors,
           nLambdas: 8,
           lambdaMinRatio: 0.05,
-          ...(weights && { weights }),
+          ...weighted,
         })
-        const { shares, columns, y: centred } = standardizedData(x, y, weights)
-        const mean = (f: (i: number) => number): number => shares.reduce((s, w, i) => s + w * f(i), 0)
-        const yy = mean((i) => centred[i]! ** 2)
         for (const [m, { lambda, coefficients }] of found.models.entries()) {
-          const beta = coefficients.map((b, j) => b * columns[j]!.scale)
-          const r = centred.map((v, i) => columns.reduce((s, { z }, j) => s - beta[j]! * z[i]!, v))
-          const pull = columns.map(({ z }) => mean((i) => r[i]! * z[i]!))
+          const { beta, r, square, pull } = at(coefficients)
           const b = lambda * (1 - l1Ratio)
           let [penalty, s] = [0, 1]
           for (const [g, list] of members.entries()) {
@@ -63,8 +53,8 @@ test('each model has a duality gap below the tolerance and no violation, recompu
               const over = Math.hypot(...list.map((j) => pull[j]!)) - lambda * l1Ratio * factors[g]!
               return b > 0 ? sum + Math.max(0, over) ** 2 / (2 * b) : sum
             }, 0)
-            const dual = s * mean((i) => r[i]! * centred[i]!) - 0.5 * s * s * mean((i) => r[i]! ** 2) - spare
-            expect((0.5 * mean((i) => r[i]! ** 2) + penalty - dual) / (0.5 * yy)).toBeLessThan(1.1e-7)
+            const dual = s * mean((i) => r[i]! * centred[i]!) - 0.5 * s * s * square - spare
+            expect((0.5 * square + penalty - dual) / (0.5 * yy)).toBeLessThan(1.1e-7)
           }
         }
       },

@@ -4,7 +4,7 @@ import type { Table, TableColumn } from '../data/columns.js'
 import { PareError } from '../util/errors.js'
 import type { DenseMatrix } from './design.js'
 import { type EncodeOptions, encode, type Feature, namesOf } from './encode.js'
-import { targetColumn } from './target.js'
+import { checkWhole, columnOf, targetColumn } from './target.js'
 import { wrongOption } from './terms.js'
 
 export interface TableOptions extends EncodeOptions {
@@ -85,13 +85,16 @@ function offsetsOf(table: Table, name: string): Float64Array {
 
 /** Throws where a cell is missing or text. */
 function numbersOf(table: Table, name: string, what: string): Float64Array {
-  const column = targetColumn(table, name, what)
-  if (column.kind === 'number') return column.values
-  throw new PareError('TABLE_CELL', `${what} holds text`, {
-    where: `${table.name}, column ${name}`,
-    value: column.levels[0],
-    remedy: 'Name a column of numbers.',
-  })
+  const column = columnOf(table, name)
+  if (column.kind === 'category') {
+    throw new PareError('TABLE_CELL', `${what} holds text`, {
+      where: `${table.name}, column ${name}`,
+      value: column.levels[0],
+      remedy: 'Name a column of numbers.',
+    })
+  }
+  checkWhole(table, column, what)
+  return column.values
 }
 
 /** Options of the columns of X, from those by name. Throws `TABLE_COLUMN`, `PATH_OPTION`. */
