@@ -15,7 +15,7 @@ test('quantize, then search for the best', async () => {
   const samples = await openSamples(demo('samples.mjs'), {
     inputs: [{ name: 'input', dtype: 'float32', shape: [1, 3, 240, 320] }],
   })
-  const { outcome, bytes } = await compress(model, { samples, maxDrop: 0.01, for: 'size', rounds: 5, budgetMs: 200 })
+  const { outcome, bytes } = await compress(model, { samples, maxDrop: 0.01, for: 'size', rounds: 5, budgetMs: 60 })
   expect(outcome.verdict).toContain('of the size')
   expect(bytes!.byteLength).toBeLessThan(outcome.baseline.bytes / 3)
 }, 180_000)

@@ -23,7 +23,7 @@ test.each([
   const half = Math.ceil(rows / 2) * columns
   await gram.add(x.subarray(0, half))
   if (half < x.length) await gram.add(x.subarray(half))
-  const sum = gram.sum()
+  const sum = gram.take()
   await gram.close()
   for (let at = 0; at < 20; at++) {
     const [j, k] = [(7 * at) % columns, (13 * at + 5) % columns]

@@ -22,8 +22,8 @@ export interface GramOptions {
 export interface GramAccumulator {
   /** Adds rows, row-major: any number of them. */
   add(rows: ArrayLike<number>): Promise<void>
-  /** [columns, columns] */
-  sum(): Float64Array
+  /** The sum of what was added, [columns, columns]; what comes after begins anew. */
+  take(): Float64Array
   close(): Promise<void>
 }
 
@@ -47,8 +47,9 @@ export async function openGram({ engine, columns, precision }: GramOptions): Pro
       for (let a = 0; a + 1 < edges.length; a++)
         addRows(total, numbers(results[`sum${a}`]!), edges[a]!, edges[a + 1]!, columns)
     },
-    sum() {
+    take() {
       const whole = total.slice()
+      total.fill(0)
       for (let j = 0; j < columns; j++) for (let k = 0; k < j; k++) whole[j * columns + k] = whole[k * columns + j]!
       return whole
     },

@@ -45,6 +45,36 @@ export function leastSquares(x: Float64Array, y: Float64Array, columns: number):
   }
 }
 
+export interface Basis {
+  /** Orthonormal, column-major: [rows, rank]. */
+  readonly columns: Float64Array
+  readonly rank: number
+  /** Coefficients on the columns, 0 for those that the others explain, of coefficients on the basis. */
+  coefficientsOf(onBasis: Float64Array): Float64Array
+}
+
+/** Of what some columns span, column-major [rows, columns]: Q and R⁻¹ of their factors. */
+export function basisOf(x: Float64Array, rows: number, columns: number): Basis {
+  const lengths = Float64Array.from({ length: columns }, (_, j) => norm(x.subarray(j * rows, (j + 1) * rows)))
+  const a = x.map((v, i) => v / (lengths[Math.floor(i / rows)]! || 1))
+  const { order, rank, diagonal } = factorize(a, rows, columns)
+  const basis = new Float64Array(rows * rank)
+  for (let k = 0; k < rank; k++) {
+    const unit = basis.subarray(k * rows, (k + 1) * rows)
+    unit[k] = 1
+    for (let j = rank - 1; j >= 0; j--) applyReflection(a.subarray(j * rows, (j + 1) * rows), unit, j)
+  }
+  return {
+    columns: basis,
+    rank,
+    coefficientsOf(onBasis) {
+      const out = new Float64Array(columns)
+      for (const [k, v] of solve(a, onBasis, rows, rank, diagonal).entries()) out[order[k]!] = v / lengths[order[k]!]!
+      return out
+    },
+  }
+}
+
 interface Factors {
   /** Columns in the order in which they were taken. */
   readonly order: readonly number[]

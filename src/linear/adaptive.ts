@@ -7,7 +7,7 @@ import { crossValidateBy } from './cross-moments.js'
 import { checkDesign, type DenseMatrix } from './design.js'
 import { type FoldMoments, foldMomentsOf } from './fold-moments.js'
 import type { FoldOptions } from './folds.js'
-import { type LinearPath, type PathOptions, pathOf } from './path.js'
+import { type LinearPath, type PathOptions, pathFrom, pathOf, precisionFor } from './path.js'
 import { standardized } from './standard.js'
 import { checkTerms, meanFactor, wrongOption } from './terms.js'
 
@@ -40,7 +40,8 @@ export async function adaptivePath(
   checkDesign(x, y, options.weights)
   checkTerms(options, x.columns)
   checkAdaptive(options)
-  return adaptivePathOf(await foldMomentsOf(x, y, options), options)
+  const folds = await foldMomentsOf(x, y, { ...options, precision: precisionFor(options) })
+  return adaptivePathFrom(folds, x, y, options)
 }
 
 /** Throws `PATH_OPTION`. */
@@ -48,8 +49,27 @@ export function checkAdaptive({ gamma = 1 }: Pick<AdaptiveOptions, 'gamma'>): vo
   if (!(gamma > 0 && Number.isFinite(gamma))) throw wrongOption('gamma', gamma, 'a finite number above 0')
 }
 
+type PartOptions = Omit<AdaptiveOptions, keyof FoldOptions>
+
 /** The folds choose the first model; those of a fold's training part are the other folds. */
-export function adaptivePathOf(part: FoldMoments, options: Omit<AdaptiveOptions, keyof FoldOptions>): AdaptivePath {
+export function adaptivePathOf(part: FoldMoments, options: PartOptions): AdaptivePath {
+  const { given, penaltyFactors, mean } = weighted(part, options)
+  return { ...onScaleOf(pathOf(part.all, given), mean), penaltyFactors }
+}
+
+/** The same, corrected by the rows. */
+export async function adaptivePathFrom(
+  part: FoldMoments,
+  x: DenseMatrix,
+  y: ArrayLike<number>,
+  options: PartOptions,
+): Promise<AdaptivePath> {
+  const { given, penaltyFactors, mean } = weighted(part, options)
+  return { ...onScaleOf(await pathFrom(part.all, x, y, given), mean), penaltyFactors }
+}
+
+/** The lasso that it comes to, with factors of a mean of 1 and λ in their units. */
+function weighted(part: FoldMoments, options: PartOptions) {
   const { first = 'ridge', lambdas, ...shared } = options
   const firstPath = { ...shared, nLambdas: FIRST_LAMBDAS, l1Ratio: first === 'ridge' ? 0 : 1 }
   const { path, least } = crossValidateBy((p, at) => pathOf(p.all, { ...firstPath, ...(at && { lambdas: at }) }), part)
@@ -58,12 +78,8 @@ export function adaptivePathOf(part: FoldMoments, options: Omit<AdaptiveOptions,
   const sizes = path.models[least]!.coefficients.map((b, j) => Math.abs(b * scales[j]!))
   const penaltyFactors = adaptiveFactors(sizes, options)
   const mean = meanFactor(penaltyFactors)
-  const found = pathOf(part.all, {
-    ...options,
-    penaltyFactors,
-    ...(lambdas && { lambdas: Float64Array.from(lambdas, (v) => v * mean) }),
-  })
-  return { ...onScaleOf(found, mean), penaltyFactors }
+  const scaled = lambdas && { lambdas: Float64Array.from(lambdas, (v) => v * mean) }
+  return { given: { ...options, penaltyFactors, ...scaled }, penaltyFactors, mean }
 }
 
 /** Of what the first model found on the scale of the fit, times the factors that are given. */

@@ -9,7 +9,9 @@ import { type FoldMoments, trainingOf } from './fold-moments.js'
 import type { Moments } from './moments.js'
 import type { LinearModel, LinearPath } from './path.js'
 
-type OnProgress = Pick<RunOptions, 'onProgress'>
+interface CrossOptions extends Pick<RunOptions, 'onProgress'> {
+  readonly path?: LinearPath
+}
 
 /** Errors are mean squares. */
 export interface CrossValidation extends CrossValidationSummary {
@@ -20,13 +22,15 @@ export interface CrossValidation extends CrossValidationSummary {
 /** A path of some rows, of which the folds are known too; its own strengths unless given. */
 export type PathOfPart = (part: FoldMoments, lambdas?: ArrayLike<number>) => LinearPath
 
-/** Whatever `pathOf` chooses by data, it chooses for each fold by what that fold is judged by. Throws `FOLDS`. */
+/**
+ * Whatever `pathOf` chooses by data, it chooses for each fold by what that fold is judged by; `path` is that of all rows,
+ * where it is known already. Throws `FOLDS`.
+ */
 export function crossValidateBy(
   pathOf: PathOfPart,
   folds: FoldMoments,
-  { onProgress }: OnProgress = {},
+  { onProgress, path = pathOf(folds) }: CrossOptions = {},
 ): CrossValidation {
-  const path = pathOf(folds)
   const { tests } = folds
   const foldErrors = tests.map((test, k) => {
     const { models } = pathOf(trainingOf(folds, k), path.lambdas)

@@ -11,7 +11,7 @@ import { foldMomentsOf, wholeOf } from './fold-moments.js'
 import type { FoldOptions } from './folds.js'
 import { freedomOf } from './freedom.js'
 import { gatherMoments } from './gather-moments.js'
-import { type GaussianModel, type ModelOptions, pathOfModel } from './gaussian-model.js'
+import { type GaussianModel, type ModelOptions, pathOfModel, pathOfRows, precisionOf } from './gaussian-model.js'
 import { deviationsOf, type Moments } from './moments.js'
 import type { LinearModel, LinearPath } from './path.js'
 import { bestRatio, chosenBy, isCrossed, type Judged, type RatioScore, type Selection } from './select.js'
@@ -118,19 +118,20 @@ async function judgeOf(
 ) {
   const { hasIntercept = true } = options
   const needsFolds = isCrossed(select) || options.model === 'adaptive-lasso'
-  const folds = needsFolds ? await foldMomentsOf(x, y, options) : wholeOf(await gatherMoments(x, y, options))
+  const gather = { ...options, precision: precisionOf(options) }
+  const folds = needsFolds ? await foldMomentsOf(x, y, gather) : wholeOf(await gatherMoments(x, y, gather))
   const { count } = folds.all
   const variance = varianceOf(folds.all, hasIntercept)
   // Criteria can be compared where the noise is the same: that of the first ratio.
   let noise: number | undefined
-  const judge = (l1Ratio: number, progress: Pick<RunOptions, 'onProgress'>): JudgedPath => {
+  const judge = async (l1Ratio: number, progress: Pick<RunOptions, 'onProgress'>): Promise<JudgedPath> => {
     const given = { ...options, l1Ratio }
     const pathOf = pathOfModel(given, x.columns)
+    const path = await pathOfRows(pathOf, folds, x, y, given)
     if (isCrossed(select)) {
-      const crossValidation = crossValidateBy(pathOf, folds, progress)
-      return { l1Ratio, path: crossValidation.path, crossValidation, criteria: null }
+      const crossValidation = crossValidateBy(pathOf, folds, { ...progress, path })
+      return { l1Ratio, path, crossValidation, criteria: null }
     }
-    const path = pathOf(folds)
     const freedom = freedomOf(folds.all, path, given)
     const known = noise === undefined ? {} : { noise }
     const criteria = informationCriteria(path, { count, variance, freedom, hasIntercept, ...known })

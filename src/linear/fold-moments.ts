@@ -2,7 +2,7 @@
 
 import type { DenseMatrix } from './design.js'
 import { type FoldOptions, foldsOf, wrongFolds } from './folds.js'
-import { type GatherOptions, gatherMoments } from './gather-moments.js'
+import { type GatherOptions, gatherParts } from './gather-moments.js'
 import { addMoments, type Moments, withoutMoments } from './moments.js'
 
 export interface FoldMoments {
@@ -23,13 +23,10 @@ export async function foldMomentsOf(
   options: FoldMomentOptions,
 ): Promise<FoldMoments> {
   const folds = foldsOf(x.rows, options)
-  const of = (rows: Uint32Array): Promise<Moments> => gatherMoments(x, y, { ...options, rows })
-  const tests: Moments[] = []
-  for (const { test } of folds) {
-    const moments = await of(test)
-    if (moments.count > 0) tests.push(moments)
-  }
-  const before = options.isOrdered ? await of(folds[0]!.train) : null
+  const first = options.isOrdered ? [folds[0]!.train] : []
+  const parts = await gatherParts(x, y, [...folds.map(({ test }) => test), ...first], options)
+  const tests = parts.slice(0, folds.length).filter(({ count }) => count > 0)
+  const before = parts[folds.length] ?? null
   if (tests.length < 2) throw wrongFolds(`${tests.length} with rows that have a weight`)
   return { all: before === null ? tests.reduce(addMoments) : tests.reduce(addMoments, before), tests, before }
 }

@@ -2,14 +2,17 @@
 
 import type { Engine } from '../engine/engine.js'
 import { throwIfAborted } from '../engine/failures.js'
-import { openGram } from '../linalg/gram.js'
+import type { FloatType } from '../ir/builder.js'
+import { type GramAccumulator, openGram } from '../linalg/gram.js'
 import type { RunOptions } from '../util/env.js'
 import { type DenseMatrix, stridesOf } from './design.js'
-import { type MomentOptions, type Moments, momentsOf } from './moments.js'
+import { type MomentOptions, type Moments, momentsOf, ROUNDING } from './moments.js'
 
 export interface GatherOptions extends MomentOptions, Pick<RunOptions, 'signal'> {
   /** Without one all is done in plain loops, which is some ten times slower. */
   readonly engine?: Engine | undefined
+  /** Of products on the engine; sums are in float64. float32 takes half the time. Default `float64`. */
+  readonly precision?: FloatType
 }
 
 /** Multiplications from which on the engine is worth its way. */
@@ -19,78 +22,144 @@ const MANY = 1e8
 const CHUNK = 16_384
 
 export async function gatherMoments(x: DenseMatrix, y: ArrayLike<number>, o: GatherOptions = {}): Promise<Moments> {
-  const count = o.rows?.length ?? x.rows
-  const { engine } = o
-  if (engine === undefined || count * (x.columns + 1) ** 2 < MANY) return momentsOf(x, y, o)
-  const { means, scales, weight, used } = firstMoments(x, y, o)
-  const m = x.columns + 1
-  const gram = await openGram({ engine, columns: m, precision: 'float32' })
+  const [moments] = await gatherParts(x, y, [o.rows], o)
+  return moments!
+}
+
+/** Of several parts of the rows; undefined is all of them. */
+export async function gatherParts(
+  x: DenseMatrix,
+  y: ArrayLike<number>,
+  parts: readonly (ArrayLike<number> | undefined)[],
+  options: GatherOptions,
+): Promise<readonly Moments[]> {
+  const { engine, precision = 'float64' } = options
+  const of = (rows: ArrayLike<number> | undefined): GatherOptions => (rows ? { ...options, rows } : options)
+  const count = parts.reduce((sum, rows) => sum + (rows?.length ?? x.rows), 0)
+  if (engine === undefined || count * (x.columns + 1) ** 2 < MANY) return parts.map((rows) => momentsOf(x, y, of(rows)))
+  const gram = await openGram({ engine, columns: x.columns + 1, precision })
+  const found: Moments[] = []
   try {
-    // The next chunk is filled while the engine multiplies the last one.
-    let last: Promise<void> = Promise.resolve()
-    for (let from = 0; from < count; from += CHUNK) {
-      throwIfAborted(o.signal)
-      const chunk = centredRows(x, y, o, { means, scales }, from, Math.min(count, from + CHUNK))
-      await last
-      last = gram.add(chunk)
-    }
-    await last
-    const scatter = gram.sum()
-    for (let j = 0; j < m; j++) for (let k = 0; k < m; k++) scatter[j * m + k]! *= scales[j]! * scales[k]!
-    return { count: used, weight, means, scatter }
+    for (const rows of parts) found.push(await gatherOn(gram, x, y, of(rows)))
+    return found
   } finally {
     await gram.close()
   }
 }
 
-/** Means, and powers of two that bring what is centred near 1, so that squares fit into float32. */
-function firstMoments(x: DenseMatrix, y: ArrayLike<number>, { weights, rows }: MomentOptions) {
-  const p = x.columns
-  const [byRow, byColumn] = stridesOf(x)
-  const sums = new Float64Array(p + 1)
-  const low = new Float64Array(p + 1).fill(Number.POSITIVE_INFINITY)
-  const high = new Float64Array(p + 1).fill(Number.NEGATIVE_INFINITY)
-  const see = (j: number, v: number, w: number): void => {
-    sums[j]! += w * v
-    if (v < low[j]!) low[j] = v
-    if (v > high[j]!) high[j] = v
-  }
-  const n = rows?.length ?? x.rows
-  let [weight, used] = [0, 0]
-  for (let i = 0; i < n; i++) {
-    const row = rows === undefined ? i : rows[i]!
-    const w = weights === undefined ? 1 : weights[row]!
-    if (w === 0) continue
-    used++
-    weight += w
-    const at = row * byRow
-    for (let j = 0; j < p; j++) see(j, x.data[at + j * byColumn]!, w)
-    see(p, y[row]!, w)
-  }
-  const means = sums.map((s) => s / weight)
-  const scales = means.map((_, j) => 2 ** Math.ceil(Math.log2(high[j]! - low[j]! || 1)))
-  return { means, scales, weight, used }
-}
-
-/** √w (z − mean) / scale of rows `from` to `to`, y last. */
-function centredRows(
+async function gatherOn(
+  gram: GramAccumulator,
   x: DenseMatrix,
   y: ArrayLike<number>,
-  { weights, rows }: MomentOptions,
-  { means, scales }: { readonly means: Float64Array; readonly scales: Float64Array },
-  from: number,
-  to: number,
-): Float32Array {
+  o: GatherOptions,
+): Promise<Moments> {
+  const rounding = ROUNDING[o.precision ?? 'float64']
+  const { shift, ...first } = await gatherAbout(sampleFrame(x, y, o), gram, x, y, o)
+  const { means, scatter, weight } = first
+  const m = means.length
+  const isFar = means.some((mean, j) => weight * (mean - shift[j]!) ** 2 > scatter[j * m + j]!)
+  if (!isFar) return { ...first, rounding }
+  // Rows that tell little of the others: what is far from its mean cancels.
+  const scales = means.map((_, j) => powerOf(Math.sqrt(scatter[j * m + j]! / weight)))
+  const { shift: _, ...again } = await gatherAbout({ shift: means, scales }, gram, x, y, o)
+  return { ...again, rounding }
+}
+
+/** What is taken off the columns, and the powers of two that bring the rest near 1, so that squares fit into float32. */
+interface Frame {
+  readonly shift: Float64Array
+  readonly scales: Float64Array
+}
+
+type Gathered = Omit<Moments, 'rounding'> & Pick<Frame, 'shift'>
+
+async function gatherAbout(
+  frame: Frame,
+  gram: GramAccumulator,
+  x: DenseMatrix,
+  y: ArrayLike<number>,
+  o: GatherOptions,
+): Promise<Gathered> {
+  const { shift, scales } = frame
+  const m = shift.length
+  const sums: Sums = { shifted: new Float64Array(m), weight: 0, count: 0 }
+  const count = o.rows?.length ?? x.rows
+  // The next chunk is filled while the engine multiplies the last one.
+  let last: Promise<void> = Promise.resolve()
+  for (let from = 0; from < count; from += CHUNK) {
+    throwIfAborted(o.signal)
+    const chunk = shiftedRows(x, y, o, frame, { from, to: Math.min(count, from + CHUNK) }, sums)
+    await last
+    last = gram.add(chunk)
+  }
+  await last
+  const scatter = gram.take()
+  const away = sums.shifted.map((s) => s / sums.weight)
+  for (let j = 0; j < m; j++)
+    for (let k = 0; k < m; k++)
+      scatter[j * m + k] = scatter[j * m + k]! * scales[j]! * scales[k]! - sums.weight * away[j]! * away[k]!
+  return { count: sums.count, weight: sums.weight, means: shift.map((v, j) => v + away[j]!), scatter, shift }
+}
+
+/** Of the rows so far, in place. */
+interface Sums {
+  /** Σ w (z − shift) */
+  readonly shifted: Float64Array
+  weight: number
+  count: number
+}
+
+const powerOf = (size: number): number => 2 ** Math.ceil(Math.log2(size || 1))
+
+/** Rows from all over the table. */
+const SAMPLE = 1024
+
+/** Means and ranges of some of the rows. */
+function sampleFrame(x: DenseMatrix, y: ArrayLike<number>, { rows }: MomentOptions): Frame {
   const p = x.columns
   const [byRow, byColumn] = stridesOf(x)
-  const out = new Float32Array((to - from) * (p + 1))
+  const n = rows?.length ?? x.rows
+  const many = Math.min(n, SAMPLE)
+  const at = Array.from({ length: many }, (_, i) => Math.floor((i * n) / many)).map((i) => rows?.[i] ?? i)
+  const cellOf = (i: number, j: number): number => (j === p ? y[i]! : x.data[i * byRow + j * byColumn]!)
+  const shift = Float64Array.from({ length: p + 1 }, (_, j) => at.reduce((sum, i) => sum + cellOf(i, j), 0) / many)
+  const scales = shift.map((mean, j) =>
+    powerOf(at.reduce((most, i) => Math.max(most, Math.abs(cellOf(i, j) - mean)), 0)),
+  )
+  return { shift, scales }
+}
+
+/** √w (z − shift) / scale of some rows, y last; their sums are added up. */
+function shiftedRows(
+  x: DenseMatrix,
+  y: ArrayLike<number>,
+  { weights, rows, precision }: GatherOptions,
+  { shift, scales }: Frame,
+  { from, to }: { readonly from: number; readonly to: number },
+  sums: Sums,
+): Float32Array | Float64Array {
+  const p = x.columns
+  const { data } = x
+  const [byRow, byColumn] = stridesOf(x)
+  const { shifted } = sums
+  const inverse = scales.map((s) => 1 / s)
+  const length = (to - from) * (p + 1)
+  const out = precision === 'float32' ? new Float32Array(length) : new Float64Array(length)
   let at = 0
   for (let i = from; i < to; i++) {
     const row = rows === undefined ? i : rows[i]!
-    const root = weights === undefined ? 1 : Math.sqrt(weights[row]!)
-    const begin = row * byRow
-    for (let j = 0; j < p; j++) out[at++] = (root * (x.data[begin + j * byColumn]! - means[j]!)) / scales[j]!
-    out[at++] = (root * (y[row]! - means[p]!)) / scales[p]!
+    const w = weights === undefined ? 1 : weights[row]!
+    const root = Math.sqrt(w)
+    sums.weight += w
+    sums.count += Number(w > 0)
+    for (let j = 0, cell = row * byRow; j < p; j++, cell += byColumn) {
+      const away = data[cell]! - shift[j]!
+      shifted[j]! += w * away
+      out[at++] = root * away * inverse[j]!
+    }
+    const away = y[row]! - shift[p]!
+    shifted[p]! += w * away
+    out[at++] = root * away * inverse[p]!
   }
   return out
 }

@@ -8,7 +8,7 @@ import { checkDesign, type DenseMatrix } from './design.js'
 import { gatherMoments } from './gather-moments.js'
 import type { Moments } from './moments.js'
 import { type LinearPath, linearPath, type PathOptions } from './path.js'
-import type { Fit } from './quadratic.js'
+import { type Fit, meanSquare } from './quadratic.js'
 import { groupGap, groupsOf, groupViolation, solveGroups } from './solvers/group-descent.js'
 import { standardized } from './standard.js'
 import { checkTerms, lambdasOf, wrongOption } from './terms.js'
@@ -57,6 +57,7 @@ export function groupPathOf(moments: Moments, options: GroupOptions): LinearPath
     return {
       ...fit,
       gap: groupGap(problem, groups, terms, fit),
+      meanSquare: meanSquare(problem, fit),
       violation: groupViolation(groups, terms, fit),
       iterations: fit.passes,
     }

@@ -14,7 +14,12 @@ export interface Moments {
   readonly means: Float64Array
   /** Σ w (z − mean)(z − mean)ᵀ of z = (x, y): [p + 1, p + 1]. */
   readonly scatter: Float64Array
+  /** What rounding may have done to an entry of it, as a part of the roots of its two diagonal elements. */
+  readonly rounding: number
 }
+
+/** Of sums in float64, and of products in float32 that are summed in float64. */
+export const ROUNDING = { float64: 2 ** -50, float32: 2 ** -23 } as const
 
 export interface MomentOptions {
   readonly weights?: ArrayLike<number>
@@ -51,7 +56,7 @@ export function momentsOf(x: DenseMatrix, y: ArrayLike<number>, { weights, rows 
     for (let j = 0; j < m; j++) z[j]! -= means[j]!
     sums.add(z, w)
   }
-  return { count, weight, means, scatter: sums.end() }
+  return { count, weight, means, scatter: sums.end(), rounding: ROUNDING.float64 }
 }
 
 interface OuterSums {
@@ -131,6 +136,7 @@ export function addMoments(a: Moments, b: Moments): Moments {
     weight,
     means,
     scatter: combined(a.scatter, b.scatter, shift, (a.weight * b.weight) / weight, 1),
+    rounding: Math.max(a.rounding, b.rounding),
   }
 }
 
@@ -144,6 +150,7 @@ export function withoutMoments(all: Moments, part: Moments): Moments {
     weight,
     means,
     scatter: combined(all.scatter, part.scatter, shift, (-weight * part.weight) / all.weight, -1),
+    rounding: (all.rounding * all.weight) / weight,
   }
 }
 

@@ -13,7 +13,7 @@ import { gatherMoments } from './gather-moments.js'
 import type { Moments } from './moments.js'
 import { partialOut } from './partial.js'
 import { emptyFit, type LinearPath, linearPath, type PathOptions } from './path.js'
-import { type Fit, type Penalized, pointAt, violation } from './quadratic.js'
+import { type Fit, meanSquare, type Penalized, pointAt, violation } from './quadratic.js'
 import { type GramOptions, solveGram } from './solvers/gram.js'
 import { type Workspace, workspaceOf } from './solvers/workspace.js'
 import { standardized } from './standard.js'
@@ -78,7 +78,13 @@ export function nonconvexPathOf(moments: Moments, options: NonconvexOptions): Li
     fit = found.fit
     const point = pointAt(standard.problem, complete(fit.beta))
     const missed = violation(around(terms.at(lambda), point.beta), point)
-    return { ...point, gap: Number.NaN, violation: missed, iterations: found.rounds }
+    return {
+      ...point,
+      gap: Number.NaN,
+      meanSquare: meanSquare(standard.problem, point),
+      violation: missed,
+      iterations: found.rounds,
+    }
   })
   return linearPath(standard, lambdas, solved)
 }

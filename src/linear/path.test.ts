@@ -229,11 +229,22 @@ function certificates(x: DenseMatrix, y: ArrayLike<number>, options: PathOptions
     const r = rows.y.slice()
     for (const [j, c] of rows.columns.entries()) for (let i = 0; i < r.length; i++) r[i]! -= beta[j]! * c[i]!
     const residual = Float64Array.from(rows.columns, (c) => dot(c, r))
-    const held = { beta: beta.map((b, j) => (isFree[j] ? 0 : b)), residual }
+    // What free columns would still explain is lost, and has no say in what is left to the others.
+    const leftR = without(without(r, basis), basis)
+    const loss = 0.5 * (dot(r, r) - dot(leftR, leftR))
+    const held = {
+      beta: beta.map((b, j) => (isFree[j] ? 0 : b)),
+      // Whether a column that bounds alone hold still pulls is not for rounding to say.
+      residual: Float64Array.from(columns, (c, j) => {
+        const pull = dot(c, leftR)
+        const isRounding = Math.abs(pull) < 1e-9 * Math.sqrt(yy * dot(c, c))
+        return options.penaltyFactors?.[j] === 0 && isRounding ? 0 : pull
+      }),
+    }
     return {
       yy,
       isInside: beta.every((b, j) => b >= lower[j]! && b <= upper[j]!),
-      gap: dualityGap(problem, penalizedAt(lambda, left, options), held),
+      gap: loss + dualityGap(problem, penalizedAt(lambda, left, options), held),
       violation: violation(penalizedAt(lambda, rows, options), { beta, residual }),
       /** The largest cosine of a free column with what is left of y. */
       freely: Math.max(0, ...basis.map((b) => Math.abs(dot(b, r)))) / Math.sqrt(yy),

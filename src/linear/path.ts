@@ -4,15 +4,22 @@
  */
 
 import { throwIfAborted } from '../engine/failures.js'
+import type { FloatType } from '../ir/builder.js'
+import { onBasis } from './basis.js'
 import { checkDesign, type DenseMatrix } from './design.js'
 import { type GatherOptions, gatherMoments } from './gather-moments.js'
-import type { Moments } from './moments.js'
-import { partialOut } from './partial.js'
+import { type Moments, ROUNDING } from './moments.js'
+import { type Partial, partialOut } from './partial.js'
 import { dualityGap, type Fit, meanSquare, type Point, pointAt, type Quadratic, violation } from './quadratic.js'
+import { isWithin, refined } from './refine.js'
 import { type GramOptions, solveGram } from './solvers/gram.js'
 import { workspaceOf } from './solvers/workspace.js'
 import { type Standard, standardized } from './standard.js'
 import { checkTerms, lambdasOf, type TermOptions, type Terms, termsOf } from './terms.js'
+
+/** Default of `tolerance`; below `FINE` products in float32 are too coarse. */
+const TOLERANCE = 1e-7
+const FINE = 1e-6
 
 export interface PathOptions extends TermOptions, Pick<GatherOptions, 'engine' | 'signal'> {
   /** wᵢ of the rows; only their ratios count. */
@@ -37,23 +44,77 @@ export interface LinearPath {
   readonly df: readonly number[]
   /** 1 − RSS / TSS, of the rows that it was fitted on. */
   readonly devianceRatio: readonly number[]
-  /** Of each λ, as a part of ½ TSS / n; NaN where there is none: with a λ of 0, or bounds but no penalty on a column. */
+  /**
+   * Of each λ, as a part of ½ TSS / n, with what rounding of the moments may hide; NaN where there is none: with a λ of 0,
+   * or bounds but no penalty on a column.
+   */
   readonly dualGap: readonly number[]
   /** The largest violation of the optimality conditions, on the scale of the fit. */
   readonly violation: readonly number[]
   readonly iterations: readonly number[]
 }
 
-/** Throws `DESIGN_…` and `PATH_OPTION`. */
+/** Pivots below this square a condition that moments cannot bear. */
+const ILL = 1e-6
+
+/**
+ * Where the moments are too coarse for the tolerance, solutions are corrected by their residuals on the rows. Throws
+ * `DESIGN_…` and `PATH_OPTION`.
+ */
 export async function path(x: DenseMatrix, y: ArrayLike<number>, options: PathOptions = {}): Promise<LinearPath> {
   checkDesign(x, y, options.weights)
   checkTerms(options, x.columns)
-  return pathOf(await gatherMoments(x, y, options), options)
+  const precision = precisionFor(options)
+  return pathFrom(await gatherMoments(x, y, { ...options, precision }), x, y, options)
 }
+
+/** Of products whose rounding the tolerance bears. */
+export const precisionFor = ({ tolerance = TOLERANCE }: PathOptions): FloatType =>
+  tolerance < FINE ? 'float64' : 'float32'
+
+/** From moments of x and y, corrected by the rows, or from finer moments, where that is called for. */
+export async function pathFrom(
+  moments: Moments,
+  x: DenseMatrix,
+  y: ArrayLike<number>,
+  options: PathOptions,
+): Promise<LinearPath> {
+  const solution = solvePath(moments, options)
+  const { terms, partial, standard, lambdas, most } = solution
+  if (partial.pivot <= ILL) {
+    const { x: conditioned, onColumns } = onBasis(x, terms.free, standard.offsets, options.weights)
+    const found = await path(conditioned, y, options)
+    return { ...found, models: found.models.map(onColumns) }
+  }
+  const solved = await refined(solution, x, y, options)
+  if (moments.rounding > ROUNDING.float64 * MUCH && !solved.every((s) => isWithin(s, most)))
+    return pathFrom(await gatherMoments(x, y, options), x, y, options)
+  return linearPath(standard, lambdas, solved)
+}
+
+/** Times the rounding of float64, what comes of nothing but float32. */
+const MUCH = 1e3
 
 /** The path from moments alone. */
 export function pathOf(moments: Moments, options: PathOptions): LinearPath {
-  const { hasIntercept = true, isStandardized = true, tolerance = 1e-7, maxPasses = 10_000, signal } = options
+  const { standard, lambdas, solved } = solvePath(moments, options)
+  return linearPath(standard, lambdas, solved)
+}
+
+/** A path on the scale of the fit, and what it was found with. */
+export interface PathSolution {
+  readonly standard: Standard
+  readonly terms: Terms
+  readonly partial: Partial
+  /** Of the problem of the penalized columns, and of all: the largest gap. */
+  readonly limits: GramOptions
+  readonly most: number
+  readonly lambdas: Float64Array
+  readonly solved: readonly Solved[]
+}
+
+export function solvePath(moments: Moments, options: PathOptions): PathSolution {
+  const { hasIntercept = true, isStandardized = true, tolerance = TOLERANCE, maxPasses = 10_000, signal } = options
   const standard = standardized(moments, { hasIntercept, isStandardized })
   const { problem } = standard
   const terms = termsOf(standard, options)
@@ -67,16 +128,41 @@ export function pathOf(moments: Moments, options: PathOptions): LinearPath {
     const held = terms.heldAt(lambda)
     last = solveGram(partial.problem, held, last, limits, workspace)
     // Certificates owe nothing to the solver but the coefficients.
-    const gap = dualityGap(partial.problem, held, pointAt(partial.problem, last.beta))
     const fit = pointAt(problem, partial.complete(last.beta))
-    return { ...fit, gap, violation: violation(terms.at(lambda), fit), iterations: last.passes }
+    const errors = errorsOf(problem, moments.rounding / partial.pivot, fit.beta)
+    const missed = violation(terms.at(lambda), fit)
+    return {
+      ...fit,
+      gap:
+        dualityGap(partial.problem, held, pointAt(partial.problem, last.beta), errors) +
+        partial.lossOf(fit.residual, errors),
+      meanSquare: meanSquare(problem, fit),
+      violation: missed,
+      hidden: errors.reduce((most, e) => Math.max(most, e), missed),
+      iterations: last.passes,
+    }
   })
-  return linearPath(standard, lambdas, solved)
+  return { standard, terms, partial, limits, most: tolerance * 0.5 * problem.yy, lambdas, solved }
+}
+
+/**
+ * What rounding of the moments may do to the correlations. Each entry of G is known to a part ε of √(Gⱼⱼ Gₖₖ), with errors
+ * that have nothing to do with each other: some ε √Gⱼⱼ (2‖β‖ + √yy), with β in units of its columns.
+ */
+function errorsOf({ gram, yy }: Quadratic, rounding: number, beta: Float64Array): Float64Array {
+  const p = beta.length
+  const lengths = Float64Array.from({ length: p }, (_, j) => Math.sqrt(gram[j * p + j]!))
+  const size = Math.sqrt(beta.reduce((sum, b, j) => sum + (b * lengths[j]!) ** 2, 0))
+  return lengths.map((length) => rounding * length * (2 * size + Math.sqrt(yy)))
 }
 
 export interface Solved extends Point {
+  /** With what rounding of the moments may hide. */
   readonly gap: number
+  readonly meanSquare: number
   readonly violation: number
+  /** The most that the violation may be for all that the moments can say. */
+  readonly hidden: number
   readonly iterations: number
 }
 
@@ -84,14 +170,14 @@ export interface Solved extends Point {
 export function linearPath(
   { problem, unscaled }: Standard,
   lambdas: Float64Array,
-  solved: readonly Solved[],
+  solved: readonly Omit<Solved, 'hidden'>[],
 ): LinearPath {
   const { yy } = problem
   return {
     lambdas,
     models: solved.map(({ beta }, i) => ({ lambda: lambdas[i]!, ...unscaled(beta) })),
     df: solved.map(({ beta }) => beta.reduce((n, b) => n + Number(b !== 0), 0)),
-    devianceRatio: solved.map((point) => (yy === 0 ? 0 : 1 - meanSquare(problem, point) / yy)),
+    devianceRatio: solved.map((s) => (yy === 0 ? 0 : 1 - s.meanSquare / yy)),
     dualGap: solved.map(({ gap }) => (yy === 0 ? 0 : gap / (0.5 * yy))),
     violation: solved.map((s) => s.violation),
     iterations: solved.map((s) => s.iterations),

@@ -39,7 +39,7 @@ export function meanSquare({ q, yy }: Pick<Quadratic, 'q' | 'yy'>, { beta, resid
 }
 
 /** q − Gβ from nothing but the coefficients: what a certificate is computed from. */
-export function correlationsAt({ gram, q }: Quadratic, beta: Float64Array): Float64Array {
+export function correlationsAt({ gram, q }: Pick<Quadratic, 'gram' | 'q'>, beta: Float64Array): Float64Array {
   const p = q.length
   const residual = q.slice()
   subtractRows({ count: p, length: p, data: gram, stride: p }, beta, residual)
@@ -47,19 +47,47 @@ export function correlationsAt({ gram, q }: Quadratic, beta: Float64Array): Floa
 }
 
 /** With the correlations computed from nothing but the coefficients. */
-export const pointAt = (problem: Quadratic, beta: Float64Array): Point => ({
+export const pointAt = (problem: Pick<Quadratic, 'gram' | 'q'>, beta: Float64Array): Point => ({
   beta,
   residual: correlationsAt(problem, beta),
 })
 
 /**
  * An upper bound of how far the objective is from its least value: the smaller one of two. NaN where there is neither,
- * which is so with a column that no penalty holds.
+ * which is so with a column that no penalty holds. `errors` of the correlations widen both.
  */
-export function dualityGap(problem: Pick<Quadratic, 'q' | 'yy'>, penalized: Penalized, fit: Point): number {
-  const [scaled, convex] = [scaledGap(problem, penalized, fit), convexityGap(penalized, fit)]
+export function dualityGap(
+  problem: Pick<Quadratic, 'q' | 'yy'>,
+  penalized: Penalized,
+  fit: Point,
+  errors?: Float64Array,
+): number {
+  const scaled = scaledGap(problem, penalized, fit) + (errors ? hiddenGap(problem.yy, penalized, fit, errors) : 0)
+  const convex = convexityGap(penalized, fit, errors)
   if (Number.isNaN(scaled)) return convex
   return Number.isNaN(convex) ? scaled : Math.min(scaled, convex)
+}
+
+/**
+ * What errors e of the correlations may hide of the scaled gap: Σ|βⱼ|eⱼ of the square, and a scale that would have been
+ * smaller by a part m = max eⱼ/aⱼ takes m Σ aⱼ|βⱼ| + ½ m² yy from the dual; bounds take theirs at once.
+ */
+function hiddenGap(
+  yy: number,
+  { l1, lower, upper }: Penalized,
+  { beta, residual }: Point,
+  errors: Float64Array,
+): number {
+  let [square, penalty, most, beyond] = [0, 0, 0, 0]
+  for (let j = 0; j < beta.length; j++) {
+    const e = errors[j]!
+    square += Math.abs(beta[j]!) * e
+    penalty += l1[j]! * Math.abs(beta[j]!)
+    const end = residual[j]! > 0 ? upper[j]! : -lower[j]!
+    if (end < Number.POSITIVE_INFINITY) beyond += end * e
+    else if (l1[j]! > 0) most = Math.max(most, e / l1[j]!)
+  }
+  return square + penalty * most + 0.5 * most * most * yy + beyond
 }
 
 /**
@@ -92,10 +120,11 @@ function scaledGap(problem: Pick<Quadratic, 'q' | 'yy'>, { l1, l2, lower, upper 
 }
 
 /** Σ sⱼ² / 2bⱼ with the least subgradient s: the objective is strongly convex with bⱼ. NaN where sⱼ is not 0 but bⱼ is. */
-function convexityGap(penalized: Penalized, { beta, residual }: Point): number {
+function convexityGap(penalized: Penalized, { beta, residual }: Point, errors?: Float64Array): number {
   let sum = 0
   for (let j = 0; j < beta.length; j++) {
-    const s = violationOf(penalized, beta[j]!, residual[j]!, j)
+    const isHeld = penalized.lower[j] === 0 && penalized.upper[j] === 0
+    const s = violationOf(penalized, beta[j]!, residual[j]!, j) + (errors && !isHeld ? errors[j]! : 0)
     if (s === 0) continue
     if (!(penalized.l2[j]! > 0)) return Number.NaN
     sum += (0.5 * s * s) / penalized.l2[j]!

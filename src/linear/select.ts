@@ -37,7 +37,7 @@ const scoreOf = (select: Selection, { crossValidation: crossed, criteria }: Judg
 export async function bestRatio<T extends Judged>(
   select: Selection,
   { l1Ratio = 1, onProgress }: { readonly l1Ratio?: number | readonly number[] } & Pick<RunOptions, 'onProgress'>,
-  judge: (l1Ratio: number, progress: Pick<RunOptions, 'onProgress'>) => T | Promise<T>,
+  judge: (l1Ratio: number, progress: Pick<RunOptions, 'onProgress'>) => Promise<T>,
 ): Promise<{ readonly best: T; readonly ratios: readonly RatioScore[] }> {
   const given = typeof l1Ratio === 'number' ? [l1Ratio] : l1Ratio
   const tried: T[] = []

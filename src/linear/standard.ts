@@ -11,6 +11,8 @@ export interface ScaleOptions {
 
 export interface Standard {
   readonly problem: Quadratic
+  /** What is taken off the columns and, last, off y: their means, or nothing without an intercept. */
+  readonly offsets: Float64Array
   /** Of the columns; 1 for those without spread. */
   readonly scales: Float64Array
   /** Columns without spread: they explain nothing, and their coefficients stay 0. */
@@ -41,6 +43,7 @@ export function standardized({ weight, means, scatter }: Moments, o: ScaleOption
   }
   return {
     problem: { gram, q, yy: second(p, p) },
+    offsets: o.hasIntercept ? means : new Float64Array(m),
     scales,
     constant: [...ignored],
     unscaled(beta) {
