@@ -3,7 +3,7 @@
  * vector each by the norm of a column's coefficients.
  */
 
-import { adaptiveFactors, FIRST_LAMBDAS, type FirstModel, onScaleOf } from './adaptive.js'
+import { adaptiveFactors, adaptiveMinRatio, FIRST_LAMBDAS, type FirstModel, onScaleOf } from './adaptive.js'
 import type { Response } from './datafits/index.js'
 import type { DenseMatrix } from './design.js'
 import { type GlmCrossOptions, glmCrossValidateBy } from './glm-cross.js'
@@ -36,7 +36,10 @@ export function adaptiveGlmPathOf(
   const sizes = scales.map((scale, j) => scale * Math.hypot(...coefficients.map((c) => c[j]!)))
   const penaltyFactors = adaptiveFactors(sizes, options)
   const mean = meanFactor(penaltyFactors)
-  const scaled = lambdas && { lambdas: Float64Array.from(lambdas, (v) => v * mean) }
+  const count = weights.reduce((n, w) => n + Number(w > 0), 0)
+  const scaled = lambdas
+    ? { lambdas: Float64Array.from(lambdas, (v) => v * mean) }
+    : { lambdaMinRatio: options.lambdaMinRatio ?? adaptiveMinRatio(penaltyFactors, count) }
   return onScaleOf(glmPathOf(x, response, { ...options, penaltyFactors, ...scaled }, part), mean)
 }
 

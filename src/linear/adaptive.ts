@@ -78,7 +78,9 @@ function weighted(part: FoldMoments, options: PartOptions) {
   const sizes = path.models[least]!.coefficients.map((b, j) => Math.abs(b * scales[j]!))
   const penaltyFactors = adaptiveFactors(sizes, options)
   const mean = meanFactor(penaltyFactors)
-  const scaled = lambdas && { lambdas: Float64Array.from(lambdas, (v) => v * mean) }
+  const scaled = lambdas
+    ? { lambdas: Float64Array.from(lambdas, (v) => v * mean) }
+    : { lambdaMinRatio: options.lambdaMinRatio ?? adaptiveMinRatio(penaltyFactors, part.all.count) }
   return { given: { ...options, penaltyFactors, ...scaled }, penaltyFactors, mean }
 }
 
@@ -91,6 +93,16 @@ export function adaptiveFactors(
     const given = penaltyFactors?.[j] ?? 1
     return given === 0 ? 0 : given / size ** gamma
   })
+}
+
+/**
+ * What the first strength is to the column with the least weight, the last is to one with the median: most weights are
+ * many times the least, and their columns come in that much later.
+ */
+export function adaptiveMinRatio(penaltyFactors: Float64Array, count: number): number {
+  const sorted = penaltyFactors.filter((v) => v > 0 && Number.isFinite(v)).sort()
+  const median = sorted[Math.floor(sorted.length / 2)] ?? 1
+  return Math.max(1e-12, ((sorted[0] ?? 1) / median) * (count > penaltyFactors.length ? 1e-4 : 1e-2))
 }
 
 /** A path was solved with factors that were divided by `mean`; λ as it multiplies the factors themselves. */

@@ -52,6 +52,7 @@ export interface GlmFit {
   readonly means: { readonly actual: Float64Array; readonly fitted: Float64Array } | null
   /** The columns of weights and of offsets. */
   readonly weights: string | null
+  readonly rowWeights: Float64Array | null
   readonly offset: string | null
   readonly model: Model
 }
@@ -103,6 +104,7 @@ export async function fitGlm(table: Table, given: GlmFitOptions): Promise<GlmFit
     deviations: deviationsOf(x, weights),
     means: meansOf(x, response, glm, offset),
     weights: given.weights ?? null,
+    rowWeights: weights ?? null,
     offset: given.offset ?? null,
     model: glmGraph(features, glm, path, given.offset),
   }

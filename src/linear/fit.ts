@@ -53,8 +53,9 @@ export interface LinearFit {
   readonly fitted: Float64Array
   /** Mean square of what is predicted, about its mean where there is an intercept. */
   readonly variance: number
-  /** The column of weights. */
+  /** The column of weights, and what it holds. */
   readonly weights: string | null
+  readonly rowWeights: Float64Array | null
   readonly model: Model
 }
 
@@ -99,6 +100,7 @@ export async function fitTable(table: Table, options: FitOptions): Promise<Linea
     fitted: Float64Array.from({ length: x.rows }, (_, i) => predictRow(linear, x.data, i * x.columns)),
     variance,
     weights: weights ?? null,
+    rowWeights: design.weights ?? null,
     model: linearGraph(features, linear),
   }
 }

@@ -16,7 +16,13 @@ const PARTS = 20
 export function residuals(view: FitView): Markup | false {
   const { means, loss } = view.fit
   if (means === null) return false
-  const { actual, fitted } = means
+  const { rowWeights } = view.fit
+  // Rows that weigh nothing were not fitted on.
+  const rows = Uint32Array.from(means.actual.keys()).filter((i) => rowWeights === null || rowWeights[i]! > 0)
+  const [actual, fitted] = [means.actual, means.fitted].map((all) => Float64Array.from(rows, (i) => all[i]!)) as [
+    Float64Array,
+    Float64Array,
+  ]
   const left = actual.map((v, i) => v - fitted[i]!)
   const trend = trendOf(fitted, left)
   const how =
@@ -25,16 +31,16 @@ export function residuals(view: FitView): Markup | false {
       : ''
   const half = (draw: (size: Size) => CloudSpec, caption: string): Markup =>
     figure(HEIGHTS, (size) => cloud(draw(size)), caption, HALF)
-  return html`<section><h2>Predicted and actual</h2><div class="pair">${half((size) => agreement(view, means, size), `${how}These are the rows that the model was fitted on. On the line the prediction is right.`)}${loss.isSquare && half((size) => remains(view, fitted, left, trend, size), `${how}Residuals are actual − predicted.${trend ? ` The solid line is their mean over ${trend.length} equal parts of the rows: where it leaves 0, the model is bent or misses something.` : ''} Numbers are rows of the table with the largest residuals.`)}</div></section>`
+  return html`<section><h2>Predicted and actual</h2><div class="pair">${half((size) => agreement(view, { actual, fitted }, size), `${how}These are the rows that the model was fitted on. On the line the prediction is right.`)}${loss.isSquare && half((size) => remains(view, { rows, fitted, left, trend }, size), `${how}Residuals are actual − predicted.${trend ? ` The solid line is their mean over ${trend.length} equal parts of the rows: where it leaves 0, the model is bent or misses something.` : ''} Numbers are rows of the table with the largest residuals.`)}</div></section>`
 }
 
-function agreement({ fit, target }: FitView, { actual, fitted }: Means, { name, width, height }: Size): CloudSpec {
+function agreement({ target }: FitView, { actual, fitted }: Means, { name, width, height }: Size): CloudSpec {
   return {
     id: `agreement-${name}`,
     width,
     height,
     title: 'Actual against predicted values',
-    description: `${fit.rows} rows that the model was fitted on, and the line where both are equal.`,
+    description: `${actual.length} rows that the model was fitted on, and the line where both are equal.`,
     xTitle: `predicted ${short(target)}`,
     yTitle: `actual ${short(target)}`,
     x: fitted,
@@ -43,11 +49,17 @@ function agreement({ fit, target }: FitView, { actual, fitted }: Means, { name, 
   }
 }
 
+interface Remains {
+  /** Of the table. */
+  readonly rows: Uint32Array
+  readonly fitted: Float64Array
+  readonly left: Float64Array
+  readonly trend: ReturnType<typeof trendOf>
+}
+
 function remains(
-  { fit, target }: FitView,
-  fitted: Float64Array,
-  left: Float64Array,
-  trend: ReturnType<typeof trendOf>,
+  { target }: FitView,
+  { rows, fitted, left, trend }: Remains,
   { name, width, height }: Size,
 ): CloudSpec {
   return {
@@ -55,14 +67,14 @@ function remains(
     width,
     height,
     title: 'Residuals against predicted values',
-    description: `${fit.rows} rows that the model was fitted on, and the line where nothing is left.`,
+    description: `${rows.length} rows that the model was fitted on, and the line where nothing is left.`,
     xTitle: `predicted ${short(target)}`,
     yTitle: 'residual',
     x: fitted,
     y: left,
     line: 'zero',
     ...(trend && { trend }),
-    named: largest(left).map((at) => ({ at, label: `row ${at + 1}` })),
+    named: largest(left).map((at) => ({ at, label: `row ${rows[at]! + 1}` })),
   }
 }
 

@@ -5,11 +5,26 @@ import type { CrossValidationSummary } from '../../linear/cv-summary.js'
 import type { LinearFit } from '../../linear/fit.js'
 import type { GlmFit } from '../../linear/fit-glm.js'
 import type { GlmModel } from '../../linear/glm-path.js'
+import type { RatioScore } from '../../linear/select.js'
 import { percent, shorten, significant } from '../../util/format.js'
 
 export interface Shown {
   readonly target: string
   readonly rows: number
+  /** The columns of weights and offsets, and how much each row weighs; null where there are none. */
+  readonly weights: string | null
+  readonly offset: string | null
+  readonly rowWeights: Float64Array | null
+  /** Groups of columns and how many of them the chosen model uses; null where columns come and go one by one. */
+  readonly groups: { readonly kept: number; readonly all: number } | null
+  readonly ratios: readonly RatioScore[]
+  readonly l1Ratio: number
+  /** Whether a (local) minimum was looked for of what is not convex. */
+  readonly isLocal: boolean
+  /** By how much the conditions of the minimum are missed. */
+  readonly violation: number
+  /** What criteria weigh the fit against. */
+  readonly counted: 'columns' | 'coefficients' | 'effective degrees of freedom'
   /** Columns of X, and how many of them the chosen model uses. */
   readonly columns: number
   readonly kept: number
@@ -53,12 +68,18 @@ export interface Loss {
 export const shownOf = (fit: LinearFit | GlmFit): Shown => ('glm' in fit ? shownGlm(fit) : shownLinear(fit))
 
 function shownLinear(fit: LinearFit): Shown {
-  const { names, path, chosen, linear, actual, fitted, crossValidation } = fit
-  const mean = actual.reduce((sum, v) => sum + v, 0) / actual.length
+  const { names, path, chosen, linear, actual, fitted, crossValidation, kind, groups, l1Ratio } = fit
+  const keptGroups = new Set(groups?.filter((_, j) => linear.coefficients[j] !== 0))
+  const isShrunk = kind === 'group-lasso' || (kind === 'elastic-net' && l1Ratio < 1)
   return {
     ...fit,
     columns: names.length,
     kept: path.df[chosen]!,
+    offset: null,
+    groups: groups && { kept: keptGroups.size, all: new Set(groups).size },
+    isLocal: kind === 'mcp' || kind === 'scad',
+    violation: path.violation[chosen]!,
+    counted: isShrunk ? 'effective degrees of freedom' : 'columns',
     isByClass: false,
     lambdas: path.lambdas,
     coefficients: path.models.map((m) => m.coefficients),
@@ -70,7 +91,7 @@ function shownLinear(fit: LinearFit): Shown {
       isSquare: true,
       measure: 'mean squared error',
       explains: 'variance',
-      empty: actual.reduce((sum, v) => sum + (v - mean) ** 2, 0) / actual.length,
+      empty: fit.variance,
       emptyPredicts: 'mean',
       leftOut: crossValidation,
       wrong: null,
@@ -89,6 +110,10 @@ function shownGlm(fit: GlmFit): Shown {
     ...fit,
     columns: names.length,
     kept: names.filter((_, j) => glm.coefficients.some((c) => c[j] !== 0)).length,
+    groups: null,
+    isLocal: false,
+    violation: path.violation[chosen]!,
+    counted: isByClass ? 'coefficients' : 'columns',
     names: labels.flatMap((label) => names.map((name) => `${name}${label}`)),
     isByClass,
     deviations: Float64Array.from(labels.flatMap(() => [...fit.deviations])),
