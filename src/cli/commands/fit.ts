@@ -18,7 +18,7 @@ export const fit = defineCommand({
     'pare fit houses.csv --target price -o price.onnx',
     'pare fit patients.csv --target diagnosis --model adaptive-lasso -o diagnosis.onnx',
     'pare fit houses.csv --target price --model elastic-net --l1-ratio 0.1,0.5,0.9 -o price.onnx --report price.html',
-    'pare fit visits.csv --target visits --family poisson --offset log_days --weights w -o visits.onnx',
+    'pare fit visits.csv --target visits --family poisson --offset log_years -o visits.onnx',
   ],
   notes: [
     'The model takes the columns of the table as they are, one input a column: scaling, categories and missing numbers are inside. pare predict applies it.',
