@@ -2,8 +2,8 @@
 
 import { parseArgs as tokenize } from 'node:util'
 import { PareError } from '../util/errors.js'
+import { nearest } from '../util/nearest.js'
 import { COMMON_OPTIONS, type Command, type OptionSpec, type OptionSpecs } from './command.js'
-import { nearest } from './suggest.js'
 
 export interface ParsedArgs {
   readonly positionals: readonly string[]

@@ -4,8 +4,8 @@ import { type Augment, cutout, inTurn, mirror, noise, shift } from '../train/aug
 import type { Column } from '../train/columns.js'
 import type { Dataset } from '../train/dataset.js'
 import { PareError } from '../util/errors.js'
+import { nearest } from '../util/nearest.js'
 import { didYouMean } from './args.js'
-import { nearest } from './suggest.js'
 
 /** What a name stands for, once the samples are there. */
 type Made = (data: Dataset) => Augment

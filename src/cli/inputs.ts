@@ -6,9 +6,9 @@ import type { Samples } from '../data/samples.js'
 import type { StateLink } from '../data/state.js'
 import type { Device, ValueInfo } from '../engine/engine.js'
 import { PareError } from '../util/errors.js'
+import { nearest } from '../util/nearest.js'
 import { didYouMean } from './args.js'
 import type { OptionSpecs } from './command.js'
-import { nearest } from './suggest.js'
 
 type Reader = 'image' | 'wav' | 'raw' | 'table' | 'npz' | 'fit'
 

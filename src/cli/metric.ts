@@ -3,8 +3,8 @@
 import { METRICS, topK } from '../train/metrics/index.js'
 import type { TrainMetric } from '../train/metrics/metric.js'
 import { PareError } from '../util/errors.js'
+import { nearest } from '../util/nearest.js'
 import { didYouMean } from './args.js'
-import { nearest } from './suggest.js'
 
 /** `macro-f1`, `top-3`. Throws `OPTION_VALUE`. */
 export function metricOf(text: string, where = '--metric'): TrainMetric {

@@ -3,8 +3,8 @@
 import { PENALTIES } from '../penalties/index.js'
 import type { PenaltyChoice } from '../train/penalized.js'
 import { PareError } from '../util/errors.js'
+import { nearest } from '../util/nearest.js'
 import { didYouMean } from './args.js'
-import { nearest } from './suggest.js'
 
 /** `l2:1e-4`. Throws `OPTION_VALUE`. */
 export function penaltyOf(text: string): PenaltyChoice {

@@ -1,6 +1,7 @@
 /** Runs one command line: picks the command, gives it the world, prints its answer or its error, returns the exit code. */
 
 import { messageOf, PareError } from '../util/errors.js'
+import { nearest } from '../util/nearest.js'
 import { VERSION } from '../util/version.js'
 import { didYouMean, parseCommandLine } from './args.js'
 import type { Context } from './command.js'
@@ -9,7 +10,6 @@ import { EXIT, type ExitCode, exitCodeOf, systemCode } from './exit.js'
 import { commandHelp, mainHelp } from './help.js'
 import { type ProgressSink, progressView, SILENT } from './progress.js'
 import { shellLine } from './shell.js'
-import { nearest } from './suggest.js'
 import { safe, styled, terminalOf } from './terminal.js'
 import { namingModel } from './where.js'
 

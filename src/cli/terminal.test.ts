@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
+import { editDistance, nearest } from '../util/nearest.js'
 import { progressView, sparkline } from './progress.js'
-import { editDistance, nearest } from './suggest.js'
 import { table } from './table.js'
 import { fitWidth, safe, styled, terminalOf, textWidth, wrap } from './terminal.js'
 

@@ -1,6 +1,7 @@
 /** A whole table in memory, column by column: numbers, or categories with their levels. Node only. */
 
 import { PareError } from '../util/errors.js'
+import { checkDistinct, unknownColumn } from './column-names.js'
 import { csvRecords, firstRecord } from './csv.js'
 import { contentHead } from './inflate.js'
 import { isParquet, openParquet } from './parquet.js'
@@ -90,13 +91,8 @@ function wantedColumns(
   { only, categories = [], onWarning }: ColumnOptions,
 ): readonly { readonly name: string; readonly at: number }[] {
   const unknown = [...(only ?? []), ...categories].find((name) => !names.includes(name))
-  if (unknown !== undefined) {
-    throw new PareError('TABLE_COLUMN', `there is no such column; there are ${names.join(', ')}`, {
-      where,
-      value: unknown,
-      remedy: 'Name one of these.',
-    })
-  }
+  if (unknown !== undefined) throw unknownColumn(where, unknown, names)
+  checkDistinct(where, only === undefined ? names : names.filter((name) => only.includes(name)))
   const all = names.map((name, at) => ({ name, at }))
   if (only !== undefined) return all.filter(({ name }) => only.includes(name))
   const nameless = names.lastIndexOf('')

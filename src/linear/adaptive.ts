@@ -7,7 +7,7 @@ import { crossValidateBy } from './cross-moments.js'
 import { checkDesign, type DenseMatrix } from './design.js'
 import { type FoldMoments, foldMomentsOf } from './fold-moments.js'
 import type { FoldOptions } from './folds.js'
-import { type LinearPath, type PathOptions, pathFrom, pathOf, precisionFor } from './path.js'
+import { type LinearPath, type PathOptions, pathFrom, pathOf } from './path.js'
 import { standardized } from './standard.js'
 import { checkTerms, meanFactor, wrongOption } from './terms.js'
 
@@ -40,7 +40,7 @@ export async function adaptivePath(
   checkDesign(x, y, options.weights)
   checkTerms(options, x.columns)
   checkAdaptive(options)
-  const folds = await foldMomentsOf(x, y, { ...options, precision: precisionFor(options) })
+  const folds = await foldMomentsOf(x, y, options)
   return adaptivePathFrom(folds, x, y, options)
 }
 

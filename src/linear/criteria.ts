@@ -60,7 +60,7 @@ export function glmCriteria(
 function residualVariance(rss: number, freedom: number): number {
   if (freedom > 0 && rss > 0) return rss / freedom
   throw new PareError('CRITERIA_NOISE', 'the noise cannot be told from this data', {
-    value: `${freedom} degrees of freedom`,
+    value: freedom > 0 ? 'no residuals: the fit is exact' : `${freedom} degrees of freedom`,
     remedy: 'Give the variance of the noise, or choose by cross-validation.',
   })
 }

@@ -9,7 +9,8 @@ import { type FoldMoments, trainingOf } from './fold-moments.js'
 import type { Moments } from './moments.js'
 import type { LinearModel, LinearPath } from './path.js'
 
-interface CrossOptions extends Pick<RunOptions, 'onProgress'> {
+interface ByOptions extends Pick<RunOptions, 'onProgress'> {
+  /** Of all rows, where it is known. Default: by `pathOf`. */
   readonly path?: LinearPath
 }
 
@@ -22,14 +23,11 @@ export interface CrossValidation extends CrossValidationSummary {
 /** A path of some rows, of which the folds are known too; its own strengths unless given. */
 export type PathOfPart = (part: FoldMoments, lambdas?: ArrayLike<number>) => LinearPath
 
-/**
- * Whatever `pathOf` chooses by data, it chooses for each fold by what that fold is judged by; `path` is that of all rows,
- * where it is known already. Throws `FOLDS`.
- */
+/** Whatever `pathOf` chooses by data, it chooses for each fold by what that fold is judged by. Throws `FOLDS`. */
 export function crossValidateBy(
   pathOf: PathOfPart,
   folds: FoldMoments,
-  { onProgress, path = pathOf(folds) }: CrossOptions = {},
+  { onProgress, path = pathOf(folds) }: ByOptions = {},
 ): CrossValidation {
   const { tests } = folds
   const foldErrors = tests.map((test, k) => {
@@ -47,7 +45,7 @@ export function crossValidateBy(
 }
 
 /** Mean squared error of a model on rows of which only the moments are known. */
-function errorOf({ weight, means, scatter }: Moments, { coefficients, intercept }: LinearModel): number {
+export function errorOf({ weight, means, scatter }: Moments, { coefficients, intercept }: LinearModel): number {
   const m = means.length
   const p = m - 1
   // e = y − xᵀβ − β₀ = cᵀz − β₀ with c = (−β, 1): Var(e) + E(e)².

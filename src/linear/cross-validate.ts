@@ -5,7 +5,7 @@ import { type CrossValidation, crossValidateBy } from './cross-moments.js'
 import { checkDesign, type DenseMatrix } from './design.js'
 import { foldMomentsOf } from './fold-moments.js'
 import type { FoldOptions } from './folds.js'
-import { type ModelOptions, pathOfModel, pathOfRows, precisionOf } from './gaussian-model.js'
+import { type ModelOptions, pathOfModel, pathOfRows } from './gaussian-model.js'
 
 export interface CrossValidationOptions extends ModelOptions, FoldOptions, Pick<RunOptions, 'onProgress'> {}
 
@@ -17,7 +17,7 @@ export async function crossValidate(
 ): Promise<CrossValidation> {
   checkDesign(x, y, options.weights)
   const pathOf = pathOfModel(options, x.columns)
-  const folds = await foldMomentsOf(x, y, { ...options, precision: precisionOf(options) })
+  const folds = await foldMomentsOf(x, y, options)
   const path = await pathOfRows(pathOf, folds, x, y, options)
   return crossValidateBy(pathOf, folds, { ...options, path })
 }

@@ -2,7 +2,7 @@
 
 import type { TableColumn } from '../data/columns.js'
 import { PareError } from '../util/errors.js'
-import type { DenseMatrix } from './design.js'
+import { type DenseMatrix, MOST, unfit } from './design.js'
 
 /** What a model knows of a column: enough to encode new rows. */
 export type Feature =
@@ -26,7 +26,7 @@ export interface Encoded {
   readonly names: readonly string[]
 }
 
-/** `weights`: of the rows, for means. Throws `TABLE_MISSING` with row and column. */
+/** `weights`: of the rows, for means. Throws `TABLE_MISSING`, `DESIGN_FINITE` and `DESIGN_RANGE` with row and column. */
 export function encode(
   columns: readonly TableColumn[],
   rows: number,
@@ -65,6 +65,8 @@ function featureOf(
   weights: ArrayLike<number> | undefined,
 ): Feature {
   if (column.kind === 'category') return { kind: 'category', name: column.name, levels: column.levels }
+  const odd = column.values.findIndex((v) => Math.abs(v) > MOST)
+  if (odd >= 0) throw unfit(`row ${odd + 1}, column ${column.name}`, column.values[odd]!)
   const first = column.values.findIndex(Number.isNaN)
   if (first < 0) return { kind: 'number', name: column.name, fill: null }
   if (missing === 'error') {

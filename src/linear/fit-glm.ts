@@ -89,7 +89,7 @@ export async function fitGlm(table: Table, given: GlmFitOptions): Promise<GlmFit
     return { l1Ratio, path, crossValidation, criteria: crossValidation ? null : glmCriteria(path, { count }) }
   })
   const { path } = best
-  const chosen = chosenBy(select, best)
+  const chosen = chosenBy(select, best.crossValidation, best.criteria)
   const glm = path.models[chosen]!
   for (const warning of path.warnings) given.onWarning?.(warning)
   return {

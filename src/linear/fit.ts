@@ -11,9 +11,10 @@ import { foldMomentsOf, wholeOf } from './fold-moments.js'
 import type { FoldOptions } from './folds.js'
 import { freedomOf } from './freedom.js'
 import { gatherMoments } from './gather-moments.js'
-import { type GaussianModel, type ModelOptions, pathOfModel, pathOfRows, precisionOf } from './gaussian-model.js'
+import { type GaussianModel, type ModelOptions, pathOfModel, pathOfRows } from './gaussian-model.js'
 import { deviationsOf, type Moments } from './moments.js'
 import type { LinearModel, LinearPath } from './path.js'
+import { precisionFor } from './precision.js'
 import { bestRatio, chosenBy, isCrossed, type Judged, type RatioScore, type Selection } from './select.js'
 import { designOf, type TableOptions, termsByColumn, termsByGroup } from './table-design.js'
 import { numbersToPredict } from './target.js'
@@ -83,7 +84,7 @@ export async function fitTable(table: Table, options: FitOptions): Promise<Linea
   const terms = kind === 'group-lasso' ? termsByGroup(design, options) : termsByColumn(design, options)
   const { judge, variance } = await judgeOf(x, y, select, { ...shared, ...terms, ...weighted, model: kind })
   const { best, ratios } = await bestRatio(select, options, judge)
-  const chosen = chosenBy(select, best)
+  const chosen = chosenBy(select, best.crossValidation, best.criteria)
   const linear = best.path.models[chosen]!
   return {
     ...best,
@@ -120,8 +121,8 @@ async function judgeOf(
 ) {
   const { hasIntercept = true } = options
   const needsFolds = isCrossed(select) || options.model === 'adaptive-lasso'
-  const gather = { ...options, precision: precisionOf(options) }
-  const folds = needsFolds ? await foldMomentsOf(x, y, gather) : wholeOf(await gatherMoments(x, y, gather))
+  const whole = async () => wholeOf(await gatherMoments(x, y, { ...options, precision: precisionFor(options) }))
+  const folds = needsFolds ? await foldMomentsOf(x, y, options) : await whole()
   const { count } = folds.all
   const variance = varianceOf(folds.all, hasIntercept)
   // Criteria can be compared where the noise is the same: that of the first ratio.

@@ -4,6 +4,7 @@ import type { DenseMatrix } from './design.js'
 import { type FoldOptions, foldsOf, wrongFolds } from './folds.js'
 import { type GatherOptions, gatherParts } from './gather-moments.js'
 import { addMoments, type Moments, withoutMoments } from './moments.js'
+import { precisionFor, type ToleranceOption } from './precision.js'
 
 export interface FoldMoments {
   /** Of all rows. */
@@ -14,7 +15,10 @@ export interface FoldMoments {
   readonly before: Moments | null
 }
 
-export interface FoldMomentOptions extends FoldOptions, Omit<GatherOptions, 'rows'> {}
+export interface FoldMomentOptions
+  extends FoldOptions,
+    Pick<GatherOptions, 'engine' | 'signal' | 'weights'>,
+    ToleranceOption {}
 
 /** Throws `FOLDS`, also where fewer than 2 folds have rows with a weight above 0. */
 export async function foldMomentsOf(
@@ -23,10 +27,12 @@ export async function foldMomentsOf(
   options: FoldMomentOptions,
 ): Promise<FoldMoments> {
   const folds = foldsOf(x.rows, options)
+  // Ordered folds train on what came before, not on all others.
   const first = options.isOrdered ? [folds[0]!.train] : []
-  const parts = await gatherParts(x, y, [...folds.map(({ test }) => test), ...first], options)
-  const tests = parts.slice(0, folds.length).filter(({ count }) => count > 0)
-  const before = parts[folds.length] ?? null
+  const parts = [...folds.map(({ test }) => test), ...first]
+  const found = await gatherParts(x, y, parts, { ...options, precision: precisionFor(options) })
+  const tests = found.slice(0, folds.length).filter(({ count }) => count > 0)
+  const before = found[folds.length] ?? null
   if (tests.length < 2) throw wrongFolds(`${tests.length} with rows that have a weight`)
   return { all: before === null ? tests.reduce(addMoments) : tests.reduce(addMoments, before), tests, before }
 }

@@ -1,6 +1,7 @@
 /** Which rows are left out together. */
 
 import { PareError } from '../util/errors.js'
+import { counted } from '../util/format.js'
 import { random } from '../util/random.js'
 
 export interface FoldOptions {
@@ -87,9 +88,17 @@ function checkCount(rows: number, { folds = 10, foldIds, groups, strata, isOrder
     return
   }
   if (!Number.isInteger(folds) || folds < 2) throw wrongFolds(`${folds} folds`)
-  if (folds + Number(isOrdered ?? false) > rows) throw wrongFolds(`${folds} folds of ${rows} rows`)
+  if (folds + Number(isOrdered ?? false) > rows) throw tooMany(folds, rows, isOrdered ?? false)
   for (const list of [groups, strata])
     if (list && list.length !== rows) throw wrongFolds(`${list.length} values for ${rows} rows`)
+}
+
+function tooMany(folds: number, rows: number, isOrdered: boolean): PareError {
+  const most = rows - Number(isOrdered)
+  return new PareError('FOLDS', 'there are more folds than rows to part', {
+    value: `${folds} folds of ${counted(rows, 'row')}`,
+    remedy: most < 2 ? 'Give more rows.' : `Give ${most === 2 ? '2 folds' : `2 to ${most} folds`}, or more rows.`,
+  })
 }
 
 export const wrongFolds = (value: string): PareError =>

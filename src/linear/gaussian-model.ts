@@ -4,10 +4,9 @@ import { adaptivePathFrom, adaptivePathOf, checkAdaptive, type FirstModel } from
 import type { PathOfPart } from './cross-moments.js'
 import type { DenseMatrix } from './design.js'
 import type { FoldMoments } from './fold-moments.js'
-import type { GatherOptions } from './gather-moments.js'
 import { checkGroups, type Grouping, groupPathOf } from './group-path.js'
 import { checkNonconvex, type NonconvexPenalty, nonconvexPathOf } from './nonconvex.js'
-import { type LinearPath, type PathOptions, pathFrom, pathOf, precisionFor } from './path.js'
+import { type LinearPath, type PathOptions, pathFrom, pathOf } from './path.js'
 import { checkTerms, wrongOption } from './terms.js'
 
 /** `elastic-net` is the lasso with an `l1Ratio` of 1, which is the default, and the ridge with 0. */
@@ -40,13 +39,6 @@ export function pathOfModel({ model = 'elastic-net', ...options }: ModelOptions,
   return ({ all }, lambdas) => nonconvexPathOf(all, { ...at(lambdas), penalty: model })
 }
 
-/** Of the moments: those of other models are not corrected by the rows. */
-export const precisionOf = (options: ModelOptions): NonNullable<GatherOptions['precision']> =>
-  isCorrected(options) ? precisionFor(options) : 'float64'
-
-const isCorrected = ({ model = 'elastic-net' }: ModelOptions): boolean =>
-  model === 'elastic-net' || model === 'adaptive-lasso'
-
 /** The path of all rows, corrected by them where their moments are too coarse. */
 export async function pathOfRows(
   pathOf: PathOfPart,
@@ -55,6 +47,7 @@ export async function pathOfRows(
   y: ArrayLike<number>,
   options: ModelOptions,
 ): Promise<LinearPath> {
-  if (!isCorrected(options)) return pathOf(part)
-  return options.model === 'adaptive-lasso' ? adaptivePathFrom(part, x, y, options) : pathFrom(part.all, x, y, options)
+  const { model = 'elastic-net' } = options
+  if (model === 'adaptive-lasso') return adaptivePathFrom(part, x, y, options)
+  return model === 'elastic-net' ? pathFrom(part.all, x, y, options) : pathOf(part)
 }

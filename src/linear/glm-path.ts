@@ -7,7 +7,7 @@ import type { RunOptions } from '../util/env.js'
 import { PareError } from '../util/errors.js'
 import { checkTraits } from './datafits/datafit.js'
 import { checkNull, type Family, type FamilyOptions, type Response, responseOf } from './datafits/index.js'
-import { checkDesign, type DenseMatrix, stridesOf } from './design.js'
+import { checkDesign, checkShape, type DenseMatrix, stridesOf } from './design.js'
 import { momentsOf } from './moments.js'
 import { dualityGapAt, type Objective, saturatedLoss, stateAt, violationAt } from './objective.js'
 import { pathOf } from './path.js'
@@ -18,7 +18,7 @@ import { type NewtonResult, proxNewton } from './solvers/prox-newton.js'
 import { checkTerms, lambdasOf, type TermOptions, type Terms, termsOf } from './terms.js'
 
 export interface GlmOptions extends TermOptions, FamilyOptions, Pick<RunOptions, 'signal'> {
-  /** wᵢ of the rows; only their ratios count. */
+  /** wᵢ of the rows; only their ratios count, and 0 leaves a row out. */
   readonly weights?: ArrayLike<number>
   /** Added to the linear predictor of a row: log exposure for counts. K numbers a row for `multinomial`. */
   readonly offset?: ArrayLike<number>
@@ -71,6 +71,7 @@ export async function glmPath(x: DenseMatrix, y: ArrayLike<number | string>, opt
 }
 
 export function checkedResponse(x: DenseMatrix, y: ArrayLike<number | string>, options: GlmOptions): Response {
+  checkShape(x, y.length)
   const response = responseOf(y, options)
   checkDesign(x, response.y, options.weights)
   checkTerms(options, x.columns)
@@ -84,6 +85,9 @@ export function checkedResponse(x: DenseMatrix, y: ArrayLike<number | string>, o
     remedy: 'Change or leave out this option.',
   })
 }
+
+/** Of the size of a loss, what rounding may leave where nothing is. */
+const ROUNDING = 1e-14
 
 /** Some of the rows, and how errors name them. */
 export interface GlmPart {
@@ -108,8 +112,11 @@ export function glmPathOf(x: DenseMatrix, response: Response, options: GlmOption
   const limits = { maxIterations, maxPasses, signal }
   const empty = emptyModel(objective, response, terms, { ...limits, where: part.where ?? 'y' })
   const saturated = saturatedLoss(objective)
-  const half = empty.state.loss - saturated
-  const pull = empty.state.gradient.map((g) => -g)
+  const size = Math.abs(empty.state.loss) + Math.abs(saturated)
+  const isExplained = empty.state.loss - saturated <= ROUNDING * size
+  // By the intercept alone: what is left is rounding, and no column should explain it.
+  const [half, scale] = isExplained ? [0, size] : [empty.state.loss - saturated, empty.state.loss - saturated]
+  const pull = empty.state.gradient.map((g) => (isExplained ? 0 : -g))
   const lambdas = lambdasOf(pull, terms, rows.index.length, options)
   const results: NewtonResult[] = []
   const found: Omit<GlmPath, 'family' | 'classes' | 'lambdas' | 'nullDeviance' | 'warnings'>[] = []
@@ -117,7 +124,7 @@ export function glmPathOf(x: DenseMatrix, response: Response, options: GlmOption
   let models: readonly (NewtonModel | null)[] = []
   for (const lambda of lambdas) {
     const penalized = terms.at(lambda)
-    const result = proxNewton(objective, penalized, state, models, { tolerance, scale: half, ...limits })
+    const result = proxNewton(objective, penalized, state, models, { tolerance, scale, ...limits })
     ;({ state, models } = result)
     results.push(result)
     found.push({

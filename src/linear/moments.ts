@@ -140,18 +140,21 @@ export function addMoments(a: Moments, b: Moments): Moments {
   }
 }
 
-/** Of what is left of `all` without `part`. */
+/** Of the scatter of a column, what rounding alone may leave of it when parts are taken off. */
+const LEFT = 1e-13
+
+/** Of what is left of `all` without `part`; a column whose spread was all in the part is left with none. */
 export function withoutMoments(all: Moments, part: Moments): Moments {
   const weight = all.weight - part.weight
   const means = all.means.map((v, j) => v + (part.weight / weight) * (v - part.means[j]!))
   const shift = part.means.map((v, j) => v - means[j]!)
-  return {
-    count: all.count - part.count,
-    weight,
-    means,
-    scatter: combined(all.scatter, part.scatter, shift, (-weight * part.weight) / all.weight, -1),
-    rounding: (all.rounding * all.weight) / weight,
+  const scatter = combined(all.scatter, part.scatter, shift, (-weight * part.weight) / all.weight, -1)
+  const m = means.length
+  for (let j = 0; j < m; j++) {
+    if (scatter[j * m + j]! > LEFT * all.scatter[j * m + j]!) continue
+    for (let k = 0; k < m; k++) scatter[j * m + k] = scatter[k * m + j] = 0
   }
+  return { count: all.count - part.count, weight, means, scatter, rounding: (all.rounding * all.weight) / weight }
 }
 
 /** A ± B + factor · shift shiftᵀ */

@@ -8,6 +8,7 @@ import { columnMajor, type RegressionSpec, regression } from '../../test/regress
 import { random } from '../util/random.js'
 import { informationCriteria } from './criteria.js'
 import { crossValidate } from './cross-validate.js'
+import { summaryOf } from './cv-summary.js'
 import { type DenseMatrix, stridesOf } from './design.js'
 import { type LinearPath, type PathOptions, path } from './path.js'
 import { dualityGap, type Penalized, violation } from './quadratic.js'
@@ -71,8 +72,11 @@ test('LassoCV of the diabetes data, five folds in the order of the rows', async 
   expect(found.least).toBe(least)
   expect(found.path.lambdas[least]!).toBeCloseTo(0.0037537672, 9)
   // There the mean is over folds, here over rows; the folds are the same.
-  const errors = found.foldErrors.map((fold) => fold[least]!)
-  expect(errors.reduce((a, b) => a + b, 0) / 5).toBeCloseTo(2991.80738, 4)
+  const { error, standardError, oneStandardError } = summaryOf(found.foldErrors, [1, 1, 1, 1, 1])
+  expect(error[least]!).toBeCloseTo(2991.80738, 5)
+  expect(standardError[least]!).toBeCloseTo(70.7815, 4)
+  for (const at of [oneStandardError, found.oneStandardError])
+    expect(found.path.lambdas[at]!).toBeCloseTo(0.1868258757, 9)
 })
 
 test('LassoLarsIC of the diabetes data, standardized', async () => {

@@ -4,28 +4,31 @@
  */
 
 import { throwIfAborted } from '../engine/failures.js'
-import type { FloatType } from '../ir/builder.js'
 import { onBasis } from './basis.js'
 import { checkDesign, type DenseMatrix } from './design.js'
 import { type GatherOptions, gatherMoments } from './gather-moments.js'
 import { type Moments, ROUNDING } from './moments.js'
 import { type Partial, partialOut } from './partial.js'
-import { dualityGap, type Fit, meanSquare, type Point, pointAt, type Quadratic, violation } from './quadratic.js'
+import { precisionFor, TOLERANCE, type ToleranceOption } from './precision.js'
+import {
+  dualityGap,
+  type Fit,
+  meanSquare,
+  type Point,
+  pointAt,
+  type Quadratic,
+  violation,
+  withoutDust,
+} from './quadratic.js'
 import { isWithin, refined } from './refine.js'
 import { type GramOptions, solveGram } from './solvers/gram.js'
 import { workspaceOf } from './solvers/workspace.js'
 import { type Standard, standardized } from './standard.js'
 import { checkTerms, lambdasOf, type TermOptions, type Terms, termsOf } from './terms.js'
 
-/** Default of `tolerance`; below `FINE` products in float32 are too coarse. */
-const TOLERANCE = 1e-7
-const FINE = 1e-6
-
-export interface PathOptions extends TermOptions, Pick<GatherOptions, 'engine' | 'signal'> {
-  /** wᵢ of the rows; only their ratios count. */
+export interface PathOptions extends TermOptions, ToleranceOption, Pick<GatherOptions, 'engine' | 'signal'> {
+  /** wᵢ of the rows; only their ratios count, and 0 leaves a row out. */
   readonly weights?: ArrayLike<number>
-  /** Largest duality gap, as a part of that of the empty model. Default 1e-7. */
-  readonly tolerance?: number
   /** Passes of coordinate descent for one λ, at most. Default 10,000. */
   readonly maxPasses?: number
 }
@@ -68,10 +71,6 @@ export async function path(x: DenseMatrix, y: ArrayLike<number>, options: PathOp
   return pathFrom(await gatherMoments(x, y, { ...options, precision }), x, y, options)
 }
 
-/** Of products whose rounding the tolerance bears. */
-export const precisionFor = ({ tolerance = TOLERANCE }: PathOptions): FloatType =>
-  tolerance < FINE ? 'float64' : 'float32'
-
 /** From moments of x and y, corrected by the rows, or from finer moments, where that is called for. */
 export async function pathFrom(
   moments: Moments,
@@ -95,9 +94,9 @@ export async function pathFrom(
 /** Times the rounding of float64, what comes of nothing but float32. */
 const MUCH = 1e3
 
-/** The path from moments alone. */
-export function pathOf(moments: Moments, options: PathOptions): LinearPath {
-  const { standard, lambdas, solved } = solvePath(moments, options)
+/** The path from moments alone; it ends before the first model of which `isEnough` holds, by its coefficients. */
+export function pathOf(moments: Moments, options: PathOptions, isEnough?: IsEnough): LinearPath {
+  const { standard, lambdas, solved } = solvePath(moments, options, isEnough)
   return linearPath(standard, lambdas, solved)
 }
 
@@ -113,7 +112,10 @@ export interface PathSolution {
   readonly solved: readonly Solved[]
 }
 
-export function solvePath(moments: Moments, options: PathOptions): PathSolution {
+/** By the coefficients on the scale of the fit. */
+type IsEnough = (beta: Float64Array) => boolean
+
+export function solvePath(moments: Moments, options: PathOptions, isEnough: IsEnough = () => false): PathSolution {
   const { hasIntercept = true, isStandardized = true, tolerance = TOLERANCE, maxPasses = 10_000, signal } = options
   const standard = standardized(moments, { hasIntercept, isStandardized })
   const { problem } = standard
@@ -123,26 +125,30 @@ export function solvePath(moments: Moments, options: PathOptions): PathSolution 
   let last = emptyFit(partial.problem, terms, limits)
   const lambdas = lambdasOf(last.residual, terms, moments.count, options)
   const workspace = workspaceOf(partial.problem)
-  const solved = Array.from(lambdas, (lambda) => {
+  const solved: Solved[] = []
+  for (const lambda of lambdas) {
     throwIfAborted(signal)
     const held = terms.heldAt(lambda)
     last = solveGram(partial.problem, held, last, limits, workspace)
+    const beta = withoutDust(partial.problem, held, last.beta)
     // Certificates owe nothing to the solver but the coefficients.
-    const fit = pointAt(problem, partial.complete(last.beta))
+    const fit = pointAt(problem, partial.complete(beta))
+    if (isEnough(fit.beta)) break
     const errors = errorsOf(problem, moments.rounding / partial.pivot, fit.beta)
     const missed = violation(terms.at(lambda), fit)
-    return {
+    solved.push({
       ...fit,
       gap:
-        dualityGap(partial.problem, held, pointAt(partial.problem, last.beta), errors) +
+        dualityGap(partial.problem, held, pointAt(partial.problem, beta), errors) +
         partial.lossOf(fit.residual, errors),
       meanSquare: meanSquare(problem, fit),
       violation: missed,
       hidden: errors.reduce((most, e) => Math.max(most, e), missed),
       iterations: last.passes,
-    }
-  })
-  return { standard, terms, partial, limits, most: tolerance * 0.5 * problem.yy, lambdas, solved }
+    })
+  }
+  const reached = lambdas.subarray(0, solved.length)
+  return { standard, terms, partial, limits, most: tolerance * 0.5 * problem.yy, lambdas: reached, solved }
 }
 
 /**

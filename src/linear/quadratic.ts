@@ -146,3 +146,12 @@ export function violationOf({ l1, l2, lower, upper }: Penalized, beta: number, r
   const down = -pull - (beta <= 0 ? l1[j]! : -l1[j]!)
   return Math.max(0, beta < upper[j]! ? up : 0, beta > lower[j]! ? down : 0)
 }
+
+/** Of the deviation of y, what a column moves where rounding alone moved it. */
+const DUST = 1e-12
+
+/** Of equal columns one is enough for the l1 penalty, but rounding gives a little to the others. */
+export function withoutDust({ gram, yy, q }: Quadratic, { l1 }: Penalized, beta: Float64Array): Float64Array {
+  const least = DUST * DUST * yy
+  return beta.map((b, j) => (l1[j]! > 0 && b * b * gram[j * (q.length + 1)]! <= least ? 0 : b))
+}

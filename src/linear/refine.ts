@@ -6,7 +6,7 @@
 
 import type { DenseMatrix } from './design.js'
 import type { PathOptions, PathSolution, Solved } from './path.js'
-import { correlationsAt, dualityGap, pointAt, violation } from './quadratic.js'
+import { correlationsAt, dualityGap, pointAt, violation, withoutDust } from './quadratic.js'
 import { gatherResiduals, type ResidualMoments } from './residuals.js'
 import { solveGram } from './solvers/gram.js'
 
@@ -110,7 +110,10 @@ function corrected({ standard, terms, partial, limits, most, lambdas }: PathSolu
   const fit = solveGram(problem, held, { beta, residual, passes: 0 }, { ...limits, tolerance })
   const all = standard.problem.gram
   const linear = plus(s.residual, all, s.beta)
-  const moved = pointAt({ gram: all, q: linear }, partial.complete(fit.beta, linear))
+  const moved = pointAt(
+    { gram: all, q: linear },
+    partial.complete(withoutDust(partial.problem, held, fit.beta), linear),
+  )
   return {
     ...s,
     ...moved,

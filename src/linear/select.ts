@@ -17,7 +17,7 @@ export interface Judged {
 }
 
 /** Index into the path. */
-export function chosenBy(select: Selection, { crossValidation: crossed, criteria }: Judged): number {
+export function chosenBy(select: Selection, crossed: Judged['crossValidation'], criteria: Judged['criteria']): number {
   if (select === 'cv') return crossed!.least
   if (select === 'cv-1se') return crossed!.oneStandardError
   const values = criteria![select]

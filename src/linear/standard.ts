@@ -36,13 +36,15 @@ export function standardized({ weight, means, scatter }: Moments, o: ScaleOption
   const gram = new Float64Array(p * p)
   const q = new Float64Array(p)
   const ignored = new Set(o.hasIntercept ? constant : constant.filter((j) => means[j] === 0))
+  const isExplained = o.hasIntercept && Math.sqrt(scatter[m * m - 1]! / weight) <= NO_SPREAD * Math.abs(means[p]!)
   for (let j = 0; j < p; j++) {
     if (ignored.has(j)) continue
-    q[j] = second(j, p) / scales[j]!
+    if (!isExplained) q[j] = second(j, p) / scales[j]!
     for (let k = 0; k < p; k++) if (!ignored.has(k)) gram[j * p + k] = second(j, k) / (scales[j]! * scales[k]!)
   }
   return {
-    problem: { gram, q, yy: second(p, p) },
+    // By the intercept alone.
+    problem: { gram, q, yy: isExplained ? 0 : second(p, p) },
     offsets: o.hasIntercept ? means : new Float64Array(m),
     scales,
     constant: [...ignored],

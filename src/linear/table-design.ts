@@ -1,10 +1,11 @@
 /** A table as what a linear model is fitted on: columns by their roles, and what is said of columns by name. */
 
+import { unknownColumn } from '../data/column-names.js'
 import type { Table, TableColumn } from '../data/columns.js'
 import { PareError } from '../util/errors.js'
 import type { DenseMatrix } from './design.js'
 import { type EncodeOptions, encode, type Feature, namesOf } from './encode.js'
-import { checkWhole, columnOf, targetColumn } from './target.js'
+import { roleNumbers, targetColumn } from './target.js'
 import { wrongOption } from './terms.js'
 
 export interface TableOptions extends EncodeOptions {
@@ -50,7 +51,7 @@ export function designOf(table: Table, options: TableOptions): TableDesign {
     })
   }
   const weights = options.weights === undefined ? undefined : weightsOf(table, options.weights)
-  const offset = options.offset === undefined ? undefined : offsetsOf(table, options.offset)
+  const offset = options.offset === undefined ? undefined : roleNumbers(table, options.offset, 'the column of offsets')
   const left = [...roles, ...(options.without ?? [])]
   checkNames(
     options.without ?? [],
@@ -62,39 +63,14 @@ export function designOf(table: Table, options: TableOptions): TableDesign {
 }
 
 function weightsOf(table: Table, name: string): Float64Array {
-  const weights = numbersOf(table, name, 'the column of weights')
-  const row = weights.findIndex((w) => !(w >= 0 && Number.isFinite(w)))
+  const weights = roleNumbers(table, name, 'the column of weights')
+  const row = weights.findIndex((w) => w < 0)
   if (row < 0) return weights
   throw new PareError('DESIGN_WEIGHT', 'a weight is a finite number of at least 0', {
     where: `${table.name}, row ${row + 1}, column ${name}`,
     value: weights[row],
     remedy: 'Give 0 to leave a row out.',
   })
-}
-
-function offsetsOf(table: Table, name: string): Float64Array {
-  const offset = numbersOf(table, name, 'the column of offsets')
-  const row = offset.findIndex((v) => !Number.isFinite(v))
-  if (row < 0) return offset
-  throw new PareError('DESIGN_FINITE', 'an offset is a finite number', {
-    where: `${table.name}, row ${row + 1}, column ${name}`,
-    value: offset[row],
-    remedy: 'Correct the cell: the offset of a count is the logarithm of its exposure, which is above 0.',
-  })
-}
-
-/** Throws where a cell is missing or text. */
-function numbersOf(table: Table, name: string, what: string): Float64Array {
-  const column = columnOf(table, name)
-  if (column.kind === 'category') {
-    throw new PareError('TABLE_CELL', `${what} holds text`, {
-      where: `${table.name}, column ${name}`,
-      value: column.levels[0],
-      remedy: 'Name a column of numbers.',
-    })
-  }
-  checkWhole(table, column, what)
-  return column.values
 }
 
 /** Options of the columns of X, from those by name. Throws `TABLE_COLUMN`, `PATH_OPTION`. */
@@ -135,11 +111,8 @@ export function termsByGroup({ features, names }: Pick<TableDesign, 'features' |
   return { columnGroups, groupFactors, ...(options.isPositive && { lowerBounds: new Float64Array(names.length) }) }
 }
 
+/** Throws `TABLE_COLUMN`; `listed` are those that the message names. */
 function checkNames(given: readonly string[], known: readonly string[], listed = known): void {
   const unknown = given.find((name) => !known.includes(name))
-  if (unknown === undefined) return
-  throw new PareError('TABLE_COLUMN', `no such column takes part in the fit; there are ${listed.join(', ')}`, {
-    value: unknown,
-    remedy: 'Name one of these.',
-  })
+  if (unknown !== undefined) throw unknownColumn('columns of the fit', unknown, listed)
 }

@@ -25,6 +25,9 @@ export interface FamilyOptions {
   readonly delta?: number
 }
 
+/** Numbers of the second derivative, K x K for each row: 2 GiB of them. */
+const MOST = 2 ** 28
+
 /** Throws `RESPONSE` where y does not fit the family, `FAMILY` where there is none of this name. */
 export function responseOf(y: ArrayLike<number | string>, { family, delta = 1.345 }: FamilyOptions): Response {
   if (family === 'binomial') {
@@ -34,6 +37,14 @@ export function responseOf(y: ArrayLike<number | string>, { family, delta = 1.34
   if (family === 'multinomial') {
     const { labels, codes } = classesOf(y)
     if (labels.length < 2) throw wrongResponse('there is one class only', null, labels[0], 'Give rows of two classes.')
+    if (y.length * labels.length ** 2 > MOST) {
+      throw wrongResponse(
+        'there are more classes than can be held in memory',
+        null,
+        `${labels.length} classes of ${y.length} rows`,
+        'Join rare classes, or choose the family gaussian or poisson where the column holds numbers.',
+      )
+    }
     return { datafit: multinomial(labels.length), y: codes, classes: labels }
   }
   if (family === 'poisson') return { datafit: poisson, y: countsOf(y), classes: null }
@@ -61,7 +72,7 @@ export function checkNull({ datafit, classes }: Response, intercepts: Float64Arr
     where,
     value: isClasses ? classes[datafit.outputs > 1 ? odd : intercepts[odd]! < 0 ? 1 : 0] : undefined,
     remedy: isClasses
-      ? 'Give rows of each class, with weights above 0; fewer folds where it is missing from one.'
+      ? 'Give rows of each class, with weights above 0; for cross-validation at least two, so that no fold holds them all.'
       : 'Give rows with counts above 0.',
   })
 }

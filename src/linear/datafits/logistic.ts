@@ -3,7 +3,7 @@
  * f*(v) = m log m + (1 − m) log(1 − m) for 0 ≤ m ≤ 1 (Yu, Huang and Lin 2011, eq. 3).
  */
 
-import { type Datafit, weightedMean, wrongResponse, xLogX } from './datafit.js'
+import { type Datafit, wrongResponse, xLogX } from './datafit.js'
 import { type Classes, classesOf } from './multinomial.js'
 
 export const logistic: Datafit = {
@@ -29,8 +29,13 @@ export const logistic: Datafit = {
     out[at] = sigmoid(eta[at]!)
   },
   nullIntercepts(y, shares) {
-    const mean = weightedMean(y, shares)
-    return Float64Array.of(Math.log(mean / (1 - mean)))
+    // Each sum by itself: that of a class without rows is 0, whatever the shares add up to.
+    let [zeros, ones] = [0, 0]
+    for (let i = 0; i < y.length; i++) {
+      if (y[i] === 1) ones += shares[i]!
+      else zeros += shares[i]!
+    }
+    return Float64Array.of(Math.log(ones / zeros))
   },
   margin: (y, eta, at) => (y === 1 ? eta[at]! : -eta[at]!),
 }
