@@ -1,8 +1,11 @@
 /** The public library in Node: everything of `index.ts`, and what needs files and the native engine. */
 
 export { quantize } from './compress/quantize/node.js'
+export { type DescribeOptions, describeTable } from './data/describe.js'
 export { type OpenOptions, openSamples } from './data/open.js'
 export { type LabelOptions, openLabels } from './data/open-labels.js'
+export { openTable, type TableFormat } from './data/open-table.js'
+export { type ColumnOptions, readColumns } from './data/read-columns.js'
 export { type BenchOptions, type BenchResult, bench } from './engine/node/bench.js'
 export { type NodeEngineOptions, openEngine } from './engine/node/open.js'
 export * from './index.js'

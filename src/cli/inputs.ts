@@ -57,6 +57,12 @@ export const ENGINE_OPTIONS = {
   ...THREADS_OPTION,
 } as const satisfies OptionSpecs
 
+/** Of a database: which of its tables. */
+export const DATABASE_OPTIONS = {
+  table: { kind: 'text', value: 'name', doc: 'the table of a database (default: its only one)' },
+  query: { kind: 'text', value: 'sql', doc: 'what a database is asked for in place of a table' },
+} as const satisfies OptionSpecs
+
 export const SEED_OPTION = {
   seed: {
     kind: 'number',

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { type ColumnOptions, readColumns } from './columns.js'
+import { type ColumnOptions, readColumns } from './read-columns.js'
 import { bytesSource } from './source.js'
 
 const read = (text: string, options: ColumnOptions = {}) =>

@@ -1,11 +1,10 @@
 /** CSV files (RFC 4180; also with tabs or semicolons) as samples, a row each, streamed. Node only. */
 
-import { Readable } from 'node:stream'
-import { parse } from 'csv-parse'
-import { messageOf, PareError } from '../util/errors.js'
+import { PareError } from '../util/errors.js'
+import { cellText, csvBlocks } from './csv-blocks.js'
 import type { Samples } from './samples.js'
 import type { Source } from './source.js'
-import { type Cell, parseNumber, type TableOptions, tableMapper } from './table.js'
+import { parseNumber, type TableOptions, tableMapper } from './table.js'
 
 export interface CsvOptions extends TableOptions {
   /** Default: the most frequent of comma, tab and semicolon in the first line. */
@@ -25,7 +24,7 @@ export async function csvSamples(source: Source, options: CsvOptions = {}): Prom
     ...(options.classes && { classes: options.classes }),
     async *read({ signal } = {}) {
       let row = first.hasHeader ? -1 : 0
-      for await (const record of csvRecords(source, options.delimiter)) {
+      for await (const record of csvRecords(source, first)) {
         signal?.throwIfAborted()
         row++
         if (row > 0) yield toSample(record, row)
@@ -37,13 +36,19 @@ export async function csvSamples(source: Source, options: CsvOptions = {}): Prom
 export interface CsvColumns {
   readonly columns: readonly string[]
   readonly hasHeader: boolean
+  readonly delimiter: string
 }
 
-/** The names of the columns. */
-export async function firstRecord(source: Source, { delimiter, header }: CsvOptions): Promise<CsvColumns> {
-  for await (const record of csvRecords(source, delimiter)) {
-    const hasHeader = header ?? !record.every((cell) => parseNumber(cell) !== undefined)
-    return { columns: hasHeader ? record.map((c) => c.trim()) : record.map((_, i) => String(i)), hasHeader }
+/** The names of the columns. Throws `CSV_EMPTY`, `CSV_FORMAT`. */
+export async function firstRecord(
+  source: Source,
+  options: Pick<CsvOptions, 'delimiter' | 'header'>,
+): Promise<CsvColumns> {
+  const delimiter = options.delimiter ?? (await guessDelimiter(source))
+  for await (const record of csvRecords(source, { delimiter, hasHeader: options.header ?? true })) {
+    const hasHeader = options.header ?? !record.every((cell) => parseNumber(cell) !== undefined)
+    const columns = hasHeader ? record.map((c) => c.trim()) : record.map((_, i) => String(i))
+    return { columns, hasHeader, delimiter }
   }
   throw new PareError('CSV_EMPTY', 'the table has no rows', { where: source.name, remedy: 'Give a file with rows.' })
 }
@@ -51,34 +56,23 @@ export async function firstRecord(source: Source, { delimiter, header }: CsvOpti
 /** The rows of the file, its header among them. Throws `CSV_FORMAT`. */
 export async function* csvRecords(
   source: Source,
-  delimiter?: string,
-): AsyncGenerator<readonly string[] & readonly Cell[]> {
-  const parser = parse({
-    bom: true,
-    skip_empty_lines: true,
-    delimiter: delimiter ?? (await guessDelimiter(source)),
-  })
-  const input = Readable.from(source.stream())
-  input.on('error', (error) => parser.destroy(error))
-  input.pipe(parser)
-  try {
-    for await (const record of parser) yield record as string[]
-  } catch (cause) {
-    if (!(cause instanceof Error && 'code' in cause && String(cause.code).startsWith('CSV_'))) throw cause
-    throw new PareError('CSV_FORMAT', 'the table cannot be read', {
-      where: source.name,
-      value: messageOf(cause),
-      remedy: 'Check the row that it names, and the delimiter (--data-option delimiter).',
-      cause,
-    })
-  } finally {
-    input.destroy()
+  { delimiter, hasHeader }: Pick<CsvColumns, 'delimiter' | 'hasHeader'>,
+): AsyncGenerator<readonly string[]> {
+  for await (const block of csvBlocks(source, delimiter, hasHeader)) {
+    const { rows, width } = block
+    for (let i = 0; i < rows; i++) yield Array.from({ length: width }, (_, j) => cellText(block, i * width + j))
   }
 }
 
 async function guessDelimiter(source: Source): Promise<string> {
-  const head = new TextDecoder().decode(await source.slice(0, 1 << 16))
-  const line = head.split(/\r?\n/).find((l) => l !== '') ?? ''
-  const counts = [',', '\t', ';'].map((d) => [d, line.split(d).length] as const)
-  return counts.reduce((best, next) => (next[1] > best[1] ? next : best))[0]
+  for await (const chunk of source.stream()) {
+    const line =
+      new TextDecoder()
+        .decode(chunk)
+        .split(/\r?\n/)
+        .find((l) => l !== '') ?? ''
+    const counts = [',', '\t', ';'].map((d) => [d, line.split(d).length] as const)
+    return counts.reduce((best, next) => (next[1] > best[1] ? next : best))[0]
+  }
+  return ','
 }

@@ -13,6 +13,7 @@ export async function fileSource(path: string): Promise<Source> {
   })
   return {
     name: basename(path),
+    path,
     size: info.size,
     async slice(start, end) {
       const file = await open(path)

@@ -143,7 +143,8 @@ const idxRead = (source: Source): Read =>
   }
 
 async function csvRead(source: Source, { column }: LabelOptions): Promise<Read> {
-  const { columns, hasHeader } = await firstRecord(source, {})
+  const first = await firstRecord(source, {})
+  const { columns } = first
   const chosen = column ?? (columns.length === 1 ? columns[0] : columns.find(isLabelName))
   const at = chosen === undefined ? -1 : columns.indexOf(chosen)
   if (at < 0) {
@@ -158,10 +159,10 @@ async function csvRead(source: Source, { column }: LabelOptions): Promise<Read> 
     )
   }
   return async function* () {
-    let first = hasHeader
-    for await (const record of csvRecords(source)) {
-      if (!first) yield record[at]!
-      first = false
+    let isHeader = first.hasHeader
+    for await (const record of csvRecords(source, first)) {
+      if (!isHeader) yield record[at]!
+      isHeader = false
     }
   }
 }

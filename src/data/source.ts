@@ -11,6 +11,8 @@ export type Chunks = AsyncIterable<Uint8Array>
 export interface Source {
   /** The file's name, for messages. */
   readonly name: string
+  /** Where it lies, of a file on disk. */
+  readonly path?: string
   readonly size: number
   /** Bytes `start` to `end` (exclusive); shorter where the source ends before. */
   slice(start: number, end: number): Promise<Uint8Array>

@@ -27,12 +27,12 @@ export function checkDesign(x: DenseMatrix, y: ArrayLike<number>, weights?: Arra
   if (weights.length !== rows) throw wrongLength('weights', weights.length, `${rows}, one a row`)
   for (let i = 0; i < rows; i++)
     if (!(weights[i]! >= 0 && weights[i]! < Number.POSITIVE_INFINITY)) throw noWeight(i, weights[i]!)
-  if (Array.from(weights).every((w) => w === 0)) throw empty('all weights are 0')
+  if (Array.from(weights).every((w) => w === 0)) throw emptyDesign('all weights are 0')
 }
 
 /** Throws `DESIGN_SHAPE` and `DESIGN_EMPTY`; `length` is that of y. */
 export function checkShape({ rows, columns, data }: DenseMatrix, length: number): void {
-  if (rows < 1 || columns < 1) throw empty(`${counted(rows, 'row')}, ${counted(columns, 'column')}`)
+  if (rows < 1 || columns < 1) throw emptyDesign(`${counted(rows, 'row')}, ${counted(columns, 'column')}`)
   if (data.length !== rows * columns)
     throw wrongLength('the data of X', data.length, `${rows} x ${columns} = ${rows * columns}`)
   if (length !== rows) throw wrongLength('y', length, `${rows}, one a row`)
@@ -57,7 +57,7 @@ function placeOf({ rows, columns, order }: DenseMatrix, at: number): string {
   return `row ${row + 1}, column ${column + 1}`
 }
 
-const empty = (value: string): PareError =>
+export const emptyDesign = (value: string): PareError =>
   new PareError('DESIGN_EMPTY', 'there is nothing to fit', { value, remedy: 'Give rows and columns.' })
 
 const wrongLength = (where: string, value: number, wanted: string): PareError =>

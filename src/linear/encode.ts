@@ -34,55 +34,82 @@ export function encode(
   weights?: ArrayLike<number>,
 ): Encoded {
   const features = columns.map((column) => featureOf(column, options, weights))
-  const names = features.flatMap(namesOf)
+  const names = namesOf(features)
   const width = names.length
   const data = new Float64Array(rows * width)
+  fillRows(data, width, columns, features)
+  return { x: { rows, columns: width, data }, features, names }
+}
+
+export const namesOf = (features: readonly Feature[]): readonly string[] =>
+  features.flatMap((f) => (f.kind === 'number' ? [f.name] : f.levels.map((level) => `${f.name}=${level}`)))
+
+/** Rows of X, `stride` numbers apart, where there are zeros. A number that is missing and not filled in stays NaN. */
+export function fillRows(
+  data: Float64Array,
+  stride: number,
+  columns: readonly TableColumn[],
+  features: readonly Feature[],
+): void {
   let at = 0
   for (const [k, column] of columns.entries()) {
     const feature = features[k]!
     if (column.kind === 'number') {
-      const fill = feature.kind === 'number' ? feature.fill : null
-      for (let i = 0; i < rows; i++) {
+      const fill = feature.kind === 'number' ? (feature.fill ?? Number.NaN) : Number.NaN
+      for (let i = 0, to = at; i < column.values.length; i++, to += stride) {
         const v = column.values[i]!
-        data[i * width + at] = Number.isNaN(v) ? fill! : v
+        data[to] = Number.isNaN(v) ? fill : v
       }
       at++
     } else {
-      for (let i = 0; i < rows; i++) if (column.codes[i]! >= 0) data[i * width + at + column.codes[i]!] = 1
+      for (let i = 0; i < column.codes.length; i++)
+        if (column.codes[i]! >= 0) data[i * stride + at + column.codes[i]!] = 1
       at += column.levels.length
     }
   }
-  return { x: { rows, columns: width, data }, features, names }
 }
 
-/** Of its columns of X. */
-export const namesOf = (feature: Feature): readonly string[] =>
-  feature.kind === 'number' ? [feature.name] : feature.levels.map((level) => `${feature.name}=${level}`)
-
-function featureOf(
-  column: TableColumn,
-  { missing = 'error' }: EncodeOptions,
-  weights: ArrayLike<number> | undefined,
-): Feature {
+function featureOf(column: TableColumn, options: EncodeOptions, weights: ArrayLike<number> | undefined): Feature {
   if (column.kind === 'category') return { kind: 'category', name: column.name, levels: column.levels }
   const odd = column.values.findIndex((v) => Math.abs(v) > MOST)
   if (odd >= 0) throw unfit(`row ${odd + 1}, column ${column.name}`, column.values[odd]!)
   const first = column.values.findIndex(Number.isNaN)
-  if (first < 0) return { kind: 'number', name: column.name, fill: null }
-  if (missing === 'error') {
+  const mean = (): number => {
+    const sums = meanSums()
+    for (let i = 0; i < column.values.length; i++) sums.add(column.values[i]!, weights?.[i] ?? 1)
+    return sums.mean()
+  }
+  return numberFeature(column.name, first < 0 ? null : first + 1, mean, options)
+}
+
+/** The weighted mean of numbers that are there; NaN of none. */
+export function meanSums() {
+  let [sum, total] = [0, 0]
+  return {
+    add(value: number, weight: number): void {
+      if (Number.isNaN(value) || weight === 0) return
+      sum += weight * value
+      total += weight
+    },
+    mean: (): number => (total === 0 ? Number.NaN : sum / total),
+  }
+}
+
+/** `missing` is the first row without a number, from 1. Throws `TABLE_MISSING`. */
+export function numberFeature(
+  name: string,
+  missing: number | null,
+  mean: () => number,
+  options: EncodeOptions,
+): Feature {
+  if (missing === null) return { kind: 'number', name, fill: null }
+  if (options.missing !== 'mean') {
     throw new PareError('TABLE_MISSING', 'a number is missing', {
-      where: `row ${first + 1}, column ${column.name}`,
+      where: `row ${missing}, column ${name}`,
       remedy: 'Fill it in, remove the row or the column, or let the mean of the column stand for it.',
     })
   }
-  let [sum, total] = [0, 0]
-  for (const [i, v] of column.values.entries()) {
-    const weight = Number.isNaN(v) ? 0 : (weights?.[i] ?? 1)
-    if (weight > 0) sum += weight * v
-    total += weight
-  }
-  if (total === 0) {
-    throw new PareError('TABLE_MISSING', 'a column is empty', { where: column.name, remedy: 'Leave the column out.' })
-  }
-  return { kind: 'number', name: column.name, fill: sum / total }
+  const fill = mean()
+  if (!Number.isNaN(fill)) return { kind: 'number', name, fill }
+  throw new PareError('TABLE_MISSING', 'a column is empty', { where: name, remedy: 'Leave the column out.' })
 }

@@ -1,12 +1,14 @@
 /** From a table to a generalized linear model: columns encoded, a path fitted, a strength chosen, a graph. */
 
-import type { Table } from '../data/columns.js'
+import type { Table, TableColumn } from '../data/columns.js'
+import type { ColumnKind } from '../data/describe.js'
 import type { Model } from '../ir/types.js'
 import type { RunOptions } from '../util/env.js'
 import { PareError } from '../util/errors.js'
 import { glmCriteria, type InformationCriteria } from './criteria.js'
 import type { Family, Response } from './datafits/index.js'
 import type { DenseMatrix } from './design.js'
+import { weighingRows } from './fit.js'
 import type { GaussianModel } from './gaussian-model.js'
 import type { GlmCrossValidation } from './glm-cross.js'
 import { glmCrossValidate } from './glm-cross-validate.js'
@@ -14,8 +16,8 @@ import { type GlmModelName, type GlmModelOptions, glmPathOfModel } from './glm-m
 import { checkedResponse, type GlmModel, type GlmPath, predictorsOf } from './glm-path.js'
 import { deviationsOf } from './moments.js'
 import { bestRatio, chosenBy, isCrossed, type RatioScore, type Selection } from './select.js'
-import { designOf, type TableOptions, termsByColumn } from './table-design.js'
-import { cellsOf, targetColumn } from './target.js'
+import { designOf, type TableDesign, type TableOptions, termsByColumn } from './table-design.js'
+import { type Columns, cellsOf, targetColumn } from './target.js'
 import { glmGraph } from './to-onnx.js'
 
 export interface GlmFitOptions
@@ -48,17 +50,20 @@ export interface GlmFit {
   readonly ratios: readonly RatioScore[]
   readonly crossValidation: GlmCrossValidation | null
   readonly criteria: Omit<InformationCriteria, 'noise'> | null
-  /** Of numbers and counts, by row: what is, and what is expected. */
-  readonly means: { readonly actual: Float64Array; readonly fitted: Float64Array } | null
+  /** Of numbers and counts: what is, and what is expected, of all rows or those (from 0) with a weight above 0. */
+  readonly means: {
+    readonly sampled: Uint32Array | null
+    readonly actual: Float64Array
+    readonly fitted: Float64Array
+  } | null
   /** The columns of weights and of offsets. */
   readonly weights: string | null
-  readonly rowWeights: Float64Array | null
   readonly offset: string | null
   readonly model: Model
 }
 
 /** Numbers are `gaussian`, text of two levels `binomial`, of more `multinomial`. Throws `TABLE_COLUMN`, `TABLE_MISSING`. */
-export function familyOf(table: Table, target: string): Family {
+export function familyOf(table: Columns<TableColumn | ColumnKind>, target: string): Family {
   const column = targetColumn(table, target)
   if (column.kind === 'number') return 'gaussian'
   return column.levels.length > 2 ? 'multinomial' : 'binomial'
@@ -102,9 +107,8 @@ export async function fitGlm(table: Table, given: GlmFitOptions): Promise<GlmFit
     rows: table.rows,
     names,
     deviations: deviationsOf(x, weights),
-    means: meansOf(x, response, glm, offset),
+    means: meansOf(x, response, glm, design),
     weights: given.weights ?? null,
-    rowWeights: weights ?? null,
     offset: given.offset ?? null,
     model: glmGraph(features, glm, path, given.offset),
   }
@@ -127,12 +131,19 @@ function modelFor(family: Family, { model = 'elastic-net', offset }: GlmFitOptio
   return model
 }
 
-function meansOf(x: DenseMatrix, { datafit, y, classes }: Response, glm: GlmModel, offset?: Float64Array) {
+function meansOf(
+  x: DenseMatrix,
+  { datafit, y, classes }: Response,
+  glm: GlmModel,
+  { weights, offset }: Pick<TableDesign, 'weights' | 'offset'>,
+): GlmFit['means'] {
   if (classes !== null) return null
-  const fitted = new Float64Array(x.rows)
-  for (let i = 0; i < x.rows; i++) {
+  const sampled = weighingRows(weights)
+  const rows = sampled ?? Uint32Array.from(y.keys())
+  const fitted = new Float64Array(rows.length)
+  for (const [k, i] of rows.entries()) {
     const eta = predictorsOf(x, i, glm).map((v) => v + (offset?.[i] ?? 0))
-    datafit.mean(eta, 0, fitted.subarray(i, i + 1))
+    datafit.mean(eta, 0, fitted.subarray(k, k + 1))
   }
-  return { actual: y, fitted }
+  return { sampled, actual: Float64Array.from(rows, (i) => y[i]!), fitted }
 }

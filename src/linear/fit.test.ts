@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { readColumns } from '../data/columns.js'
+import { readColumns } from '../data/read-columns.js'
 import { bytesSource } from '../data/source.js'
 import type { Engine } from '../engine/engine.js'
 import { openEngine } from '../engine/node/open.js'

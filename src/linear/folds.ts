@@ -26,20 +26,42 @@ export interface Fold {
 /** Throws `FOLDS` where there are fewer than 2, more than rows or groups, or a fold is empty. */
 export function foldsOf(rows: number, options: FoldOptions = {}): readonly Fold[] {
   const { folds = 10, isOrdered = false } = options
-  checkCount(rows, options)
+  checkFolds(rows, options)
   if (isOrdered) return orderedFolds(rows, folds)
   const ids = options.foldIds ? Uint32Array.from(options.foldIds) : drawnIds(rows, options)
   const count = ids.reduce((most, id) => Math.max(most, id), 0) + 1
-  const all = Array.from({ length: rows }, (_, i) => i)
+  const all = Uint32Array.from(ids, (_, i) => i)
   return Array.from({ length: count }, (_, k) => {
-    const test = Uint32Array.from(all.filter((i) => ids[i] === k))
+    const test = all.filter((i) => ids[i] === k)
     if (test.length === 0) throw wrongFolds(`fold ${k} has no rows`)
-    return { test, train: Uint32Array.from(all.filter((i) => ids[i] !== k)) }
+    return { test, train: all.filter((i) => ids[i] !== k) }
   })
 }
 
-/** Rows in a drawn order, dealt out one by one; by groups, or class by class. */
-function drawnIds(rows: number, { folds = 10, seed = 0, groups, strata }: FoldOptions): Uint32Array {
+/**
+ * Folds of rows one after the other: all of them in a drawn order, then again. So a table that is read once, whose rows
+ * nobody has counted, has the folds that it has in memory.
+ */
+export function foldDealer({ folds = 10, seed = 0 }: Pick<FoldOptions, 'folds' | 'seed'>): () => number {
+  const { shuffle } = random(seed)
+  const order = Uint32Array.from({ length: folds }, (_, k) => k)
+  let next = folds
+  return () => {
+    if (next === folds) {
+      shuffle(order)
+      next = 0
+    }
+    return order[next++]!
+  }
+}
+
+/** Of rows one by one; of groups, or class by class, in a drawn order. */
+function drawnIds(rows: number, options: FoldOptions): Uint32Array {
+  const { folds = 10, seed = 0, groups, strata } = options
+  if (groups === undefined && strata === undefined) {
+    const deal = foldDealer(options)
+    return Uint32Array.from({ length: rows }, () => deal())
+  }
   const { shuffle } = random(seed)
   const units = groups === undefined ? Array.from({ length: rows }, (_, i) => [i]) : [...rowsBy(rows, groups).values()]
   if (units.length < folds) throw wrongFolds(`${folds} folds of ${units.length} ${groups ? 'groups' : 'rows'}`)
@@ -79,7 +101,8 @@ function orderedFolds(rows: number, folds: number): readonly Fold[] {
   }))
 }
 
-function checkCount(rows: number, { folds = 10, foldIds, groups, strata, isOrdered }: FoldOptions): void {
+/** Throws `FOLDS`. */
+export function checkFolds(rows: number, { folds = 10, foldIds, groups, strata, isOrdered }: FoldOptions): void {
   if (foldIds !== undefined) {
     if (foldIds.length !== rows) throw wrongFolds(`${foldIds.length} fold ids for ${rows} rows`)
     const odd = Array.from(foldIds).findIndex((id) => !(Number.isInteger(id) && id >= 0 && id < rows))

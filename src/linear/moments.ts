@@ -59,6 +59,44 @@ export function momentsOf(x: DenseMatrix, y: ArrayLike<number>, { weights, rows 
   return { count, weight, means, scatter: sums.end(), rounding: ROUNDING.float64 }
 }
 
+export interface MomentSums {
+  /** A row z = (x, y). */
+  add(row: Float64Array, weight?: number): void
+  end(): Moments
+}
+
+/**
+ * In one pass, of rows that nobody holds. `near` is taken off every row first: the closer it is to the means, the less
+ * cancels in Σw(z − near)(z − near)ᵀ − Σw (mean − near)(mean − near)ᵀ (Chan, Golub and LeVeque 1983, eq. 1.7).
+ */
+export function openMoments(near: Float64Array): MomentSums {
+  const m = near.length
+  const sums = outerSums(m)
+  const z = new Float64Array(m)
+  const firsts = new Float64Array(m)
+  let [count, total] = [0, 0]
+  return {
+    add(row, weight = 1) {
+      if (weight === 0) return
+      for (let j = 0; j < m; j++) {
+        z[j] = row[j]! - near[j]!
+        firsts[j]! += weight * z[j]!
+      }
+      sums.add(z, weight)
+      count++
+      total += weight
+    },
+    end() {
+      const shift = firsts.map((sum) => (count === 0 ? 0 : sum / total))
+      const scatter = sums.end()
+      for (let j = 0; j < m; j++) for (let k = 0; k < m; k++) scatter[j * m + k]! -= total * shift[j]! * shift[k]!
+      // Roundings of n additions have nothing to do with each other.
+      const rounding = Math.max(ROUNDING.float64, 2 ** -53 * Math.sqrt(count))
+      return { count, weight: total, means: near.map((v, j) => v + shift[j]!), scatter, rounding }
+    },
+  }
+}
+
 interface OuterSums {
   add(z: Float64Array, weight: number): void
   end(): Float64Array

@@ -2,10 +2,12 @@
 
 import { unknownColumn } from '../data/column-names.js'
 import type { Table, TableColumn } from '../data/columns.js'
+import type { ColumnKind } from '../data/describe.js'
 import { PareError } from '../util/errors.js'
 import type { DenseMatrix } from './design.js'
 import { type EncodeOptions, encode, type Feature, namesOf } from './encode.js'
-import { roleNumbers, targetColumn } from './target.js'
+import type { GaussianModel } from './gaussian-model.js'
+import { type Columns, type NumbersOf, roleColumn, targetColumn } from './target.js'
 import { wrongOption } from './terms.js'
 
 export interface TableOptions extends EncodeOptions {
@@ -40,6 +42,24 @@ export interface TableDesign {
 
 /** Throws `TABLE_COLUMN`, `TABLE_MISSING`, `TABLE_CELL`, `DESIGN_WEIGHT`, `DESIGN_FINITE`. */
 export function designOf(table: Table, options: TableOptions): TableDesign {
+  const { target, weights, offset, columns } = rolesOf(table, options)
+  for (const [i, w] of weights?.values.entries() ?? [])
+    checkWeight(w, `${table.name}, row ${i + 1}, column ${weights!.name}`)
+  const encoded = encode(columns, table.rows, options, weights?.values)
+  return { target, ...encoded, ...(weights && { weights: weights.values }), ...(offset && { offset: offset.values }) }
+}
+
+export interface Roles<C> {
+  readonly target: C
+  readonly weights: NumbersOf<C> | null
+  readonly offset: NumbersOf<C> | null
+  /** What X is made of. */
+  readonly columns: readonly C[]
+}
+
+/** Of a table, or of what is known of its columns. Throws `TABLE_COLUMN`, `TABLE_MISSING`, `TABLE_CELL`, `DESIGN_…`. */
+export function rolesOf<C extends TableColumn | ColumnKind>(table: Columns<C>, options: TableOptions): Roles<C> {
+  const { without = [] } = options
   const target = targetColumn(table, options.target)
   const roles = [options.target, options.weights, options.offset].filter((name) => name !== undefined)
   const twice = roles.find((name, i) => roles.indexOf(name) !== i)
@@ -50,31 +70,36 @@ export function designOf(table: Table, options: TableOptions): TableDesign {
       remedy: 'Name another column.',
     })
   }
-  const weights = options.weights === undefined ? undefined : weightsOf(table, options.weights)
-  const offset = options.offset === undefined ? undefined : roleNumbers(table, options.offset, 'the column of offsets')
-  const left = [...roles, ...(options.without ?? [])]
+  const numbers = (name: string | undefined, what: string): NumbersOf<C> | null =>
+    name === undefined ? null : roleColumn(table, name, what)
+  const weights = numbers(options.weights, 'the column of weights')
+  const offset = numbers(options.offset, 'the column of offsets')
   checkNames(
-    options.without ?? [],
+    without,
     table.columns.map(({ name }) => name),
   )
-  const columns = table.columns.filter(({ name }) => !left.includes(name))
-  const encoded = encode(columns, table.rows, options, weights)
-  return { target, ...encoded, ...(weights && { weights }), ...(offset && { offset }) }
+  const left = new Set([...roles, ...without])
+  return { target, weights, offset, columns: table.columns.filter(({ name }) => !left.has(name)) }
 }
 
-function weightsOf(table: Table, name: string): Float64Array {
-  const weights = roleNumbers(table, name, 'the column of weights')
-  const row = weights.findIndex((w) => w < 0)
-  if (row < 0) return weights
+/** Throws `DESIGN_WEIGHT`. */
+export function checkWeight(weight: number, where: string): void {
+  if (weight >= 0 && Number.isFinite(weight)) return
   throw new PareError('DESIGN_WEIGHT', 'a weight is a finite number of at least 0', {
-    where: `${table.name}, row ${row + 1}, column ${name}`,
-    value: weights[row],
+    where,
+    value: weight,
     remedy: 'Give 0 to leave a row out.',
   })
 }
 
-/** Options of the columns of X, from those by name. Throws `TABLE_COLUMN`, `PATH_OPTION`. */
-export function termsByColumn({ features, names }: Pick<TableDesign, 'features' | 'names'>, options: TableOptions) {
+/** Options of the columns of X, from those by name; by group where they come and go together. */
+export const termsFor = (kind: GaussianModel, design: XColumns, options: TableOptions) =>
+  kind === 'group-lasso' ? termsByGroup(design, options) : termsByColumn(design, options)
+
+type XColumns = Pick<TableDesign, 'features' | 'names'>
+
+/** Throws `TABLE_COLUMN`, `PATH_OPTION`. */
+export function termsByColumn({ features, names }: XColumns, options: TableOptions) {
   const factors = factorsByColumn(features, names, options.penaltyFactors ?? {})
   return {
     ...(options.penaltyFactors && { penaltyFactors: factors }),
@@ -89,18 +114,18 @@ function factorsByColumn(
 ): readonly number[] {
   const columns = features.map(({ name }) => name)
   checkNames(Object.keys(given), [...columns, ...names], columns)
-  return features.flatMap((feature) => namesOf(feature).map((name) => given[name] ?? given[feature.name] ?? 1))
+  return features.flatMap((feature) => namesOf([feature]).map((name) => given[name] ?? given[feature.name] ?? 1))
 }
 
 /** The same for groups, and the group of each column of X, by name. */
-export function termsByGroup({ features, names }: Pick<TableDesign, 'features' | 'names'>, options: TableOptions) {
+function termsByGroup({ features, names }: XColumns, options: TableOptions) {
   const { columnGroups: given = [], penaltyFactors = {} } = options
   const columns = features.map(({ name }) => name)
   checkNames(given.flat(), columns)
   const twice = given.flat().find((name, i, all) => all.indexOf(name) !== i)
   if (twice !== undefined) throw wrongOption('columnGroups', twice, 'groups without a column in common')
   const groupOf = (name: string): string => given.find((group) => group.includes(name))?.join(' + ') ?? name
-  const columnGroups = features.flatMap((f) => namesOf(f).map(() => groupOf(f.name)))
+  const columnGroups = features.flatMap((f) => namesOf([f]).map(() => groupOf(f.name)))
   const factors = factorsByColumn(features, names, penaltyFactors)
   const groupFactors = [...new Set(columnGroups)].map((group) => {
     const own = factors.filter((_, j) => columnGroups[j] === group)

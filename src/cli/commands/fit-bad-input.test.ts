@@ -123,7 +123,7 @@ test.each<[string, string, readonly string[], string, string | RegExp]>([
     'CRITERIA_NOISE',
     'the fit is exact',
   ],
-  ['a row that is too short', 'a,b,y\n1,2,3\n1,2\n', [], 'CSV_FORMAT', 'line 3'],
+  ['a row that is too short', 'a,b,y\n1,2,3\n1,2\n', [], 'CSV_FORMAT', 'row 2'],
 ])('%s is an error, and nothing is written', async (_, text, args, code, message) => {
   const { status, error, isWritten } = await fitted(text, ...args)
   expect([status, error?.code, isWritten]).toEqual([3, code, false])

@@ -2,7 +2,7 @@
 
 import { defineCommand } from '../command.js'
 import { FIT_OPTIONS, fitChoices } from '../fit-options.js'
-import { SEED_OPTION } from '../inputs.js'
+import { DATABASE_OPTIONS, SEED_OPTION } from '../inputs.js'
 
 export const fit = defineCommand({
   name: 'fit',
@@ -10,6 +10,7 @@ export const fit = defineCommand({
   positionals: { names: ['table'], min: 1, max: 1 },
   options: {
     ...FIT_OPTIONS,
+    ...DATABASE_OPTIONS,
     ...SEED_OPTION,
     output: { kind: 'text', short: 'o', value: 'file', required: true, doc: 'the file to write' },
     report: { kind: 'text', value: 'file', doc: 'write path, choice and residuals as an HTML page' },
@@ -24,43 +25,40 @@ export const fit = defineCommand({
     'The model takes the columns of the table as they are, one input a column: scaling, categories and missing numbers are inside. pare predict applies it.',
   ],
   async run([path], options, context) {
-    const [
-      { fileSource },
-      { readColumns },
-      { fitTable },
-      { familyOf, fitGlm },
-      { protectInput, writtenBytes },
-      { writeModel },
-      { checkWritable, writeFileAtomic },
-      { renderFit },
-      { fitAnswer },
-      { modelWords },
-    ] = await Promise.all([
+    const [{ fileSource }, { openTable }, { protectInput, writtenBytes }, files, { fitCells }] = await Promise.all([
       import('../../data/files.js'),
-      import('../../data/columns.js'),
-      import('../../linear/fit.js'),
-      import('../../linear/fit-glm.js'),
+      import('../../data/open-table.js'),
       import('../models.js'),
-      import('../../onnx/files.js'),
       import('../../util/files.js'),
-      import('../../report/fit.js'),
-      import('../fit-answer.js'),
-      import('../fit-words.js'),
+      import('../fit-cells.js'),
     ])
-    const { model, select, category, output, report } = options
-    const { signal, onProgress, warn: onWarning, commandLine, terminal } = context
-    const choices = { ...fitChoices(options), signal, onProgress, onWarning }
+    const { model, select, family, category: categories, output, report, table, query } = options
+    const choices = fitChoices(options)
     await protectInput(undefined, output, false, { read: [path], report })
-    for (const written of [output, report]) if (written !== undefined) await checkWritable(written)
-    const data = await readColumns(await fileSource(path!), { categories: category, signal, onWarning })
-    const family = options.family ?? familyOf(data, choices.target)
-    const found = family === 'gaussian' ? await fitTable(data, choices) : await fitGlm(data, { ...choices, family })
-    await writeModel(found.model, output)
-    if (report !== undefined) {
-      const page = { table: path!, model: modelWords(model, found), select, fit: found, commandLine }
-      await writeFileAtomic(report, renderFit(page))
+    for (const written of [output, report]) if (written !== undefined) await files.checkWritable(written)
+    const source = await fileSource(path!)
+    const cells = await openTable(source, { table, query })
+    try {
+      const found = await fitCells(cells, choices, { family, categories, size: source.size }, context)
+      const [{ writeModel }, { renderFit }, { fitAnswer }, { modelWords }] = await Promise.all([
+        import('../../onnx/files.js'),
+        import('../../report/fit.js'),
+        import('../fit-answer.js'),
+        import('../fit-words.js'),
+      ])
+      await writeModel(found.model, output)
+      const page = {
+        table: path!,
+        model: modelWords(model, found),
+        select,
+        fit: found,
+        commandLine: context.commandLine,
+      }
+      if (report !== undefined) await files.writeFileAtomic(report, renderFit(page))
+      const shown = { from: path!, model, select, output, report, bytes: await writtenBytes(output) }
+      return fitAnswer(found, shown, context.terminal)
+    } finally {
+      cells.close()
     }
-    const shown = { from: path!, model, select, output, report, bytes: await writtenBytes(output) }
-    return fitAnswer(found, shown, terminal)
   },
 })

@@ -1,15 +1,13 @@
 /** `pare predict`: a model that takes columns, applied to a table. */
 
+import type { CellTable } from '../../data/cells.js'
+import { checkDistinct, unknownColumn } from '../../data/column-names.js'
 import type { TableColumn } from '../../data/columns.js'
 import type { Model, Tensor } from '../../ir/types.js'
 import { CLASSES } from '../../linear/classes.js'
-import { PareError } from '../../util/errors.js'
 import { count } from '../../util/format.js'
 import { defineCommand } from '../command.js'
-import { ENGINE_OPTIONS, engineOptions } from '../inputs.js'
-
-/** Rows a run. */
-const ROWS = 65_536
+import { DATABASE_OPTIONS, ENGINE_OPTIONS, engineOptions } from '../inputs.js'
 
 export const predict = defineCommand({
   name: 'predict',
@@ -17,6 +15,7 @@ export const predict = defineCommand({
   positionals: { names: ['model', 'table'], min: 2, max: 2 },
   options: {
     output: { kind: 'text', short: 'o', value: 'file', required: true, doc: 'the CSV file to write' },
+    ...DATABASE_OPTIONS,
     ...ENGINE_OPTIONS,
   },
   examples: ['pare predict price.onnx new.csv -o predictions.csv'],
@@ -26,7 +25,8 @@ export const predict = defineCommand({
   async run([modelPath, tablePath], options, context) {
     const [
       { fileSource },
-      { readColumns },
+      { openTable },
+      { tableBlocks },
       { protectInput },
       { readModel },
       files,
@@ -35,6 +35,7 @@ export const predict = defineCommand({
       { encodeModel },
     ] = await Promise.all([
       import('../../data/files.js'),
+      import('../../data/open-table.js'),
       import('../../data/columns.js'),
       import('../models.js'),
       import('../../onnx/files.js'),
@@ -43,43 +44,65 @@ export const predict = defineCommand({
       import('../../ir/tensor.js'),
       import('../../onnx/codec.js'),
     ])
-    await protectInput(modelPath, options.output, false, { read: [tablePath] })
-    await files.checkWritable(options.output)
+    const { output, table: tableName, query } = options
+    const { signal, onProgress } = context
+    await protectInput(modelPath, output, false, { read: [tablePath] })
+    await files.checkWritable(output)
     const model = await readModel(modelPath!)
     const classes = classesOf(model)
-    const inputs = model.graph.inputs
-    const categories = inputs.filter((name) => isText(model.graph.values.get(name)))
-    const table = await readColumns(await fileSource(tablePath!), { only: inputs, categories, signal: context.signal })
+    const { inputs, outputs, values } = model.graph
+    const wanted = inputs.map((name) => ({ kind: isText(values.get(name)) ? 'category' : 'number', name }) as const)
     const utf8 = new TextEncoder()
-    const tensorOf = (column: TableColumn, from: number, to: number): Tensor => {
-      const shape = [to - from, 1]
-      if (column.kind === 'number') return tensors.floatTensor('float64', shape, column.values.subarray(from, to))
-      const texts = Array.from(column.codes.subarray(from, to), (code) => utf8.encode(column.levels[code] ?? ''))
-      return tensors.stringTensor(shape, texts)
+    const tensorOf = (column: TableColumn, rows: number): Tensor => {
+      if (column.kind === 'number') return tensors.floatTensor('float64', [rows, 1], column.values)
+      const levels = column.levels.map((level) => utf8.encode(level))
+      const none = utf8.encode('')
+      return tensors.stringTensor(
+        [rows, 1],
+        Array.from(column.codes, (code) => levels[code] ?? none),
+      )
     }
-    const engine = await openEngine(engineOptions(options, context.warn))
+    const cells = await openTable(await fileSource(tablePath!), { table: tableName, query })
+    checkColumns(cells, inputs)
+    const engine = await openEngine(engineOptions(options, context.warn)).catch((error: unknown) => {
+      cells.close()
+      throw error
+    })
     try {
       const session = await engine.load(encodeModel(model).bytes)
-      const lines: string[] = []
-      for (let from = 0; from < table.rows; from += ROWS) {
-        const to = Math.min(table.rows, from + ROWS)
-        const feeds = Object.fromEntries(table.columns.map((c) => [c.name, tensorOf(checked(c, categories), from, to)]))
-        const results = await session.run(feeds, { signal: context.signal })
-        const columns = model.graph.outputs.flatMap((name) => cellColumns(name, results[name]!, classes, tensors))
-        if (from === 0) lines.push(columns.map(({ title }) => csvCell(title)).join(','))
-        for (let i = 0; i < to - from; i++) lines.push(columns.map(({ cell }) => csvCell(cell(i))).join(','))
+      let rows = 0
+      const lines = async function* () {
+        for await (const { table } of tableBlocks(cells, wanted, { signal })) {
+          const feeds = Object.fromEntries(table.columns.map((c) => [c.name, tensorOf(c, table.rows)]))
+          const results = await session.run(feeds, { signal })
+          const columns = outputs.flatMap((name) => cellColumns(name, results[name]!, classes, tensors))
+          const head = rows === 0 ? [columns.map(({ title }) => csvCell(title)).join(',')] : []
+          const body = Array.from({ length: table.rows }, (_, i) => columns.map((c) => csvCell(c.cell(i))).join(','))
+          yield `${[...head, ...body].join('\n')}\n`
+          rows += table.rows
+          onProgress({ task: 'predicting', done: rows })
+        }
       }
+      await files.writeFileAtomic(output, lines())
       await session.close()
-      await files.writeFileAtomic(options.output, `${lines.join('\n')}\n`)
       return {
-        text: `${count(table.rows)} rows, written to ${options.output}`,
-        json: { output: options.output, rows: table.rows, columns: model.graph.outputs, engine: engine.name },
+        text: `${count(rows)} rows, written to ${output}`,
+        json: { output, rows, columns: outputs, engine: engine.name },
       }
     } finally {
+      cells.close()
       await engine.close()
     }
   },
 })
+
+/** Throws `TABLE_COLUMN`. */
+function checkColumns({ name, names }: CellTable, wanted: readonly string[]): void {
+  const unknown = wanted.find((column) => !names.includes(column))
+  if (unknown !== undefined) throw unknownColumn(name, unknown, names)
+  const used = names.filter((column) => wanted.includes(column))
+  checkDistinct(name, used)
+}
 
 interface CellColumn {
   readonly title: string
@@ -114,22 +137,3 @@ const csvCell = (text: string): string => (/[",\r\n]/.test(text) ? `"${text.repl
 
 const isText = (value: { readonly kind: string; readonly dtype?: string } | undefined): boolean =>
   value?.dtype === 'string'
-
-/** A column of numbers that now holds text, or the other way round. */
-function checked(column: TableColumn, categories: readonly string[]): TableColumn {
-  const wantsText = categories.includes(column.name)
-  if (wantsText === (column.kind === 'category')) return column
-  // A category whose levels are all missing reads as numbers.
-  if (wantsText)
-    return {
-      kind: 'category',
-      name: column.name,
-      codes: new Int32Array((column as { values: Float64Array }).values.length).fill(-1),
-      levels: [],
-    }
-  throw new PareError('TABLE_CELL', 'a column that the model takes as numbers holds text', {
-    where: `column ${column.name}`,
-    value: column.kind === 'category' ? column.levels[0] : undefined,
-    remedy: 'Correct the cells.',
-  })
-}

@@ -3,6 +3,7 @@
 import { figure, type Size } from '../figure.js'
 import { html, type Markup } from '../html.js'
 import { type CloudSpec, cloud, MOST_DOTS } from '../svg/cloud.js'
+import type { Means } from './shown.js'
 import type { FitView } from './view.js'
 
 /** Two stand side by side on wide pages. */
@@ -16,22 +17,15 @@ const PARTS = 20
 export function residuals(view: FitView): Markup | false {
   const { means, loss } = view.fit
   if (means === null) return false
-  const { rowWeights } = view.fit
-  // Rows that weigh nothing were not fitted on.
-  const rows = Uint32Array.from(means.actual.keys()).filter((i) => rowWeights === null || rowWeights[i]! > 0)
-  const [actual, fitted] = [means.actual, means.fitted].map((all) => Float64Array.from(rows, (i) => all[i]!)) as [
-    Float64Array,
-    Float64Array,
-  ]
+  const { actual, fitted, isDrawn } = means
   const left = actual.map((v, i) => v - fitted[i]!)
   const trend = trendOf(fitted, left)
-  const how =
-    actual.length > MOST_DOTS
-      ? `All ${actual.length} rows, counted in squares: the stronger the colour, the more rows. `
-      : ''
+  const who = isDrawn ? `${actual.length} rows, drawn from all ${view.fit.rows}` : `All ${actual.length} rows`
+  const squares = actual.length > MOST_DOTS ? ', counted in squares: the stronger the colour, the more rows' : ''
+  const how = squares === '' && !isDrawn ? '' : `${who}${squares}. `
   const half = (draw: (size: Size) => CloudSpec, caption: string): Markup =>
     figure(HEIGHTS, (size) => cloud(draw(size)), caption, HALF)
-  return html`<section><h2>Predicted and actual</h2><div class="pair">${half((size) => agreement(view, { actual, fitted }, size), `${how}These are the rows that the model was fitted on. On the line the prediction is right.`)}${loss.isSquare && half((size) => remains(view, { rows, fitted, left, trend }, size), `${how}Residuals are actual − predicted.${trend ? ` The solid line is their mean over ${trend.length} equal parts of the rows: where it leaves 0, the model is bent or misses something.` : ''} Numbers are rows of the table with the largest residuals.`)}</div></section>`
+  return html`<section><h2>Predicted and actual</h2><div class="pair">${half((size) => agreement(view, means, size), `${how}These are the rows that the model was fitted on. On the line the prediction is right.`)}${loss.isSquare && half((size) => remains(view, { means, left, trend }, size), `${how}Residuals are actual − predicted.${trend ? ` The solid line is their mean over ${trend.length} equal parts of the rows: where it leaves 0, the model is bent or misses something.` : ''} Numbers are rows of the table with the largest residuals.`)}</div></section>`
 }
 
 function agreement({ target }: FitView, { actual, fitted }: Means, { name, width, height }: Size): CloudSpec {
@@ -50,35 +44,27 @@ function agreement({ target }: FitView, { actual, fitted }: Means, { name, width
 }
 
 interface Remains {
-  /** Of the table. */
-  readonly rows: Uint32Array
-  readonly fitted: Float64Array
+  readonly means: Means
   readonly left: Float64Array
   readonly trend: ReturnType<typeof trendOf>
 }
 
-function remains(
-  { target }: FitView,
-  { rows, fitted, left, trend }: Remains,
-  { name, width, height }: Size,
-): CloudSpec {
+function remains({ target }: FitView, { means, left, trend }: Remains, { name, width, height }: Size): CloudSpec {
   return {
     id: `residuals-${name}`,
     width,
     height,
     title: 'Residuals against predicted values',
-    description: `${rows.length} rows that the model was fitted on, and the line where nothing is left.`,
+    description: `${left.length} rows that the model was fitted on, and the line where nothing is left.`,
     xTitle: `predicted ${short(target)}`,
     yTitle: 'residual',
-    x: fitted,
+    x: means.fitted,
     y: left,
     line: 'zero',
     ...(trend && { trend }),
-    named: largest(left).map((at) => ({ at, label: `row ${rows[at]! + 1}` })),
+    named: largest(left).map((at) => ({ at, label: `row ${(means.sampled?.[at] ?? at) + 1}` })),
   }
 }
-
-type Means = NonNullable<FitView['fit']['means']>
 
 const short = (target: string): string => ([...target].length > 24 ? 'value' : target)
 

@@ -11,10 +11,9 @@ import { percent, shorten, significant } from '../../util/format.js'
 export interface Shown {
   readonly target: string
   readonly rows: number
-  /** The columns of weights and offsets, and how much each row weighs; null where there are none. */
+  /** The columns of weights and offsets; null where there are none. */
   readonly weights: string | null
   readonly offset: string | null
-  readonly rowWeights: Float64Array | null
   /** Groups of columns and how many of them the chosen model uses; null where columns come and go one by one. */
   readonly groups: { readonly kept: number; readonly all: number } | null
   readonly ratios: readonly RatioScore[]
@@ -47,7 +46,16 @@ export interface Shown {
   /** What coefficients are added up to. */
   readonly scale: string
   /** Null of classes. */
-  readonly means: { readonly actual: Float64Array; readonly fitted: Float64Array } | null
+  readonly means: Means | null
+}
+
+export interface Means {
+  readonly actual: Float64Array
+  readonly fitted: Float64Array
+  /** Rows, from 0, that these are of; null where they are of all. */
+  readonly sampled: Uint32Array | null
+  /** Whether they were drawn. */
+  readonly isDrawn: boolean
 }
 
 /** What is made small: squares, or the deviance. */
@@ -68,7 +76,7 @@ export interface Loss {
 export const shownOf = (fit: LinearFit | GlmFit): Shown => ('glm' in fit ? shownGlm(fit) : shownLinear(fit))
 
 function shownLinear(fit: LinearFit): Shown {
-  const { names, path, chosen, linear, actual, fitted, crossValidation, kind, groups, l1Ratio } = fit
+  const { names, path, chosen, linear, actual, fitted, sampled, isDrawn, crossValidation, kind, groups, l1Ratio } = fit
   const keptGroups = new Set(groups?.filter((_, j) => linear.coefficients[j] !== 0))
   const isShrunk = kind === 'group-lasso' || (kind === 'elastic-net' && l1Ratio < 1)
   return {
@@ -97,7 +105,7 @@ function shownLinear(fit: LinearFit): Shown {
       wrong: null,
     },
     scale: shorten(fit.target, 48),
-    means: { actual, fitted },
+    means: { actual, fitted, sampled, isDrawn },
   }
 }
 
@@ -133,6 +141,7 @@ function shownGlm(fit: GlmFit): Shown {
       wrong: crossValidation?.misclassification ?? null,
     },
     scale: scaleOf(fit),
+    means: fit.means && { ...fit.means, isDrawn: false },
   }
 }
 
