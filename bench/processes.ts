@@ -17,10 +17,15 @@ export interface Ran {
   readonly peakBytes: number | null
 }
 
-/** Runs to the end; throws where the process fails. */
-export async function run(command: string, args: readonly string[]): Promise<Ran> {
+/** Runs to the end, with variables added to the environment; throws where the process fails. */
+export async function run(
+  command: string,
+  args: readonly string[],
+  variables: Readonly<Record<string, string>> = {},
+): Promise<Ran> {
   const begin = performance.now()
-  const child = spawn(command, args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'] })
+  const env = { ...process.env, ...variables }
+  const child = spawn(command, args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'], env })
   let stdout = ''
   let stderr = ''
   child.stdout.on('data', (chunk) => {

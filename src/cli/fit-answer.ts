@@ -67,10 +67,13 @@ function summaryOf(fit: LinearFit | GlmFit) {
   }
 }
 
-const linearSummary = ({ crossValidation: crossed, chosen, groups }: LinearFit) => ({
-  ...(crossed && { meanSquaredError: crossed.error[chosen], standardError: crossed.standardError[chosen] }),
-  ...(groups && { groups }),
-})
+function linearSummary({ crossValidation, leaveOneOut, chosen, groups }: LinearFit) {
+  const leftOut = crossValidation ?? leaveOneOut
+  return {
+    ...(leftOut && { meanSquaredError: leftOut.error[chosen], standardError: leftOut.standardError[chosen] }),
+    ...(groups && { groups }),
+  }
+}
 
 function glmSummary({ path, chosen, crossValidation: crossed, offset }: GlmFit) {
   return {
@@ -131,7 +134,7 @@ function textOf(fit: LinearFit | GlmFit, shown: Shown, terminal: Terminal): stri
 }
 
 function ratiosLine({ ratios }: LinearFit | GlmFit, select: string): Fact {
-  const what = select.startsWith('cv') ? 'least error' : `least ${select.toUpperCase()}`
+  const what = select.startsWith('cv') || select === 'loo' ? 'least error' : `least ${select.toUpperCase()}`
   const each = ratios.map(({ l1Ratio, score }) => `${l1Ratio}: ${significant(score, 4)}`)
   return ['shares', `${each.join(', ')} (${what} with this share of the lasso)`]
 }
@@ -140,7 +143,8 @@ function groupsLine(groups: readonly string[], kept: readonly number[]): Fact {
   return ['groups', `${new Set(kept.map((j) => groups[j])).size} of ${new Set(groups).size} kept`]
 }
 
-function linearQuality({ path, chosen, crossValidation: crossed }: LinearFit): readonly Fact[] {
+function linearQuality({ path, chosen, crossValidation, leaveOneOut }: LinearFit): readonly Fact[] {
+  const crossed = crossValidation ?? leaveOneOut
   const share: Fact = ['R²', significant(path.devianceRatio[chosen]!, 4)]
   if (crossed === null) return [share]
   const [error, spread] = [crossed.error[chosen]!, crossed.standardError[chosen]!]

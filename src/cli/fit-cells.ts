@@ -36,19 +36,22 @@ export async function fitCells(
       import('../linear/fit.js'),
     ])
   // Of a large file the rows are worth gathering before it is known what they are.
-  const early = size > MANY_BYTES ? earlyRows(choices) : null
+  const early = size > MANY_BYTES && choices.select !== 'loo' ? earlyRows(choices) : null
   const reading = { categories, signal, onProgress, onWarning }
   const described = await describeTable(cells, { ...reading, ...(early && { onNumbers: early.onNumbers }) })
   const { rows, columns } = described
   const isLarge = rows * columns.length > MANY_CELLS
   const family = given ?? familyOf(described, choices.target)
   const options = { ...choices, signal, onProgress, onWarning }
-  if (family === 'gaussian' && isLarge)
+  if (family === 'gaussian' && isLarge && choices.select !== 'loo')
     return fitStream(cells, described, early === null ? options : { ...options, early })
-  if (isLarge) onWarning(heldInMemory(rows, columns.length, family))
+  if (isLarge) {
+    const what = choices.select === 'loo' ? 'leaving each row out' : `a model that is ${family}`
+    onWarning(heldInMemory(rows, columns.length, what))
+  }
   const table = await wholeTable(cells, described, { signal })
   return family === 'gaussian' ? fitTable(table, options) : fitGlm(table, { ...options, family })
 }
 
-const heldInMemory = (rows: number, columns: number, family: string): string =>
-  `${count(rows)} rows of ${counted(columns, 'column')} are held in memory, about ${bytes(2 * 8 * rows * columns)}: a model that is ${family} asks for each of them again; gaussian ones are fitted from a stream`
+const heldInMemory = (rows: number, columns: number, what: string): string =>
+  `${count(rows)} rows of ${counted(columns, 'column')} are held in memory, about ${bytes(2 * 8 * rows * columns)}: ${what} asks for each of them again; gaussian models chosen by other means are fitted from a stream`

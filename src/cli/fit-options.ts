@@ -6,7 +6,7 @@ import type { OptionSpecs, OptionValues } from './command.js'
 
 const MODELS = ['lasso', 'ridge', 'elastic-net', 'adaptive-lasso', 'mcp', 'scad', 'group-lasso'] as const
 const FAMILIES = ['gaussian', 'binomial', 'multinomial', 'poisson'] as const
-const SELECTIONS = ['cv', 'cv-1se', 'aic', 'bic', 'ebic'] as const
+const SELECTIONS = ['cv', 'cv-1se', 'loo', 'aic', 'bic', 'ebic'] as const
 
 /** What is predicted from what, how it is held down, and how the strength of that is chosen. */
 export const FIT_OPTIONS = {
@@ -17,7 +17,12 @@ export const FIT_OPTIONS = {
     choices: FAMILIES,
     doc: 'what is predicted: numbers, one of two classes, of several, counts (default by the column: numbers, or classes where it is text)',
   },
-  select: { kind: 'choice', choices: SELECTIONS, default: 'cv', doc: 'how the strength is chosen' },
+  select: {
+    kind: 'choice',
+    choices: SELECTIONS,
+    default: 'cv',
+    doc: 'how the strength is chosen: cross-validation, each row of a ridge left out, a criterion',
+  },
   folds: { kind: 'number', value: 'n', min: 2, max: 1e6, whole: true, default: 10, doc: 'parts of cross-validation' },
   l1Ratio: {
     kind: 'text',

@@ -1,5 +1,6 @@
 /** The loops of gram-descent.ts, compiled where that is possible, with the memory that they work on. */
 
+import { compiled } from './compiled.js'
 import { type Descent, descend, type GramState, type GramTerms, type Rows, subtractRows } from './gram-descent.js'
 import { GRAM_WASM } from './gram-wasm.js'
 
@@ -19,11 +20,6 @@ export const BLOCK = 8
 
 /** The next multiple of `BLOCK`. */
 export const wholeBlocks = (length: number): number => Math.ceil(length / BLOCK) * BLOCK
-
-const PAGE_BYTES = 65_536
-
-/** 4 GiB, all that a 32-bit address reaches. */
-const MOST_PAGES = 65_536
 
 /** A kernel with a memory of its own, of so many numbers; the plain one where WebAssembly SIMD is missing. */
 export function openGramKernel(length: number): GramKernel {
@@ -53,15 +49,14 @@ interface Exports {
   subtractRows(count: number, length: number, stride: number, rows: number, coefficients: number, target: number): void
 }
 
+const instance = compiled<Exports>(GRAM_WASM)
+
 /** Null where it cannot be: no SIMD, a page that forbids WebAssembly, or more memory than it can have. */
 export function compiledKernel(length: number): GramKernel | null {
-  const compiled = gramModule()
   const words = wholeBlocks(length) + BLOCK
-  const pages = Math.ceil((8 * words) / PAGE_BYTES)
-  if (compiled === null || pages > MOST_PAGES) return null
-  const memory = memoryOf(pages)
-  if (memory === null) return null
-  const calls = new WebAssembly.Instance(compiled, { env: { memory } }).exports as unknown as Exports
+  const made = instance(8 * words)
+  if (made === null) return null
+  const { calls, memory } = made
   // The last block is for what a call returns beside its result.
   const largest = new Float64Array(memory.buffer, 8 * (words - BLOCK), 1)
   return {
@@ -87,31 +82,5 @@ export function compiledKernel(length: number): GramKernel | null {
     },
     subtractRows: ({ count, length, data, stride }, coefficients, target) =>
       calls.subtractRows(count, length, stride, data.byteOffset, coefficients.byteOffset, target.byteOffset),
-  }
-}
-
-/** `maximum` lets the engine reserve no more than this. */
-function memoryOf(pages: number): WebAssembly.Memory | null {
-  try {
-    return new WebAssembly.Memory({ initial: pages, maximum: pages })
-  } catch {
-    return null
-  }
-}
-
-/** Compiled once; undefined before. It holds code alone, so nothing that one caller does reaches another. */
-let shared: WebAssembly.Module | null | undefined
-
-/** Compiled in place, which browsers allow on their main thread below 4 kB. */
-function gramModule(): WebAssembly.Module | null {
-  if (shared === undefined) shared = compile()
-  return shared
-}
-
-function compile(): WebAssembly.Module | null {
-  try {
-    return new WebAssembly.Module(Uint8Array.from(atob(GRAM_WASM), (c) => c.charCodeAt(0)))
-  } catch {
-    return null
   }
 }

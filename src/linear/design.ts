@@ -1,4 +1,4 @@
-/** What a linear model is fitted on: a matrix of columns, dense, and one number a row. */
+/** What a linear model is fitted on: a matrix of columns, dense or sparse, and one number a row. */
 
 import { PareError } from '../util/errors.js'
 import { counted } from '../util/format.js'
@@ -12,15 +12,33 @@ export interface DenseMatrix {
   readonly order?: 'row-major' | 'column-major'
 }
 
+/** Compressed columns (CSC): what is not stored is zero; nothing is copied. */
+export interface SparseMatrix {
+  readonly rows: number
+  readonly columns: number
+  /** Where the numbers of each column begin, and last where those of the last one end: [columns + 1]. */
+  readonly columnStarts: ArrayLike<number>
+  /** Row of each number, growing within a column. */
+  readonly rowIndices: ArrayLike<number>
+  readonly values: Float64Array | Float32Array
+}
+
+export type DesignMatrix = DenseMatrix | SparseMatrix
+
+export const isSparse = (x: DesignMatrix): x is SparseMatrix => 'columnStarts' in x
+
 /**
- * Throws `DESIGN_SHAPE`, `DESIGN_EMPTY`, `DESIGN_WEIGHT`, and with row and column of the first such number `DESIGN_FINITE`
+ * Throws `DESIGN_SHAPE`, `DESIGN_EMPTY`, `DESIGN_SPARSE`, `DESIGN_WEIGHT`, and with row and column of the first such number `DESIGN_FINITE`
  * and `DESIGN_RANGE`.
  */
-export function checkDesign(x: DenseMatrix, y: ArrayLike<number>, weights?: ArrayLike<number>): void {
-  const { rows, data } = x
-  checkShape(x, y.length)
-  const at = firstUnfit(data)
-  if (at >= 0) throw unfit(`X, ${placeOf(x, at)}`, data[at]!)
+export function checkDesign(x: DesignMatrix, y: ArrayLike<number>, weights?: ArrayLike<number>): void {
+  const { rows } = x
+  if (isSparse(x)) checkSparse(x, y.length)
+  else {
+    checkShape(x, y.length)
+    const at = firstUnfit(x.data)
+    if (at >= 0) throw unfit(`X, ${placeOf(x, at)}`, x.data[at]!)
+  }
   const odd = firstUnfit(y)
   if (odd >= 0) throw unfit(`y, row ${odd + 1}`, y[odd]!)
   if (weights === undefined) return
@@ -36,6 +54,35 @@ export function checkShape({ rows, columns, data }: DenseMatrix, length: number)
   if (data.length !== rows * columns)
     throw wrongLength('the data of X', data.length, `${rows} x ${columns} = ${rows * columns}`)
   if (length !== rows) throw wrongLength('y', length, `${rows}, one a row`)
+}
+
+function checkSparse(x: SparseMatrix, length: number): void {
+  const { rows, columns, columnStarts, rowIndices, values } = x
+  if (rows < 1 || columns < 1) throw emptyDesign(`${counted(rows, 'row')}, ${counted(columns, 'column')}`)
+  if (length !== rows) throw wrongLength('y', length, `${rows}, one a row`)
+  if (columnStarts.length !== columns + 1)
+    throw wrongLength('the column starts of X', columnStarts.length, `${columns + 1}, one more than columns`)
+  if (rowIndices.length !== values.length)
+    throw wrongLength('the row indices of X', rowIndices.length, `${values.length}, one a number`)
+  if (columnStarts[0] !== 0) throw misplaced('the first column start', columnStarts[0]!, '0')
+  for (let j = 0; j < columns; j++) {
+    const [from, to] = [columnStarts[j]!, columnStarts[j + 1]!]
+    if (!(Number.isInteger(to) && to >= from && to <= values.length))
+      throw misplaced(`column start ${j + 2}`, to, `a whole number from ${from} to ${values.length}`)
+    for (let k = from, least = 0; k < to; k++) {
+      const row = rowIndices[k]!
+      if (!(Number.isInteger(row) && row >= least && row < rows))
+        throw misplaced(`row index ${k + 1}, in column ${j + 1}`, row, `a whole number from ${least} to ${rows - 1}`)
+      least = row + 1
+    }
+  }
+  if (columnStarts[columns] !== values.length)
+    throw misplaced('the last column start', columnStarts[columns]!, `${values.length}, as many as there are numbers`)
+  const at = firstUnfit(values)
+  if (at < 0) return
+  let j = 0
+  while (columnStarts[j + 1]! <= at) j++
+  throw unfit(`X, row ${rowIndices[at]! + 1}, column ${j + 1}`, values[at]!)
 }
 
 /** What is larger cannot be squared and summed. */
@@ -62,6 +109,13 @@ export const emptyDesign = (value: string): PareError =>
 
 const wrongLength = (where: string, value: number, wanted: string): PareError =>
   new PareError('DESIGN_SHAPE', `${where} has the wrong length`, { value, remedy: `Give ${wanted}.` })
+
+const misplaced = (where: string, value: number, wanted: string): PareError =>
+  new PareError('DESIGN_SPARSE', 'compressed columns are out of order', {
+    where: `X, ${where}`,
+    value,
+    remedy: `Give ${wanted}; rows grow within a column, and none comes twice.`,
+  })
 
 export const unfit = (where: string, value: number): PareError =>
   Number.isFinite(value)

@@ -15,7 +15,7 @@ import { glmCrossValidate } from './glm-cross-validate.js'
 import { type GlmModelName, type GlmModelOptions, glmPathOfModel } from './glm-model.js'
 import { checkedResponse, type GlmModel, type GlmPath, predictorsOf } from './glm-path.js'
 import { deviationsOf } from './moments.js'
-import { bestRatio, chosenBy, isCrossed, type RatioScore, type Selection } from './select.js'
+import { bestRatio, checkSelection, chosenBy, isCrossed, type RatioScore, type Selection } from './select.js'
 import { designOf, type TableDesign, type TableOptions, termsByColumn } from './table-design.js'
 import { type Columns, cellsOf, targetColumn } from './target.js'
 import { glmGraph } from './to-onnx.js'
@@ -69,9 +69,10 @@ export function familyOf(table: Columns<TableColumn | ColumnKind>, target: strin
   return column.levels.length > 2 ? 'multinomial' : 'binomial'
 }
 
-/** Throws `TABLE_…`, `DESIGN_…`, `PATH_OPTION`, `FOLDS`, `RESPONSE`, `MEASURE`, `FAMILY`. */
+/** Throws `TABLE_…`, `DESIGN_…`, `PATH_OPTION`, `FOLDS`, `RESPONSE`, `MEASURE`, `FAMILY`, `OPTION_SELECT`. */
 export async function fitGlm(table: Table, given: GlmFitOptions): Promise<GlmFit> {
   const { select = 'cv', family = familyOf(table, given.target) } = given
+  checkSelection(select, false)
   const kind = modelFor(family, given)
   const design = designOf(table, given)
   const { x, features, names, target, weights, offset } = design

@@ -11,6 +11,7 @@ import type { Model } from '../ir/types.js'
 import { encodeModel } from '../onnx/codec.js'
 import { mcpSlope } from '../penalties/mcp.js'
 import { scadSlope } from '../penalties/scad.js'
+import { random } from '../util/random.js'
 import type { AdaptivePath } from './adaptive.js'
 import { type FitOptions, fitTable } from './fit.js'
 import { fitGlm, type GlmFitOptions } from './fit-glm.js'
@@ -100,6 +101,24 @@ describe('each model fulfils the conditions of its penalty, recomputed from the 
       expect(c[4] === 0).toBe(c[5] === 0)
     }
   })
+})
+
+test('more columns than moments are good for go by their rows, with the same choices', async () => {
+  const { normal } = random(5)
+  const values = Array.from({ length: 320 }, () => Float64Array.from({ length: 40 }, () => normal()))
+  const y = Float64Array.from({ length: 40 }, (_, i) => 3 * values[0]![i]! - 2 * values[1]![i]! + normal(0, 0.3))
+  const columns = [...values, y].map(
+    (v, j) => ({ kind: 'number', name: j === 320 ? 'y' : `c${j}`, values: v }) as const,
+  )
+  const wide: Table = { name: 'wide.csv', rows: 40, columns }
+  const given = { target: 'y', folds: 4, nLambdas: 12 } as const
+  const lasso = await fitTable(wide, { ...given, l1Ratio: [0.5, 1] })
+  expect(lasso.l1Ratio).toBe(1)
+  expect(Math.max(...lasso.path.dualGap)).toBeLessThanOrEqual(1e-7)
+  const mean = y.reduce((a, b) => a + b) / 40
+  expect(lasso.variance).toBeCloseTo(y.reduce((s, v) => s + (v - mean) ** 2, 0) / 40, 10)
+  const [c0, c1] = (await fitTable(wide, { ...given, model: 'mcp' })).linear.coefficients
+  expect([c0! - 3, c1! + 2].every((miss) => Math.abs(miss) < 0.3)).toBe(true)
 })
 
 describe('several ratios', () => {

@@ -6,7 +6,7 @@
 import type { CellTable } from '../data/cells.js'
 import { type NumberColumn, tableBlocks } from '../data/columns.js'
 import type { ColumnKind, Description, NumberKind } from '../data/describe.js'
-import { choose, needsFolds, varianceOf } from './choose.js'
+import { choose, momentJudge, needsFolds, varianceOf } from './choose.js'
 import { emptyDesign, firstUnfit, unfit } from './design.js'
 import { type Feature, fillRows, meanSums, namesOf, numberFeature } from './encode.js'
 import { checkGaussian, type FitOptions, type LinearFit, predictRow } from './fit.js'
@@ -14,6 +14,7 @@ import { foldsFrom, wholeOf } from './fold-moments.js'
 import { checkFolds } from './folds.js'
 import { type EarlyRows, type Gathered, gathering, type Sample } from './gather-rows.js'
 import type { LinearModel } from './path.js'
+import { checkSelection } from './select.js'
 import { checkWeight, type Roles, rolesOf, termsFor } from './table-design.js'
 import { numbersToPredict } from './target.js'
 import { checkTerms } from './terms.js'
@@ -26,10 +27,11 @@ export interface StreamOptions extends Omit<FitOptions, 'foldIds' | 'groups' | '
 
 /**
  * `described` is what `describeTable` says of all of the table. Throws `TABLE_COLUMN`, `TABLE_TARGET`, `TABLE_MISSING`,
- * `TABLE_CELL`, `DESIGN_…`, `PATH_OPTION`, `PENALTY_SHAPE`, `FOLDS`, `CRITERIA_NOISE`, `FAMILY`, and what the reader throws.
+ * `TABLE_CELL`, `DESIGN_…`, `PATH_OPTION`, `PENALTY_SHAPE`, `FOLDS`, `CRITERIA_NOISE`, `FAMILY`, `OPTION_SELECT`, and what the reader throws.
  */
 export async function fitStream(cells: CellTable, described: Description, options: StreamOptions): Promise<LinearFit> {
   checkGaussian(options)
+  checkSelection(options.select ?? 'cv', false)
   const { select = 'cv', folds = 10, model: kind = 'elastic-net', early } = options
   const { weights, columnGroups: _, penaltyFactors: __, ...shared } = options
   const { rows } = described
@@ -46,7 +48,7 @@ export async function fitStream(cells: CellTable, described: Description, option
 
   const { moments, sample } = early?.end() ?? (await readRows(cells, roles, features, { ...options, rows }))
   const parts = moments.length === 1 ? wholeOf(moments[0]!) : foldsFrom(moments, null)
-  const choice = await choose(parts, given)
+  const choice = await choose(given, momentJudge(parts, given))
   const { at, actual, fitted } = sampled(sample, names.length + 1, choice.linear)
   return {
     ...choice,

@@ -48,6 +48,34 @@ test('the graph takes raw columns and answers as the library does; unknown names
   expect(Math.abs(size! - 2)).toBeLessThan(0.2)
 })
 
+test('each row of a ridge left out: about what folds say', async () => {
+  const data = await table()
+  const options = { target: 'price', missing: 'mean', l1Ratio: 0 } as const
+  const [alone, crossed] = [await fitTable(data, { ...options, select: 'loo' }), await fitTable(data, options)]
+  expect(alone.crossValidation).toBe(null)
+  expect(alone.criteria).toBe(null)
+  expect(alone.path.models[alone.chosen]).toBe(alone.linear)
+  expect(alone.chosen).toBe(alone.leaveOneOut!.least)
+  const [own, folds] = [alone.leaveOneOut!, crossed.crossValidation!]
+  expect(Math.abs(own.error[alone.chosen]! / folds.error[crossed.chosen]! - 1)).toBeLessThan(0.2)
+})
+
+test.each([
+  ['a lasso', { l1Ratio: 1 }, 'OPTION_SELECT'],
+  ['the model that is taken without a word', {}, 'OPTION_SELECT'],
+  ['bounds', { l1Ratio: 0, isPositive: true }, 'OPTION_SELECT'],
+])('rows are not left out one by one of %s', async (_, options, code) => {
+  const given = { target: 'price', missing: 'mean', select: 'loo', ...options } as const
+  await expect(fitTable(await table(), given)).rejects.toMatchObject({ code })
+})
+
+test('of one row nothing is left where it is left out', async () => {
+  const data = await table('a,price\n1,2\n')
+  await expect(fitTable(data, { target: 'price', l1Ratio: 0, select: 'loo' })).rejects.toMatchObject({
+    code: 'SELECT_ALONE',
+  })
+})
+
 test('every way to choose gives a model of the path', async () => {
   const data = await table()
   const chosen: LinearFit[] = []

@@ -4,15 +4,13 @@ import type { Table } from '../data/columns.js'
 import type { Model } from '../ir/types.js'
 import type { RunOptions } from '../util/env.js'
 import { PareError } from '../util/errors.js'
-import { type Choice, type ChoiceOptions, choose, needsFolds } from './choose.js'
+import { type Choice, type ChoiceOptions, choose, rowJudge } from './choose.js'
 import { checkDesign } from './design.js'
-import { foldMomentsOf, wholeOf } from './fold-moments.js'
 import type { FoldOptions } from './folds.js'
-import { gatherMoments } from './gather-moments.js'
-import { type GaussianModel, pathOfRows } from './gaussian-model.js'
+import type { GaussianModel } from './gaussian-model.js'
 import { deviationsOf } from './moments.js'
 import type { LinearModel } from './path.js'
-import { precisionFor } from './precision.js'
+import { checkSelection } from './select.js'
 import { designOf, type TableOptions, termsFor } from './table-design.js'
 import { numbersToPredict } from './target.js'
 import { linearGraph } from './to-onnx.js'
@@ -43,7 +41,10 @@ export interface LinearFit extends Choice {
   readonly model: Model
 }
 
-/** Throws `TABLE_…`, `DESIGN_…`, `PATH_OPTION`, `PENALTY_SHAPE`, `FOLDS`, `CRITERIA_NOISE`, and `FAMILY` with an offset. */
+/**
+ * Throws `TABLE_…`, `DESIGN_…`, `PATH_OPTION`, `PENALTY_SHAPE`, `FOLDS`, `CRITERIA_NOISE`, `OPTION_SELECT`, `SELECT_ALONE`, and
+ * `FAMILY` with an offset.
+ */
 export async function fitTable(table: Table, options: FitOptions): Promise<LinearFit> {
   checkGaussian(options)
   const {
@@ -54,6 +55,7 @@ export async function fitTable(table: Table, options: FitOptions): Promise<Linea
     penaltyFactors: __,
     ...shared
   } = options
+  checkSelection(select, isRidge(options))
   const design = designOf(table, options)
   const { x, features, names, target } = design
   const y = numbersToPredict(table, target).values
@@ -61,9 +63,10 @@ export async function fitTable(table: Table, options: FitOptions): Promise<Linea
   const terms = termsFor(kind, design, options)
   const weighted = design.weights ? { weights: design.weights } : {}
   const given = { ...shared, ...terms, ...weighted, select, model: kind }
-  const gather = { ...given, precision: precisionFor(options) }
-  const folds = needsFolds(select, kind) ? await foldMomentsOf(x, y, given) : wholeOf(await gatherMoments(x, y, gather))
-  const choice = await choose(folds, given, (pathOf, at) => pathOfRows(pathOf, folds, x, y, { ...at, ...weighted }))
+  const choice = await choose(
+    options.l1Ratio === undefined ? given : { ...given, l1Ratio: options.l1Ratio },
+    await rowJudge(x, y, given),
+  )
   const sampled = weighingRows(design.weights)
   const shown = sampled ?? Uint32Array.from(y.keys())
   return {
@@ -81,6 +84,12 @@ export async function fitTable(table: Table, options: FitOptions): Promise<Linea
     fitted: Float64Array.from(shown, (i) => predictRow(choice.linear, x.data, i * x.columns)),
     model: linearGraph(features, choice.linear),
   }
+}
+
+/** Of coefficients of either sign. */
+function isRidge({ model = 'elastic-net', l1Ratio = 1, isPositive = false }: FitOptions): boolean {
+  const ratios = typeof l1Ratio === 'number' ? [l1Ratio] : l1Ratio
+  return model === 'elastic-net' && !isPositive && ratios.every((ratio) => ratio === 0)
 }
 
 /** Throws `FAMILY`. */

@@ -21,6 +21,9 @@ const MANY = 1e8
 /** Rows that go to the engine at once. */
 const CHUNK = 16_384
 
+/** Whether so many rows are for the engine. */
+export const isMany = (rows: number, columns: number): boolean => rows * (columns + 1) ** 2 >= MANY
+
 export async function gatherMoments(x: DenseMatrix, y: ArrayLike<number>, o: GatherOptions = {}): Promise<Moments> {
   const [moments] = await gatherParts(x, y, [o.rows], o)
   return moments!
@@ -36,7 +39,7 @@ export async function gatherParts(
   const { engine, precision = 'float64' } = options
   const of = (rows: ArrayLike<number> | undefined): GatherOptions => (rows ? { ...options, rows } : options)
   const count = parts.reduce((sum, rows) => sum + (rows?.length ?? x.rows), 0)
-  if (engine === undefined || count * (x.columns + 1) ** 2 < MANY) return parts.map((rows) => momentsOf(x, y, of(rows)))
+  if (engine === undefined || !isMany(count, x.columns)) return parts.map((rows) => momentsOf(x, y, of(rows)))
   const gram = await openGram({ engine, columns: x.columns + 1, precision })
   const found: Moments[] = []
   try {
@@ -53,16 +56,15 @@ async function gatherOn(
   y: ArrayLike<number>,
   o: GatherOptions,
 ): Promise<Moments> {
-  const rounding = ROUNDING[o.precision ?? 'float64']
   const { shift, ...first } = await gatherAbout(sampleFrame(x, y, o), gram, x, y, o)
   const { means, scatter, weight } = first
   const m = means.length
   const isFar = means.some((mean, j) => weight * (mean - shift[j]!) ** 2 > scatter[j * m + j]!)
-  if (!isFar) return { ...first, rounding }
+  if (!isFar) return first
   // Rows that tell little of the others: what is far from its mean cancels.
   const scales = means.map((_, j) => powerOf(Math.sqrt(scatter[j * m + j]! / weight)))
   const { shift: _, ...again } = await gatherAbout({ shift: means, scales }, gram, x, y, o)
-  return { ...again, rounding }
+  return again
 }
 
 /** What is taken off the columns, and the powers of two that bring the rest near 1, so that squares fit into float32. */
@@ -71,7 +73,7 @@ interface Frame {
   readonly scales: Float64Array
 }
 
-type Gathered = Omit<Moments, 'rounding'> & Pick<Frame, 'shift'>
+type Gathered = Moments & Pick<Frame, 'shift'>
 
 async function gatherAbout(
   frame: Frame,
@@ -82,7 +84,7 @@ async function gatherAbout(
 ): Promise<Gathered> {
   const { shift, scales } = frame
   const m = shift.length
-  const sums: Sums = { shifted: new Float64Array(m), weight: 0, count: 0 }
+  const sums: Sums = { shifted: new Float64Array(m), squares: new Float64Array(m), weight: 0, count: 0 }
   const count = o.rows?.length ?? x.rows
   // The next chunk is filled while the engine multiplies the last one.
   let last: Promise<void> = Promise.resolve()
@@ -94,17 +96,25 @@ async function gatherAbout(
   }
   await last
   const scatter = gram.take()
+  // Squares have no signs that let rounding cancel: what products lost of these is the most that they lost of any.
+  let rounding: number = ROUNDING[o.precision ?? 'float64']
+  for (let j = 0; j < m; j++) {
+    const exact = sums.squares[j]! / scales[j]! ** 2
+    if (exact > 0) rounding = Math.max(rounding, Math.abs(scatter[j * m + j]! - exact) / exact)
+    scatter[j * m + j] = exact
+  }
   const away = sums.shifted.map((s) => s / sums.weight)
   for (let j = 0; j < m; j++)
     for (let k = 0; k < m; k++)
       scatter[j * m + k] = scatter[j * m + k]! * scales[j]! * scales[k]! - sums.weight * away[j]! * away[k]!
-  return { count: sums.count, weight: sums.weight, means: shift.map((v, j) => v + away[j]!), scatter, shift }
+  return { count: sums.count, weight: sums.weight, means: shift.map((v, j) => v + away[j]!), scatter, rounding, shift }
 }
 
 /** Of the rows so far, in place. */
 interface Sums {
-  /** Σ w (z − shift) */
+  /** Σ w (z − shift), and the same of its squares. */
   readonly shifted: Float64Array
+  readonly squares: Float64Array
   weight: number
   count: number
 }
@@ -141,7 +151,7 @@ function shiftedRows(
   const p = x.columns
   const { data } = x
   const [byRow, byColumn] = stridesOf(x)
-  const { shifted } = sums
+  const { shifted, squares } = sums
   const inverse = scales.map((s) => 1 / s)
   const length = (to - from) * (p + 1)
   const out = precision === 'float32' ? new Float32Array(length) : new Float64Array(length)
@@ -155,10 +165,12 @@ function shiftedRows(
     for (let j = 0, cell = row * byRow; j < p; j++, cell += byColumn) {
       const away = data[cell]! - shift[j]!
       shifted[j]! += w * away
+      squares[j]! += w * away * away
       out[at++] = root * away * inverse[j]!
     }
     const away = y[row]! - shift[p]!
     shifted[p]! += w * away
+    squares[p]! += w * away * away
     out[at++] = root * away * inverse[p]!
   }
   return out

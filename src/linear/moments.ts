@@ -18,8 +18,8 @@ export interface Moments {
   readonly rounding: number
 }
 
-/** Of sums in float64, and of products in float32 that are summed in float64. */
-export const ROUNDING = { float64: 2 ** -50, float32: 2 ** -23 } as const
+/** Of sums in float64, and the least of products in float32 that are summed in float64. */
+export const ROUNDING = { float64: 2 ** -50, float32: 2 ** -26 } as const
 
 export interface MomentOptions {
   readonly weights?: ArrayLike<number>
@@ -97,7 +97,7 @@ export function openMoments(near: Float64Array): MomentSums {
   }
 }
 
-interface OuterSums {
+export interface OuterSums {
   add(z: Float64Array, weight: number): void
   end(): Float64Array
 }
@@ -106,7 +106,7 @@ interface OuterSums {
 const TOGETHER = 32_768
 
 /** Σ w zzᵀ, the upper half, some rows at a time: each row of the sum takes them all before the next one does. */
-function outerSums(m: number): OuterSums {
+export function outerSums(m: number): OuterSums {
   const stride = wholeBlocks(m)
   const most = wholeBlocks(Math.min(128, Math.max(16, TOGETHER / stride)))
   const kernel = openGramKernel(m * stride + most * stride + m * most)

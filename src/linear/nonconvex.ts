@@ -10,12 +10,14 @@ import { checkShape, mcpSlope } from '../penalties/mcp.js'
 import { scadSlope } from '../penalties/scad.js'
 import { checkDesign, type DenseMatrix } from './design.js'
 import { gatherMoments } from './gather-moments.js'
+import { type LinearPath, linearPath, type PathOptions } from './linear-path.js'
 import type { Moments } from './moments.js'
 import { partialOut } from './partial.js'
-import { emptyFit, type LinearPath, linearPath, type PathOptions } from './path.js'
-import { type Fit, meanSquare, type Penalized, pointAt, violation } from './quadratic.js'
-import { type GramOptions, solveGram } from './solvers/gram.js'
-import { type Workspace, workspaceOf } from './solvers/workspace.js'
+import { emptyFit } from './path.js'
+import { type Fit, meanSquare, type Penalized, pointAt, type Quadratic, violation } from './quadratic.js'
+import type { GramOptions } from './solvers/compact-descent.js'
+import { solveGram } from './solvers/gram.js'
+import { type GramWorkspace, workspaceOf } from './solvers/gram-source.js'
 import { standardized } from './standard.js'
 import { checkTerms, lambdasOf, termsOf } from './terms.js'
 
@@ -74,7 +76,7 @@ export function nonconvexPathOf(moments: Moments, options: NonconvexOptions): Li
       l1: lasso.l1.map((strength, j) => slope(Math.abs(beta[j]!), strength, gamma)),
     })
     const held = terms.heldAt(lambda)
-    const found = reweighted(workspace, (beta) => around(held, beta), fit, { ...limits, maxRounds })
+    const found = reweighted(problem, workspace, (beta) => around(held, beta), fit, { ...limits, maxRounds })
     fit = found.fit
     const point = pointAt(standard.problem, complete(fit.beta))
     const missed = violation(around(terms.at(lambda), point.beta), point)
@@ -91,12 +93,12 @@ export function nonconvexPathOf(moments: Moments, options: NonconvexOptions): Li
 
 /** Rounds until the conditions of the penalty itself hold. */
 function reweighted(
-  workspace: Workspace,
+  problem: Quadratic,
+  workspace: GramWorkspace,
   around: (beta: Float64Array) => Penalized,
   start: Fit,
   { tolerance, maxPasses, maxRounds }: GramOptions & { readonly maxRounds: number },
 ): { readonly fit: Fit; readonly rounds: number } {
-  const { problem } = workspace
   const most = Math.sqrt(tolerance * 0.5 * problem.yy)
   // A lasso's gap says less of the single conditions than these ask for.
   const limits = { tolerance: 0.01 * tolerance, maxPasses, stop: 'violation' } as const

@@ -5,68 +5,44 @@
 
 import { throwIfAborted } from '../engine/failures.js'
 import { onBasis } from './basis.js'
-import { checkDesign, type DenseMatrix } from './design.js'
-import { type GatherOptions, gatherMoments } from './gather-moments.js'
+import { standardizer } from './columns.js'
+import { checkDesign, type DenseMatrix, type DesignMatrix, isSparse } from './design.js'
+import { gatherMoments } from './gather-moments.js'
+import { type LinearPath, linearPath, type PathOptions, type Solved } from './linear-path.js'
 import { type Moments, ROUNDING } from './moments.js'
 import { type Partial, partialOut } from './partial.js'
-import { precisionFor, TOLERANCE, type ToleranceOption } from './precision.js'
+import { precisionFor, TOLERANCE } from './precision.js'
 import {
+  diagonalOf,
   dualityGap,
   type Fit,
   meanSquare,
-  type Point,
   pointAt,
   type Quadratic,
   violation,
   withoutDust,
 } from './quadratic.js'
 import { isWithin, refined } from './refine.js'
-import { type GramOptions, solveGram } from './solvers/gram.js'
-import { workspaceOf } from './solvers/workspace.js'
+import { isForRows, rowPath } from './row-path.js'
+import type { GramOptions } from './solvers/compact-descent.js'
+import { solveGram } from './solvers/gram.js'
+import { workspaceOf } from './solvers/gram-source.js'
 import { type Standard, standardized } from './standard.js'
-import { checkTerms, lambdasOf, type TermOptions, type Terms, termsOf } from './terms.js'
+import { checkTerms, lambdasOf, type Terms, termsOf } from './terms.js'
 
-export interface PathOptions extends TermOptions, ToleranceOption, Pick<GatherOptions, 'engine' | 'signal'> {
-  /** wᵢ of the rows; only their ratios count, and 0 leaves a row out. */
-  readonly weights?: ArrayLike<number>
-  /** Passes of coordinate descent for one λ, at most. Default 10,000. */
-  readonly maxPasses?: number
-}
-
-export interface LinearModel {
-  readonly lambda: number
-  readonly coefficients: Float64Array
-  readonly intercept: number
-}
-
-export interface LinearPath {
-  /** From the largest down. */
-  readonly lambdas: Float64Array
-  readonly models: readonly LinearModel[]
-  /** Coefficients that are not zero. */
-  readonly df: readonly number[]
-  /** 1 − RSS / TSS, of the rows that it was fitted on. */
-  readonly devianceRatio: readonly number[]
-  /**
-   * Of each λ, as a part of ½ TSS / n, with what rounding of the moments may hide; NaN where there is none: with a λ of 0,
-   * or bounds but no penalty on a column.
-   */
-  readonly dualGap: readonly number[]
-  /** The largest violation of the optimality conditions, on the scale of the fit. */
-  readonly violation: readonly number[]
-  readonly iterations: readonly number[]
-}
+export type { LinearModel, LinearPath, PathOptions } from './linear-path.js'
 
 /** Pivots below this square a condition that moments cannot bear. */
 const ILL = 1e-6
 
 /**
- * Where the moments are too coarse for the tolerance, solutions are corrected by their residuals on the rows. Throws
- * `DESIGN_…` and `PATH_OPTION`.
+ * By moments, and where these are too coarse for the tolerance, corrected by the residuals on the rows; more columns than
+ * moments are good for, and sparse ones, go by their rows alone. Throws `DESIGN_…` and `PATH_OPTION`.
  */
-export async function path(x: DenseMatrix, y: ArrayLike<number>, options: PathOptions = {}): Promise<LinearPath> {
+export async function path(x: DesignMatrix, y: ArrayLike<number>, options: PathOptions = {}): Promise<LinearPath> {
   checkDesign(x, y, options.weights)
   checkTerms(options, x.columns)
+  if (isSparse(x) || isForRows(x)) return rowPath(standardizer(x), y, options)
   const precision = precisionFor(options)
   return pathFrom(await gatherMoments(x, y, { ...options, precision }), x, y, options)
 }
@@ -130,7 +106,7 @@ export function solvePath(moments: Moments, options: PathOptions, isEnough: IsEn
     throwIfAborted(signal)
     const held = terms.heldAt(lambda)
     last = solveGram(partial.problem, held, last, limits, workspace)
-    const beta = withoutDust(partial.problem, held, last.beta)
+    const beta = withoutDust(partial.problem.yy, diagonalOf(partial.problem), held, last.beta)
     // Certificates owe nothing to the solver but the coefficients.
     const fit = pointAt(problem, partial.complete(beta))
     if (isEnough(fit.beta)) break
@@ -162,40 +138,9 @@ function errorsOf({ gram, yy }: Quadratic, rounding: number, beta: Float64Array)
   return lengths.map((length) => rounding * length * (2 * size + Math.sqrt(yy)))
 }
 
-export interface Solved extends Point {
-  /** With what rounding of the moments may hide. */
-  readonly gap: number
-  readonly meanSquare: number
-  readonly violation: number
-  /** The most that the violation may be for all that the moments can say. */
-  readonly hidden: number
-  readonly iterations: number
-}
-
-/** Of what was solved for each λ, on the scale of the fit. */
-export function linearPath(
-  { problem, unscaled }: Standard,
-  lambdas: Float64Array,
-  solved: readonly Omit<Solved, 'hidden'>[],
-): LinearPath {
-  const { yy } = problem
-  return {
-    lambdas,
-    models: solved.map(({ beta }, i) => ({ lambda: lambdas[i]!, ...unscaled(beta) })),
-    df: solved.map(({ beta }) => beta.reduce((n, b) => n + Number(b !== 0), 0)),
-    devianceRatio: solved.map((s) => (yy === 0 ? 0 : 1 - s.meanSquare / yy)),
-    dualGap: solved.map(({ gap }) => (yy === 0 ? 0 : gap / (0.5 * yy))),
-    violation: solved.map((s) => s.violation),
-    iterations: solved.map((s) => s.iterations),
-  }
-}
-
 /** The fit of what no penalty but bounds hold, all else at zero. */
 export function emptyFit(problem: Quadratic, terms: Terms, limits: GramOptions): Fit {
   const zero: Fit = { beta: new Float64Array(problem.q.length), residual: problem.q.slice(), passes: 0 }
-  const { lower, upper, ...none } = terms.heldAt(0)
-  const only = (bounds: Float64Array): Float64Array => bounds.map((v, j) => (terms.factors[j] === 0 ? v : 0))
-  const penalized = { ...none, lower: only(lower), upper: only(upper) }
-  if (penalized.lower.every((v, j) => v === 0 && penalized.upper[j] === 0)) return zero
-  return solveGram(problem, penalized, zero, { ...limits, tolerance: limits.tolerance ** 2 })
+  const bounded = terms.onlyBounded()
+  return bounded === null ? zero : solveGram(problem, bounded, zero, { ...limits, tolerance: limits.tolerance ** 2 })
 }

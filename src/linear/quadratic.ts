@@ -98,7 +98,10 @@ function hiddenGap(
 function scaledGap(problem: Pick<Quadratic, 'q' | 'yy'>, { l1, l2, lower, upper }: Penalized, fit: Point): number {
   const { beta, residual } = fit
   let [penalty, ridge, fitted, scale] = [0, 0, 0, 1]
+  // What is 0 and below its threshold adds nothing anywhere, and is most.
+  const isIdle = (j: number): boolean => beta[j] === 0 && Math.abs(residual[j]!) <= l1[j]!
   for (let j = 0; j < beta.length; j++) {
+    if (isIdle(j)) continue
     penalty += l1[j]! * Math.abs(beta[j]!)
     ridge += l2[j]! * beta[j]! ** 2
     fitted += problem.q[j]! * beta[j]!
@@ -110,6 +113,7 @@ function scaledGap(problem: Pick<Quadratic, 'q' | 'yy'>, { l1, l2, lower, upper 
   }
   let beyond = 0
   for (let j = 0; j < beta.length; j++) {
+    if (isIdle(j)) continue
     const pull = scale * (residual[j]! - l2[j]! * beta[j]!)
     const end = pull > 0 ? upper[j]! : -lower[j]!
     if (end > 0 && end < Number.POSITIVE_INFINITY) beyond += end * Math.max(0, Math.abs(pull) - l1[j]!)
@@ -140,6 +144,7 @@ export function violation(penalized: Penalized, { beta, residual }: Point): numb
 }
 
 export function violationOf({ l1, l2, lower, upper }: Penalized, beta: number, residual: number, j: number): number {
+  if (beta === 0 && Math.abs(residual) <= l1[j]!) return 0
   const pull = residual - l2[j]! * beta
   // The interval of −subgradient − pull's target: zero lies in it where nothing is left to gain in either direction.
   const up = pull - (beta >= 0 ? l1[j]! : -l1[j]!)
@@ -150,8 +155,19 @@ export function violationOf({ l1, l2, lower, upper }: Penalized, beta: number, r
 /** Of the deviation of y, what a column moves where rounding alone moved it. */
 const DUST = 1e-12
 
-/** Of equal columns one is enough for the l1 penalty, but rounding gives a little to the others. */
-export function withoutDust({ gram, yy, q }: Quadratic, { l1 }: Penalized, beta: Float64Array): Float64Array {
+/** Of equal columns one is enough for the l1 penalty, but rounding gives a little to the others. `squares`: zⱼᵀzⱼ. */
+export function withoutDust(
+  yy: number,
+  squares: (j: number) => number,
+  { l1 }: Penalized,
+  beta: Float64Array,
+): Float64Array {
   const least = DUST * DUST * yy
-  return beta.map((b, j) => (l1[j]! > 0 && b * b * gram[j * (q.length + 1)]! <= least ? 0 : b))
+  return beta.map((b, j) => (b !== 0 && l1[j]! > 0 && b * b * squares(j) <= least ? 0 : b))
 }
+
+/** Of a Gram matrix. */
+export const diagonalOf =
+  ({ gram, q }: Pick<Quadratic, 'gram' | 'q'>) =>
+  (j: number): number =>
+    gram[j * (q.length + 1)]!

@@ -5,8 +5,9 @@
  */
 
 import type { DenseMatrix } from './design.js'
-import type { PathOptions, PathSolution, Solved } from './path.js'
-import { correlationsAt, dualityGap, pointAt, violation, withoutDust } from './quadratic.js'
+import type { PathOptions, Solved } from './linear-path.js'
+import type { PathSolution } from './path.js'
+import { correlationsAt, diagonalOf, dualityGap, pointAt, violation, withoutDust } from './quadratic.js'
 import { gatherResiduals, type ResidualMoments } from './residuals.js'
 import { solveGram } from './solvers/gram.js'
 
@@ -112,7 +113,7 @@ function corrected({ standard, terms, partial, limits, most, lambdas }: PathSolu
   const linear = plus(s.residual, all, s.beta)
   const moved = pointAt(
     { gram: all, q: linear },
-    partial.complete(withoutDust(partial.problem, held, fit.beta), linear),
+    partial.complete(withoutDust(partial.problem.yy, diagonalOf(partial.problem), held, fit.beta), linear),
   )
   return {
     ...s,

@@ -88,6 +88,16 @@ function forTiles(
   }
 }
 
+/** Rows `from` to `to` of all columns, shifted and scaled: [to − from, p] into `target`. */
+export function readRows({ x, index, shifts, factors }: Rows, from: number, to: number, target: Float64Array): void {
+  const [byRow, byColumn] = stridesOf(x)
+  const scaling = { shifts, factors }
+  if (byRow === 1) {
+    const some = index.subarray(from, to)
+    for (let j = 0; j < x.columns; j++) readColumn(x.data, j * byColumn, some, target, j, scaling)
+  } else for (let i = from; i < to; i++) readRow(x.data, index[i]! * byRow, target, (i - from) * x.columns, scaling)
+}
+
 interface Scaling {
   readonly shifts: Float64Array
   readonly factors: Float64Array

@@ -9,8 +9,8 @@ export interface ScaleOptions {
   readonly isStandardized: boolean
 }
 
-export interface Standard {
-  readonly problem: Quadratic
+/** How columns are brought to one scale, and their coefficients back to that of the data. */
+export interface Scaling {
   /** What is taken off the columns and, last, off y: their means, or nothing without an intercept. */
   readonly offsets: Float64Array
   /** Of the columns; 1 for those without spread. */
@@ -21,37 +21,56 @@ export interface Standard {
   unscaled(beta: Float64Array): { readonly coefficients: Float64Array; readonly intercept: number }
 }
 
+export interface Standard extends Scaling {
+  readonly problem: Quadratic
+}
+
 /** A spread that rounding alone may have left, relative to the mean. */
 export const NO_SPREAD = 1e-12
+
+export const isConstant = (spread: number, mean: number): boolean => spread <= NO_SPREAD * Math.abs(mean)
+
+/** Of columns with these means, y's last, and standard deviations. */
+export function scalingOf(means: Float64Array, spread: Float64Array, o: ScaleOptions): Scaling {
+  const p = spread.length
+  const isOut = (j: number): boolean => isConstant(spread[j]!, means[j]!)
+  const constant = Array.from({ length: p }, (_, j) => j).filter(isOut)
+  const scales = spread.map((s, j) => (o.isStandardized && !isOut(j) ? s : 1))
+  return {
+    offsets: o.hasIntercept ? means : new Float64Array(p + 1),
+    scales,
+    constant: o.hasIntercept ? constant : constant.filter((j) => means[j] === 0),
+    unscaled(beta) {
+      const coefficients = new Float64Array(p)
+      let intercept = o.hasIntercept ? means[p]! : 0
+      // A plain loop, as it is over all columns for each λ.
+      for (let j = 0; j < p; j++) {
+        if (beta[j] === 0) continue
+        coefficients[j] = beta[j]! / scales[j]!
+        if (o.hasIntercept) intercept -= coefficients[j]! * means[j]!
+      }
+      return { coefficients, intercept }
+    },
+  }
+}
 
 export function standardized({ weight, means, scatter }: Moments, o: ScaleOptions): Standard {
   const m = means.length
   const p = m - 1
   const spread = Float64Array.from({ length: p }, (_, j) => Math.sqrt(scatter[j * m + j]! / weight))
-  const isConstant = (j: number): boolean => spread[j]! <= NO_SPREAD * Math.abs(means[j]!)
-  const constant = Array.from({ length: p }, (_, j) => j).filter(isConstant)
-  const scales = spread.map((s, j) => (o.isStandardized && !isConstant(j) ? s : 1))
+  const scaling = scalingOf(means, spread, o)
+  const { scales } = scaling
   const second = (j: number, k: number): number =>
     scatter[j * m + k]! / weight + (o.hasIntercept ? 0 : means[j]! * means[k]!)
   const gram = new Float64Array(p * p)
   const q = new Float64Array(p)
-  const ignored = new Set(o.hasIntercept ? constant : constant.filter((j) => means[j] === 0))
-  const isExplained = o.hasIntercept && Math.sqrt(scatter[m * m - 1]! / weight) <= NO_SPREAD * Math.abs(means[p]!)
+  const ignored = new Set(scaling.constant)
+  const isExplained = o.hasIntercept && isConstant(Math.sqrt(scatter[m * m - 1]! / weight), means[p]!)
   for (let j = 0; j < p; j++) {
     if (ignored.has(j)) continue
     if (!isExplained) q[j] = second(j, p) / scales[j]!
     for (let k = 0; k < p; k++) if (!ignored.has(k)) gram[j * p + k] = second(j, k) / (scales[j]! * scales[k]!)
   }
-  return {
-    // By the intercept alone.
-    problem: { gram, q, yy: isExplained ? 0 : second(p, p) },
-    offsets: o.hasIntercept ? means : new Float64Array(m),
-    scales,
-    constant: [...ignored],
-    unscaled(beta) {
-      const coefficients = beta.map((b, j) => b / scales[j]!)
-      const intercept = o.hasIntercept ? coefficients.reduce((sum, b, j) => sum - b * means[j]!, means[p]!) : 0
-      return { coefficients, intercept }
-    },
-  }
+  // By the intercept alone.
+  return { ...scaling, problem: { gram, q, yy: isExplained ? 0 : second(p, p) } }
 }

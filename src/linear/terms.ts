@@ -31,6 +31,8 @@ export interface Terms {
   at(lambda: number): Penalized
   /** With the free columns held at 0. */
   heldAt(lambda: number): Penalized
+  /** All held at 0 but columns with bounds and no penalty; null without such. */
+  onlyBounded(): Penalized | null
 }
 
 /** Penalties and bounds on the scale of the fit. */
@@ -38,26 +40,33 @@ export function termsOf({ scales, constant }: Pick<Standard, 'scales' | 'constan
   const { l1Ratio = 1, penaltyFactors, lowerBounds, upperBounds } = options
   const p = scales.length
   const factors = factorsOf(penaltyFactors, p)
-  const out = new Set([...constant, ...[...factors.keys()].filter((j) => factors[j] === Number.POSITIVE_INFINITY)])
+  const out = Uint8Array.from(factors, (v) => Number(v === Number.POSITIVE_INFINITY))
+  for (const j of constant) out[j] = 1
   const bound = (bounds: ArrayLike<number> | undefined, otherwise: number): Float64Array =>
-    Float64Array.from({ length: p }, (_, j) => (out.has(j) ? 0 : (bounds?.[j] ?? otherwise) * scales[j]!))
+    Float64Array.from({ length: p }, (_, j) => (out[j] === 1 ? 0 : (bounds?.[j] ?? otherwise) * scales[j]!))
   const lower = bound(lowerBounds, Number.NEGATIVE_INFINITY)
   const upper = bound(upperBounds, Number.POSITIVE_INFINITY)
-  const isFree = (j: number): boolean => factors[j] === 0 && !out.has(j) && !isBounded(lower, upper, j)
+  const isFree = (j: number): boolean => factors[j] === 0 && out[j] === 0 && !isBounded(lower, upper, j)
   const held = (bounds: Float64Array): Float64Array => bounds.map((v, j) => (isFree(j) ? 0 : v))
   const [heldLower, heldUpper] = [held(lower), held(upper)]
+  const strengths = factors.map((v, j) => (out[j] === 1 ? 0 : v))
   const at = (lambda: number): Penalized => ({
-    l1: factors.map((v, j) => (out.has(j) ? 0 : lambda * l1Ratio * v)),
-    l2: factors.map((v, j) => (out.has(j) ? 0 : lambda * (1 - l1Ratio) * v)),
+    l1: times(strengths, lambda * l1Ratio),
+    l2: times(strengths, lambda * (1 - l1Ratio)),
     lower,
     upper,
   })
   return {
     l1Ratio,
-    factors: factors.map((v, j) => (out.has(j) ? 0 : v)),
+    factors: strengths,
     free: [...factors.keys()].filter(isFree),
     at,
     heldAt: (lambda) => ({ ...at(lambda), lower: heldLower, upper: heldUpper }),
+    onlyBounded() {
+      const only = (bounds: Float64Array): Float64Array => bounds.map((v, j) => (strengths[j] === 0 ? v : 0))
+      const found = { ...at(0), lower: only(heldLower), upper: only(heldUpper) }
+      return found.lower.every((v, j) => v === 0 && found.upper[j] === 0) ? null : found
+    },
   }
 }
 
@@ -72,6 +81,13 @@ export function factorsOf(given: ArrayLike<number> | undefined, columns: number)
 export function meanFactor(factors: Float64Array): number {
   const finite = factors.filter(Number.isFinite)
   return finite.reduce((sum, v) => sum + v, 0) / finite.length || 1
+}
+
+/** A plain loop, as it is over all columns for each λ. */
+function times(values: Float64Array, factor: number): Float64Array {
+  const out = new Float64Array(values.length)
+  for (let j = 0; j < out.length; j++) out[j] = factor * values[j]!
+  return out
 }
 
 const isBounded = (lower: Float64Array, upper: Float64Array, j: number): boolean =>

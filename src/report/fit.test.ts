@@ -69,6 +69,15 @@ test('where a criterion chose, its curves stand in place of the error, and no ro
   expect(page).not.toContain('on rows left out')
 })
 
+test('where each row was left out, no folds are told of', async () => {
+  const page = pageOf(await fitOf(made({ noise: 2 }), { select: 'loo', l1Ratio: 0 }), 'loo')
+  expectWhole(page)
+  expect(figures(page)).toEqual(['path', 'cross-validation', 'agreement', 'residuals'])
+  expect(page).toContain('has the least error of rows left out one by one')
+  expect(page).toContain('Each row is predicted by a model that was fitted on the others')
+  expect(page).not.toMatch(/fold/)
+})
+
 test('coefficients: by the size of a standard deviation, those at 0 counted', async () => {
   const table = made({ weights: [0.5, 3] })
   const scaled = { ...table, columns: table.columns.map((c, j) => (j === 0 ? times(c, 0.01) : c)) }

@@ -199,3 +199,17 @@ test.each<[string, string, readonly string[], object]>([
   expect([status, isWritten]).toEqual([0, true])
   expect(result).toMatchObject(wanted)
 })
+
+test('rows are left out one by one of a ridge of numbers alone', async () => {
+  const numbers = table('a,b,y', 20, (i) => [s(i), s(i * i), i])
+  const { status, result } = await fitted(numbers, '--model', 'ridge', '--select', 'loo')
+  expect(status).toBe(0)
+  expect(result.meanSquaredError).toBeGreaterThan(0)
+  for (const [text, model] of [
+    [numbers, 'lasso'],
+    [table('a,y', 20, (i) => [s(i), i % 2 ? 'x' : 'z']), 'ridge'],
+  ] as const) {
+    const refused = await fitted(text, '--model', model, '--select', 'loo')
+    expect([refused.status, refused.error.code, refused.isWritten]).toEqual([2, 'OPTION_SELECT', false])
+  }
+})

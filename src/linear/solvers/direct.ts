@@ -12,13 +12,16 @@ const NO_PIVOT = 1e-13
 /** A correction that is rounding itself, relative to the largest coefficient. */
 const SETTLED = 1e-14
 
-/** What is not held at 0 has neither an l1 penalty nor bounds. */
-export function isDirect({ l1, lower, upper }: Penalized): boolean {
+/** What is not held at 0 has neither an l1 penalty nor bounds, and is not too much. */
+export const isDirect = (penalized: Penalized): boolean => isSmooth(penalized, MOST)
+
+/** The same of at most so many columns. */
+export function isSmooth({ l1, lower, upper }: Penalized, most = Number.POSITIVE_INFINITY): boolean {
   let moving = 0
   for (let j = 0; j < l1.length; j++) {
     if (lower[j] === 0 && upper[j] === 0) continue
-    const isSmooth = l1[j] === 0 && lower[j] === Number.NEGATIVE_INFINITY && upper[j] === Number.POSITIVE_INFINITY
-    if (!isSmooth || ++moving > MOST) return false
+    const isFree = l1[j] === 0 && lower[j] === Number.NEGATIVE_INFINITY && upper[j] === Number.POSITIVE_INFINITY
+    if (!isFree || ++moving > most) return false
   }
   return true
 }

@@ -15,8 +15,8 @@ import {
 } from '../quadratic.js'
 import { isDirect, solveDirect } from './direct.js'
 import { solveGram } from './gram.js'
+import { workspaceOf } from './gram-source.js'
 import { best, type Line } from './line-search.js'
-import { workspaceOf } from './workspace.js'
 
 interface Drawn {
   readonly problem: Quadratic

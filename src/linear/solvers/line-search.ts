@@ -14,18 +14,26 @@ export interface Line {
 }
 
 /** Moves the compact problem along its `coefficients`, taken as a direction, to where the objective is least. */
-export function descendAlong({ working, room }: Pick<Workspace, 'working' | 'room'>): void {
-  const n = working.length
-  const { kernel, terms, state, coefficients, trial } = room
-  trial.fill(0)
-  kernel.subtractRows({ count: n, length: n, data: terms.gram, stride: terms.stride }, coefficients, trial)
-  const line: Line = { n, terms, state, direction: coefficients, bend: trial }
+export function descendAlong(workspace: Pick<Workspace, 'working' | 'room'>): void {
+  const line = lineAlong(workspace)
   const step = best(line)
   if (step !== 0) move(line, step)
 }
 
+/** From where the compact problem stands, along its `coefficients`. */
+export function lineAlong({ working, room }: Pick<Workspace, 'working' | 'room'>): Line {
+  const n = working.length
+  const { kernel, terms, state, coefficients, trial } = room
+  trial.fill(0)
+  kernel.subtractRows({ count: n, length: n, data: terms.gram, stride: terms.stride }, coefficients, trial)
+  return { n, terms, state, direction: coefficients, bend: trial }
+}
+
 /** A coefficient whose kink or bound the step reaches is on it, not a rounding beside it. */
-function move({ n, terms: { lower, upper }, state: { beta, residual }, direction, bend }: Line, step: number): void {
+export function move(
+  { n, terms: { lower, upper }, state: { beta, residual }, direction, bend }: Line,
+  step: number,
+): void {
   for (let j = 0; j < n; j++) {
     const [before, d] = [beta[j]!, direction[j]!]
     const after = before !== 0 && step === -before / d ? 0 : before + step * d

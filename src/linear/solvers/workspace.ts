@@ -1,6 +1,6 @@
 /**
  * The working set of problems that share their Gram matrix, as those along a path do: a column that came in stays in, so
- * its row and its part of the compact matrix are copied once, not for each λ.
+ * its part of the compact matrix is made once, not for each λ.
  */
 
 import type { GramState, GramTerms } from '../../kernels/gram-descent.js'
@@ -10,9 +10,18 @@ import type { Fit, Penalized, Quadratic } from '../quadratic.js'
 /** Passes that an extrapolation looks back on. */
 export const MEMORY = 5
 
+/** Where a working set takes its columns from. */
+export interface Source {
+  /** Correlations of all columns with y, and yᵀy. */
+  readonly q: Float64Array
+  readonly yy: number
+  /** Fills rows and columns of the compact Gram matrix [working, stride] for the working columns from position `from` on. */
+  enter(working: readonly number[], from: number, terms: Pick<GramTerms, 'gram' | 'stride'>): void
+}
+
 /** Made for one path and changed by its solves, one after the other. */
-export interface Workspace {
-  readonly problem: Quadratic
+export interface Workspace<S extends Source = Source> {
+  readonly source: S
   readonly open: (length: number) => GramKernel
   /** Columns in the order that they came in. */
   readonly working: number[]
@@ -26,11 +35,6 @@ export interface Workspace {
 export interface Room {
   readonly kernel: GramKernel
   readonly capacity: number
-  /** Whole rows of the Gram matrix: [capacity, rowStride]. */
-  readonly rows: Float64Array
-  readonly rowStride: number
-  /** Correlations of all columns. */
-  readonly correlations: Float64Array
   /** The compact problem. */
   readonly terms: Omit<GramTerms, 'n'>
   readonly q: Float64Array
@@ -44,29 +48,25 @@ export interface Room {
 
 const FIRST_CAPACITY = 64
 
-/** Throws nothing; `open` is for tests that want one kernel or the other. */
-export function workspaceOf(problem: Quadratic, open: Workspace['open'] = openGramKernel): Workspace {
-  const p = problem.q.length
-  const room = roomOf(Math.min(p, FIRST_CAPACITY), p, open)
-  return { problem, open, working: [], isIn: new Uint8Array(p), room }
+/** `open` is for tests that want one kernel or the other. */
+export function workspaceOn<S extends Source>(source: S, open: Workspace['open'] = openGramKernel): Workspace<S> {
+  const p = source.q.length
+  return { source, open, working: [], isIn: new Uint8Array(p), room: roomOf(Math.min(p, FIRST_CAPACITY), open) }
 }
 
-function roomOf(capacity: number, p: number, open: Workspace['open']): Room {
-  const [stride, rowStride] = [strideOf(capacity), strideOf(p)]
-  const lengths = [capacity * rowStride, rowStride, capacity * stride, (1 + MEMORY) * stride, ...Array(9).fill(stride)]
+function roomOf(capacity: number, open: Workspace['open']): Room {
+  const stride = strideOf(capacity)
+  const lengths = [capacity * stride, (1 + MEMORY) * stride, ...Array(9).fill(stride)]
   const kernel = open(lengths.reduce((sum, n) => sum + n, 0))
   let at = 0
   const parts = lengths.map((n) => {
     at += n
     return kernel.memory.subarray(at - n, at)
   })
-  const [rows, correlations, gram, iterates, q, l1, l2, lower, upper, beta, residual, coefficients, trial] = parts
+  const [gram, iterates, q, l1, l2, lower, upper, beta, residual, coefficients, trial] = parts
   return {
     kernel,
     capacity,
-    rows: rows!,
-    rowStride,
-    correlations: correlations!,
     q: q!,
     terms: { gram: gram!, stride, l1: l1!, l2: l2!, lower: lower!, upper: upper! },
     state: { beta: beta!, residual: residual!, history: iterates!.subarray(stride) },
@@ -77,34 +77,34 @@ function roomOf(capacity: number, p: number, open: Workspace['open']): Room {
 }
 
 /** Whole blocks, an odd number of them: rows a power of two apart would share few lines of the cache. */
-const strideOf = (length: number): number => (Math.floor(wholeBlocks(length) / BLOCK) | 1) * BLOCK
+export const strideOf = (length: number): number => (Math.floor(wholeBlocks(length) / BLOCK) | 1) * BLOCK
 
 /** Takes columns into the working set. */
 export function enter(workspace: Workspace, columns: readonly number[]): void {
-  const { problem, working, isIn, open } = workspace
+  const { source, working, isIn, open } = workspace
   const fresh = columns.filter((j) => isIn[j] === 0)
-  const needed = working.length + fresh.length
+  if (fresh.length === 0) return
+  const from = working.length
+  const needed = from + fresh.length
   if (needed > workspace.room.capacity) {
-    const p = problem.q.length
-    workspace.room = roomOf(Math.min(p, Math.max(needed, 2 * workspace.room.capacity)), p, open)
-    for (let a = 0; a < working.length; a++) copyColumn(workspace, a)
+    const before = workspace.room
+    workspace.room = roomOf(Math.min(source.q.length, Math.max(needed, 2 * before.capacity)), open)
+    move(before, workspace.room, from)
   }
   for (const j of fresh) {
     isIn[j] = 1
-    copyColumn(workspace, working.push(j) - 1)
+    workspace.room.q[working.length] = source.q[j]!
+    working.push(j)
   }
+  source.enter(working, from, workspace.room.terms)
 }
 
-/** Row a of both matrices, and column a of the compact one. */
-function copyColumn({ problem: { gram, q }, working, room }: Workspace, a: number): void {
-  const { rows, rowStride, terms } = room
-  const row = working[a]! * q.length
-  room.q[a] = q[working[a]!]!
-  rows.set(gram.subarray(row, row + q.length), a * rowStride)
-  for (let b = 0; b <= a; b++) {
-    const value = gram[row + working[b]!]!
-    terms.gram[a * terms.stride + b] = value
-    terms.gram[b * terms.stride + a] = value
+/** The compact problem of the first n columns. */
+function move(before: Room, after: Room, n: number): void {
+  after.q.set(before.q.subarray(0, n))
+  for (let a = 0; a < n; a++) {
+    const row = before.terms.gram.subarray(a * before.terms.stride, a * before.terms.stride + n)
+    after.terms.gram.set(row, a * after.terms.stride)
   }
 }
 
@@ -128,11 +128,11 @@ export interface Compact {
 }
 
 /** Views of what is loaded: the fit is always the present one. */
-export function compactOf({ problem, working, room: { q, terms, state } }: Workspace): Compact {
+export function compactOf({ source, working, room: { q, terms, state } }: Workspace): Compact {
   const of = (values: Float64Array): Float64Array => values.subarray(0, working.length)
   const { l1, l2, lower, upper } = terms
   return {
-    problem: { q: of(q), yy: problem.yy },
+    problem: { q: of(q), yy: source.yy },
     penalized: { l1: of(l1), l2: of(l2), lower: of(lower), upper: of(upper) },
     fit: { beta: of(state.beta), residual: of(state.residual), passes: 0 },
   }
@@ -146,13 +146,4 @@ export function store({ working, room: { state } }: Workspace, beta: Float64Arra
     beta[j] = state.beta[k]!
   }
   return largest
-}
-
-/** q − Gβ of all columns, computed anew from the coefficients: nothing is left of the rounding of many small changes. */
-export function correlationsOf({ problem: { q }, working, room }: Workspace): Float64Array {
-  const { kernel, rows, rowStride, correlations, state } = room
-  correlations.set(q)
-  const all = { count: working.length, length: q.length, data: rows, stride: rowStride }
-  kernel.subtractRows(all, state.beta, correlations)
-  return correlations.slice(0, q.length)
 }

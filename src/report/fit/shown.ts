@@ -40,6 +40,7 @@ export interface Shown {
   /** Share that is explained on the rows that it was fitted on. */
   readonly explained: number
   readonly dualGap: number
+  /** Without folds where each row was left out. */
   readonly crossValidation: CrossValidationSummary | null
   readonly criteria: Omit<InformationCriteria, 'noise'> | null
   readonly loss: Loss
@@ -76,11 +77,13 @@ export interface Loss {
 export const shownOf = (fit: LinearFit | GlmFit): Shown => ('glm' in fit ? shownGlm(fit) : shownLinear(fit))
 
 function shownLinear(fit: LinearFit): Shown {
-  const { names, path, chosen, linear, actual, fitted, sampled, isDrawn, crossValidation, kind, groups, l1Ratio } = fit
+  const { names, path, chosen, linear, actual, fitted, sampled, isDrawn, leaveOneOut, kind, groups, l1Ratio } = fit
+  const crossValidation = fit.crossValidation ?? (leaveOneOut && { ...leaveOneOut, foldErrors: [] })
   const keptGroups = new Set(groups?.filter((_, j) => linear.coefficients[j] !== 0))
   const isShrunk = kind === 'group-lasso' || (kind === 'elastic-net' && l1Ratio < 1)
   return {
     ...fit,
+    crossValidation,
     columns: names.length,
     kept: path.df[chosen]!,
     offset: null,

@@ -22,13 +22,13 @@ export function strengthFigure(view: FitView): Markup | false {
 }
 
 function crossed(view: FitView, found: CrossValidationSummary): Markup {
-  const folds = found.foldErrors.length
+  const { what, how, over } = wordsOf(found)
   const spec = ({ name, width, height }: Size): CurvesSpec => ({
     id: `cross-validation-${name}`,
     width,
     height,
-    title: 'Error of cross-validation over the strength of the penalty',
-    description: `The mean of ${folds} folds, with one standard error to each side, for ${counted(view.strengths.length, 'strength')}.`,
+    title: `Error of ${what} over the strength of the penalty`,
+    description: `The mean of ${over}, with one standard error to each side, for ${counted(view.strengths.length, 'strength')}.`,
     xTitle: X_TITLE,
     yTitle: `${view.fit.loss.measure}, rows left out`,
     xs: view.strengths,
@@ -45,9 +45,14 @@ function crossed(view: FitView, found: CrossValidationSummary): Markup {
     marks: view.marks,
     margin: MARGINS[name],
   })
-  const caption = `Each of ${folds} folds is predicted by a model that was fitted on the others; the line is their mean, bars span one standard error to each side. ${ruleText(found)} As this curve chose λ, its least value is a little better than new rows will be.`
+  const caption = `${how} is predicted by a model that was fitted on the others; the line is their mean, bars span one standard error to each side. ${ruleText(found)} As this curve chose λ, its least value is a little better than new rows will be.`
   return html`<section>${HEADING}${figure(HEIGHTS, (size) => curves(spec(size)), caption)}</section>`
 }
+
+const wordsOf = ({ foldErrors: { length: folds } }: CrossValidationSummary) =>
+  folds === 0
+    ? { what: 'rows left out one by one', how: 'Each row', over: 'all rows' }
+    : { what: 'cross-validation', how: `Each of ${folds} folds`, over: `${folds} folds` }
 
 const ruleText = ({ least, oneStandardError, error }: CrossValidationSummary): string =>
   least === oneStandardError

@@ -46,10 +46,10 @@ function verdict(view: FitView): string {
     .join(' ')
 }
 
-function ratiosText({ fit: { ratios, l1Ratio }, select }: FitView): string {
+function ratiosText({ fit: { ratios, l1Ratio, criteria }, select }: FitView): string {
   if (ratios.length < 2) return ''
   const all = ratios.map((r) => String(r.l1Ratio))
-  const what = select === 'cv' || select === 'cv-1se' ? 'error' : select.toUpperCase()
+  const what = criteria === null ? 'error' : select.toUpperCase()
   return `Of the shares ${all.slice(0, -1).join(', ')} and ${all.at(-1)} of the lasso, ${l1Ratio} has the least ${what}.`
 }
 
@@ -125,6 +125,7 @@ const cardOfChoice = ({ fit }: FitView, select: FitView['select']): string => {
   const how = {
     cv: 'least error',
     'cv-1se': 'one-standard-error rule',
+    loo: 'least error',
     aic: 'least AIC',
     bic: 'least BIC',
     ebic: 'least EBIC',
@@ -139,6 +140,7 @@ function howChosen(select: Selection, fit: Shown): string {
   return {
     cv: `has the least error of ${by}`,
     'cv-1se': `is the strongest within one standard error of the least error of ${by}`,
+    loo: 'has the least error of rows left out one by one',
     aic: 'has the least AIC',
     bic: 'has the least BIC',
     ebic: 'has the least EBIC',

@@ -1,0 +1,284 @@
+/**
+ * The ridge over a path of strengths, 1/2 Σ ωᵢ(yᵢ − β₀ − xᵢᵀβ)² + λ/2 Σ vⱼβⱼ² with weights ω of sum 1, and the error of
+ * each row by the fit without it: all from one eigendecomposition (Golub, Heath and Wahba 1979). The decomposition may be
+ * of float32's products; what is fitted is corrected until the gradient, of the rows in float64, vanishes.
+ */
+
+import type { Engine } from '../engine/engine.js'
+import type { FloatType } from '../ir/builder.js'
+import { multiplied, transposed } from '../linalg/products.js'
+import { checkDesign, type DenseMatrix } from './design.js'
+import { gatherMoments, isMany } from './gather-moments.js'
+import { type LeaveOneOut, leaveOneOutOf } from './leave-one-out.js'
+import type { LinearPath, PathOptions } from './path.js'
+import { basisOfGram, basisOfRows, NO_ENERGY, type RidgeBasis, type Roles } from './ridge-basis.js'
+import { type LeftOut, ridgePass } from './ridge-pass.js'
+import { type Rows, rowsOf } from './rows.js'
+import { NO_SPREAD } from './standard.js'
+import { checkTerms, lambdasOf, type Terms, termsOf } from './terms.js'
+
+export interface RidgeOptions
+  extends Omit<PathOptions, 'l1Ratio' | 'lowerBounds' | 'upperBounds' | 'tolerance' | 'maxPasses'> {}
+
+/**
+ * `dualGap` is the exact distance of the objective from its least value; `iterations` the readings of the rows, the same
+ * for all.
+ */
+export interface RidgePath extends LinearPath {
+  /** Trace of the hat matrix without the intercept. */
+  readonly effectiveDf: readonly number[]
+  readonly leaveOneOut: LeaveOneOut
+}
+
+/** The gradient, relative to that of the empty model, at which a fit is exact. */
+const EXACT = 1e-10
+
+/** Readings of the rows, at most. */
+const MOST = 6
+
+/** Largest over smallest curvature up to which float32 gives the errors of rows left out to some seven digits. */
+const WELL = 100
+
+/** From here on so little of 1 − h is left that float32 does not do. */
+const HIGH = 0.9
+
+/** Throws `DESIGN_…` and `PATH_OPTION`. */
+export async function ridgePath(x: DenseMatrix, y: ArrayLike<number>, options: RidgeOptions = {}): Promise<RidgePath> {
+  checkDesign(x, y, options.weights)
+  checkTerms(options, x.columns)
+  const setting = settingOf(x, y, options)
+  const { rows, engine } = setting
+  const n = rows.index.length
+  let precision: FloatType = engine === undefined || n < x.columns ? 'float64' : 'float32'
+  let start = await started(setting, precision)
+  let lambdas = lambdasOf(start.residual, setting.terms, n, options)
+  if (precision === 'float32' && curvatureRatio(start.basis, lambdas.at(-1)!) > WELL) {
+    precision = 'float64'
+    start = await started(setting, precision)
+    lambdas = lambdasOf(start.residual, setting.terms, n, options)
+  }
+  let { basis } = start
+  const count = lambdas.length
+  let beta = repeated(start.beta, count)
+  let residual = repeated(start.residual, count)
+  for (let round = 1; ; round++) {
+    const shrinkage = shrinkageOf(basis, lambdas)
+    beta = await stepped({ beta, count }, residual, basis, shrinkage, engine)
+    // The first step of a Gram matrix in float32 is not yet the fit.
+    const isRough = precision === 'float32' && round === 1
+    const strengths = { beta, count, shrinkage: isRough ? null : shrinkage }
+    const { gradient, squares, leftOut } = await ridgePass(rows, setting.y, basis, strengths, { ...setting, precision })
+    residual = optimality(gradient, beta, lambdas, setting.terms)
+    const isExact = residual.every((r) => Math.abs(r) <= start.exact)
+    if (leftOut === null || (!isExact && round < MOST)) continue
+    if (precision === 'float32' && leftOut.largest > HIGH) {
+      precision = 'float64'
+      basis = (await started(setting, precision)).basis
+      continue
+    }
+    return resultOf(setting, lambdas, basis, { beta, residual, squares, leftOut, shrinkage, rounds: round })
+  }
+}
+
+interface Setting {
+  readonly x: DenseMatrix
+  readonly given: ArrayLike<number>
+  readonly rows: Rows
+  /** Of the rows that count, about its mean where there is an intercept. */
+  readonly y: Float64Array
+  readonly mean: number
+  readonly terms: Terms
+  readonly hasIntercept: boolean
+  readonly engine: Engine | undefined
+  readonly signal: AbortSignal | undefined
+  readonly weights: ArrayLike<number> | undefined
+}
+
+function settingOf(x: DenseMatrix, y: ArrayLike<number>, options: RidgeOptions): Setting {
+  const { hasIntercept = true, isStandardized = true, weights, signal, engine } = options
+  const rows = rowsOf(x, { ...(weights && { weights }), hasIntercept, isStandardized })
+  const used = Float64Array.from(rows.index, (i) => y[i]!)
+  const mean = hasIntercept ? used.reduce((sum, v, i) => sum + rows.shares[i]! * v, 0) : 0
+  const centred = used.map((v) => v - mean)
+  const spread = Math.sqrt(centred.reduce((sum, v, i) => sum + rows.shares[i]! * v * v, 0))
+  // By the intercept alone.
+  const isExplained = hasIntercept && spread <= NO_SPREAD * Math.abs(mean)
+  return {
+    x,
+    given: isExplained ? new Float64Array(x.rows) : y,
+    rows,
+    y: isExplained ? centred.fill(0) : centred,
+    mean,
+    terms: termsOf(rows, { ...options, l1Ratio: 0 }),
+    hasIntercept,
+    engine: isMany(rows.index.length, x.columns) ? engine : undefined,
+    signal,
+    weights,
+  }
+}
+
+/** The empty model, in which only the columns without a penalty have coefficients. */
+interface Start {
+  readonly basis: RidgeBasis
+  readonly beta: Float64Array
+  /** Xᵀe / n of it; near enough for a first step. */
+  readonly residual: Float64Array
+  /** What of it counts as nothing. */
+  readonly exact: number
+}
+
+async function started(setting: Setting, precision: FloatType): Promise<Start> {
+  const { rows, terms, engine } = setting
+  const none = new Float64Array(rows.x.columns)
+  const { basis, correlations } = await basisOf(setting, precision)
+  const gradientAt = async (beta: Float64Array): Promise<Float64Array> =>
+    (await ridgePass(rows, setting.y, basis, { beta, count: 1, shrinkage: null }, { ...setting, precision })).gradient
+  const first = correlations ?? (await gradientAt(none))
+  const exact = EXACT * first.reduce((most, v) => Math.max(most, Math.abs(v)), 0)
+  if (terms.free.length === 0) return { basis, beta: none, residual: first, exact }
+  const shrinkage = shrinkageOf(basis, [Number.POSITIVE_INFINITY])
+  const beta = await stepped({ beta: none, count: 1 }, first, basis, shrinkage, engine)
+  return { basis, beta, residual: await gradientAt(beta), exact }
+}
+
+interface Basis {
+  readonly basis: RidgeBasis
+  /** Xᵀy / n, where it came along. */
+  readonly correlations: Float64Array | null
+}
+
+async function basisOf(setting: Setting, precision: FloatType): Promise<Basis> {
+  const { x, given, rows, terms, hasIntercept, weights, engine, signal } = setting
+  const { factors, free } = terms
+  const roles: Roles = { held: [...factors.keys()].filter((j) => factors[j]! > 0), factors, free }
+  const options = { engine, ...(signal && { signal }) }
+  const p = x.columns
+  if (rows.index.length < p) return { basis: await basisOfRows(rows, roles, options), correlations: null }
+  const moments = await gatherMoments(x, given, { ...options, ...(weights && { weights }), precision })
+  const { scatter, weight, means } = moments
+  const second = (j: number, k: number): number =>
+    scatter[j * (p + 1) + k]! / weight + (hasIntercept ? 0 : means[j]! * means[k]!)
+  const gram = new Float64Array(p * p)
+  for (let j = 0; j < p; j++)
+    for (let k = 0; k < p; k++) gram[j * p + k] = second(j, k) * rows.factors[j]! * rows.factors[k]!
+  return {
+    basis: await basisOfGram(gram, p, roles, options),
+    correlations: Float64Array.from({ length: p }, (_, j) => second(j, p) * rows.factors[j]!),
+  }
+}
+
+/** 1 / (bᵀGb + λ bᵀDb), 0 where this is nothing: [r, lambdas]. */
+function shrinkageOf({ energies, penalties }: RidgeBasis, lambdas: ArrayLike<number>): Float64Array {
+  const count = lambdas.length
+  const most = energies.reduce((m, v) => Math.max(m, v), 0)
+  const shrinkage = new Float64Array(energies.length * count)
+  for (let k = 0; k < energies.length; k++) {
+    for (let l = 0; l < count; l++) {
+      const curvature = energies[k]! + (penalties[k] === 0 ? 0 : lambdas[l]!)
+      shrinkage[k * count + l] = curvature > NO_ENERGY * most ? 1 / curvature : 0
+    }
+  }
+  return shrinkage
+}
+
+function curvatureRatio({ energies, penalties }: RidgeBasis, lambda: number): number {
+  const held = energies.filter((_, k) => penalties[k] === 1).map((v) => v + lambda)
+  return held.length === 0 ? 1 : Math.max(...held) / Math.min(...held)
+}
+
+/** β + B diag(shrinkage) Bᵀr: from where the residual of the optimality conditions is r to where it vanishes. */
+async function stepped(
+  { beta, count }: { readonly beta: Float64Array; readonly count: number },
+  residual: Float64Array,
+  basis: RidgeBasis,
+  shrinkage: Float64Array,
+  engine: Engine | undefined,
+): Promise<Float64Array> {
+  const along = await alongOf(residual, basis, count, engine)
+  for (let at = 0; at < along.length; at++) along[at]! *= shrinkage[at]!
+  const { directions, energies } = basis
+  const shape = { m: beta.length / count, k: energies.length, n: count }
+  const step = await multiplied(directions, along, shape, engine)
+  return beta.map((b, at) => b + step[at]!)
+}
+
+/** Bᵀr: [directions, count] */
+function alongOf(
+  residual: Float64Array,
+  { directions, energies }: RidgeBasis,
+  count: number,
+  engine: Engine | undefined,
+): Promise<Float64Array> {
+  const [p, r] = [residual.length / count, energies.length]
+  return multiplied(transposed(directions, p, r), residual, { m: r, k: p, n: count }, engine)
+}
+
+const repeated = (values: Float64Array, count: number): Float64Array =>
+  Float64Array.from({ length: values.length * count }, (_, at) => values[Math.floor(at / count)]!)
+
+/** Xᵀe / n − λDβ, 0 for columns that are left out. */
+function optimality(gradient: Float64Array, beta: Float64Array, lambdas: Float64Array, terms: Terms): Float64Array {
+  const count = lambdas.length
+  const isFree = new Set(terms.free)
+  return gradient.map((g, at) => {
+    const j = Math.floor(at / count)
+    const factor = terms.factors[j]!
+    return factor === 0 && !isFree.has(j) ? 0 : g - lambdas[at % count]! * factor * beta[at]!
+  })
+}
+
+interface Found {
+  readonly beta: Float64Array
+  readonly residual: Float64Array
+  readonly squares: Float64Array
+  readonly leftOut: LeftOut
+  readonly shrinkage: Float64Array
+  readonly rounds: number
+}
+
+async function resultOf(setting: Setting, lambdas: Float64Array, basis: RidgeBasis, found: Found): Promise<RidgePath> {
+  const { rows, hasIntercept, y, mean } = setting
+  const { beta, residual, squares, leftOut, shrinkage, rounds } = found
+  const count = lambdas.length
+  const column = (values: Float64Array, l: number): Float64Array =>
+    Float64Array.from({ length: values.length / count }, (_, j) => values[j * count + l]!)
+  const yy = y.reduce((sum, v, i) => sum + rows.shares[i]! * v * v, 0)
+  const betas = Array.from(lambdas, (_, l) => column(beta, l))
+  const distances = await distancesOf(residual, basis, shrinkage, count, setting.engine)
+  const effectiveDf = Array.from(lambdas, (_, l) =>
+    basis.energies.reduce((sum, s, k) => sum + s * shrinkage[k * count + l]!, 0),
+  )
+  return {
+    lambdas,
+    models: betas.map((b, l) => {
+      const coefficients = b.map((v, j) => v / rows.scales[j]!)
+      const intercept = coefficients.reduce((sum, v, j) => sum - v * rows.shifts[j]!, mean)
+      return { lambda: lambdas[l]!, coefficients, intercept }
+    }),
+    df: betas.map((b) => b.reduce((n, v) => n + Number(v !== 0), 0)),
+    devianceRatio: Array.from(squares, (s) => (yy === 0 ? 0 : 1 - s / yy)),
+    dualGap: Array.from(distances, (v) => (yy === 0 ? 0 : v / (0.5 * yy))),
+    violation: betas.map((_, l) => column(residual, l).reduce((most, v) => Math.max(most, Math.abs(v)), 0)),
+    iterations: betas.map(() => rounds),
+    effectiveDf,
+    leaveOneOut: leaveOneOutOf(leftOut, {
+      count: rows.index.length,
+      squares,
+      traces: effectiveDf.map((df) => df + Number(hasIntercept)),
+    }),
+  }
+}
+
+/** ½ rᵀ(G + λD)⁻¹r: of a quadratic whose gradient is r from its least value, by strength. */
+async function distancesOf(
+  residual: Float64Array,
+  basis: RidgeBasis,
+  shrinkage: Float64Array,
+  count: number,
+  engine: Engine | undefined,
+): Promise<Float64Array> {
+  const along = await alongOf(residual, basis, count, engine)
+  const distances = new Float64Array(count)
+  for (let at = 0; at < along.length; at++) distances[at % count]! += 0.5 * along[at]! ** 2 * shrinkage[at]!
+  return distances
+}
