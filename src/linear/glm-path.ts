@@ -94,12 +94,17 @@ export function checkedResponse(x: DenseMatrix, y: ArrayLike<number | string>, o
 /** Of the size of a loss, what rounding may leave where nothing is. */
 const ROUNDING = 1e-14
 
-/** Of some rows, where given; `where` names them in errors. */
+/** Some of the rows, and how errors name them. */
+export interface GlmPart {
+  readonly rows?: ArrayLike<number>
+  readonly where?: string
+}
+
 export async function glmPathOf(
   x: DenseMatrix,
   response: Response,
   options: GlmOptions,
-  part: { readonly rows?: ArrayLike<number>; readonly where?: string } = {},
+  part: GlmPart = {},
 ): Promise<GlmPath> {
   const { hasIntercept = true, isStandardized = true, weights, maxIterations = 200, maxPasses = 10_000 } = options
   const { tolerance = 1e-7, signal, engine } = options

@@ -4,7 +4,7 @@ import { access, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { run } from '../run.js'
+import { pare } from '../../../test/pare.js'
 
 let folder: string
 beforeAll(async () => {
@@ -15,25 +15,13 @@ afterAll(() => rm(folder, { recursive: true }))
 async function fitted(table: string, ...args: readonly string[]) {
   const [from, to] = [join(folder, 'table.csv'), join(folder, 'model.onnx')]
   await writeFile(from, table)
-  let text = ''
-  const stdout = {
-    write(chunk: string) {
-      text += chunk
-    },
-  }
-  const status = await run(['fit', from, '--target', 'y', '-o', to, '--json', ...args], {
-    stdout,
-    stderr: { write: () => {} },
-    env: {},
-    signal: new AbortController().signal,
-  })
+  const { status, answer } = await pare('fit', from, '--target', 'y', '-o', to, ...args)
   const isWritten = await access(to).then(
     () => true,
     () => false,
   )
   await rm(to, { force: true })
-  const { result, error } = JSON.parse(text)
-  return { status, result, error, isWritten }
+  return { status, result: answer.result, error: answer.error, isWritten }
 }
 
 const s = (i: number): number => Math.sin(1.7 * i)
