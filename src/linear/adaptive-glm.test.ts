@@ -42,7 +42,7 @@ test.each(['binomial', 'multinomial', 'poisson'] as const)(
       const given = { ...options, lambdas, foldIds: kept.map((i) => Number(foldIds[i] === last)) }
       const answers = kept.map((i) => y[i]!)
       const response = checkedResponse(alone, answers, given)
-      const { models } = adaptiveGlmPathOf(alone, response, given)
+      const { models } = await adaptiveGlmPathOf(alone, response, given)
       const all = checkedResponse(x, y, options)
       for (const [l, { coefficients, intercepts }] of models.entries()) {
         let [deviance, count] = [0, 0]
@@ -62,7 +62,7 @@ test.each(['binomial', 'multinomial', 'poisson'] as const)(
 test('the weights leave out what says nothing, and hold what matters less than a lasso does', async () => {
   const y = RESPONSES.binomial
   const options = { family: 'binomial', foldIds } as const
-  const found = adaptiveGlmPathOf(x, checkedResponse(x, y, options), options)
+  const found = await adaptiveGlmPathOf(x, checkedResponse(x, y, options), options)
   const plain = await glmPath(x, y, options)
   expect(Math.max(...found.dualGap)).toBeLessThanOrEqual(1e-7)
   const sizeAtTwo = ({ models, df }: typeof plain): number => Math.abs(models[df.lastIndexOf(2)]!.coefficients[0]![0]!)

@@ -17,15 +17,15 @@ export interface AdaptiveGlmOptions extends GlmCrossOptions, FirstModel {
 }
 
 /** λ multiplies the weights as they are. The folds that choose the first model are, for rows of some folds, the others. */
-export function adaptiveGlmPathOf(
+export async function adaptiveGlmPathOf(
   x: DenseMatrix,
   response: Response,
   options: AdaptiveGlmOptions,
   part: GlmPart = {},
-): GlmPath {
+): Promise<GlmPath> {
   const { first = 'ridge', lambdas, isStandardized = true, onProgress: _, ...shared } = options
   const weights = weightsOf(x.rows, options.weights, part.rows)
-  const { path, least } = glmCrossValidateBy(
+  const { path, least } = await glmCrossValidateBy(
     (x, response, options, inner = {}) => glmPathOf(x, response, options, { where: part.where, ...inner }),
     x,
     response,
@@ -40,7 +40,7 @@ export function adaptiveGlmPathOf(
   const scaled = lambdas
     ? { lambdas: Float64Array.from(lambdas, (v) => v * mean) }
     : { lambdaMinRatio: options.lambdaMinRatio ?? adaptiveMinRatio(penaltyFactors, count) }
-  return onScaleOf(glmPathOf(x, response, { ...options, penaltyFactors, ...scaled }, part), mean)
+  return onScaleOf(await glmPathOf(x, response, { ...options, penaltyFactors, ...scaled }, part), mean)
 }
 
 /** 0 for rows outside of `rows`. */

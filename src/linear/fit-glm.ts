@@ -91,7 +91,7 @@ export async function fitGlm(table: Table, given: GlmFitOptions): Promise<GlmFit
   const { best, ratios } = await bestRatio(select, given, async (l1Ratio, progress) => {
     const at = { ...options, ...progress, l1Ratio }
     const crossValidation = isCrossed(select) ? await glmCrossValidate(x, y, at) : null
-    const path = crossValidation?.path ?? glmPathOfModel(at)(x, response, at)
+    const path = crossValidation?.path ?? (await glmPathOfModel(at)(x, response, at))
     return { l1Ratio, path, crossValidation, criteria: crossValidation ? null : glmCriteria(path, { count }) }
   })
   const { path } = best

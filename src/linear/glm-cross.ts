@@ -30,18 +30,18 @@ export type GlmPathOfPart<O extends GlmOptions> = (
   response: Response,
   options: O,
   part?: GlmPart,
-) => GlmPath
+) => Promise<GlmPath>
 
 /**
  * Whatever `pathOf` chooses by data, it chooses for each fold by the rows of the others; folds whose rows all weigh
  * nothing are none. Throws `FOLDS`, and what `pathOf` throws.
  */
-export function glmCrossValidateBy<O extends GlmCrossOptions>(
+export async function glmCrossValidateBy<O extends GlmCrossOptions>(
   pathOf: GlmPathOfPart<O>,
   x: DenseMatrix,
   response: Response,
   options: O,
-): GlmCrossValidation {
+): Promise<GlmCrossValidation> {
   const { measure = 'deviance', weights, onProgress } = options
   const isClasses = response.classes !== null
   const isFree = isClasses && !options.groups && !options.strata && !options.foldIds && !options.isOrdered
@@ -50,14 +50,15 @@ export function glmCrossValidateBy<O extends GlmCrossOptions>(
     .map((fold, k) => ({ ...fold, k, size: sizeOf(fold.test) }))
     .filter(({ size }) => size > 0)
   if (folds.length < 2) throw wrongFolds(`${folds.length} with rows that have a weight`)
-  const path = pathOf(x, response, options)
-  const results = folds.map(({ train, test, k }, done) => {
+  const path = await pathOf(x, response, options)
+  const results: (readonly Errors[])[] = []
+  for (const [done, { train, test, k }] of folds.entries()) {
     if (sizeOf(train) === 0) throw wrongFolds(`no rows that have a weight outside of fold ${k + 1}`)
     const where = `y, outside of fold ${k + 1}`
-    const { models } = pathOf(x, response, { ...options, lambdas: path.lambdas }, { rows: train, where })
+    const { models } = await pathOf(x, response, { ...options, lambdas: path.lambdas }, { rows: train, where })
     onProgress?.({ task: 'cross-validation', done: done + 1, total: folds.length })
-    return models.map((model) => errorsOf(x, response, model, test, options))
-  })
+    results.push(models.map((model) => errorsOf(x, response, model, test, options)))
+  }
   const of = (part: (errors: Errors) => number): CrossValidationSummary =>
     summaryOf(
       results.map((byLambda) => byLambda.map(part)),
