@@ -9,7 +9,7 @@ import { graphAttr, int } from '../ir/attrs.js'
 import { builder, type FloatType, modelOf } from '../ir/builder.js'
 import { codeOfDType } from '../ir/dtypes.js'
 import { floatTensor, i64, numbers, scalar, tensor } from '../ir/tensor.js'
-import type { Model, Value } from '../ir/types.js'
+import type { Model, Tensor, Value } from '../ir/types.js'
 import { encodeModel } from '../onnx/codec.js'
 
 export interface GramOptions {
@@ -22,8 +22,8 @@ export interface GramOptions {
 }
 
 export interface GramAccumulator {
-  /** Adds rows: any number of them. */
-  add(rows: ArrayLike<number>): Promise<void>
+  /** Adds rows: any number of them. Memory that is theirs alone is given away. */
+  add(rows: Float32Array | Float64Array): Promise<void>
   /** The sum of what was added, [columns, columns]; what comes after begins anew. */
   take(): Float64Array
   close(): Promise<void>
@@ -42,10 +42,11 @@ export async function openGram({ engine, columns, precision, tile }: GramOptions
   return {
     async add(rows) {
       const count = rows.length / columns
-      const results = await session.run({
-        rows: floatTensor(precision, tile === undefined ? [count, columns] : [count / tile, columns, tile], rows),
+      const feeds = {
+        rows: tensorIn(precision, tile === undefined ? [count, columns] : [count / tile, columns, tile], rows),
         parts: scalar(Math.ceil(count / (tile ?? PART)), 'int64'),
-      })
+      }
+      const results = await session.run(feeds, { handOver: ['rows'] })
       for (let a = 0; a + 1 < edges.length; a++)
         addRows(total, numbers(results[`sum${a}`]!), edges[a]!, edges[a + 1]!, columns)
     },
@@ -57,6 +58,11 @@ export async function openGram({ engine, columns, precision, tile }: GramOptions
     },
     close: () => session.close(),
   }
+}
+
+function tensorIn(precision: FloatType, shape: readonly number[], rows: Float32Array | Float64Array): Tensor {
+  const isRight = precision === 'float64' ? rows instanceof Float64Array : rows instanceof Float32Array
+  return isRight ? tensor(precision, shape, rows) : floatTensor(precision, shape, rows)
 }
 
 /** Rows `from` to `to` of the upper triangle: from their own block's first column on. */
