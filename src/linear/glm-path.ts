@@ -117,7 +117,8 @@ export function glmPathOf(
   // By the intercept alone: what is left is rounding, and no column should explain it.
   const [half, scale] = isExplained ? [0, size] : [empty.state.loss - saturated, empty.state.loss - saturated]
   const pull = empty.state.gradient.map((g) => (isExplained ? 0 : -g))
-  const lambdas = lambdasOf(pull, terms, rows.index.length, options)
+  // Classes and counts have units of their own.
+  const lambdas = lambdasOf(pull, terms, { count: rows.index.length, deviation: 1 }, options)
   const results: NewtonResult[] = []
   const found: Omit<GlmPath, 'family' | 'classes' | 'lambdas' | 'nullDeviance' | 'warnings'>[] = []
   let state = empty.state

@@ -11,7 +11,7 @@ export interface TermOptions {
   readonly lambdas?: ArrayLike<number>
   /** Default 100. */
   readonly nLambdas?: number
-  /** The last of them over the first. Default 1e-4, or 1e-2 where there are fewer rows than columns. */
+  /** The last of them over the first. Default 1e-4, or 1e-2 where there are fewer rows than columns; 1e-6 of a ridge. */
   readonly lambdaMinRatio?: number
   /** vⱼ of the columns, brought to a mean of 1 as glmnet does; 0 leaves a column free, Infinity leaves it out. */
   readonly penaltyFactors?: ArrayLike<number>
@@ -83,19 +83,25 @@ function times(values: Float64Array, factor: number): Float64Array {
 const isBounded = (lower: Float64Array, upper: Float64Array, j: number): boolean =>
   lower[j] !== Number.NEGATIVE_INFINITY || upper[j] !== Number.POSITIVE_INFINITY
 
-/** The least λ that keeps all at zero is max |rⱼ| / ρ vⱼ; a ridge has none and takes that of ρ = 0.001, as glmnet does. */
+/**
+ * The least λ that keeps all at zero is max |rⱼ| / ρ vⱼ. A ridge has none and takes that of ρ = 0.001, as glmnet does, of
+ * a y of standard deviation 1: what a ridge does to y owes nothing to its unit. It also goes on for longer, as what it
+ * holds down by λ / (1 + λ) is still a tenth where all columns of a lasso are free.
+ */
 export function lambdasOf(
   residual: Float64Array,
   { factors, l1Ratio }: Pick<Terms, 'factors' | 'l1Ratio'>,
-  count: number,
+  { count, deviation }: { readonly count: number; readonly deviation: number },
   options: TermOptions,
 ): Float64Array {
   if (options.lambdas !== undefined) return Float64Array.from(options.lambdas).sort((a, b) => b - a)
   const p = factors.length
-  const { nLambdas = 100, lambdaMinRatio = count > p ? 1e-4 : 1e-2 } = options
+  const isRidge = l1Ratio === 0
+  const { nLambdas = 100, lambdaMinRatio = isRidge ? 1e-6 : count > p ? 1e-4 : 1e-2 } = options
   let most = 0
   for (let j = 0; j < p; j++) if (factors[j]! > 0) most = Math.max(most, Math.abs(residual[j]!) / factors[j]!)
   most /= Math.max(l1Ratio, 1e-3)
+  if (isRidge && deviation > 0) most /= deviation
   // Without anything to explain every λ gives the same.
   if (most === 0) most = 1
   const step = nLambdas === 1 ? 0 : Math.log(lambdaMinRatio) / (nLambdas - 1)
