@@ -122,3 +122,14 @@ describe('a ridge owes nothing to the unit of the target', () => {
     expect(large.path.devianceRatio[large.chosen]).toBeGreaterThan(0.999)
   })
 })
+
+test('columns may have the names that outputs and nodes of the graph have', async () => {
+  const names = ['city', 'prediction', 'Equal_out', 'Concat']
+  const rows = lines.map((_, i) => [CITIES[i % 3]!, i % 7, (i * i) % 5, (i * i) % 3, Math.sin(i)])
+  const text = [[...names, 'price'], ...rows].map((row) => row.join(','))
+  const fit = await fitTable(await table(text.join('\n')), { target: 'price', folds: 4 })
+  const session = await engine.load(encodeModel(fit.model).bytes)
+  await session.close()
+  expect(fit.model.graph.inputs).toEqual(names)
+  expect(fit.model.graph.outputs).toEqual(['prediction_1'])
+})

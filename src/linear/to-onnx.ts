@@ -14,12 +14,14 @@ const utf8 = new TextEncoder()
 
 /**
  * One input a column, [N, 1]: float64, or strings for categories, of which an unknown one counts as none. Missing
- * numbers (NaN) become what stood for them in training. One output, `prediction` [N, 1]. Computed in float64.
+ * numbers (NaN) become what stood for them in training. One output, `prediction` [N, 1], under another name where a column
+ * has this one. Computed in float64.
  */
 export function linearGraph(features: readonly Feature[], { coefficients, intercept }: LinearModel): Model {
-  const b = builder([], 'float64')
-  addPredictors(b, features, { coefficients: [coefficients], intercepts: [intercept] }, 'prediction')
-  b.output('prediction', { kind: 'tensor', dtype: 'float64', shape: ['N', 1] })
+  const b = builder(namesIn(features), 'float64')
+  const prediction = b.fresh('prediction')
+  addPredictors(b, features, { coefficients: [coefficients], intercepts: [intercept] }, prediction)
+  b.output(prediction, { kind: 'tensor', dtype: 'float64', shape: ['N', 1] })
   return modelOf(b.graph('linear'))
 }
 
@@ -32,20 +34,22 @@ export function glmGraph(
   model: Pick<GlmModel, 'coefficients' | 'intercepts'>,
   { family, classes }: Pick<GlmPath, 'family' | 'classes'>,
 ): Model {
-  const b = builder([], 'float64')
+  const b = builder(namesIn(features), 'float64')
+  const prediction = b.fresh('prediction')
   if (classes === null) {
     const isLog = family === 'poisson'
-    const sum = addPredictors(b, features, model, isLog ? b.fresh('predictor') : 'prediction')
-    if (isLog) b.ops('Exp', [sum], { outputs: ['prediction'] })
-    b.output('prediction', { kind: 'tensor', dtype: 'float64', shape: ['N', 1] })
+    const sum = addPredictors(b, features, model, isLog ? b.fresh('predictor') : prediction)
+    if (isLog) b.ops('Exp', [sum], { outputs: [prediction] })
+    b.output(prediction, { kind: 'tensor', dtype: 'float64', shape: ['N', 1] })
     return modelOf(b.graph(family))
   }
+  const probability = b.fresh('probability')
   const sum = addPredictors(b, features, model, b.fresh('predictor'))
   if (family === 'binomial') {
     // 1 − p would lose the small ones.
     const parts = [b.op('Sigmoid', [b.op('Neg', [sum])]), b.op('Sigmoid', [sum])]
-    b.ops('Concat', parts, { attrs: { axis: int(1) }, outputs: ['probability'] })
-  } else b.ops('Softmax', [sum], { attrs: { axis: int(1) }, outputs: ['probability'] })
+    b.ops('Concat', parts, { attrs: { axis: int(1) }, outputs: [probability] })
+  } else b.ops('Softmax', [sum], { attrs: { axis: int(1) }, outputs: [probability] })
   const isText = classes.some((label) => typeof label === 'string')
   const labels = isText
     ? stringTensor(
@@ -53,12 +57,14 @@ export function glmGraph(
         classes.map((label) => utf8.encode(String(label))),
       )
     : floatTensor('float64', [classes.length], classes.map(Number))
-  const best = b.op('ArgMax', ['probability'], { attrs: { axis: int(1), keepdims: int(1) } })
-  b.ops('Gather', [b.constant(labels, 'classes'), best], { attrs: { axis: int(0) }, outputs: ['prediction'] })
-  b.output('prediction', { kind: 'tensor', dtype: labels.dtype, shape: ['N', 1] })
-  b.output('probability', { kind: 'tensor', dtype: 'float64', shape: ['N', classes.length] })
+  const best = b.op('ArgMax', [probability], { attrs: { axis: int(1), keepdims: int(1) } })
+  b.ops('Gather', [b.constant(labels, 'classes'), best], { attrs: { axis: int(0) }, outputs: [prediction] })
+  b.output(prediction, { kind: 'tensor', dtype: labels.dtype, shape: ['N', 1] })
+  b.output(probability, { kind: 'tensor', dtype: 'float64', shape: ['N', classes.length] })
   return { ...modelOf(b.graph(family)), metadata: new Map([[CLASSES, JSON.stringify(classes)]]) }
 }
+
+const namesIn = (features: readonly Feature[]): readonly string[] => features.map(({ name }) => name)
 
 /** Inputs, and their linear predictors [N, K] under a name. */
 function addPredictors(
