@@ -238,3 +238,12 @@ test('a folder is no table', async () => {
   expect(await run(['fit', folder, '--target', 'y', '-o', join(folder, 'x.onnx'), '--json'], io)).not.toBe(0)
   expect(JSON.parse(text).error).toMatchObject({ code: 'SAMPLES_FILE', value: 'a folder' })
 })
+
+test('a share of the lasso says nothing of a lasso', async () => {
+  const { error } = await fitted(
+    table('a,b,y', 20, (i) => [s(i), s(i * i), i]),
+    '--l1-ratio',
+    '0.5',
+  )
+  expect(error).toMatchObject({ code: 'OPTION_UNUSED', where: '--l1-ratio' })
+})

@@ -5,7 +5,7 @@ import type { GlmFit } from '../../linear/fit-glm.js'
 import { bytes as bytesText, count, counted, significant } from '../../util/format.js'
 import { type Context, defineCommand } from '../command.js'
 import { gapLine, glmAnswer } from '../glm-answer.js'
-import { DATABASE_OPTIONS, SEED_OPTION } from '../inputs.js'
+import { DATABASE_OPTIONS, SEED_OPTION, unused } from '../inputs.js'
 import { facts, table } from '../table.js'
 
 const MODELS = ['lasso', 'ridge', 'elastic-net'] as const
@@ -89,6 +89,12 @@ export const fit = defineCommand({
     ])
     const { target, select, folds, seed, missing, category, output, report, table, query } = options
     const { signal, onProgress, warn: onWarning } = context
+    if (options.l1Ratio !== undefined && options.model !== 'elastic-net')
+      throw unused(
+        '--l1-ratio',
+        'only an elastic net has a share of the lasso',
+        'Add --model elastic-net, or leave it out.',
+      )
     await models.protectInput(undefined, output, false, { read: [path], report })
     for (const file of [output, report]) if (file !== undefined) await written.checkWritable(file)
     const l1Ratio = { lasso: 1, ridge: 0, 'elastic-net': options.l1Ratio ?? 0.5 }[options.model]
