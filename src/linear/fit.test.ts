@@ -63,7 +63,7 @@ test('each row of a ridge left out: about what folds say', async () => {
 test.each([
   ['a lasso', { l1Ratio: 1 }, 'OPTION_SELECT'],
   ['the model that is taken without a word', {}, 'OPTION_SELECT'],
-  ['bounds', { l1Ratio: 0, lowerBounds: [0, 0, 0, 0, 0] }, 'OPTION_SELECT'],
+  ['bounds', { l1Ratio: 0, isPositive: true }, 'OPTION_SELECT'],
 ])('rows are not left out one by one of %s', async (_, options, code) => {
   const given = { target: 'price', missing: 'mean', select: 'loo', ...options } as const
   await expect(fitTable(await table(), given)).rejects.toMatchObject({ code })

@@ -4,7 +4,7 @@ import { access, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { run } from '../run.js'
+import { pare } from '../../../test/pare.js'
 
 let folder: string
 beforeAll(async () => {
@@ -15,25 +15,13 @@ afterAll(() => rm(folder, { recursive: true }))
 async function fitted(table: string, ...args: readonly string[]) {
   const [from, to] = [join(folder, 'table.csv'), join(folder, 'model.onnx')]
   await writeFile(from, table)
-  let text = ''
-  const stdout = {
-    write(chunk: string) {
-      text += chunk
-    },
-  }
-  const status = await run(['fit', from, '--target', 'y', '-o', to, '--json', ...args], {
-    stdout,
-    stderr: { write: () => {} },
-    env: {},
-    signal: new AbortController().signal,
-  })
+  const { status, answer } = await pare('fit', from, '--target', 'y', '-o', to, ...args)
   const isWritten = await access(to).then(
     () => true,
     () => false,
   )
   await rm(to, { force: true })
-  const { result, error } = JSON.parse(text)
-  return { status, result, error, isWritten }
+  return { status, result: answer.result, error: answer.error, isWritten }
 }
 
 const s = (i: number): number => Math.sin(1.7 * i)
@@ -228,22 +216,7 @@ test('rows are left out one by one of a ridge of numbers alone', async () => {
 })
 
 test('a folder is no table', async () => {
-  let text = ''
-  const stdout = {
-    write(chunk: string) {
-      text += chunk
-    },
-  }
-  const io = { stdout, stderr: { write: () => {} }, env: {}, signal: new AbortController().signal }
-  expect(await run(['fit', folder, '--target', 'y', '-o', join(folder, 'x.onnx'), '--json'], io)).not.toBe(0)
-  expect(JSON.parse(text).error).toMatchObject({ code: 'SAMPLES_FILE', value: 'a folder' })
-})
-
-test('a share of the lasso says nothing of a lasso', async () => {
-  const { error } = await fitted(
-    table('a,b,y', 20, (i) => [s(i), s(i * i), i]),
-    '--l1-ratio',
-    '0.5',
-  )
-  expect(error).toMatchObject({ code: 'OPTION_UNUSED', where: '--l1-ratio' })
+  const { status, answer } = await pare('fit', folder, '--target', 'y', '-o', join(folder, 'x.onnx'))
+  expect(status).toBe(3)
+  expect(answer.error).toMatchObject({ code: 'SAMPLES_FILE', value: 'a folder' })
 })
