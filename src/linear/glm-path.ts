@@ -6,6 +6,7 @@
 import type { Engine } from '../engine/engine.js'
 import type { RunOptions } from '../util/env.js'
 import { PareError } from '../util/errors.js'
+import { rareTurns } from '../util/turns.js'
 import { checkTraits } from './datafits/datafit.js'
 import { checkNull, type Family, type FamilyOptions, type Response, responseOf } from './datafits/index.js'
 import { checkDesign, checkShape, type DenseMatrix, stridesOf } from './design.js'
@@ -135,7 +136,9 @@ export async function glmPathOf(
   try {
     let state = empty.state
     let models: readonly (NewtonModel | null)[] = []
+    const turn = rareTurns()
     for (const lambda of lambdas) {
+      await turn()
       const penalized = terms.at(lambda)
       const steps = { tolerance, scale, ...limits }
       const result = isSmooth(objective, penalized)
