@@ -1,6 +1,8 @@
 /** The fit of a table for `pare fit`: in memory, or as a stream where that would take too much of it. */
 
 import type { CellTable } from '../data/cells.js'
+import type { Table } from '../data/columns.js'
+import type { Engine } from '../engine/engine.js'
 import type { Family } from '../linear/datafits/index.js'
 import type { LinearFit } from '../linear/fit.js'
 import type { GlmFit, GlmFitOptions } from '../linear/fit-glm.js'
@@ -9,6 +11,9 @@ import type { Context } from './command.js'
 
 /** Cells of a table from which on a Gaussian fit reads it as a stream: 64 MiB of numbers. */
 const MANY_CELLS = 2 ** 23
+
+/** Multiplications from which on it is worth the start of an engine. */
+const MUCH_WORK = 2e9
 
 /** A file of this size holds about as many. */
 const MANY_BYTES = 2 ** 26
@@ -50,7 +55,24 @@ export async function fitCells(
     onWarning(heldInMemory(rows, columns.length, what))
   }
   const table = await wholeTable(cells, described, { signal })
-  return family === 'gaussian' ? fitTable(table, options) : fitGlm(table, { ...options, family })
+  const engine = workOf(table) > MUCH_WORK ? await opened(onWarning) : undefined
+  try {
+    const on = { ...options, engine }
+    return await (family === 'gaussian' ? fitTable(table, on) : fitGlm(table, { ...on, family }))
+  } finally {
+    await engine?.close()
+  }
+}
+
+async function opened(onWarning: Context['warn']): Promise<Engine> {
+  const { openEngine } = await import('../engine/node/open.js')
+  return openEngine({ onWarning })
+}
+
+/** Multiplications of XᵀX. */
+function workOf({ rows, columns }: Table): number {
+  const width = columns.reduce((sum, c) => sum + (c.kind === 'category' ? c.levels.length : 1), 0)
+  return rows * width * width
 }
 
 const heldInMemory = (rows: number, columns: number, what: string): string =>
