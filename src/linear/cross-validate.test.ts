@@ -114,3 +114,12 @@ test.each<[string, CrossValidationOptions, string]>([
 ])('%s is an error', async (_, options, code) => {
   await expect(crossValidate(x, y, options)).rejects.toThrow(expect.objectContaining({ code }))
 })
+
+test('a cancellation is heard between the folds of many columns', async () => {
+  const wide = { rows: 12, columns: 4000, data: Float64Array.from({ length: 12 * 4000 }, () => normal()) }
+  const stop = new AbortController()
+  setImmediate(() => stop.abort())
+  await expect(crossValidate(wide, y.subarray(0, 12), { folds: 3, signal: stop.signal })).rejects.toMatchObject({
+    code: 'ABORTED',
+  })
+})

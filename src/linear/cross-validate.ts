@@ -1,6 +1,7 @@
 /** Cross-validation of the models of `ModelOptions`, from the moments of folds, or on their rows. */
 
 import type { RunOptions } from '../util/env.js'
+import { nextTurn } from '../util/turns.js'
 import { standardizer } from './columns.js'
 import { type CrossValidation, crossValidateBy } from './cross-moments.js'
 import { summaryOf } from './cv-summary.js'
@@ -32,7 +33,11 @@ export async function crossValidate(
 }
 
 /** With more columns than moments are good for: each fold is a path on its rows. */
-function validateRows(x: DesignMatrix, y: ArrayLike<number>, options: CrossValidationOptions): CrossValidation {
+async function validateRows(
+  x: DesignMatrix,
+  y: ArrayLike<number>,
+  options: CrossValidationOptions,
+): Promise<CrossValidation> {
   const { weights, onProgress } = options
   const folds = foldsOf(x.rows, options)
   const standardize = standardizer(x)
@@ -43,14 +48,17 @@ function validateRows(x: DesignMatrix, y: ArrayLike<number>, options: CrossValid
   const empty = used.findIndex(({ train }) => total(train) === 0)
   if (empty >= 0) throw wrongFolds(`no rows that have a weight outside of fold ${empty + 1}`)
   const path = rowPath(standardize, y, options)
-  const foldErrors = used.map((fold, k) => {
+  const foldErrors: number[][] = []
+  for (const [k, fold] of used.entries()) {
+    await nextTurn()
     const { models } = rowPath(standardize, y, { ...options, lambdas: path.lambdas, rows: fold.train })
     onProgress?.({ task: 'cross-validation', done: k + 1, total: used.length })
-    return models.map((model) => {
+    const errors = models.map((model) => {
       const fitted = predictions(x, model)
       return fold.test.reduce((sum, i) => sum + weightOf(i) * (y[i]! - fitted[i]!) ** 2, 0) / total(fold.test)
     })
-  })
+    foldErrors.push(errors)
+  }
   const totals = used.map(({ test }) => total(test))
   return { path, ...summaryOf(foldErrors, totals) }
 }

@@ -1,6 +1,7 @@
 /** Cross-validation of generalized linear models: deviance, or the share of wrong classes, of the rows left out. */
 
 import type { RunOptions } from '../util/env.js'
+import { nextTurn } from '../util/turns.js'
 import { type CrossValidationSummary, summaryOf } from './cv-summary.js'
 import type { Response } from './datafits/index.js'
 import type { DenseMatrix } from './design.js'
@@ -53,6 +54,7 @@ export async function glmCrossValidateBy<O extends GlmCrossOptions>(
   const path = await pathOf(x, response, options)
   const results: (readonly Errors[])[] = []
   for (const [done, { train, test, k }] of folds.entries()) {
+    await nextTurn()
     if (sizeOf(train) === 0) throw wrongFolds(`no rows that have a weight outside of fold ${k + 1}`)
     const where = `y, outside of fold ${k + 1}`
     const { models } = await pathOf(x, response, { ...options, lambdas: path.lambdas }, { rows: train, where })

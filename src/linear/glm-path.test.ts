@@ -199,3 +199,14 @@ test.each([
   const x = gauss(4, 2)
   await expect(glmPath(x, ['a', 'a', 'b', 'b'], { family: 'binomial', ...options })).rejects.toThrow(message)
 })
+
+test('a cancellation is heard while a path is solved', async () => {
+  const { normal } = random(4)
+  const [rows, columns] = [400, 60]
+  const x = { rows, columns, data: Float64Array.from({ length: rows * columns }, () => normal()) }
+  const y = Array.from({ length: rows }, (_, i) => String.fromCharCode(97 + (i % 3)))
+  const stop = new AbortController()
+  setTimeout(() => stop.abort())
+  const path = glmPath(x, y, { family: 'multinomial', nLambdas: 300, signal: stop.signal })
+  await expect(path).rejects.toMatchObject({ code: 'ABORTED' })
+})

@@ -6,6 +6,7 @@
 import type { Engine } from '../engine/engine.js'
 import type { RunOptions } from '../util/env.js'
 import { PareError } from '../util/errors.js'
+import { rareTurns } from '../util/turns.js'
 import { checkTraits } from './datafits/datafit.js'
 import { checkNull, type Family, type FamilyOptions, type Response, responseOf } from './datafits/index.js'
 import { checkDesign, checkShape, type DenseMatrix, stridesOf } from './design.js'
@@ -127,14 +128,17 @@ export async function glmPathOf(
   // By the intercept alone: what is left is rounding, and no column should explain it.
   const [half, scale] = isExplained ? [0, size] : [empty.state.loss - saturated, empty.state.loss - saturated]
   const pull = empty.state.gradient.map((g) => (isExplained ? 0 : -g))
-  const lambdas = lambdasOf(pull, terms, rows.index.length, options)
+  // Classes and counts have units of their own.
+  const lambdas = lambdasOf(pull, terms, { count: rows.index.length, deviation: 1 }, options)
   const results: NewtonResult[] = []
   const found: Found[] = []
   const products = isSmooth(objective, terms.at(1)) && engine ? await openProducts(engine, rows, outputs) : null
   try {
     let state = empty.state
     let models: readonly (NewtonModel | null)[] = []
+    const turn = rareTurns()
     for (const lambda of lambdas) {
+      await turn()
       const penalized = terms.at(lambda)
       const steps = { tolerance, scale, ...limits }
       const result = isSmooth(objective, penalized)

@@ -48,7 +48,12 @@ export function groupPathOf(moments: Moments, options: GroupOptions): LinearPath
     ? solveGroups(problem, groups, held, zero, { ...limits, tolerance: tolerance ** 2 })
     : zero
   const norms = Float64Array.from(columns, (list) => Math.hypot(...list.map((j) => empty.residual[j]!)))
-  const lambdas = lambdasOf(norms, { l1Ratio, factors }, moments.count, options)
+  const lambdas = lambdasOf(
+    norms,
+    { l1Ratio, factors },
+    { count: moments.count, deviation: Math.sqrt(problem.yy) },
+    options,
+  )
   let fit = empty
   const solved = Array.from(lambdas, (lambda) => {
     throwIfAborted(signal)

@@ -68,7 +68,12 @@ export function nonconvexPathOf(moments: Moments, options: NonconvexOptions): Li
   const limits = { tolerance: (tolerance * standard.problem.yy) / (problem.yy || 1), maxPasses }
   const workspace = workspaceOf(problem)
   let fit = emptyFit(problem, terms, limits)
-  const lambdas = lambdasOf(fit.residual, terms, moments.count, options)
+  const lambdas = lambdasOf(
+    fit.residual,
+    terms,
+    { count: moments.count, deviation: Math.sqrt(standard.problem.yy) },
+    options,
+  )
   const solved = Array.from(lambdas, (lambda) => {
     throwIfAborted(options.signal)
     const around = (lasso: Penalized, beta: Float64Array): Penalized => ({

@@ -94,13 +94,14 @@ const isBounded = (lower: Float64Array, upper: Float64Array, j: number): boolean
   lower[j] !== Number.NEGATIVE_INFINITY || upper[j] !== Number.POSITIVE_INFINITY
 
 /**
- * The least λ that keeps all at zero is max |rⱼ| / ρ vⱼ; a ridge has none and takes that of ρ = 0.001, as glmnet does. The
- * last one is the same for every ρ, where glmnet's would still hold a ridge down.
+ * The least λ that keeps all at zero is max |rⱼ| / ρ vⱼ; a ridge has none and takes that of ρ = 0.001, as glmnet does, of
+ * a y of standard deviation 1: what a ridge does to y owes nothing to its unit. The last one is the same for every ρ, where
+ * glmnet's would still hold a ridge down.
  */
 export function lambdasOf(
   residual: Float64Array,
   { factors, l1Ratio }: Pick<Terms, 'factors' | 'l1Ratio'>,
-  count: number,
+  { count, deviation }: { readonly count: number; readonly deviation: number },
   options: TermOptions,
 ): Float64Array {
   if (options.lambdas !== undefined) return Float64Array.from(options.lambdas).sort((a, b) => b - a)
@@ -110,6 +111,7 @@ export function lambdasOf(
   let most = 0
   for (let j = 0; j < p; j++) if (factors[j]! > 0) most = Math.max(most, Math.abs(residual[j]!) / factors[j]!)
   most /= share
+  if (l1Ratio === 0 && deviation > 0) most /= deviation
   // Without anything to explain every λ gives the same.
   if (most === 0) most = 1
   const step = nLambdas === 1 ? 0 : Math.log(lambdaMinRatio) / (nLambdas - 1)

@@ -16,12 +16,14 @@ const COLUMN = { kind: 'tensor', dtype: 'float64', shape: ['N', 1] } as const
 
 /**
  * One input a column, [N, 1]: float64, or strings for categories, of which an unknown one counts as none. Missing
- * numbers (NaN) become what stood for them in training. One output, `prediction` [N, 1]. Computed in float64.
+ * numbers (NaN) become what stood for them in training. One output, `prediction` [N, 1], under another name where a column
+ * has this one. Computed in float64.
  */
 export function linearGraph(features: readonly Feature[], { coefficients, intercept }: LinearModel): Model {
-  const b = builder([], 'float64')
-  addPredictors(b, features, { coefficients: [coefficients], intercepts: [intercept] }, 'prediction')
-  b.output('prediction', COLUMN)
+  const b = builder(namesIn(features), 'float64')
+  const prediction = b.fresh('prediction')
+  addPredictors(b, features, { coefficients: [coefficients], intercepts: [intercept] }, prediction)
+  b.output(prediction, COLUMN)
   return modelOf(b.graph('linear'))
 }
 
@@ -36,20 +38,22 @@ export function glmGraph(
   { family, classes }: Pick<GlmPath, 'family' | 'classes'>,
   offset?: string,
 ): Model {
-  const b = builder([], 'float64')
+  const b = builder([...namesIn(features), ...(offset === undefined ? [] : [offset])], 'float64')
+  const prediction = b.fresh('prediction')
   if (classes === null) {
     const isLog = family === 'poisson'
-    const sum = addPredictors(b, features, model, isLog ? b.fresh('predictor') : 'prediction', offset)
-    if (isLog) b.ops('Exp', [sum], { outputs: ['prediction'] })
-    b.output('prediction', COLUMN)
+    const sum = addPredictors(b, features, model, isLog ? b.fresh('predictor') : prediction, offset)
+    if (isLog) b.ops('Exp', [sum], { outputs: [prediction] })
+    b.output(prediction, COLUMN)
     return modelOf(b.graph(family))
   }
+  const probability = b.fresh('probability')
   const sum = addPredictors(b, features, model, b.fresh('predictor'), offset)
   if (family === 'binomial') {
     // 1 − p would lose the small ones.
     const parts = [b.op('Sigmoid', [b.op('Neg', [sum])]), b.op('Sigmoid', [sum])]
-    b.ops('Concat', parts, { attrs: { axis: int(1) }, outputs: ['probability'] })
-  } else b.ops('Softmax', [sum], { attrs: { axis: int(1) }, outputs: ['probability'] })
+    b.ops('Concat', parts, { attrs: { axis: int(1) }, outputs: [probability] })
+  } else b.ops('Softmax', [sum], { attrs: { axis: int(1) }, outputs: [probability] })
   const isText = classes.some((label) => typeof label === 'string')
   const labels = isText
     ? stringTensor(
@@ -57,12 +61,14 @@ export function glmGraph(
         classes.map((label) => utf8.encode(String(label))),
       )
     : floatTensor('float64', [classes.length], classes.map(Number))
-  const best = b.op('ArgMax', ['probability'], { attrs: { axis: int(1), keepdims: int(1) } })
-  b.ops('Gather', [b.constant(labels, 'classes'), best], { attrs: { axis: int(0) }, outputs: ['prediction'] })
-  b.output('prediction', { ...COLUMN, dtype: labels.dtype })
-  b.output('probability', { kind: 'tensor', dtype: 'float64', shape: ['N', classes.length] })
+  const best = b.op('ArgMax', [probability], { attrs: { axis: int(1), keepdims: int(1) } })
+  b.ops('Gather', [b.constant(labels, 'classes'), best], { attrs: { axis: int(0) }, outputs: [prediction] })
+  b.output(prediction, { ...COLUMN, dtype: labels.dtype })
+  b.output(probability, { kind: 'tensor', dtype: 'float64', shape: ['N', classes.length] })
   return { ...modelOf(b.graph(family)), metadata: new Map([[CLASSES, JSON.stringify(classes)]]) }
 }
+
+const namesIn = (features: readonly Feature[]): readonly string[] => features.map(({ name }) => name)
 
 /** Inputs, and their linear predictors [N, K] under a name. */
 function addPredictors(
