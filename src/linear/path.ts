@@ -97,7 +97,9 @@ export function solvePath(moments: Moments, options: PathOptions, isEnough: IsEn
   const { problem } = standard
   const terms = termsOf(standard, options)
   const partial = partialOut(problem, terms.free)
-  const limits = { tolerance: (tolerance * problem.yy) / (partial.problem.yy || 1), maxPasses }
+  // What products in float32 may hide needs room below the tolerance.
+  const share = moments.rounding > MUCH * ROUNDING.float64 ? 0.5 : 1
+  const limits = { tolerance: (share * tolerance * problem.yy) / (partial.problem.yy || 1), maxPasses }
   let last = emptyFit(partial.problem, terms, limits)
   const lambdas = lambdasOf(last.residual, terms, { count: moments.count, deviation: Math.sqrt(problem.yy) }, options)
   const workspace = workspaceOf(partial.problem)
