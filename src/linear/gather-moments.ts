@@ -18,8 +18,14 @@ export interface GatherOptions extends MomentOptions, Pick<RunOptions, 'signal'>
 /** Multiplications from which on the engine is worth its way. */
 const MANY = 1e8
 
+/**
+ * Rows of a tile, in which columns lie one after the other, as products want them. An odd number of 64 bytes of float32, so
+ * that the columns of a row do not meet in the same lines of the cache.
+ */
+const TILE = 528
+
 /** Rows that go to the engine at once. */
-const CHUNK = 16_384
+const CHUNK = 31 * TILE
 
 /** Whether so many rows are for the engine. */
 export const isMany = (rows: number, columns: number): boolean => rows * (columns + 1) ** 2 >= MANY
@@ -40,7 +46,7 @@ export async function gatherParts(
   const of = (rows: ArrayLike<number> | undefined): GatherOptions => (rows ? { ...options, rows } : options)
   const count = parts.reduce((sum, rows) => sum + (rows?.length ?? x.rows), 0)
   if (engine === undefined || !isMany(count, x.columns)) return parts.map((rows) => momentsOf(x, y, of(rows)))
-  const gram = await openGram({ engine, columns: x.columns + 1, precision })
+  const gram = await openGram({ engine, columns: x.columns + 1, precision, tile: TILE })
   const found: Moments[] = []
   try {
     for (const rows of parts) found.push(await gatherOn(gram, x, y, of(rows)))
@@ -90,7 +96,7 @@ async function gatherAbout(
   let last: Promise<void> = Promise.resolve()
   for (let from = 0; from < count; from += CHUNK) {
     throwIfAborted(o.signal)
-    const chunk = shiftedRows(x, y, o, frame, { from, to: Math.min(count, from + CHUNK) }, sums)
+    const chunk = shiftedTiles(x, y, o, frame, { from, to: Math.min(count, from + CHUNK) }, sums)
     await last
     last = gram.add(chunk)
   }
@@ -139,8 +145,8 @@ function sampleFrame(x: DenseMatrix, y: ArrayLike<number>, { rows }: MomentOptio
   return { shift, scales }
 }
 
-/** √w (z − shift) / scale of some rows, y last; their sums are added up. */
-function shiftedRows(
+/** √w (z − shift) / scale of some rows, y last, in tiles that zeros fill up; their sums are added up. */
+function shiftedTiles(
   x: DenseMatrix,
   y: ArrayLike<number>,
   { weights, rows, precision }: GatherOptions,
@@ -153,25 +159,26 @@ function shiftedRows(
   const [byRow, byColumn] = stridesOf(x)
   const { shifted, squares } = sums
   const inverse = scales.map((s) => 1 / s)
-  const length = (to - from) * (p + 1)
+  const length = Math.ceil((to - from) / TILE) * TILE * (p + 1)
   const out = precision === 'float32' ? new Float32Array(length) : new Float64Array(length)
-  let at = 0
   for (let i = from; i < to; i++) {
+    const place = (i - from) % TILE
+    let at = (i - from - place) * (p + 1) + place
     const row = rows === undefined ? i : rows[i]!
     const w = weights === undefined ? 1 : weights[row]!
     const root = Math.sqrt(w)
     sums.weight += w
     sums.count += Number(w > 0)
-    for (let j = 0, cell = row * byRow; j < p; j++, cell += byColumn) {
+    for (let j = 0, cell = row * byRow; j < p; j++, cell += byColumn, at += TILE) {
       const away = data[cell]! - shift[j]!
       shifted[j]! += w * away
       squares[j]! += w * away * away
-      out[at++] = root * away * inverse[j]!
+      out[at] = root * away * inverse[j]!
     }
     const away = y[row]! - shift[p]!
     shifted[p]! += w * away
     squares[p]! += w * away * away
-    out[at++] = root * away * inverse[p]!
+    out[at] = root * away * inverse[p]!
   }
   return out
 }
