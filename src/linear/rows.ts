@@ -3,8 +3,8 @@
  * read, so that no copy of X is made and nothing cancels. Everything else of a generalized linear model is small.
  */
 
-import { type DenseMatrix, stridesOf } from './design.js'
-import { NO_SPREAD } from './standard.js'
+import { type DenseMatrix, rowsWithWeight, stridesOf } from './design.js'
+import { isConstant } from './standard.js'
 
 export interface Rows {
   readonly x: DenseMatrix
@@ -34,8 +34,7 @@ export interface RowOptions {
 const TILE = 1 << 15
 
 export function rowsOf(x: DenseMatrix, o: RowOptions): Rows {
-  const given = o.rows ?? Uint32Array.from({ length: x.rows }, (_, i) => i)
-  const index = Uint32Array.from(given).filter((i) => o.weights === undefined || o.weights[i]! > 0)
+  const index = rowsWithWeight(x.rows, o)
   const raw = Float64Array.from(index, (i) => o.weights?.[i] ?? 1)
   const total = raw.reduce((sum, w) => sum + w, 0)
   const shares = raw.map((w) => w / total)
@@ -46,13 +45,24 @@ export function rowsOf(x: DenseMatrix, o: RowOptions): Rows {
   forTiles(plain, null, (tile, from, to) => {
     for (let i = from, at = 0; i < to; i++) for (let j = 0; j < p; j++) means[j]! += shares[i]! * tile[at++]!
   })
+  // About means that rounding may have missed by a little, which then counts as spread, and more the more rows there are.
+  const missed = new Float64Array(p)
   const variances = new Float64Array(p)
   forTiles({ ...plain, shifts: means }, null, (tile, from, to) => {
-    for (let i = from, at = 0; i < to; i++) for (let j = 0; j < p; j++) variances[j]! += shares[i]! * tile[at++]! ** 2
+    for (let i = from, at = 0; i < to; i++) {
+      for (let j = 0; j < p; j++, at++) {
+        missed[j]! += shares[i]! * tile[at]!
+        variances[j]! += shares[i]! * tile[at]! ** 2
+      }
+    }
   })
-  const isConstant = (j: number): boolean => Math.sqrt(variances[j]!) <= NO_SPREAD * Math.abs(means[j]!)
-  const scales = variances.map((v, j) => (o.isStandardized && !isConstant(j) ? Math.sqrt(v) : 1))
-  const constant = [...means.keys()].filter((j) => isConstant(j) && (o.hasIntercept || means[j] === 0))
+  for (let j = 0; j < p; j++) {
+    means[j]! += missed[j]!
+    variances[j] = Math.max(0, variances[j]! - missed[j]! ** 2)
+  }
+  const isOut = (j: number): boolean => isConstant(Math.sqrt(variances[j]!), means[j]!)
+  const scales = variances.map((v, j) => (o.isStandardized && !isOut(j) ? Math.sqrt(v) : 1))
+  const constant = [...means.keys()].filter((j) => isOut(j) && (o.hasIntercept || means[j] === 0))
   const factors = scales.map((s) => 1 / s)
   for (const j of constant) factors[j] = 0
   return { x, index, shares, shifts: o.hasIntercept ? means : plain.shifts, scales, factors, constant }
