@@ -57,13 +57,15 @@ export async function pathFrom(
   const solution = solvePath(moments, options)
   const { terms, partial, standard, lambdas, most } = solution
   if (partial.pivot <= ILL) {
-    const { x: conditioned, onColumns } = onBasis(x, terms.free, standard.offsets, options.weights)
+    const { x: conditioned, onColumns } = onBasis(x, terms.free, standard.offsets, options)
     const found = await path(conditioned, y, options)
     return { ...found, models: found.models.map(onColumns) }
   }
   const solved = await refined(solution, x, y, options)
-  if (moments.rounding > ROUNDING.float64 * MUCH && !solved.every((s) => isWithin(s, most)))
-    return pathFrom(await gatherMoments(x, y, options), x, y, options)
+  if (moments.rounding > ROUNDING.float64 * MUCH && !solved.every((s) => isWithin(s, most))) {
+    const finer = await gatherMoments(x, y, options)
+    if (finer.rounding < moments.rounding) return pathFrom(finer, x, y, options)
+  }
   return linearPath(standard, lambdas, solved)
 }
 
