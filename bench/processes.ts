@@ -38,8 +38,8 @@ export async function run(
   const watch = setInterval(() => {
     peakBytes = peakOf(child.pid!) ?? peakBytes
   }, 10)
-  const status = await new Promise<number | null>((done, fail) => child.on('error', fail).on('close', done))
-  clearInterval(watch)
+  const ended = new Promise<number | null>((done, fail) => child.on('error', fail).on('close', done))
+  const status = await ended.finally(() => clearInterval(watch))
   const seconds = (performance.now() - begin) / 1000
   if (status !== 0) throw new Error(`${command} ${args.join(' ')} ended with ${status}: ${stderr.slice(-2000)}`)
   return { stdout, seconds, peakBytes }

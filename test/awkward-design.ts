@@ -1,5 +1,6 @@
 /** Small designs with what is awkward: more columns than rows, twins, constants, columns far from zero. */
 
+import fc from 'fast-check'
 import type { DenseMatrix } from '../src/linear/design.js'
 import { random } from '../src/util/random.js'
 
@@ -21,6 +22,38 @@ export function awkwardDesign(
   for (let i = 0; i < rows; i++)
     for (let j = 0; j < columns; j++) data[order === 'row-major' ? i * columns + j : j * rows + i] = made[j]![i]!
   return { rows, columns, data, order }
+}
+
+export interface DrawnProblem {
+  readonly seed: number
+  readonly n: number
+  readonly p: number
+  readonly isWeighted: boolean
+}
+
+/** Of every size that small tests draw. */
+export const drawnProblem = {
+  seed: fc.nat(1e6),
+  n: fc.integer({ min: 6, max: 25 }),
+  p: fc.integer({ min: 1, max: 30 }),
+  isWeighted: fc.boolean(),
+} as const
+
+/** An awkward design, a response of its first column, and weights, some of them 0; and all of it standardized. */
+export function awkwardProblem({ seed, n, p, isWeighted }: DrawnProblem) {
+  const x = awkwardDesign(seed, n, p)
+  const { normal, integer } = random(seed).fork(1)
+  const y = Float64Array.from({ length: n }, (_, i) => x.data[i * p]! + normal(0, 0.5))
+  const weights = isWeighted ? Float64Array.from({ length: n }, (_, i) => (i < 3 ? 1 : integer(3))) : undefined
+  const { shares, columns, y: centred } = standardizedData(x, y, weights)
+  const mean = (f: (i: number) => number): number => shares.reduce((s, w, i) => s + w * f(i), 0)
+  /** Coefficients on the scale of the fit, what they leave of y, and how each column pulls at that. */
+  const at = (coefficients: Float64Array) => {
+    const beta = coefficients.map((b, j) => b * columns[j]!.scale)
+    const r = centred.map((v, i) => columns.reduce((s, { z }, j) => s - beta[j]! * z[i]!, v))
+    return { beta, r, square: mean((i) => r[i]! ** 2), pull: columns.map(({ z }) => mean((i) => r[i]! * z[i]!)) }
+  }
+  return { x, y, weighted: weights ? { weights } : {}, centred, mean, yy: mean((i) => centred[i]! ** 2), at }
 }
 
 /** Columns with mean 0 and standard deviation 1 with weights of sum 1, those without spread as zeros; and y about its mean. */

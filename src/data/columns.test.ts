@@ -57,3 +57,13 @@ test('a first column without a name is left out with a warning; any other must h
   expect((await read('a,,y\n1,2,3\n', { only: ['y'], onWarning })).columns.map((c) => c.name)).toEqual(['y'])
   expect(warnings).toHaveLength(1)
 })
+
+test('numbers that are written for people are text, with a warning; codes and categories are without', async () => {
+  const warnings: string[] = []
+  const options = { delimiter: ';', categories: ['forced'], onWarning: (text: string) => warnings.push(text) }
+  await read('a;b;date;ip;forced;y\n1,5;999;2024-01-02;1.2.3.4;1,5;1\n2,5;1 234;2024-01-03;1.2.3.5;2,5;2\n', options)
+  expect(warnings).toEqual([
+    't.csv, column a: what looks like numbers, such as 1,5, is read as text; write 1234.5 for 1,234.5 or 1234,5',
+    't.csv, column b: what looks like numbers, such as 1 234, is read as text; write 1234.5 for 1,234.5 or 1234,5',
+  ])
+})

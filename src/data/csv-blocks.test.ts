@@ -107,3 +107,30 @@ test.each([
 test.each([';;', 'é', '"', '\n', ''])('cells are not parted by %j', async (delimiter) => {
   await expect(csvBlocks(inPieces('a', 9), delimiter).next()).rejects.toMatchObject({ code: 'CSV_DELIMITER' })
 })
+
+const inBytes = (bytes: Uint8Array): Source => ({
+  name: 't.csv',
+  size: bytes.byteLength,
+  slice: async (start, end) => bytes.subarray(start, end),
+  async *stream() {
+    for (let at = 0; at < bytes.byteLength; at += 7) yield bytes.subarray(at, at + 7)
+  },
+})
+
+const read = async (bytes: Uint8Array): Promise<void> => {
+  for await (const _ of csvBlocks(inBytes(bytes), ',', true));
+}
+
+test('text that is not UTF-8 is an error that names the row, as levels would become one', async () => {
+  const table = 'name,y\nNürnberg,1\nKöln,2\n'
+  await read(Buffer.from(table))
+  await expect(read(Buffer.from(table, 'latin1'))).rejects.toMatchObject({
+    code: 'CSV_ENCODING',
+    message: expect.stringContaining('t.csv, row 1: the text is not in UTF-8 (got "N\ufffdrnberg")'),
+  })
+  const utf16 = Buffer.concat([Buffer.from([0xff, 0xfe]), Buffer.from(table, 'utf16le')])
+  await expect(read(utf16)).rejects.toMatchObject({
+    code: 'CSV_ENCODING',
+    message: expect.stringContaining('(got "UTF-16")'),
+  })
+})

@@ -3,8 +3,10 @@
  * what makes it quick. Node only.
  */
 
+import { isUtf8 } from 'node:buffer'
 import { concatBytes } from '../util/bytes.js'
 import { PareError } from '../util/errors.js'
+import { counted } from '../util/format.js'
 import type { Source } from './source.js'
 
 /** Its arrays are used again for the next block. */
@@ -26,7 +28,7 @@ const [QUOTE, LF, CR] = [0x22, 0x0a, 0x0d]
 /** A quote that is left open makes one cell of the rest of the file. */
 const LONGEST_ROW = 1 << 26
 
-/** Empty lines are no rows. Throws `CSV_DELIMITER`, and `CSV_FORMAT` with the row, which is 0 of a header. */
+/** Empty lines are no rows. Throws `CSV_DELIMITER`; `CSV_FORMAT` and `CSV_ENCODING` with the row, which is 0 of a header. */
 export async function* csvBlocks(source: Source, delimiter: string, hasHeader = false): AsyncGenerator<CsvBlock> {
   if (delimiter.length !== 1 || delimiter > '~' || /["\r\n]/.test(delimiter)) {
     throw new PareError('CSV_DELIMITER', 'cells are parted by one character of ASCII', {
@@ -41,20 +43,30 @@ export async function* csvBlocks(source: Source, delimiter: string, hasHeader = 
   for await (const chunk of source.stream()) {
     rest = rest.byteLength === 0 ? chunk : concatBytes([rest, chunk])
     if (isFirst && rest.byteLength < 3) continue
-    if (isFirst) rest = withoutMark(rest)
+    if (isFirst) rest = withoutMark(rest, source.name)
     isFirst = false
     const { block, used } = scan(rest, false)
     if (block.rows > 0) yield block
     rest = rest.subarray(used)
     if (rest.byteLength > LONGEST_ROW) throw scan.fault(block.before + block.rows, 'it has no end')
   }
-  const { block } = scan(isFirst ? withoutMark(rest) : rest, true)
+  const { block } = scan(isFirst ? withoutMark(rest, source.name) : rest, true)
   if (block.rows > 0) yield block
 }
 
-/** Without the mark that some programs put before UTF-8. */
-const withoutMark = (bytes: Uint8Array): Uint8Array =>
-  bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? bytes.subarray(3) : bytes
+/** Without the mark that some programs put before UTF-8. Throws `CSV_ENCODING` at that of UTF-16. */
+function withoutMark(bytes: Uint8Array, where: string): Uint8Array {
+  const mark = bytes[0]! * 256 + bytes[1]!
+  if (mark === 0xfffe || mark === 0xfeff) throw notUtf8(where, 'UTF-16')
+  return mark === 0xefbb && bytes[2] === 0xbf ? bytes.subarray(3) : bytes
+}
+
+const notUtf8 = (where: string, value: string): PareError =>
+  new PareError('CSV_ENCODING', 'the text is not in UTF-8', {
+    where,
+    value,
+    remedy: 'Save the table as UTF-8; iconv and every editor do that.',
+  })
 
 function scanner(delimiter: number, where: string, firstRow: number) {
   let starts = new Int32Array(1024)
@@ -123,16 +135,29 @@ function scanner(delimiter: number, where: string, firstRow: number) {
       if (c === delimiter) continue
       if (width === 0) width = inRow
       if (inRow !== width)
-        throw fault(before + rows, `${inRow} cells, and the first row has ${width}: ${sample(bytes, used)}`)
+        throw fault(before + rows, `${counted(inRow, 'cell')}, and the first row has ${width}: ${sample(bytes, used)}`)
       inRow = 0
       rows++
       used = at
     }
     const block = { before, rows, width, bytes, starts, ends }
+    // Else what cannot be read would all become the same sign.
+    if (!isUtf8(bytes.subarray(0, used))) {
+      const [row, text] = firstOdd(block)
+      throw notUtf8(`${where}, row ${firstRow + before + row}`, text)
+    }
     before += rows
     return { block, used }
   }
   return Object.assign(scan, { fault })
+}
+
+/** The first cell that is not UTF-8: its row in the block, and what can be read of it. */
+function firstOdd(block: CsvBlock): readonly [row: number, text: string] {
+  const { rows, width, bytes, starts, ends } = block
+  let cell = 0
+  while (cell < rows * width - 1 && isUtf8(bytes.subarray(starts[cell], Math.max(ends[cell]!, ~ends[cell]!)))) cell++
+  return [Math.floor(cell / width), cellText(block, cell)]
 }
 
 const sample = (bytes: Buffer, from: number): string => bytes.toString('utf8', from, from + 40).split(/[\r\n]/)[0]!

@@ -67,7 +67,21 @@ export async function describeTable(cells: CellTable, options: DescribeOptions =
   const mixed = wanted.flatMap(({ name }, k) => (kinds[k] === 'mixed' ? [name] : []))
   const again = mixed.length === 0 ? [] : (await describeTable(cells, forMixed(options, mixed))).columns
   const columns = kinds.map((kind, k) => (kind === 'mixed' ? again.find((c) => c.name === wanted[k]!.name)! : kind))
+  for (const column of columns) if (!isForced(column.name, options)) warnOfNumbers(column, cells.name, options)
   return { name: cells.name, rows, columns }
+}
+
+/** Digits in groups, or with a comma for the point. */
+const FORMATTED = /^[-+]?\d[\d.,' ]*$/
+
+/** Each of them would be a column of the fit, and no error says why. */
+function warnOfNumbers(column: ColumnKind, table: string, { onWarning }: DescribeOptions): void {
+  if (column.kind === 'number' || !column.levels.every((level) => FORMATTED.test(level))) return
+  const example = column.levels.find((level) => /[,' ]/.test(level))
+  if (example === undefined) return
+  onWarning?.(
+    `${table}, column ${column.name}: what looks like numbers, such as ${example}, is read as text; write 1234.5 for 1,234.5 or 1234,5`,
+  )
 }
 
 const forMixed = ({ onNumbers: _, ...options }: DescribeOptions, mixed: readonly string[]): DescribeOptions => ({

@@ -6,11 +6,19 @@ import { basename, join } from 'node:path'
 import { messageOf, PareError } from '../util/errors.js'
 import type { Source } from './source.js'
 
-/** Opens nothing until read, and leaves nothing open. Throws `SAMPLES_MISSING` where there is no such file. */
+/** Opens nothing until read, and leaves nothing open. Throws `SAMPLES_MISSING` where there is no such file, `SAMPLES_FILE`. */
 export async function fileSource(path: string): Promise<Source> {
   const info = await stat(path).catch((cause: unknown) => {
     throw missing(path, cause)
   })
+  // Files are read more than once, and from any place.
+  if (!info.isFile()) {
+    throw new PareError('SAMPLES_FILE', 'a file on disk is needed here', {
+      where: path,
+      value: info.isDirectory() ? 'a folder' : 'a stream or a device',
+      remedy: 'Give the name of a file; write to one what comes from a stream.',
+    })
+  }
   return {
     name: basename(path),
     path,

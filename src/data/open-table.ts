@@ -24,6 +24,12 @@ const LARGE = 2 ** 26
  */
 export async function openTable(source: Source, format: TableFormat = {}): Promise<CellTable> {
   const head = await source.slice(0, 16)
+  if (new TextDecoder('latin1').decode(head.subarray(0, 4)) === 'PK\x03\x04') {
+    throw new PareError('TABLE_FORMAT', 'this is an archive, such as a workbook of a spreadsheet, and no table', {
+      where: source.name,
+      remedy: 'Save the sheet as CSV, or unpack the archive.',
+    })
+  }
   const kind = kindOf(source.name, new TextDecoder('latin1').decode(head))
   if (kind !== 'duckdb' && kind !== 'sqlite' && (format.table ?? format.query) !== undefined) {
     throw new PareError('TABLE_FORMAT', 'only a database is asked for a table or by a query', {

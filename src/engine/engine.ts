@@ -39,14 +39,19 @@ export interface ValueInfo {
   readonly shape?: readonly (number | string)[]
 }
 
+export interface RunSessionOptions {
+  /** Default all. */
+  readonly outputs?: readonly string[]
+  readonly signal?: AbortSignal
+  /** Inputs that are given away instead of copied: their memory is gone from here on. Default: none. */
+  readonly handOver?: readonly string[]
+}
+
 export interface Session {
   readonly inputs: readonly ValueInfo[]
   readonly outputs: readonly ValueInfo[]
-  /** Runs off the main thread. `outputs` selects; default all. */
-  run(
-    feeds: Feeds,
-    options?: { readonly outputs?: readonly string[]; readonly signal?: AbortSignal },
-  ): Promise<Record<string, Tensor>>
+  /** Runs off the main thread. */
+  run(feeds: Feeds, options?: RunSessionOptions): Promise<Record<string, Tensor>>
   /** The engine gives the memory back once it is done with what was asked of it before; this does not wait for that. */
   close(): Promise<void>
 }

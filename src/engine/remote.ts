@@ -90,11 +90,13 @@ function sessionOf(link: Link, { session, inputs, outputs }: LoadedSession, mode
   return {
     inputs,
     outputs,
-    async run(feeds: Feeds, { outputs: asked, signal } = {}) {
+    async run(feeds: Feeds, { outputs: asked, signal, handOver = [] } = {}) {
       if (closed) throw new PareError('ENGINE_CLOSED', 'the session is closed', { remedy: 'Load the model again.' })
       checkFeeds(inputs, feeds, model)
       const names = checkOutputs(outputs, asked, model)
-      const wire = Object.fromEntries(inputs.map(({ name }) => [name, toWire(name, feeds[name]!)]))
+      const wire = Object.fromEntries(
+        inputs.map(({ name }) => [name, toWire(name, feeds[name]!, handOver.includes(name))]),
+      )
       const results = await link.call({ kind: 'run', session, feeds: wire, outputs: names }, buffersOf([wire]), signal)
       return Object.fromEntries(names.map((name) => [name, fromWire(results[name]!)]))
     },

@@ -91,8 +91,11 @@ export interface WireError {
 
 const utf8 = new TextEncoder()
 
-/** A copy of a tensor that can be transferred: the caller's buffer stays whole. Throws where bytes and shape disagree. */
-export function toWire(name: string, t: Tensor): WireTensor {
+/**
+ * A copy of a tensor that can be transferred, so that the caller's buffer stays whole; the buffer itself where it is handed
+ * over and holds nothing else. Throws where bytes and shape disagree.
+ */
+export function toWire(name: string, t: Tensor, isHandedOver = false): WireTensor {
   if (!sizeFits(t)) {
     throw new PareError('ENGINE_FEEDS', `the data does not fit ${t.dtype}[${t.shape.join(', ')}]`, {
       where: `input ${name}`,
@@ -102,6 +105,9 @@ export function toWire(name: string, t: Tensor): WireTensor {
   }
   if (t.dtype === 'string') return { dtype: t.dtype, shape: t.shape, data: texts(name, t) }
   const bytes = t.bytes()
+  const { buffer } = bytes
+  if (isHandedOver && buffer instanceof ArrayBuffer && buffer.byteLength === bytes.byteLength)
+    return { dtype: t.dtype, shape: t.shape, data: buffer }
   const data = new ArrayBuffer(bytes.byteLength)
   new Uint8Array(data).set(bytes)
   return { dtype: t.dtype, shape: t.shape, data }

@@ -9,7 +9,7 @@ import { graphAttr, int } from '../ir/attrs.js'
 import { builder, type FloatType, modelOf } from '../ir/builder.js'
 import { codeOfDType } from '../ir/dtypes.js'
 import { floatTensor, i64, numbers, scalar, tensor } from '../ir/tensor.js'
-import type { Model, Value } from '../ir/types.js'
+import type { Model, Tensor, Value } from '../ir/types.js'
 import { encodeModel } from '../onnx/codec.js'
 
 export interface GramOptions {
@@ -17,11 +17,13 @@ export interface GramOptions {
   readonly columns: number
   /** Of the rows and of the products of a part; sums are in float64. */
   readonly precision: FloatType
+  /** Rows come in tiles of so many, each [columns, tile]: the columns of a tile one after the other. Default: row-major. */
+  readonly tile?: number
 }
 
 export interface GramAccumulator {
-  /** Adds rows, row-major: any number of them. */
-  add(rows: ArrayLike<number>): Promise<void>
+  /** Adds rows: any number of them. Memory that is theirs alone is given away. */
+  add(rows: Float32Array | Float64Array): Promise<void>
   /** The sum of what was added, [columns, columns]; what comes after begins anew. */
   take(): Float64Array
   close(): Promise<void>
@@ -33,17 +35,18 @@ const PART = 4096
 /** Columns of one block, at most. */
 const BLOCK = 128
 
-export async function openGram({ engine, columns, precision }: GramOptions): Promise<GramAccumulator> {
+export async function openGram({ engine, columns, precision, tile }: GramOptions): Promise<GramAccumulator> {
   const edges = Array.from({ length: Math.ceil(columns / BLOCK) + 1 }, (_, i) => Math.min(columns, i * BLOCK))
-  const session = await engine.load(encodeModel(gramModel(edges, precision)).bytes)
+  const session = await engine.load(encodeModel(gramModel(edges, precision, tile)).bytes)
   const total = new Float64Array(columns * columns)
   return {
     async add(rows) {
-      const parts = Math.ceil(rows.length / columns / PART)
-      const results = await session.run({
-        rows: floatTensor(precision, [rows.length / columns, columns], rows),
-        parts: scalar(parts, 'int64'),
-      })
+      const count = rows.length / columns
+      const feeds = {
+        rows: tensorIn(precision, tile === undefined ? [count, columns] : [count / tile, columns, tile], rows),
+        parts: scalar(Math.ceil(count / (tile ?? PART)), 'int64'),
+      }
+      const results = await session.run(feeds, { handOver: ['rows'] })
       for (let a = 0; a + 1 < edges.length; a++)
         addRows(total, numbers(results[`sum${a}`]!), edges[a]!, edges[a + 1]!, columns)
     },
@@ -57,6 +60,11 @@ export async function openGram({ engine, columns, precision }: GramOptions): Pro
   }
 }
 
+function tensorIn(precision: FloatType, shape: readonly number[], rows: Float32Array | Float64Array): Tensor {
+  const isRight = precision === 'float64' ? rows instanceof Float64Array : rows instanceof Float32Array
+  return isRight ? tensor(precision, shape, rows) : floatTensor(precision, shape, rows)
+}
+
 /** Rows `from` to `to` of the upper triangle: from their own block's first column on. */
 function addRows(total: Float64Array, part: ArrayLike<number>, from: number, to: number, columns: number): void {
   const width = columns - from
@@ -67,7 +75,8 @@ function addRows(total: Float64Array, part: ArrayLike<number>, from: number, to:
 }
 
 /** Loop over parts; its state is one sum for each block of rows of the result. */
-function gramModel(edges: readonly number[], precision: FloatType): Model {
+function gramModel(edges: readonly number[], precision: FloatType, tile: number | undefined): Model {
+  const columnAxis = tile === undefined ? 1 : 0
   const columns = edges.at(-1)!
   const inner = builder(['rows', 'parts'], 'float64')
   const list = (...values: readonly number[]): string => inner.constant(i64([values.length], values), 'list')
@@ -75,11 +84,15 @@ function gramModel(edges: readonly number[], precision: FloatType): Model {
   const sums = edges.slice(1).map((_, a) => inner.fresh(`before${a}`))
   const goOn = inner.op('Identity', [go])
   const first = inner.op('Reshape', [inner.op('Mul', [i, inner.constant(scalar(PART, 'int64'))]), list(1)])
-  const rows = inner.op('Slice', ['rows', first, inner.op('Add', [first, list(PART)]), list(0)])
+  const rows =
+    tile === undefined
+      ? inner.op('Slice', ['rows', first, inner.op('Add', [first, list(PART)]), list(0)])
+      : inner.op('Gather', ['rows', i], { attrs: { axis: int(0) } })
   const next = sums.map((before, a) => {
-    const own = inner.op('Slice', [rows, list(edges[a]!), list(edges[a + 1]!), list(1)])
-    const right = a === 0 ? rows : inner.op('Slice', [rows, list(edges[a]!), list(columns), list(1)])
-    const product = inner.op('MatMul', [inner.op('Transpose', [own]), right])
+    const own = inner.op('Slice', [rows, list(edges[a]!), list(edges[a + 1]!), list(columnAxis)])
+    const right = a === 0 ? rows : inner.op('Slice', [rows, list(edges[a]!), list(columns), list(columnAxis)])
+    const turned = inner.op('Transpose', [tile === undefined ? own : right])
+    const product = inner.op('MatMul', tile === undefined ? [turned, right] : [own, turned])
     const wide =
       precision === 'float64' ? product : inner.op('Cast', [product], { attrs: { to: int(codeOfDType('float64')) } })
     return inner.op('Add', [before, wide])
@@ -96,7 +109,11 @@ function gramModel(edges: readonly number[], precision: FloatType): Model {
     ]),
   }
   const b = builder(['rows', 'parts'], 'float64')
-  b.input('rows', { kind: 'tensor', dtype: precision, shape: ['N', columns] })
+  b.input('rows', {
+    kind: 'tensor',
+    dtype: precision,
+    shape: tile === undefined ? ['N', columns] : ['N', columns, tile],
+  })
   b.input('parts', { kind: 'tensor', dtype: 'int64', shape: [] })
   const always = b.constant(tensor('bool', [], Uint8Array.of(1)), 'always')
   const zeros = sums.map((_, a) => {

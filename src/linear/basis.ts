@@ -63,13 +63,13 @@ export function onBasis(
 /** Σ w (v − mean) / Σ w */
 function meanAbout(
   mean: number,
-  valueOf: (i: number) => number,
+  numberOf: (i: number) => number,
   rows: number,
   weightOf: (i: number) => number,
 ): number {
   let [sum, weight] = [0, 0]
   for (let i = 0; i < rows; i++) {
-    sum += weightOf(i) * (valueOf(i) - mean)
+    sum += weightOf(i) * (numberOf(i) - mean)
     weight += weightOf(i)
   }
   return sum / weight

@@ -11,9 +11,11 @@ export interface CriteriaOptions {
   readonly variance: number
   /**
    * σ² of the noise; needed where there are no more rows than columns. Default: that of the last model of the path,
-   * RSS / (n − df − 1).
+   * RSS / (n − df − 1), or RSS / (n − df) without an intercept.
    */
   readonly noise?: number
+  /** Effective degrees of freedom by λ, see `freedomOf`. Default: the columns that are not zero. */
+  readonly freedom?: readonly number[]
   /** Whether an intercept was fitted. Default true. */
   readonly hasIntercept?: boolean
   /** γ of the EBIC: 0 is the BIC. Default 1. */
@@ -29,13 +31,13 @@ export interface InformationCriteria {
 
 /** n log(2πσ²) + RSS/σ² + {2, log n}·df; the EBIC adds 2γ log C(p, df). */
 export function informationCriteria(path: LinearPath, options: CriteriaOptions): InformationCriteria {
-  const { count: n, variance, gamma = 1, hasIntercept = true } = options
+  const { count: n, variance, gamma = 1, hasIntercept = true, freedom = path.df } = options
   const rss = path.devianceRatio.map((r) => n * variance * (1 - r))
-  const noise = options.noise ?? residualVariance(rss.at(-1)!, n - path.df.at(-1)! - Number(hasIntercept))
+  const noise = options.noise ?? residualVariance(rss.at(-1)!, n - freedom.at(-1)! - Number(hasIntercept))
   const p = path.models[0]!.coefficients.length
   const fit = rss.map((v) => n * Math.log(2 * Math.PI * noise) + v / noise)
-  const aic = fit.map((v, i) => v + 2 * path.df[i]!)
-  const bic = fit.map((v, i) => v + Math.log(n) * path.df[i]!)
+  const aic = fit.map((v, i) => v + 2 * freedom[i]!)
+  const bic = fit.map((v, i) => v + Math.log(n) * freedom[i]!)
   return { noise, aic, bic, ebic: bic.map((v, i) => v + 2 * gamma * logChoose(p, path.df[i]!)) }
 }
 

@@ -18,6 +18,15 @@ test('each ratio has the errors of its own cross-validation, on the same folds; 
   for (const other of alone) expect(error[least]!).toBeLessThanOrEqual(Math.min(...other.error))
 })
 
+test('of every model', async () => {
+  const options = { model: 'adaptive-lasso', folds: 4, nLambdas: 10 } as const
+  const { crossValidations } = await crossValidateRatios(x, y, { ...options, l1Ratios: [1, 0.5] })
+  for (const [i, l1Ratio] of [1, 0.5].entries()) {
+    const { error } = await crossValidate(x, y, { ...options, l1Ratio })
+    expect(crossValidations[i]!.error).toEqual(error)
+  }
+})
+
 test('progress runs once through all folds of all ratios', async () => {
   const seen: number[] = []
   await crossValidateRatios(x, y, {

@@ -5,7 +5,7 @@ import { type CrossValidation, crossValidateBy, type PathOfPart } from './cross-
 import type { CrossValidationOptions } from './cross-validate.js'
 import { checkDesign, type DenseMatrix } from './design.js'
 import { type FoldMoments, foldMomentsOf } from './fold-moments.js'
-import { pathOf } from './path.js'
+import { pathOfModel } from './gaussian-model.js'
 import { checkTerms } from './terms.js'
 
 export interface RatioOptions extends Omit<CrossValidationOptions, 'l1Ratio'> {
@@ -44,12 +44,7 @@ export async function crossValidateRatios(
 export function pathsByRatio(options: RatioOptions, columns: number): ReadonlyMap<number, PathOfPart> {
   const { l1Ratios = RATIOS, ...rest } = options
   for (const l1Ratio of l1Ratios.length === 0 ? [Number.NaN] : l1Ratios) checkTerms({ ...rest, l1Ratio }, columns)
-  return new Map(
-    l1Ratios.map((l1Ratio) => [
-      l1Ratio,
-      ({ all }, lambdas) => pathOf(all, { ...rest, l1Ratio, ...(lambdas && { lambdas }) }),
-    ]),
-  )
+  return new Map(l1Ratios.map((l1Ratio) => [l1Ratio, pathOfModel({ ...rest, l1Ratio }, columns)]))
 }
 
 /** From the moments of the folds alone. */

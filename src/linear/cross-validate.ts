@@ -1,20 +1,21 @@
-/** Cross-validation of the elastic net, from the moments of folds or on their rows. */
+/** Cross-validation of the models of `ModelOptions`, from the moments of folds, or on their rows. */
 
 import type { RunOptions } from '../util/env.js'
+import { nextTurn } from '../util/turns.js'
 import { standardizer } from './columns.js'
 import { type CrossValidation, crossValidateBy } from './cross-moments.js'
 import { summaryOf } from './cv-summary.js'
 import { checkDesign, type DesignMatrix, isSparse } from './design.js'
 import { foldMomentsOf } from './fold-moments.js'
 import { type FoldOptions, foldsOf, wrongFolds } from './folds.js'
-import { type PathOptions, pathFrom, pathOf } from './path.js'
+import { type ModelOptions, pathOfModel, pathOfRows } from './gaussian-model.js'
 import { predictions } from './predict.js'
 import { isForRows, rowPath } from './row-path.js'
-import { checkTerms } from './terms.js'
+import { checkTerms, wrongOption } from './terms.js'
 
-export interface CrossValidationOptions extends PathOptions, FoldOptions, Pick<RunOptions, 'onProgress'> {}
+export interface CrossValidationOptions extends ModelOptions, FoldOptions, Pick<RunOptions, 'onProgress'> {}
 
-/** Throws `DESIGN_…`, `PATH_OPTION`, `FOLDS`. */
+/** Sparse columns are for the elastic net. Throws `DESIGN_…`, `PATH_OPTION`, `PENALTY_SHAPE`, `FOLDS`. */
 export async function crossValidate(
   x: DesignMatrix,
   y: ArrayLike<number>,
@@ -22,14 +23,21 @@ export async function crossValidate(
 ): Promise<CrossValidation> {
   checkDesign(x, y, options.weights)
   checkTerms(options, x.columns)
-  if (isSparse(x) || isForRows(x)) return validateRows(x, y, options)
+  const { model = 'elastic-net' } = options
+  if (model === 'elastic-net' && (isSparse(x) || isForRows(x))) return validateRows(x, y, options)
+  if (isSparse(x)) throw wrongOption('model', model, 'elastic-net where columns are sparse')
+  const pathOf = pathOfModel(options, x.columns)
   const folds = await foldMomentsOf(x, y, options)
-  const path = await pathFrom(folds.all, x, y, options)
-  return crossValidateBy(({ all }, lambdas) => pathOf(all, { ...options, lambdas }), folds, { ...options, path })
+  const path = await pathOfRows(pathOf, folds, x, y, options)
+  return crossValidateBy(pathOf, folds, { ...options, path })
 }
 
 /** With more columns than moments are good for: each fold is a path on its rows. */
-function validateRows(x: DesignMatrix, y: ArrayLike<number>, options: CrossValidationOptions): CrossValidation {
+async function validateRows(
+  x: DesignMatrix,
+  y: ArrayLike<number>,
+  options: CrossValidationOptions,
+): Promise<CrossValidation> {
   const { weights, onProgress } = options
   const folds = foldsOf(x.rows, options)
   const standardize = standardizer(x)
@@ -40,14 +48,17 @@ function validateRows(x: DesignMatrix, y: ArrayLike<number>, options: CrossValid
   const empty = used.findIndex(({ train }) => total(train) === 0)
   if (empty >= 0) throw wrongFolds(`no rows that have a weight outside of fold ${empty + 1}`)
   const path = rowPath(standardize, y, options)
-  const foldErrors = used.map((fold, k) => {
+  const foldErrors: number[][] = []
+  for (const [k, fold] of used.entries()) {
+    await nextTurn()
     const { models } = rowPath(standardize, y, { ...options, lambdas: path.lambdas, rows: fold.train })
     onProgress?.({ task: 'cross-validation', done: k + 1, total: used.length })
-    return models.map((model) => {
+    const errors = models.map((model) => {
       const fitted = predictions(x, model)
       return fold.test.reduce((sum, i) => sum + weightOf(i) * (y[i]! - fitted[i]!) ** 2, 0) / total(fold.test)
     })
-  })
+    foldErrors.push(errors)
+  }
   const totals = used.map(({ test }) => total(test))
   return { path, ...summaryOf(foldErrors, totals) }
 }

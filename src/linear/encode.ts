@@ -15,7 +15,7 @@ export type Feature =
   | { readonly kind: 'category'; readonly name: string; readonly levels: readonly string[] }
 
 export interface EncodeOptions {
-  /** Missing numbers: an error, or the mean of the column. A missing category is none of the levels. Default `error`. */
+  /** Missing numbers: an error, or the mean of the column over all rows. A missing category is none of the levels. Default `error`. */
   readonly missing?: 'error' | 'mean'
 }
 
@@ -26,9 +26,14 @@ export interface Encoded {
   readonly names: readonly string[]
 }
 
-/** Throws `TABLE_MISSING`, `DESIGN_FINITE` and `DESIGN_RANGE` with row and column. */
-export function encode(columns: readonly TableColumn[], rows: number, options: EncodeOptions = {}): Encoded {
-  const features = columns.map((column) => featureOf(column, options))
+/** `weights`: of the rows, for means. Throws `TABLE_MISSING`, `DESIGN_FINITE` and `DESIGN_RANGE` with row and column. */
+export function encode(
+  columns: readonly TableColumn[],
+  rows: number,
+  options: EncodeOptions = {},
+  weights?: ArrayLike<number>,
+): Encoded {
+  const features = columns.map((column) => featureOf(column, options, weights))
   const names = namesOf(features)
   const width = names.length
   const data = new Float64Array(rows * width)
@@ -64,16 +69,30 @@ export function fillRows(
   }
 }
 
-function featureOf(column: TableColumn, options: EncodeOptions): Feature {
+function featureOf(column: TableColumn, options: EncodeOptions, weights: ArrayLike<number> | undefined): Feature {
   if (column.kind === 'category') return { kind: 'category', name: column.name, levels: column.levels }
   const odd = column.values.findIndex((v) => Math.abs(v) > MOST)
   if (odd >= 0) throw unfit(`row ${odd + 1}, column ${column.name}`, column.values[odd]!)
   const first = column.values.findIndex(Number.isNaN)
   const mean = (): number => {
-    const known = column.values.filter((v) => !Number.isNaN(v))
-    return known.reduce((sum, v) => sum + v, 0) / known.length
+    const sums = meanSums()
+    for (let i = 0; i < column.values.length; i++) sums.add(column.values[i]!, weights?.[i] ?? 1)
+    return sums.mean()
   }
   return numberFeature(column.name, first < 0 ? null : first + 1, mean, options)
+}
+
+/** The weighted mean of numbers that are there; NaN of none. */
+export function meanSums() {
+  let [sum, total] = [0, 0]
+  return {
+    add(value: number, weight: number): void {
+      if (Number.isNaN(value) || weight === 0) return
+      sum += weight * value
+      total += weight
+    },
+    mean: (): number => (total === 0 ? Number.NaN : sum / total),
+  }
 }
 
 /** `missing` is the first row without a number, from 1. Throws `TABLE_MISSING`. */

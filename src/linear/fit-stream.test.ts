@@ -8,7 +8,8 @@ import { openTable } from '../data/open-table.js'
 import type { Source } from '../data/source.js'
 import { random } from '../util/random.js'
 import { type FitOptions, fitTable } from './fit.js'
-import { earlyRows, fitStream } from './fit-stream.js'
+import { fitStream } from './fit-stream.js'
+import { earlyRows } from './gather-rows.js'
 
 /** In pieces, so that blocks end anywhere. */
 const csv = (text: string, size = 700): Source => {
@@ -92,12 +93,44 @@ test('folds, path, choice, coefficients, errors and graph are those of the table
   )
 })
 
+test.each<Partial<FitOptions>>([
+  { model: 'adaptive-lasso', penaltyFactors: { age: 0 } },
+  { model: 'adaptive-lasso', select: 'bic' },
+  { model: 'mcp', isPositive: true },
+  { model: 'scad', weights: 'noise', without: ['size'] },
+  { model: 'group-lasso', weights: 'noise', columnGroups: [['size', 'age']], select: 'cv-1se' },
+  { model: 'group-lasso', select: 'aic', without: ['noise'] },
+  { l1Ratio: [0.2, 0.8], weights: 'noise' },
+])('every model, weights and roles of columns: %j', async (options) => {
+  const [head, ...lines] = houses(120, 4).split('\n')
+  // The column noise becomes whole weights from 0 on.
+  const weighing = lines.map((line, i) =>
+    line
+      .split(',')
+      .with(3, String(i % 4))
+      .join(','),
+  )
+  const text = [head, ...(options.weights ? weighing : lines)].join('\n')
+  const given = { target: 'price', folds: 4, seed: 2, missing: 'mean', nLambdas: 15, tolerance: 1e-11 } as const
+  const { streamed, whole } = await both(text, { ...given, ...options })
+  expect([streamed.names, streamed.groups, streamed.kind]).toEqual([whole.names, whole.groups, whole.kind])
+  expect([streamed.chosen, streamed.l1Ratio]).toEqual([whole.chosen, whole.l1Ratio])
+  close(streamed.path.lambdas, whole.path.lambdas, 1e-6)
+  close(streamed.linear.coefficients, whole.linear.coefficients, 1e-4)
+  for (const [i, { score }] of whole.ratios.entries()) expect(streamed.ratios[i]!.score / score).toBeCloseTo(1, 5)
+  expect(streamed.variance / whole.variance).toBeCloseTo(1, 8)
+  expect(streamed.sampled).toEqual(whole.sampled)
+  expect(streamed.isDrawn).toBe(false)
+  close(streamed.actual, whole.actual, 0)
+})
+
 test('the rows that are kept are of the table, each with its number, and predicted by the model', async () => {
   const { normal } = random(1)
   const lines = Array.from({ length: 12_000 }, (_, i) => `${i},${normal()},${3 * i + normal()}`)
   const { streamed, whole } = await both(['i,noise,y', ...lines].join('\n'), { target: 'y', nLambdas: 10 })
   expect(streamed.sampled).toHaveLength(5000)
   expect(new Set(streamed.sampled).size).toBe(5000)
+  expect(streamed.isDrawn).toBe(true)
   for (const [k, row] of streamed.sampled!.entries()) {
     expect(streamed.actual[k]).toBe(whole.actual[row])
     expect(streamed.fitted[k]! - whole.fitted[row]!).toBeCloseTo(0, 4)
@@ -146,6 +179,9 @@ test.each([
   ['an empty column', 'x,y\n,1\n,2\n', { missing: 'mean' }, 'TABLE_MISSING', 'x'],
   ['no rows', 'x,y\n', {}, 'DESIGN_EMPTY', undefined],
   ['a target alone', 'y\n1\n2\n', {}, 'DESIGN_EMPTY', undefined],
+  ['a weight below 0', 'x,w,y\n1,1,2\n2,-1,3\n', { weights: 'w', folds: 2 }, 'DESIGN_WEIGHT', 't.csv, row 2, column w'],
+  ['weights of text', 'x,w,y\n1,a,2\n2,b,3\n', { weights: 'w' }, 'TABLE_CELL', 't.csv, column w'],
+  ['an offset', 'x,w,y\n1,1,2\n2,1,3\n', { offset: 'w' }, 'FAMILY', undefined],
   ['more folds than rows', 'x,y\n1,1\n2,2\n', {}, 'FOLDS', undefined],
 ] as const)('%s', async (_, text, options, code, where) => {
   const cells = await openTable(csv(text))

@@ -63,7 +63,7 @@ test('each row of a ridge left out: about what folds say', async () => {
 test.each([
   ['a lasso', { l1Ratio: 1 }, 'OPTION_SELECT'],
   ['the model that is taken without a word', {}, 'OPTION_SELECT'],
-  ['bounds', { l1Ratio: 0, lowerBounds: [0, 0, 0, 0, 0] }, 'OPTION_SELECT'],
+  ['bounds', { l1Ratio: 0, isPositive: true }, 'OPTION_SELECT'],
 ])('rows are not left out one by one of %s', async (_, options, code) => {
   const given = { target: 'price', missing: 'mean', select: 'loo', ...options } as const
   await expect(fitTable(await table(), given)).rejects.toMatchObject({ code })
@@ -103,4 +103,33 @@ describe('bad tables', () => {
     const data = await table(text)
     await expect(fitTable(data, { target: 'price', ...options })).rejects.toThrow(expect.objectContaining({ code }))
   })
+})
+
+describe('a ridge owes nothing to the unit of the target', () => {
+  const rows = Array.from({ length: 60 }, (_, i) => {
+    const [a, b] = [Math.sin(3 * i), Math.cos(5 * i)]
+    return [a, b, 80 * a - 40 * b + Math.sin(7 * i * i)] as const
+  })
+  const inUnits = (unit: number) => table(['a,b,price', ...rows.map(([a, b, y]) => `${a},${b},${unit * y}`)].join('\n'))
+
+  test.each(['cv', 'loo', 'aic'] as const)('%s', async (select) => {
+    const options = { target: 'price', l1Ratio: 0, select, folds: 5 }
+    const [small, large] = [await fitTable(await inUnits(0.001), options), await fitTable(await inUnits(1000), options)]
+    expect(large.chosen).toBe(small.chosen)
+    expect(large.linear.lambda).toBeCloseTo(small.linear.lambda, 8)
+    for (const j of [0, 1]) expect(large.linear.coefficients[j]! / small.linear.coefficients[j]!).toBeCloseTo(1e6, 0)
+    // Little of the signal is held back where there is little noise.
+    expect(large.path.devianceRatio[large.chosen]).toBeGreaterThan(0.999)
+  })
+})
+
+test('columns may have the names that outputs and nodes of the graph have', async () => {
+  const names = ['city', 'prediction', 'Equal_out', 'Concat']
+  const rows = lines.map((_, i) => [CITIES[i % 3]!, i % 7, (i * i) % 5, (i * i) % 3, Math.sin(i)])
+  const text = [[...names, 'price'], ...rows].map((row) => row.join(','))
+  const fit = await fitTable(await table(text.join('\n')), { target: 'price', folds: 4 })
+  const session = await engine.load(encodeModel(fit.model).bytes)
+  await session.close()
+  expect(fit.model.graph.inputs).toEqual(names)
+  expect(fit.model.graph.outputs).toEqual(['prediction_1'])
 })

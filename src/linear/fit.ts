@@ -3,100 +3,112 @@
 import type { Table } from '../data/columns.js'
 import type { Model } from '../ir/types.js'
 import type { RunOptions } from '../util/env.js'
-import { type InformationCriteria, informationCriteria } from './criteria.js'
-import type { CrossValidation } from './cross-moments.js'
-import { crossValidate } from './cross-validate.js'
-import { type EncodeOptions, encode } from './encode.js'
+import { PareError } from '../util/errors.js'
+import { type Choice, type ChoiceOptions, choose, rowJudge } from './choose.js'
+import { checkDesign } from './design.js'
 import type { FoldOptions } from './folds.js'
-import type { LeaveOneOut } from './leave-one-out.js'
+import type { GaussianModel } from './gaussian-model.js'
 import { deviationsOf } from './moments.js'
-import { type LinearModel, type LinearPath, type PathOptions, path } from './path.js'
-import { ridgePath } from './ridge-path.js'
-import { checkLeftOut, checkSelection, chosenBy, isCrossed, type Selection } from './select.js'
-import { numberTarget } from './target.js'
+import type { LinearModel } from './path.js'
+import { checkSelection } from './select.js'
+import { designOf, type TableOptions, termsFor } from './table-design.js'
+import { numbersToPredict } from './target.js'
 import { linearGraph } from './to-onnx.js'
 
-export interface FitOptions extends PathOptions, FoldOptions, EncodeOptions, Omit<RunOptions, 'seed'> {
-  /** The column that is predicted. */
-  readonly target: string
-  /** Default `cv`. */
-  readonly select?: Selection
-}
+export interface FitOptions
+  extends Omit<ChoiceOptions, keyof TableOptions | 'groupFactors' | 'lowerBounds' | 'upperBounds'>,
+    TableOptions,
+    FoldOptions,
+    Omit<RunOptions, 'seed'> {}
 
-export interface LinearFit {
+export interface LinearFit extends Choice {
   readonly target: string
+  readonly kind: GaussianModel
   readonly rows: number
   readonly names: readonly string[]
+  /** The group of each column of X; null where they come and go one by one. */
+  readonly groups: readonly string[] | null
   /** Standard deviation of each column of X: coefficients times these can be compared. */
   readonly deviations: Float64Array
-  readonly path: LinearPath
-  /** Index into the path. */
-  readonly chosen: number
-  readonly linear: LinearModel
-  readonly crossValidation: CrossValidation | null
-  readonly leaveOneOut: LeaveOneOut | null
-  readonly criteria: InformationCriteria | null
-  /** Mean squared deviation of the target from its mean. */
-  readonly variance: number
-  /** Rows, from 0, that `actual` and `fitted` are of; null where they are of all. */
+  /** The column of weights. */
+  readonly weights: string | null
+  /** Rows, from 0, that `actual` and `fitted` are of: those with a weight above 0; null where they are of all. */
   readonly sampled: Uint32Array | null
+  /** Whether there were more, of which these were drawn. */
+  readonly isDrawn: boolean
   readonly actual: Float64Array
   readonly fitted: Float64Array
   readonly model: Model
 }
 
 /**
- * Throws `TABLE_COLUMN`, `TABLE_TARGET`, `TABLE_MISSING`, `DESIGN_…`, `PATH_OPTION`, `FOLDS`, `CRITERIA_NOISE`, `OPTION_SELECT`,
- * `SELECT_ALONE`.
+ * Throws `TABLE_…`, `DESIGN_…`, `PATH_OPTION`, `PENALTY_SHAPE`, `FOLDS`, `CRITERIA_NOISE`, `OPTION_SELECT`, `SELECT_ALONE`, and
+ * `FAMILY` with an offset.
  */
 export async function fitTable(table: Table, options: FitOptions): Promise<LinearFit> {
-  const { select = 'cv' } = options
-  checkSelection(select, options.l1Ratio === 0 && !options.lowerBounds && !options.upperBounds)
-  const target = numberTarget(table, options.target)
-  const { x, features, names } = encode(
-    table.columns.filter((c) => c !== target),
-    table.rows,
-    options,
+  checkGaussian(options)
+  const {
+    select = 'cv',
+    model: kind = 'elastic-net',
+    weights,
+    columnGroups: _,
+    penaltyFactors: __,
+    ...shared
+  } = options
+  checkSelection(select, isRidge(options))
+  const design = designOf(table, options)
+  const { x, features, names, target } = design
+  const y = numbersToPredict(table, target).values
+  checkDesign(x, y, design.weights)
+  const terms = termsFor(kind, design, options)
+  const weighted = design.weights ? { weights: design.weights } : {}
+  const given = { ...shared, ...terms, ...weighted, select, model: kind }
+  const choice = await choose(
+    options.l1Ratio === undefined ? given : { ...given, l1Ratio: options.l1Ratio },
+    await rowJudge(x, y, given),
   )
-  const y = target.values
-  const crossValidation = isCrossed(select) ? await crossValidate(x, y, options) : null
-  const ridge = select === 'loo' ? await ridgePath(x, y, options) : null
-  const found = crossValidation?.path ?? ridge ?? (await path(x, y, options))
-  const leaveOneOut = ridge?.leaveOneOut ?? null
-  if (leaveOneOut !== null) checkLeftOut(leaveOneOut)
-  const leftOut = crossValidation ?? leaveOneOut
-  const criteria =
-    leftOut === null ? informationCriteria(found, { count: table.rows, variance: varianceOf(y, options) }) : null
-  const chosen = chosenBy(select, leftOut, criteria)
-  const linear = found.models[chosen]!
+  const sampled = weighingRows(design.weights)
+  const shown = sampled ?? Uint32Array.from(y.keys())
   return {
+    ...choice,
     target: target.name,
+    kind,
     rows: table.rows,
     names,
-    deviations: deviationsOf(x, options.weights),
-    path: found,
-    chosen,
-    linear,
-    crossValidation,
-    leaveOneOut,
-    criteria,
-    variance: varianceOf(y, {}),
-    sampled: null,
-    actual: y,
-    fitted: Float64Array.from({ length: x.rows }, (_, i) => predictRow(linear, x.data, i * x.columns)),
-    model: linearGraph(features, linear),
+    groups: 'columnGroups' in terms ? terms.columnGroups : null,
+    deviations: deviationsOf(x, design.weights),
+    weights: weights ?? null,
+    sampled,
+    isDrawn: false,
+    actual: Float64Array.from(shown, (i) => y[i]!),
+    fitted: Float64Array.from(shown, (i) => predictRow(choice.linear, x.data, i * x.columns)),
+    model: linearGraph(features, choice.linear),
   }
+}
+
+/** Of coefficients of either sign. */
+function isRidge({ model = 'elastic-net', l1Ratio = 1, isPositive = false }: FitOptions): boolean {
+  const ratios = typeof l1Ratio === 'number' ? [l1Ratio] : l1Ratio
+  return model === 'elastic-net' && !isPositive && ratios.every((ratio) => ratio === 0)
+}
+
+/** Throws `FAMILY`. */
+export function checkGaussian({ offset }: Pick<TableOptions, 'offset'>): void {
+  if (offset === undefined) return
+  throw new PareError('FAMILY', 'the gaussian family takes no offset', {
+    value: offset,
+    remedy: 'Subtract it from what is predicted, which is the same, or choose another family.',
+  })
+}
+
+/** Null where all do. */
+export function weighingRows(weights: Float64Array | undefined): Uint32Array | null {
+  if (weights === undefined || weights.every((w) => w > 0)) return null
+  return Uint32Array.from(weights.keys()).filter((i) => weights[i]! > 0)
 }
 
 export function predictRow({ coefficients, intercept }: LinearModel, data: ArrayLike<number>, from: number): number {
   let sum = intercept
   for (let j = 0; j < coefficients.length; j++) sum += coefficients[j]! * data[from + j]!
   return sum
-}
-
-/** About the mean, or about 0 without an intercept. */
-function varianceOf(y: Float64Array, { hasIntercept = true }: PathOptions): number {
-  // By steps, so that the mean of equal numbers is that number.
-  const mean = hasIntercept ? y.reduce((m, v, i) => m + (v - m) / (i + 1), 0) : 0
-  return y.reduce((sum, v) => sum + (v - mean) ** 2, 0) / y.length
 }

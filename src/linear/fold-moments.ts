@@ -31,11 +31,18 @@ export async function foldMomentsOf(
   const first = options.isOrdered ? [folds[0]!.train] : []
   const parts = [...folds.map(({ test }) => test), ...first]
   const found = await gatherParts(x, y, parts, { ...options, precision: precisionFor(options) })
-  const tests = found.slice(0, folds.length).filter(({ count }) => count > 0)
-  const before = found[folds.length] ?? null
+  return foldsFrom(found.slice(0, folds.length), found[folds.length] ?? null)
+}
+
+/** Throws `FOLDS` where fewer than 2 folds have rows with a weight above 0. */
+export function foldsFrom(moments: readonly Moments[], before: Moments | null): FoldMoments {
+  const tests = moments.filter(({ count }) => count > 0)
   if (tests.length < 2) throw wrongFolds(`${tests.length} with rows that have a weight`)
   return { all: before === null ? tests.reduce(addMoments) : tests.reduce(addMoments, before), tests, before }
 }
+
+/** Without folds. */
+export const wholeOf = (all: Moments): FoldMoments => ({ all, tests: [], before: null })
 
 /** What fold k is judged by, with the folds that it is made of. Throws `FOLDS` where that is nothing. */
 export function trainingOf({ all, tests, before }: FoldMoments, k: number): FoldMoments {

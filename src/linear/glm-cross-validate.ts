@@ -1,29 +1,11 @@
-/** Cross-validation of generalized linear models: deviance, or the share of wrong classes, of the rows left out. */
+/** Cross-validation of generalized linear models: of the elastic net, and of the adaptive lasso. */
 
-import type { RunOptions } from '../util/env.js'
 import { PareError } from '../util/errors.js'
-import { type CrossValidationSummary, summaryOf } from './cv-summary.js'
-import type { Response } from './datafits/index.js'
+import { checkAdaptive } from './adaptive.js'
 import type { DenseMatrix } from './design.js'
-import { type FoldOptions, foldsOf } from './folds.js'
-import { checkedResponse, type GlmModel, type GlmOptions, type GlmPath, glmPathOf, predictorsOf } from './glm-path.js'
-
-/** `misclassification` is of classes alone. */
-export type Measure = 'deviance' | 'misclassification'
-
-export interface GlmCrossValidationOptions extends GlmOptions, FoldOptions, Pick<RunOptions, 'onProgress'> {
-  /** What chooses. Default `deviance`. */
-  readonly measure?: Measure
-}
-
-export interface GlmCrossValidation extends CrossValidationSummary {
-  /** Of all rows. */
-  readonly path: GlmPath
-  readonly measure: Measure
-  /** Both where there are classes, whichever chooses. */
-  readonly deviance: CrossValidationSummary
-  readonly misclassification: CrossValidationSummary | null
-}
+import { type GlmCrossValidation, glmCrossValidateBy } from './glm-cross.js'
+import { type GlmModelOptions, glmPathOfModel } from './glm-model.js'
+import { checkedResponse } from './glm-path.js'
 
 /**
  * Folds hold the classes in the same shares, unless groups, strata, an order or the folds themselves are given. Throws
@@ -32,67 +14,15 @@ export interface GlmCrossValidation extends CrossValidationSummary {
 export async function glmCrossValidate(
   x: DenseMatrix,
   y: ArrayLike<number | string>,
-  options: GlmCrossValidationOptions,
+  options: GlmModelOptions,
 ): Promise<GlmCrossValidation> {
-  const { measure = 'deviance', weights, onProgress } = options
   const response = checkedResponse(x, y, options)
-  const isClasses = response.classes !== null
-  if (measure === 'misclassification' && !isClasses) {
+  checkAdaptive(options)
+  if (options.measure === 'misclassification' && response.classes === null) {
     throw new PareError('MEASURE', 'only classes can be wrong', {
-      value: `${measure} of ${options.family}`,
+      value: `${options.measure} of ${options.family}`,
       remedy: 'Choose deviance.',
     })
   }
-  const isFree = isClasses && !options.groups && !options.strata && !options.foldIds && !options.isOrdered
-  const folds = foldsOf(x.rows, isFree ? { ...options, strata: response.y } : options)
-  const path = glmPathOf(x, response, options)
-  const { lambdas } = path
-  const results = folds.map(({ train, test }, k) => {
-    const where = `y, outside of fold ${k + 1}`
-    const { models } = glmPathOf(x, response, { ...options, lambdas }, { rows: train, where })
-    onProgress?.({ task: 'cross-validation', done: k + 1, total: folds.length })
-    return models.map((model) => errorsOf(x, response, model, test, options))
-  })
-  const sizes = folds.map(({ test }) => test.reduce((sum, i) => sum + (weights?.[i] ?? 1), 0))
-  const of = (part: (errors: Errors) => number): CrossValidationSummary =>
-    summaryOf(
-      results.map((byLambda) => byLambda.map(part)),
-      sizes,
-    )
-  const deviance = of((e) => e.deviance)
-  const misclassification = isClasses ? of((e) => e.wrong) : null
-  return { path, measure, deviance, misclassification, ...(measure === 'deviance' ? deviance : misclassification!) }
+  return glmCrossValidateBy(glmPathOfModel(options), x, response, options)
 }
-
-interface Errors {
-  readonly deviance: number
-  readonly wrong: number
-}
-
-/** Weighted means over some rows. */
-function errorsOf(
-  x: DenseMatrix,
-  { datafit, y }: Response,
-  model: GlmModel,
-  rows: Uint32Array,
-  { weights, offset }: GlmOptions,
-): Errors {
-  const { outputs } = datafit
-  const mean = new Float64Array(outputs)
-  let [deviance, wrong, total] = [0, 0, 0]
-  for (const i of rows) {
-    const w = weights?.[i] ?? 1
-    if (w === 0) continue
-    const eta = predictorsOf(x, i, model)
-    if (offset) for (let k = 0; k < outputs; k++) eta[k]! += offset[i * outputs + k]!
-    deviance += w * 2 * (datafit.loss(y[i]!, eta, 0) - datafit.saturated(y[i]!))
-    datafit.mean(eta, 0, mean)
-    wrong += classOf(mean) === y[i]! ? 0 : w
-    total += w
-  }
-  return total === 0 ? { deviance: 0, wrong: 0 } : { deviance: deviance / total, wrong: wrong / total }
-}
-
-/** The likeliest class, the first of several; one probability is that of the second of two. */
-const classOf = (mean: Float64Array): number =>
-  mean.length === 1 ? Number(mean[0]! > 0.5) : mean.indexOf(mean.reduce((a, b) => Math.max(a, b)))

@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { awkwardDesign } from '../../test/awkward-design.js'
 import { certify } from '../../test/glm-certificate.js'
+import { openEngine } from '../engine/node/open.js'
 import { random } from '../util/random.js'
 import type { Family } from './datafits/index.js'
 import type { DenseMatrix } from './design.js'
@@ -113,14 +114,43 @@ test('softmax of two classes is the logistic model, with the sum of both coeffic
     }
 })
 
-test('more coefficients than move together: classes one after the other, to the same certificate', async () => {
+test.each([
+  [0, { lambdas: [3, 1] }],
+  [0.01, { lambdas: [1] }],
+  [
+    0,
+    { lambdas: [3, 1], hasIntercept: false, penaltyFactors: Array.from({ length: 300 }, (_, j) => (j ? 1 : Infinity)) },
+  ],
+] as const)('more coefficients than move together, to the same certificate: %d %j', async (l1Ratio, given) => {
   const x = gauss(40, 300)
   const y = Float64Array.from({ length: 40 }, (_, i) => i % 3)
-  const options: GlmOptions = { family: 'multinomial', l1Ratio: 0, lambdas: [3, 1], isStandardized: false }
+  const offset = Float64Array.from({ length: 120 }, () => normal(0, 0.3))
+  const options: GlmOptions = { family: 'multinomial', l1Ratio, isStandardized: false, offset, ...given }
   const path = await glmPath(x, y, options)
-  expect(path.df).toEqual([900, 900])
+  expect(path.df[0]).toBeGreaterThan(600)
   expect(path.warnings).toEqual([])
   for (const model of path.models) expect(certify(x, y, model, options).gap).toBeLessThan(1.1e-7)
+})
+
+test('large enough for the engine: the same answer, certified by the rows themselves', async () => {
+  const [n, p] = [1500, 250]
+  const x = gauss(n, p)
+  const y = Float64Array.from({ length: n }, (_, i) => {
+    const score = x.data[i * p]! + normal(0, 0.5)
+    return score > 0.5 ? 2 : score > -0.5 ? 1 : 0
+  })
+  const options: GlmOptions = { family: 'multinomial', l1Ratio: 0, lambdas: [0.1], tolerance: 1e-8 }
+  const engine = await openEngine({ threads: 1 })
+  try {
+    const fast = await glmPath(x, y, { ...options, engine })
+    const plain = await glmPath(x, y, options)
+    expect(fast.warnings).toEqual([])
+    expect(fast.dualGap[0]).toBeLessThan(1e-8)
+    for (const [k, coefficients] of fast.models[0]!.coefficients.entries())
+      for (const [j, v] of coefficients.entries()) expect(v).toBeCloseTo(plain.models[0]!.coefficients[k]![j]!, 3)
+  } finally {
+    await engine.close()
+  }
 })
 
 test('columns without a penalty are in from the start', async () => {
@@ -168,4 +198,15 @@ test.each([
 ] as const)('%s is an error', async (_, options, message) => {
   const x = gauss(4, 2)
   await expect(glmPath(x, ['a', 'a', 'b', 'b'], { family: 'binomial', ...options })).rejects.toThrow(message)
+})
+
+test('a cancellation is heard while a path is solved', async () => {
+  const { normal } = random(4)
+  const [rows, columns] = [400, 60]
+  const x = { rows, columns, data: Float64Array.from({ length: rows * columns }, () => normal()) }
+  const y = Array.from({ length: rows }, (_, i) => String.fromCharCode(97 + (i % 3)))
+  const stop = new AbortController()
+  setTimeout(() => stop.abort())
+  const path = glmPath(x, y, { family: 'multinomial', nLambdas: 300, signal: stop.signal })
+  await expect(path).rejects.toMatchObject({ code: 'ABORTED' })
 })

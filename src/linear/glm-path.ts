@@ -3,8 +3,10 @@
  * Σ ωᵢ = 1, each λ begun where the last one ended (Friedman, Hastie and Tibshirani 2010, §3).
  */
 
+import type { Engine } from '../engine/engine.js'
 import type { RunOptions } from '../util/env.js'
 import { PareError } from '../util/errors.js'
+import { rareTurns } from '../util/turns.js'
 import { checkTraits } from './datafits/datafit.js'
 import { checkNull, type Family, type FamilyOptions, type Response, responseOf } from './datafits/index.js'
 import { checkDesign, checkShape, type DenseMatrix, stridesOf } from './design.js'
@@ -12,9 +14,11 @@ import { momentsOf } from './moments.js'
 import { dualityGapAt, type Objective, saturatedLoss, stateAt, violationAt } from './objective.js'
 import { pathOf } from './path.js'
 import type { Penalized } from './quadratic.js'
-import { type Coefficients, type Rows, rowsOf } from './rows.js'
+import { openProducts } from './row-products.js'
+import { type Coefficients, type Rows, type TiledRows, tiledRows } from './rows.js'
 import type { NewtonModel } from './solvers/newton-model.js'
-import { type NewtonResult, proxNewton } from './solvers/prox-newton.js'
+import { type NewtonOptions, type NewtonResult, proxNewton } from './solvers/prox-newton.js'
+import { descendSmoothly, isSmooth } from './solvers/smooth.js'
 import { checkTerms, lambdasOf, type TermOptions, type Terms, termsOf } from './terms.js'
 
 export interface GlmOptions extends TermOptions, FamilyOptions, Pick<RunOptions, 'signal'> {
@@ -29,10 +33,12 @@ export interface GlmOptions extends TermOptions, FamilyOptions, Pick<RunOptions,
    * strengths. Default `prox-newton`.
    */
   readonly solver?: 'prox-newton' | 'gram'
-  /** Newton steps for one λ, at most. Default 200. */
+  /** Newton steps for one λ, at most; ten times as many where they are of L-BFGS. Default 200. */
   readonly maxIterations?: number
   /** Passes of coordinate descent for one step, at most. Default 10,000. */
   readonly maxPasses?: number
+  /** For products of many rows. */
+  readonly engine?: Engine | undefined
 }
 
 export interface GlmModel {
@@ -59,7 +65,7 @@ export interface GlmPath {
   readonly dualGap: readonly number[]
   /** The largest violation of the optimality conditions, on the scale of the fit. */
   readonly violation: readonly number[]
-  /** Newton steps. */
+  /** Newton steps, or those of L-BFGS: a ridge of many classes and columns. */
   readonly iterations: readonly number[]
   /** What did not end as it should: separated classes, steps that were used up. */
   readonly warnings: readonly string[]
@@ -89,18 +95,23 @@ export function checkedResponse(x: DenseMatrix, y: ArrayLike<number | string>, o
 /** Of the size of a loss, what rounding may leave where nothing is. */
 const ROUNDING = 1e-14
 
-/** Of some rows, where given; `where` names them in errors. */
-export function glmPathOf(
+/** Some of the rows, and how errors name them. */
+export interface GlmPart {
+  readonly rows?: ArrayLike<number>
+  readonly where?: string
+}
+
+export async function glmPathOf(
   x: DenseMatrix,
   response: Response,
   options: GlmOptions,
-  part: { readonly rows?: ArrayLike<number>; readonly where?: string } = {},
-): GlmPath {
+  part: GlmPart = {},
+): Promise<GlmPath> {
   const { hasIntercept = true, isStandardized = true, weights, maxIterations = 200, maxPasses = 10_000 } = options
-  const { tolerance = 1e-7, signal } = options
+  const { tolerance = 1e-7, signal, engine } = options
   if (options.solver === 'gram') return momentPath(x, response, options, part.rows)
   checkTraits('prox-newton', ['curvature'], response.datafit)
-  const rows = rowsOf(x, {
+  const rows = tiledRows(x, {
     hasIntercept,
     isStandardized,
     ...(weights && { weights }),
@@ -109,45 +120,69 @@ export function glmPathOf(
   const objective = objectiveOf(rows, response, options)
   const { outputs } = response.datafit
   const terms = repeated(termsOf(rows, options), outputs)
-  const limits = { maxIterations, maxPasses, signal }
-  const empty = emptyModel(objective, response, terms, { ...limits, where: part.where ?? 'y' })
+  const limits = { maxIterations, maxPasses, signal, engine }
+  const empty = await emptyModel(objective, response, terms, { ...limits, where: part.where ?? 'y' })
   const saturated = saturatedLoss(objective)
   const size = Math.abs(empty.state.loss) + Math.abs(saturated)
   const isExplained = empty.state.loss - saturated <= ROUNDING * size
   // By the intercept alone: what is left is rounding, and no column should explain it.
   const [half, scale] = isExplained ? [0, size] : [empty.state.loss - saturated, empty.state.loss - saturated]
   const pull = empty.state.gradient.map((g) => (isExplained ? 0 : -g))
-  const lambdas = lambdasOf(pull, terms, rows.index.length, options)
+  // Classes and counts have units of their own.
+  const lambdas = lambdasOf(pull, terms, { count: rows.index.length, deviation: 1 }, options)
   const results: NewtonResult[] = []
-  const found: Omit<GlmPath, 'family' | 'classes' | 'lambdas' | 'nullDeviance' | 'warnings'>[] = []
-  let state = empty.state
-  let models: readonly (NewtonModel | null)[] = []
-  for (const lambda of lambdas) {
-    const penalized = terms.at(lambda)
-    const result = proxNewton(objective, penalized, state, models, { tolerance, scale, ...limits })
-    ;({ state, models } = result)
-    results.push(result)
-    found.push({
-      models: [modelOf(rows, lambda, state)],
-      df: [state.beta.reduce((n, b) => n + Number(b !== 0), 0)],
-      devianceRatio: [half > 0 ? 1 - (state.loss - saturated) / half : 0],
-      dualGap: [half > 0 ? dualityGapAt(objective, penalized, state) / half : 0],
-      violation: [violationAt(objective, penalized, state)],
-      iterations: [result.iterations],
-    })
+  const found: Found[] = []
+  const products = isSmooth(objective, terms.at(1)) && engine ? await openProducts(engine, rows, outputs) : null
+  try {
+    let state = empty.state
+    let models: readonly (NewtonModel | null)[] = []
+    const turn = rareTurns()
+    for (const lambda of lambdas) {
+      await turn()
+      const penalized = terms.at(lambda)
+      const steps = { tolerance, scale, ...limits }
+      const result = isSmooth(objective, penalized)
+        ? await descendSmoothly(objective, penalized, state, products, steps)
+        : await proxNewton(objective, penalized, state, models, steps)
+      ;({ state, models } = result)
+      results.push(result)
+      found.push(foundAt(objective, penalized, result, { lambda, half, saturated }))
+    }
+  } finally {
+    await products?.close()
   }
   return {
     family: options.family,
     classes: response.classes,
     lambdas,
-    models: found.flatMap((f) => f.models),
-    df: found.flatMap((f) => f.df),
-    devianceRatio: found.flatMap((f) => f.devianceRatio),
+    models: found.map((f) => f.model),
+    df: found.map((f) => f.df),
+    devianceRatio: found.map((f) => f.devianceRatio),
     nullDeviance: 2 * half,
-    dualGap: found.flatMap((f) => f.dualGap),
-    violation: found.flatMap((f) => f.violation),
-    iterations: found.flatMap((f) => f.iterations),
+    dualGap: found.map((f) => f.dualGap),
+    violation: found.map((f) => f.violation),
+    iterations: results.map((r) => r.iterations),
     warnings: warningsOf(lambdas, [empty, ...results]),
+  }
+}
+
+interface Found extends Record<'df' | 'devianceRatio' | 'dualGap' | 'violation', number> {
+  readonly model: GlmModel
+}
+
+/** `half`: of the null deviance. */
+function foundAt(
+  objective: Objective,
+  penalized: Penalized,
+  { state }: NewtonResult,
+  { lambda, half, saturated }: { readonly lambda: number; readonly half: number; readonly saturated: number },
+): Found {
+  return {
+    model: modelOf(objective.rows, lambda, state),
+    df: state.beta.reduce((n, b) => n + Number(b !== 0), 0),
+    devianceRatio: half > 0 ? 1 - (state.loss - saturated) / half : 0,
+    dualGap: half > 0 ? dualityGapAt(objective, penalized, state) / half : 0,
+    violation: violationAt(objective, penalized, state),
   }
 }
 
@@ -171,7 +206,11 @@ function momentPath(
   return { ...found, family: 'gaussian', classes: null, models, nullDeviance: variance, warnings: [] }
 }
 
-function objectiveOf(rows: Rows, { datafit, y }: Response, { offset, hasIntercept = true }: GlmOptions): Objective {
+function objectiveOf(
+  rows: TiledRows,
+  { datafit, y }: Response,
+  { offset, hasIntercept = true }: GlmOptions,
+): Objective {
   const { outputs } = datafit
   const at =
     offset &&
@@ -204,8 +243,8 @@ function emptyModel(
   objective: Objective,
   response: Response,
   terms: VectorTerms,
-  { where, ...limits }: { maxIterations: number; maxPasses: number; signal: AbortSignal | undefined; where: string },
-): NewtonResult {
+  { where, ...limits }: Omit<NewtonOptions, 'tolerance' | 'scale'> & { readonly where: string },
+): Promise<NewtonResult> {
   const { datafit, y, rows, hasIntercept } = objective
   const zero = new Float64Array(datafit.outputs * rows.x.columns)
   const point: Coefficients = { beta: zero, intercepts: new Float64Array(datafit.outputs) }

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { awkwardDesign, standardizedData } from '../../test/awkward-design.js'
+import { awkwardDesign, awkwardProblem, drawnProblem } from '../../test/awkward-design.js'
 import { random } from '../util/random.js'
 import { groupPath } from './group-path.js'
 import { path } from './path.js'
@@ -9,19 +9,14 @@ test('each model has a duality gap below the tolerance and no violation, recompu
   await fc.assert(
     fc.asyncProperty(
       fc.record({
-        seed: fc.nat(1e6),
-        n: fc.integer({ min: 6, max: 25 }),
-        p: fc.integer({ min: 1, max: 30 }),
+        ...drawnProblem,
         size: fc.integer({ min: 1, max: 6 }),
         l1Ratio: fc.constantFrom(1, 0.5),
-        isWeighted: fc.boolean(),
         isFirstFree: fc.boolean(),
       }),
-      async ({ seed, n, p, size, l1Ratio, isWeighted, isFirstFree }) => {
-        const x = awkwardDesign(seed, n, p)
-        const { normal, integer } = random(seed).fork(1)
-        const y = Float64Array.from({ length: n }, (_, i) => x.data[i * p]! + normal(0, 0.5))
-        const weights = isWeighted ? Float64Array.from({ length: n }, (_, i) => (i < 3 ? 1 : integer(3))) : undefined
+      async ({ size, l1Ratio, isFirstFree, ...drawn }) => {
+        const { n, p } = drawn
+        const { x, y, weighted, centred, mean, yy, at } = awkwardProblem(drawn)
         // Groups of columns that do not lie side by side.
         const groups = Array.from({ length: p }, (_, j) => `g${j % Math.ceil(p / size)}`)
         const ids = [...new Set(groups)]
@@ -30,20 +25,15 @@ test('each model has a duality gap below the tolerance and no violation, recompu
           g === 0 && isFirstFree && list.length < n / 2 ? 0 : Math.sqrt(list.length),
         )
         const found = await groupPath(x, y, {
-          groups,
+          columnGroups: groups,
           l1Ratio,
           groupFactors: factors,
           nLambdas: 8,
           lambdaMinRatio: 0.05,
-          ...(weights && { weights }),
+          ...weighted,
         })
-        const { shares, columns, y: centred } = standardizedData(x, y, weights)
-        const mean = (f: (i: number) => number): number => shares.reduce((s, w, i) => s + w * f(i), 0)
-        const yy = mean((i) => centred[i]! ** 2)
         for (const [m, { lambda, coefficients }] of found.models.entries()) {
-          const beta = coefficients.map((b, j) => b * columns[j]!.scale)
-          const r = centred.map((v, i) => columns.reduce((s, { z }, j) => s - beta[j]! * z[i]!, v))
-          const pull = columns.map(({ z }) => mean((i) => r[i]! * z[i]!))
+          const { beta, r, square, pull } = at(coefficients)
           const b = lambda * (1 - l1Ratio)
           let [penalty, s] = [0, 1]
           for (const [g, list] of members.entries()) {
@@ -63,8 +53,8 @@ test('each model has a duality gap below the tolerance and no violation, recompu
               const over = Math.hypot(...list.map((j) => pull[j]!)) - lambda * l1Ratio * factors[g]!
               return b > 0 ? sum + Math.max(0, over) ** 2 / (2 * b) : sum
             }, 0)
-            const dual = s * mean((i) => r[i]! * centred[i]!) - 0.5 * s * s * mean((i) => r[i]! ** 2) - spare
-            expect((0.5 * mean((i) => r[i]! ** 2) + penalty - dual) / (0.5 * yy)).toBeLessThan(1.1e-7)
+            const dual = s * mean((i) => r[i]! * centred[i]!) - 0.5 * s * s * square - spare
+            expect((0.5 * square + penalty - dual) / (0.5 * yy)).toBeLessThan(1.1e-7)
           }
         }
       },
@@ -78,7 +68,7 @@ test('groups of one are the lasso', async () => {
   const { normal } = random(4)
   const y = Float64Array.from({ length: 30 }, (_, i) => x.data[i * 8]! + normal())
   const options = { nLambdas: 10, lambdaMinRatio: 0.01, tolerance: 1e-12 }
-  const grouped = await groupPath(x, y, { groups: [0, 1, 2, 3, 4, 5, 6, 7], ...options })
+  const grouped = await groupPath(x, y, { columnGroups: [0, 1, 2, 3, 4, 5, 6, 7], ...options })
   const plain = await path(x, y, { lambdas: grouped.lambdas, tolerance: 1e-12 })
   expect(grouped.lambdas[0]).toBeCloseTo((await path(x, y)).lambdas[0]!, 12)
   for (const [i, r] of plain.devianceRatio.entries()) expect(grouped.devianceRatio[i]).toBeCloseTo(r, 9)
@@ -90,7 +80,7 @@ test('groups come and go as one', async () => {
   const x = { rows: 60, columns: 12, data }
   const y = Float64Array.from({ length: 60 }, (_, i) => data[i * 12]! + data[i * 12 + 5]! + normal())
   const groups = Array.from({ length: 12 }, (_, j) => j % 4)
-  const found = await groupPath(x, y, { groups, lambdaMinRatio: 0.01 })
+  const found = await groupPath(x, y, { columnGroups: groups, lambdaMinRatio: 0.01 })
   for (const { coefficients } of found.models)
     for (let g = 0; g < 4; g++) expect(new Set([g, g + 4, g + 8].map((j) => coefficients[j] !== 0)).size).toBe(1)
   expect([...new Set(found.df)]).toEqual([0, 3, 6, 9, 12])
@@ -98,8 +88,10 @@ test('groups come and go as one', async () => {
 
 test('what is no list of groups is an error', async () => {
   const x = awkwardDesign(1, 6, 3)
-  await expect(groupPath(x, new Float64Array(6), { groups: [1, 2] })).rejects.toThrow('groups must be 3 values')
-  await expect(groupPath(x, new Float64Array(6), { groups: [1, 2, 2], groupFactors: [1] })).rejects.toThrow(
+  await expect(groupPath(x, new Float64Array(6), { columnGroups: [1, 2] })).rejects.toThrow(
+    'columnGroups must be 3 values',
+  )
+  await expect(groupPath(x, new Float64Array(6), { columnGroups: [1, 2, 2], groupFactors: [1] })).rejects.toThrow(
     'groupFactors',
   )
 })

@@ -61,36 +61,38 @@ export function momentsOf(x: DenseMatrix, y: ArrayLike<number>, { weights, rows 
 
 export interface MomentSums {
   /** A row z = (x, y). */
-  add(row: Float64Array): void
+  add(row: Float64Array, weight?: number): void
   end(): Moments
 }
 
 /**
  * In one pass, of rows that nobody holds. `near` is taken off every row first: the closer it is to the means, the less
- * cancels in Σ(z − near)(z − near)ᵀ − n (mean − near)(mean − near)ᵀ (Chan, Golub and LeVeque 1983, eq. 1.7).
+ * cancels in Σw(z − near)(z − near)ᵀ − Σw (mean − near)(mean − near)ᵀ (Chan, Golub and LeVeque 1983, eq. 1.7).
  */
 export function openMoments(near: Float64Array): MomentSums {
   const m = near.length
   const sums = outerSums(m)
   const z = new Float64Array(m)
-  const total = new Float64Array(m)
-  let count = 0
+  const firsts = new Float64Array(m)
+  let [count, total] = [0, 0]
   return {
-    add(row) {
+    add(row, weight = 1) {
+      if (weight === 0) return
       for (let j = 0; j < m; j++) {
         z[j] = row[j]! - near[j]!
-        total[j]! += z[j]!
+        firsts[j]! += weight * z[j]!
       }
-      sums.add(z, 1)
+      sums.add(z, weight)
       count++
+      total += weight
     },
     end() {
-      const shift = total.map((sum) => (count === 0 ? 0 : sum / count))
+      const shift = firsts.map((sum) => (count === 0 ? 0 : sum / total))
       const scatter = sums.end()
-      for (let j = 0; j < m; j++) for (let k = 0; k < m; k++) scatter[j * m + k]! -= count * shift[j]! * shift[k]!
+      for (let j = 0; j < m; j++) for (let k = 0; k < m; k++) scatter[j * m + k]! -= total * shift[j]! * shift[k]!
       // Roundings of n additions have nothing to do with each other.
       const rounding = Math.max(ROUNDING.float64, 2 ** -53 * Math.sqrt(count))
-      return { count, weight: count, means: near.map((v, j) => v + shift[j]!), scatter, rounding }
+      return { count, weight: total, means: near.map((v, j) => v + shift[j]!), scatter, rounding }
     },
   }
 }

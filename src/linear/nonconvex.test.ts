@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { awkwardDesign, standardizedData } from '../../test/awkward-design.js'
+import { awkwardProblem, drawnProblem } from '../../test/awkward-design.js'
 import { mcp, scad } from '../penalties/index.js'
 import { random } from '../util/random.js'
 import { adaptivePath } from './adaptive.js'
@@ -38,34 +38,21 @@ test.each([
 test('each model fulfils the optimality conditions of its own penalty, recomputed from X, and beats the lasso in them', async () => {
   await fc.assert(
     fc.asyncProperty(
-      fc.record({
-        seed: fc.nat(1e6),
-        n: fc.integer({ min: 6, max: 25 }),
-        p: fc.integer({ min: 1, max: 30 }),
-        penalty: fc.constantFrom('mcp' as const, 'scad' as const),
-        isWeighted: fc.boolean(),
-      }),
-      async ({ seed, n, p, penalty, isWeighted }) => {
-        const x = awkwardDesign(seed, n, p)
-        const { normal, integer } = random(seed).fork(1)
-        const y = Float64Array.from({ length: n }, (_, i) => x.data[i * p]! + normal(0, 0.5))
-        const weights = isWeighted ? Float64Array.from({ length: n }, (_, i) => (i < 3 ? 1 : integer(3))) : undefined
-        const options = { nLambdas: 8, lambdaMinRatio: 0.05, ...(weights && { weights }) }
+      fc.record({ ...drawnProblem, penalty: fc.constantFrom('mcp' as const, 'scad' as const) }),
+      async ({ penalty, ...drawn }) => {
+        const { x, y, weighted, yy, at } = awkwardProblem(drawn)
+        const options = { nLambdas: 8, lambdaMinRatio: 0.05, ...weighted }
         const found = await nonconvexPath(x, y, { penalty, ...options })
-        const { shares, columns, y: centred } = standardizedData(x, y, weights)
-        const yy = shares.reduce((s, w, i) => s + w * centred[i]! ** 2, 0)
         const gamma = penalty === 'mcp' ? 3 : 3.7
-        const lasso = await path(x, y, { lambdas: found.lambdas, ...(weights && { weights }) })
+        const lasso = await path(x, y, { lambdas: found.lambdas, ...weighted })
         for (const [m, { lambda, coefficients }] of found.models.entries()) {
-          const judge = (given: Float64Array) => {
-            const beta = given.map((b, j) => b * columns[j]!.scale)
-            const r = centred.map((v, i) => columns.reduce((s, { z }, j) => s - beta[j]! * z[i]!, v))
-            const of = penalty === 'mcp' ? mcp(lambda) : scad(lambda)
-            return { beta, r, value: 0.5 * shares.reduce((s, w, i) => s + w * r[i]! ** 2, 0) + of.value(beta) }
+          const of = penalty === 'mcp' ? mcp(lambda) : scad(lambda)
+          const objective = (given: Float64Array): number => {
+            const { beta, square } = at(given)
+            return 0.5 * square + of.value(beta)
           }
-          const { beta, r, value } = judge(coefficients)
-          for (const [j, { z }] of columns.entries()) {
-            const pull = shares.reduce((s, w, i) => s + w * r[i]! * z[i]!, 0)
+          const { beta, pull: pulls } = at(coefficients)
+          for (const [j, pull] of pulls.entries()) {
             const size = Math.abs(beta[j]!)
             const slope =
               penalty === 'mcp'
@@ -75,7 +62,8 @@ test('each model fulfils the optimality conditions of its own penalty, recompute
             expect(miss ** 2).toBeLessThanOrEqual(1.01e-7 * 0.5 * yy)
           }
           // The first round of the first strengths is the lasso itself.
-          if (m < 3) expect(value).toBeLessThanOrEqual(judge(lasso.models[m]!.coefficients).value + 1e-6 * yy)
+          if (m < 3)
+            expect(objective(coefficients)).toBeLessThanOrEqual(objective(lasso.models[m]!.coefficients) + 1e-6 * yy)
         }
       },
     ),

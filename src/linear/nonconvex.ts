@@ -21,8 +21,10 @@ import { type GramWorkspace, workspaceOf } from './solvers/gram-source.js'
 import { standardized } from './standard.js'
 import { checkTerms, lambdasOf, termsOf } from './terms.js'
 
+export type NonconvexPenalty = 'mcp' | 'scad'
+
 export interface NonconvexOptions extends PathOptions {
-  readonly penalty: 'mcp' | 'scad'
+  readonly penalty: NonconvexPenalty
   /** Where the penalty stops to grow, in units of λ. Default 3 for MCP, 3.7 for SCAD. */
   readonly gamma?: number
   /** Rounds for one λ, at most. Default 50. */
@@ -43,15 +45,20 @@ export async function nonconvexPath(
   y: ArrayLike<number>,
   options: NonconvexOptions,
 ): Promise<LinearPath> {
-  const { penalty } = options
   checkDesign(x, y, options.weights)
   checkTerms(options, x.columns)
-  const { gamma, above } = PENALTIES[penalty]
-  checkShape(penalty, options.gamma ?? gamma, above)
+  checkNonconvex(options)
   return nonconvexPathOf(await gatherMoments(x, y, options), options)
 }
 
-function nonconvexPathOf(moments: Moments, options: NonconvexOptions): LinearPath {
+/** Throws `PENALTY_SHAPE`. */
+export function checkNonconvex({ penalty, gamma }: Pick<NonconvexOptions, 'penalty' | 'gamma'>): void {
+  const { gamma: usual, above } = PENALTIES[penalty]
+  checkShape(penalty, gamma ?? usual, above)
+}
+
+/** The path from moments alone. */
+export function nonconvexPathOf(moments: Moments, options: NonconvexOptions): LinearPath {
   const { hasIntercept = true, isStandardized = true, tolerance = 1e-7, maxPasses = 10_000, maxRounds = 50 } = options
   const { slope, gamma: usual } = PENALTIES[options.penalty]
   const gamma = options.gamma ?? usual
@@ -61,7 +68,12 @@ function nonconvexPathOf(moments: Moments, options: NonconvexOptions): LinearPat
   const limits = { tolerance: (tolerance * standard.problem.yy) / (problem.yy || 1), maxPasses }
   const workspace = workspaceOf(problem)
   let fit = emptyFit(problem, terms, limits)
-  const lambdas = lambdasOf(fit.residual, terms, moments.count, options)
+  const lambdas = lambdasOf(
+    fit.residual,
+    terms,
+    { count: moments.count, deviation: Math.sqrt(standard.problem.yy) },
+    options,
+  )
   const solved = Array.from(lambdas, (lambda) => {
     throwIfAborted(options.signal)
     const around = (lasso: Penalized, beta: Float64Array): Penalized => ({

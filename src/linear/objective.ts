@@ -5,10 +5,10 @@
 
 import type { Datafit } from './datafits/datafit.js'
 import { type Penalized, violationOf } from './quadratic.js'
-import { type Coefficients, gradientOf, type Rows, sweep } from './rows.js'
+import { addGradients, type Coefficients, sweep, type TiledRows } from './rows.js'
 
 export interface Objective {
-  readonly rows: Rows
+  readonly rows: TiledRows
   readonly datafit: Datafit
   /** By position in `rows.index`. */
   readonly y: Float64Array
@@ -23,27 +23,66 @@ export interface State extends Coefficients {
   readonly slopes: Float64Array
   /** Of the loss: [K, p] and [K]. */
   readonly gradient: Float64Array
+  /** Those whose gradient this is; that of the others is of an earlier point. Null where it is of all. */
+  readonly columns: Int32Array | null
   readonly interceptGradient: Float64Array
   /** Σ ωᵢ f */
   readonly loss: number
 }
 
-/** In one reading of X. */
-export function stateAt(objective: Objective, point: Coefficients): State {
-  const { rows, datafit, y, offset } = objective
+/** In one reading of X; the gradient of some columns alone, where given, and elsewhere what it was. */
+export function stateAt(
+  { rows, datafit, y, offset }: Objective,
+  point: Coefficients,
+  part: { readonly columns: Int32Array; readonly before: State } | null = null,
+): State {
   const { outputs } = datafit
-  const found = sweep(rows, point, offset, (eta, slopes, from, to) => {
-    for (let i = from; i < to; i++) datafit.slope(y[i]!, eta, i * outputs, slopes)
-  })
-  return { ...point, ...found, ...sums(objective, found.eta, found.slopes) }
+  let loss = 0
+  const respond = (eta: Float64Array, slopes: Float64Array, from: number, to: number): void => {
+    for (let i = from; i < to; i++) loss += rows.shares[i]! * datafit.slope(y[i]!, eta, i * outputs, slopes)
+  }
+  const gradient = part === null ? new Float64Array(point.beta.length) : part.before.gradient.slice()
+  const columns = part?.columns ?? null
+  const found = sweep(rows, point, { offset, respond, columns, gradient })
+  return { ...point, ...found, gradient, interceptGradient: meanSlopes(rows, found.slopes, outputs), loss, columns }
 }
 
 /** Where the predictors are known. */
 export function stateOf(objective: Objective, point: Coefficients, eta: Float64Array): State {
-  const { rows, datafit, y } = objective
+  const here = responseAt(objective, eta)
+  return { ...point, ...here, gradient: gradientAt(objective, here.slopes), columns: null }
+}
+
+/** Predictors of a point, in double precision. */
+export function predictorsAt({ rows, offset }: Objective, point: Coefficients): Float64Array {
+  const nothing = { respond: () => {}, columns: new Int32Array(0), gradient: new Float64Array(0) }
+  return sweep(rows, point, { offset, ...nothing }).eta
+}
+
+/** Σ ωᵢ sᵢ xᵢᵀ [K, p] of slopes [n, K]. */
+export function gradientAt({ rows, datafit }: Objective, slopes: Float64Array): Float64Array {
+  const gradient = new Float64Array(datafit.outputs * rows.x.columns)
+  addGradients(rows, slopes, null, gradient)
+  return gradient
+}
+
+/** What predictors say by themselves: all of a state but the gradient. */
+export function responseAt({ rows, datafit, y }: Objective, eta: Float64Array) {
+  const { outputs } = datafit
   const slopes = new Float64Array(eta.length)
-  for (let i = 0; i < y.length; i++) datafit.slope(y[i]!, eta, i * datafit.outputs, slopes)
-  return { ...point, eta, slopes, gradient: gradientOf(rows, slopes), ...sums(objective, eta, slopes) }
+  let loss = 0
+  for (let i = 0; i < y.length; i++) loss += rows.shares[i]! * datafit.slope(y[i]!, eta, i * outputs, slopes)
+  return { eta, slopes, loss, interceptGradient: meanSlopes(rows, slopes, outputs) }
+}
+
+/** With the gradient of all columns. */
+export function completed({ rows }: Objective, state: State): State {
+  if (state.columns === null) return state
+  const has = new Set(state.columns)
+  const missing = Int32Array.from({ length: rows.x.columns }, (_, j) => j).filter((j) => !has.has(j))
+  const gradient = state.gradient.slice()
+  addGradients(rows, state.slopes, missing, gradient)
+  return { ...state, gradient, columns: null }
 }
 
 export function lossOf({ rows, datafit, y }: Objective, eta: Float64Array): number {
@@ -52,13 +91,11 @@ export function lossOf({ rows, datafit, y }: Objective, eta: Float64Array): numb
   return sum
 }
 
-function sums(objective: Objective, eta: Float64Array, slopes: Float64Array) {
-  const { rows, datafit, y } = objective
-  const { outputs } = datafit
-  const interceptGradient = new Float64Array(outputs)
-  for (let i = 0, at = 0; i < y.length; i++)
-    for (let k = 0; k < outputs; k++) interceptGradient[k]! += rows.shares[i]! * slopes[at++]!
-  return { loss: lossOf(objective, eta), interceptGradient }
+function meanSlopes({ shares }: TiledRows, slopes: Float64Array, outputs: number): Float64Array {
+  const means = new Float64Array(outputs)
+  for (let i = 0, at = 0; i < shares.length; i++)
+    for (let k = 0; k < outputs; k++) means[k]! += shares[i]! * slopes[at++]!
+  return means
 }
 
 /** Σ ωᵢ of the least losses there can be: the deviance is 2 (loss − this). */
@@ -118,6 +155,17 @@ export function dualityGapAt(objective: Objective, penalized: Penalized, state: 
     ? left.reduce((sum, d, k) => sum + Math.abs(d) * (size + Math.abs(state.intercepts[k]!)), 0)
     : 0
   return Math.max(0, state.loss + penaltyOf(penalized, state.beta) - dual) + charge
+}
+
+/**
+ * About what the gap is at least, without a sum over rows: at s = 1 the dual value rises by Σ aⱼ|βⱼ| per unit of s. 0
+ * where s is not known.
+ */
+export function scalingLoss(penalized: Penalized, { beta, gradient }: State): number {
+  const scale = dualScale(penalized, gradient)
+  let penalty = 0
+  for (let j = 0; j < beta.length; j++) penalty += penalized.l1[j]! * Math.abs(beta[j]!)
+  return Number.isNaN(scale) ? 0 : (1 - scale) * penalty
 }
 
 /** The largest s ≤ 1 with h*(−s gⱼ) finite for all columns; NaN where it is 0 for want of a penalty. */

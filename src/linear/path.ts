@@ -106,7 +106,7 @@ export function solvePath(moments: Moments, options: PathOptions, isEnough: IsEn
   const partial = partialOut(problem, terms.free)
   const limits = { tolerance: (tolerance * problem.yy) / (partial.problem.yy || 1), maxPasses }
   let last = emptyFit(partial.problem, terms, limits)
-  const lambdas = lambdasOf(last.residual, terms, moments.count, options)
+  const lambdas = lambdasOf(last.residual, terms, { count: moments.count, deviation: Math.sqrt(problem.yy) }, options)
   const workspace = workspaceOf(partial.problem)
   const solved: Solved[] = []
   for (const lambda of lambdas) {

@@ -159,11 +159,12 @@ async function engineSums(engine: Engine, columns: number, models: readonly Floa
   return {
     async add({ x, y, weights }) {
       const count = y.length
-      const results = await session.run({
+      const feeds = {
         x: tensor('float64', [count, columns], x),
         y: tensor('float64', [count, 1], y),
         weights: tensor('float64', [count, 1], weights),
-      })
+      }
+      const results = await session.run(feeds, { handOver: ['x'] })
       addTo(squares, numbers(results.squares!))
       addTo(correlations, numbers(results.correlations!))
     },

@@ -50,13 +50,14 @@ export async function ridgePath(x: DenseMatrix, y: ArrayLike<number>, options: R
   const setting = settingOf(x, y, options)
   const { rows, engine } = setting
   const n = rows.index.length
+  const size = { count: n, deviation: Math.sqrt(setting.y.reduce((sum, v, i) => sum + rows.shares[i]! * v * v, 0)) }
   let precision: FloatType = engine === undefined || n < x.columns ? 'float64' : 'float32'
   let start = await started(setting, precision)
-  let lambdas = lambdasOf(start.residual, setting.terms, n, options)
+  let lambdas = lambdasOf(start.residual, setting.terms, size, options)
   if (precision === 'float32' && curvatureRatio(start.basis, lambdas.at(-1)!) > WELL) {
     precision = 'float64'
     start = await started(setting, precision)
-    lambdas = lambdasOf(start.residual, setting.terms, n, options)
+    lambdas = lambdasOf(start.residual, setting.terms, size, options)
   }
   let { basis } = start
   const count = lambdas.length

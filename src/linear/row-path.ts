@@ -38,7 +38,7 @@ export function rowPath(standardize: Standardize, y: ArrayLike<number>, options:
   const yy = square(standard.y)
   const solve = solverOf(problem, terms, { tolerance: (tolerance * yy) / (problem.yy || 1), maxPasses })
   let last = solve.empty()
-  const lambdas = lambdasOf(last.residual, terms, standard.used, options)
+  const lambdas = lambdasOf(last.residual, terms, { count: standard.used, deviation: Math.sqrt(yy) }, options)
   const q = terms.free.length === 0 ? problem.q : productsOf(standard.columns, standard.y)
   const solved = Array.from(lambdas, (lambda) => {
     throwIfAborted(signal)

@@ -11,7 +11,7 @@ export interface TermOptions {
   readonly lambdas?: ArrayLike<number>
   /** Default 100. */
   readonly nLambdas?: number
-  /** The last of them over the first. Default 1e-4, or 1e-2 where there are no more rows than columns. */
+  /** The last of them over the first. Default 1e-4 ρ, or 1e-2 ρ where there are no more rows than columns; ρ at least 1e-3. */
   readonly lambdaMinRatio?: number
   /** vⱼ of the columns, brought to a mean of 1 as glmnet does; 0 leaves a column free, Infinity leaves it out. */
   readonly penaltyFactors?: ArrayLike<number>
@@ -39,11 +39,8 @@ export interface Terms {
 export function termsOf({ scales, constant }: Pick<Standard, 'scales' | 'constant'>, options: TermOptions): Terms {
   const { l1Ratio = 1, penaltyFactors, lowerBounds, upperBounds } = options
   const p = scales.length
-  const given = Float64Array.from({ length: p }, (_, j) => penaltyFactors?.[j] ?? 1)
-  const finite = given.filter(Number.isFinite)
-  const mean = finite.reduce((sum, v) => sum + v, 0) / Math.max(1, finite.length)
-  const factors = mean === 0 ? given : given.map((v) => v / mean)
-  const out = Uint8Array.from(given, (v) => Number(v === Number.POSITIVE_INFINITY))
+  const factors = factorsOf(penaltyFactors, p)
+  const out = Uint8Array.from(factors, (v) => Number(v === Number.POSITIVE_INFINITY))
   for (const j of constant) out[j] = 1
   const bound = (bounds: ArrayLike<number> | undefined, otherwise: number): Float64Array =>
     Float64Array.from({ length: p }, (_, j) => (out[j] === 1 ? 0 : (bounds?.[j] ?? otherwise) * scales[j]!))
@@ -73,6 +70,19 @@ export function termsOf({ scales, constant }: Pick<Standard, 'scales' | 'constan
   }
 }
 
+/** Brought to a mean of 1. */
+export function factorsOf(given: ArrayLike<number> | undefined, columns: number): Float64Array {
+  const factors = Float64Array.from({ length: columns }, (_, j) => given?.[j] ?? 1)
+  const mean = meanFactor(factors)
+  return factors.map((v) => v / mean)
+}
+
+/** The mean of those that do not leave a column out, by which factors are divided; 1 where that says nothing. */
+export function meanFactor(factors: Float64Array): number {
+  const finite = factors.filter(Number.isFinite)
+  return finite.reduce((sum, v) => sum + v, 0) / finite.length || 1
+}
+
 /** A plain loop, as it is over all columns for each λ. */
 function times(values: Float64Array, factor: number): Float64Array {
   const out = new Float64Array(values.length)
@@ -83,19 +93,25 @@ function times(values: Float64Array, factor: number): Float64Array {
 const isBounded = (lower: Float64Array, upper: Float64Array, j: number): boolean =>
   lower[j] !== Number.NEGATIVE_INFINITY || upper[j] !== Number.POSITIVE_INFINITY
 
-/** The least λ that keeps all at zero is max |rⱼ| / ρ vⱼ; a ridge has none and takes that of ρ = 0.001, as glmnet does. */
+/**
+ * The least λ that keeps all at zero is max |rⱼ| / ρ vⱼ; a ridge has none and takes that of ρ = 0.001, as glmnet does, of
+ * a y of standard deviation 1: what a ridge does to y owes nothing to its unit. The last one is the same for every ρ, where
+ * glmnet's would still hold a ridge down.
+ */
 export function lambdasOf(
   residual: Float64Array,
   { factors, l1Ratio }: Pick<Terms, 'factors' | 'l1Ratio'>,
-  count: number,
+  { count, deviation }: { readonly count: number; readonly deviation: number },
   options: TermOptions,
 ): Float64Array {
   if (options.lambdas !== undefined) return Float64Array.from(options.lambdas).sort((a, b) => b - a)
   const p = factors.length
-  const { nLambdas = 100, lambdaMinRatio = count > p ? 1e-4 : 1e-2 } = options
+  const share = Math.max(l1Ratio, 1e-3)
+  const { nLambdas = 100, lambdaMinRatio = share * (count > p ? 1e-4 : 1e-2) } = options
   let most = 0
   for (let j = 0; j < p; j++) if (factors[j]! > 0) most = Math.max(most, Math.abs(residual[j]!) / factors[j]!)
-  most /= Math.max(l1Ratio, 1e-3)
+  most /= share
+  if (l1Ratio === 0 && deviation > 0) most /= deviation
   // Without anything to explain every λ gives the same.
   if (most === 0) most = 1
   const step = nLambdas === 1 ? 0 : Math.log(lambdaMinRatio) / (nLambdas - 1)

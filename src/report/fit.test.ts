@@ -99,6 +99,49 @@ test('coefficients: by the size of a standard deviation, those at 0 counted', as
 const times = (column: Table['columns'][number], factor: number): Table['columns'][number] =>
   column.kind === 'number' ? { ...column, values: column.values.map((v) => v * factor) } : column
 
+test.each<[string, Partial<FitOptions>, readonly string[]]>([
+  ['An MCP regression', { model: 'mcp' }, ['a local minimum', 'is at most']],
+  [
+    'A group lasso',
+    { model: 'group-lasso', select: 'bic', columnGroups: [['c0', 'c1']] },
+    ['Groups kept', 'degrees of freedom'],
+  ],
+  ['An elastic net', { l1Ratio: [0.1, 0.9] }, ['Of the shares 0.1 and 0.9 of the lasso, 0.1 has the least error']],
+  [
+    'A ridge',
+    { l1Ratio: 0, select: 'aic' },
+    ['weighs how well the rows are fitted against the number of effective degrees'],
+  ],
+])('%s, in the words of its kind', async (name, options, texts) => {
+  const fit = await fitOf(made({ noise: 1 }), options)
+  const words = name.replace(/^An? /, '')
+  const page = renderFit({
+    table: 'made.csv',
+    model: words,
+    select: options.select ?? 'cv',
+    fit,
+    commandLine: 'pare fit',
+  })
+  expectWhole(page)
+  expect(page).toContain(`${name} on 60 rows and 4 columns.`)
+  for (const text of texts) expect(page).toContain(text)
+})
+
+test('rows that weigh nothing are no dots, and the others keep their numbers', async () => {
+  const table = made({ rows: 40 })
+  const weights = Float64Array.from({ length: 40 }, (_, i) => Number(i >= 10))
+  const weighted = { ...table, columns: [...table.columns, { kind: 'number', name: 'w', values: weights } as const] }
+  const fit = await fitOf(weighted, { weights: 'w' })
+  const page = pageOf(fit)
+  expectWhole(page)
+  expect(page).toContain('on 40 rows (weighted by w) and 4 columns')
+  expect([...drawingOf(page, 'agreement-wide').matchAll(/h0/g)]).toHaveLength(30)
+  const left = fit.actual.map((v, k) => Math.abs(v - fit.fitted[k]!))
+  expect([...fit.sampled!]).toEqual(Array.from({ length: 30 }, (_, k) => k + 10))
+  const worst = 10 + left.indexOf(Math.max(...left))
+  expect(drawingOf(page, 'residuals-wide')).toContain(`>row ${worst + 1}<`)
+})
+
 test('the model of the report is the one that was fitted: coefficients times deviations', async () => {
   const fit = await fitOf(made())
   const page = pageOf(fit)

@@ -24,6 +24,12 @@ ${again(view)}`
 }
 
 function again({ commandLine, fit }: FitView): Markup {
-  const gap = fit.dualGap
-  return html`<section><h2>Do it again</h2><p class="note">The same table and seed give the same model.${Number.isFinite(gap) && ` Its loss is at most ${significant(gap, 2)} of that of the empty model above the least there is (duality gap).`}</p><pre>${commandLine}</pre></section>`
+  return html`<section><h2>Do it again</h2><p class="note">The same table and seed give the same model.${proof(fit)}</p><pre>${commandLine}</pre></section>`
+}
+
+function proof({ dualGap, isLocal, violation }: FitView['fit']): string {
+  if (Number.isFinite(dualGap))
+    return ` Its loss is at most ${significant(dualGap, 2)} of that of the empty model above the least there is (duality gap).`
+  const what = isLocal ? 'As its penalty is not convex it is a local minimum: there' : 'At its minimum'
+  return ` ${what} the slope along each standardized column should be 0, and is at most ${significant(violation, 2)}.`
 }

@@ -1,6 +1,5 @@
 /**
- * Training on all samples at once by L-BFGS (Nocedal and Wright, Numerical Optimization, 2nd ed. 2006, algorithms 7.4
- * and 7.5): for models that are small and data that fits, linear ones above all, to the last digit.
+ * Training on all samples at once by L-BFGS: for models that are small and data that fits, linear ones above all, to the last digit.
  */
 
 import { joined } from '../autodiff/gradient.js'
@@ -9,6 +8,7 @@ import { throwIfAborted } from '../engine/failures.js'
 import type { FloatType } from '../ir/builder.js'
 import { elementCount, floatTensor, numbers } from '../ir/tensor.js'
 import type { Model, Tensor } from '../ir/types.js'
+import { lbfgs, type Point } from '../linalg/lbfgs.js'
 import { encodeModel } from '../onnx/codec.js'
 import type { InputShapes } from '../passes/with-shapes.js'
 import type { RunOptions } from '../util/env.js'
@@ -106,13 +106,19 @@ export async function trainFullBatch(model: Model, options: FullBatchOptions): P
       return { w, loss: numbers(results[pass.total]!)[0]!, g }
     }
     const start = layout.pack(names.map((name) => plain.graph.constants.get(name)!))
-    const { points, last } = await lbfgs(start, evaluate, { iterations, memory, tolerance }, (done, loss) =>
-      onProgress?.({ task: 'training', detail: `loss ${loss.toPrecision(4)}`, done, total: iterations }),
-    )
+    const first = await evaluate(start)
+    if (!Number.isFinite(first.loss)) throw notFinite(first.loss)
+    const losses: number[] = []
+    const isDone = ({ loss, g }: Point, done: number): boolean => {
+      losses.push(loss)
+      if (done > 0) onProgress?.({ task: 'training', detail: `loss ${loss.toPrecision(4)}`, done, total: iterations })
+      return largest(g) <= tolerance
+    }
+    const { last } = await lbfgs(first, { iterations, memory, evaluate, isDone })
     const gradient = largest(last.g)
     return {
       model: withParameters(plain, new Map(layout.unpack(last.w))),
-      losses: points,
+      losses,
       gradient,
       isConverged: gradient <= tolerance,
     }
@@ -147,104 +153,12 @@ function layoutOf({ graph }: Model, names: readonly string[], float: FloatType) 
   }
 }
 
-interface Point {
-  readonly w: Float64Array
-  readonly loss: number
-  readonly g: Float64Array
-}
+const largest = (a: Float64Array): number => a.reduce((m, v) => Math.max(m, Math.abs(v)), 0)
 
 interface Limits {
   readonly iterations: number
   readonly memory: number
   readonly tolerance: number
-}
-
-interface Pair {
-  readonly s: Float64Array
-  readonly y: Float64Array
-  readonly rho: number
-}
-
-async function lbfgs(
-  start: Float64Array,
-  evaluate: (w: Float64Array) => Promise<Point>,
-  { iterations, memory, tolerance }: Limits,
-  told: (done: number, loss: number) => void,
-): Promise<{ readonly points: readonly number[]; readonly last: Point }> {
-  let at = await evaluate(start)
-  if (!Number.isFinite(at.loss)) throw notFinite(at.loss)
-  const points = [at.loss]
-  let pairs: readonly Pair[] = []
-  for (let k = 1; k <= iterations && largest(at.g) > tolerance; k++) {
-    const direction = pairs.length === 0 ? scaled(at.g, -1 / Math.max(1, norm(at.g))) : directionOf(at.g, pairs)
-    const next = await lineSearch(at, direction, evaluate)
-    // Nothing below can be told apart any more: this is as far as the numbers go.
-    if (next === null) break
-    const [s, y] = [minus(next.w, at.w), minus(next.g, at.g)]
-    const curvature = dot(s, y)
-    if (curvature > 1e-12 * norm(s) * norm(y)) pairs = [...pairs, { s, y, rho: 1 / curvature }].slice(-memory)
-    at = next
-    points.push(at.loss)
-    told(k, at.loss)
-  }
-  return { points, last: at }
-}
-
-/** −H g by the two-loop recursion (algorithm 7.4), H₀ = γ I with γ = sᵀy / yᵀy (eq. 7.20). */
-function directionOf(g: Float64Array, pairs: readonly Pair[]): Float64Array {
-  const q = g.slice()
-  const alphas = pairs.toReversed().map(({ s, y, rho }) => {
-    const alpha = rho * dot(s, q)
-    addTo(q, y, -alpha)
-    return alpha
-  })
-  const { s, y } = pairs.at(-1)!
-  const gamma = dot(s, y) / dot(y, y)
-  for (let i = 0; i < q.length; i++) q[i]! *= gamma
-  for (const [i, pair] of pairs.entries()) {
-    const beta = pair.rho * dot(pair.y, q)
-    addTo(q, pair.s, alphas[pairs.length - 1 - i]! - beta)
-  }
-  return scaled(q, -1)
-}
-
-/** Weak Wolfe conditions by bisection (Lewis and Overton 2013, algorithm 2.6); null where no step lowers the loss. */
-async function lineSearch(
-  at: Point,
-  direction: Float64Array,
-  evaluate: (w: Float64Array) => Promise<Point>,
-): Promise<Point | null> {
-  const slope = dot(at.g, direction)
-  if (!(slope < 0)) return null
-  let [low, high, step] = [0, Number.POSITIVE_INFINITY, 1]
-  let best: Point | null = null
-  for (let i = 0; i < 40; i++) {
-    const w = at.w.slice()
-    addTo(w, direction, step)
-    const point = await evaluate(w)
-    const isLower = Number.isFinite(point.loss) && point.loss <= at.loss + 1e-4 * step * slope
-    if (!isLower) high = step
-    else {
-      best = point
-      if (dot(point.g, direction) >= 0.9 * slope) return point
-      low = step
-    }
-    step = high === Number.POSITIVE_INFINITY ? 2 * low : (low + high) / 2
-  }
-  return best !== null && best.loss < at.loss ? best : null
-}
-
-const dot = (a: Float64Array, b: Float64Array): number => {
-  let sum = 0
-  for (let i = 0; i < a.length; i++) sum += a[i]! * b[i]!
-  return sum
-}
-const norm = (a: Float64Array): number => Math.sqrt(dot(a, a))
-const largest = (a: Float64Array): number => a.reduce((m, v) => Math.max(m, Math.abs(v)), 0)
-const scaled = (a: Float64Array, factor: number): Float64Array => a.map((v) => factor * v)
-const minus = (a: Float64Array, b: Float64Array): Float64Array => a.map((v, i) => v - b[i]!)
-function addTo(a: Float64Array, b: Float64Array, factor: number): void {
-  for (let i = 0; i < a.length; i++) a[i]! += factor * b[i]!
 }
 
 function checkLimits({ iterations, memory, tolerance }: Limits): void {

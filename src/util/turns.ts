@@ -9,3 +9,13 @@ export async function nextTurn(signal?: AbortSignal): Promise<void> {
   })
   signal?.throwIfAborted()
 }
+
+/** Turns where the last was some time ago: in browsers one takes up to 4 ms. */
+export function rareTurns(): () => Promise<void> {
+  let last = performance.now()
+  return async () => {
+    if (performance.now() - last < 50) return
+    await nextTurn()
+    last = performance.now()
+  }
+}

@@ -14,6 +14,7 @@ const FILES = {
   'digits-labels.idx.gz': dataPath('mnist/t10k-labels-idx1-ubyte.gz'),
   'houses.csv': dataPath('tabular/california-housing.csv'),
   'iris.csv': join(repositoryRoot, 'test/data/iris.csv'),
+  'visits.csv': join(repositoryRoot, 'test/data/visits.csv'),
 }
 const complete = Object.values(FILES).every((path) => path !== null)
 const folder = mkdtempSync(join(tmpdir(), 'pare-docs-'))

@@ -4,7 +4,7 @@ import { access, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { run } from '../run.js'
+import { pare } from '../../../test/pare.js'
 
 let folder: string
 beforeAll(async () => {
@@ -15,25 +15,13 @@ afterAll(() => rm(folder, { recursive: true }))
 async function fitted(table: string, ...args: readonly string[]) {
   const [from, to] = [join(folder, 'table.csv'), join(folder, 'model.onnx')]
   await writeFile(from, table)
-  let text = ''
-  const stdout = {
-    write(chunk: string) {
-      text += chunk
-    },
-  }
-  const status = await run(['fit', from, '--target', 'y', '-o', to, '--json', ...args], {
-    stdout,
-    stderr: { write: () => {} },
-    env: {},
-    signal: new AbortController().signal,
-  })
+  const { status, answer } = await pare('fit', from, '--target', 'y', '-o', to, ...args)
   const isWritten = await access(to).then(
     () => true,
     () => false,
   )
   await rm(to, { force: true })
-  const { result, error } = JSON.parse(text)
-  return { status, result, error, isWritten }
+  return { status, result: answer.result, error: answer.error, isWritten }
 }
 
 const s = (i: number): number => Math.sin(1.7 * i)
@@ -52,6 +40,7 @@ test.each<[string, string, readonly string[], string, string | RegExp]>([
   ['one row', 'a,y\n1,2\n', [], 'FOLDS', 'more folds than rows to part (got "10 folds of 1 row"). Give more rows.'],
   ['one row, by a criterion', 'a,y\n1,2\n', ['--select', 'bic'], 'CRITERIA_NOISE', '0 degrees of freedom'],
   ['2 rows of 10 folds', 'a,y\n1,2\n3,4\n', [], 'FOLDS', '(got "10 folds of 2 rows"). Give 2 folds, or more rows.'],
+  ['an archive', 'PK\x03\x04…', [], 'TABLE_FORMAT', 'table.csv: this is an archive, such as a workbook'],
   ['a name twice', table('a,a,y', 20, (i) => [s(i), i, i]), [], 'TABLE_COLUMN', 'columns 1 and 2: two columns have'],
   [
     'the target twice',
@@ -224,4 +213,10 @@ test('rows are left out one by one of a ridge of numbers alone', async () => {
     const refused = await fitted(text, '--model', model, '--select', 'loo')
     expect([refused.status, refused.error.code, refused.isWritten]).toEqual([2, 'OPTION_SELECT', false])
   }
+})
+
+test('a folder is no table', async () => {
+  const { status, answer } = await pare('fit', folder, '--target', 'y', '-o', join(folder, 'x.onnx'))
+  expect(status).toBe(3)
+  expect(answer.error).toMatchObject({ code: 'SAMPLES_FILE', value: 'a folder' })
 })

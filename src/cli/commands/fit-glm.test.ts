@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { repositoryRoot } from '../../../test/data.js'
+import { pare } from '../../../test/pare.js'
 import { random } from '../../util/random.js'
-import { run } from '../run.js'
 
 let folder: string
 const at = (name: string): string => join(folder, name)
@@ -32,23 +32,6 @@ beforeAll(async () => {
 })
 afterAll(() => rm(folder, { recursive: true }))
 
-async function pare(...args: readonly string[]) {
-  let text = ''
-  const out = {
-    write(chunk: string) {
-      text += chunk
-    },
-  }
-  const status = await run([...args, '--json'], {
-    stdout: out,
-    stderr: { write: () => {} },
-    env: {},
-    signal: new AbortController().signal,
-  })
-  const { result, error } = JSON.parse(text)
-  return { status, answer: result ?? { error } }
-}
-
 const lines = async (name: string): Promise<readonly (readonly string[])[]> =>
   (await readFile(at(name), 'utf8'))
     .trim()
@@ -56,7 +39,7 @@ const lines = async (name: string): Promise<readonly (readonly string[])[]> =>
     .map((line) => line.split(','))
 
 test('text of three levels is multinomial, and the classes come back by name', async () => {
-  const { status, answer } = await pare(
+  const { status, result } = await pare(
     'fit',
     data('iris.csv'),
     '--target',
@@ -67,10 +50,10 @@ test('text of three levels is multinomial, and the classes come back by name', a
     at('iris.onnx'),
   )
   expect(status).toBe(0)
-  expect(answer).toMatchObject({ family: 'multinomial', classes: ['setosa', 'versicolor', 'virginica'] })
-  expect(answer.misclassification).toBeLessThan(0.06)
-  expect(answer.dualGap).toBeLessThanOrEqual(1e-7)
-  expect(answer.models).toHaveLength(3)
+  expect(result).toMatchObject({ family: 'multinomial', classes: ['setosa', 'versicolor', 'virginica'] })
+  expect(result.misclassification).toBeLessThan(0.06)
+  expect(result.dualGap).toBeLessThanOrEqual(1e-7)
+  expect(result.models).toHaveLength(3)
   await pare('predict', at('iris.onnx'), data('iris.csv'), '-o', at('iris.csv'))
   const [header, ...rows] = await lines('iris.csv')
   expect(header).toEqual(['prediction', 'probability:setosa', 'probability:versicolor', 'probability:virginica'])
@@ -82,7 +65,7 @@ test('text of three levels is multinomial, and the classes come back by name', a
   expect(rows.filter(([label], i) => label !== truth[i]).length).toBeLessThan(8)
   const [cells, model] = [
     (await readFile(data('iris.csv'), 'utf8')).split('\n')[60]!.split(',').map(Number),
-    answer.models,
+    result.models,
   ]
   const eta = model.map(({ intercept, coefficients }: { intercept: number; coefficients: Record<string, number> }) =>
     Object.values(coefficients).reduce((s, c, j) => s + c * cells[j]!, intercept),
@@ -92,8 +75,8 @@ test('text of three levels is multinomial, and the classes come back by name', a
 })
 
 test('text of two levels is binomial; labels keep commas and quotes', async () => {
-  const { answer } = await pare('fit', at('odd.csv'), '--target', 'label', '--select', 'bic', '-o', at('odd.onnx'))
-  expect(answer).toMatchObject({ family: 'binomial', classes: ['no', 'yes, "so"'] })
+  const { result } = await pare('fit', at('odd.csv'), '--target', 'label', '--select', 'bic', '-o', at('odd.onnx'))
+  expect(result).toMatchObject({ family: 'binomial', classes: ['no', 'yes, "so"'] })
   await pare('predict', at('odd.onnx'), at('odd.csv'), '-o', at('out.csv'))
   const text = await readFile(at('out.csv'), 'utf8')
   expect(text.split('\n')[0]).toBe('prediction,probability:no,"probability:yes, ""so"""')
@@ -113,7 +96,7 @@ test('numbers are classes where the family says so, and stay numbers', async () 
     '-o',
     at('flag.onnx'),
   )
-  expect(fitted.answer).toMatchObject({ family: 'binomial', classes: [0, 1] })
+  expect(fitted.result).toMatchObject({ family: 'binomial', classes: [0, 1] })
   await pare('predict', at('flag.onnx'), at('flags.csv'), '-o', at('flag.csv'))
   const [header, ...rows] = await lines('flag.csv')
   expect(header).toEqual(['prediction', 'probability:0', 'probability:1'])
@@ -124,7 +107,7 @@ test('numbers are classes where the family says so, and stay numbers', async () 
 })
 
 test('counts are means', async () => {
-  const { answer } = await pare(
+  const { result } = await pare(
     'fit',
     at('visits.csv'),
     '--target',
@@ -134,7 +117,7 @@ test('counts are means', async () => {
     '-o',
     at('visits.onnx'),
   )
-  const [{ intercept, coefficients }] = answer.models
+  const [{ intercept, coefficients }] = result.models
   expect(coefficients.a).toBeCloseTo(0.5, 0)
   expect(Math.abs(coefficients.b)).toBeLessThan(0.1)
   await pare('predict', at('visits.onnx'), at('visits.csv'), '-o', at('means.csv'))
@@ -148,7 +131,7 @@ test.each([
   ['text as counts', ['iris.csv', 'species', 'poisson'], 'RESPONSE'],
   ['text as numbers', ['iris.csv', 'species', 'gaussian'], 'TABLE_TARGET'],
 ])('%s is an error', async (_, [table, target, family], code) => {
-  const { status, answer } = await pare(
+  const { status, code: got } = await pare(
     'fit',
     data(table!),
     '--target',
@@ -159,5 +142,5 @@ test.each([
     at('no.onnx'),
   )
   expect(status).not.toBe(0)
-  expect(answer.error.code).toBe(code)
+  expect(got).toBe(code)
 })

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DuckDBInstance } from '@duckdb/node-api'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { run } from '../run.js'
+import { pare } from '../../../test/pare.js'
 
 let folder: string
 const at = (name: string): string => join(folder, name)
@@ -13,18 +13,6 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'pare-stream-'))
 })
 afterAll(() => rm(folder, { recursive: true }))
-
-async function pare(...args: readonly string[]) {
-  let text = ''
-  const out = {
-    write(chunk: string) {
-      text += chunk
-    },
-  }
-  const argv = [...args, '--json']
-  const status = await run(argv, { stdout: out, stderr: out, env: {}, signal: new AbortController().signal })
-  return { status, answer: JSON.parse(text) }
-}
 
 /** y = 2a + 1, with an error of mean 0 that a says nothing of. */
 const FEW = [-1, 1].flatMap((e) => [1, 2, 3, 4].map((a) => `${a},${2 * a + 1 + e}`))

@@ -5,10 +5,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { weights } from '../../../test/compress-models.js'
+import { pare as runPare } from '../../../test/pare.js'
 import { fragileModel } from '../../../test/search-models.js'
 import { builder, modelOf } from '../../ir/builder.js'
 import { writeModel } from '../../onnx/files.js'
-import { run } from '../run.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'pare-options-'))
 const at = (name: string): string => join(folder, name)
@@ -31,17 +31,7 @@ beforeAll(async () => {
   writeFileSync(at('wide.mjs'), 'export default [{ x: new Float32Array(128) }]')
 })
 
-async function pare(...args: readonly string[]) {
-  let text = ''
-  const out = {
-    write(chunk: string) {
-      text += chunk
-    },
-  }
-  const argv = [...args.map((a) => (/\.(onnx|mjs)$/.test(a) ? at(a) : a)), '--json']
-  const status = await run(argv, { stdout: out, stderr: out, env: {}, signal: new AbortController().signal })
-  return { status, answer: JSON.parse(text) }
-}
+const pare = (...args: readonly string[]) => runPare(...args.map((a) => (/\.(onnx|mjs)$/.test(a) ? at(a) : a)))
 
 const OUT = ['-o', 'out.onnx']
 

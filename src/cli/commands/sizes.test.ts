@@ -6,13 +6,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { weights } from '../../../test/compress-models.js'
+import { pare as runPare } from '../../../test/pare.js'
 import { openOnlyModel, value } from '../../../test/small-models.js'
 import { builder, modelOf } from '../../ir/builder.js'
 import type { Dim, Model } from '../../ir/types.js'
 import { readModel, writeModel } from '../../onnx/files.js'
 import type { Outcome } from '../../search/outcome.js'
 import { sha256 } from '../../util/hash.js'
-import { run } from '../run.js'
 
 /** y = x·W·V, twice so that the second product may fall back. */
 function products(shape: readonly Dim[]): Model {
@@ -44,17 +44,7 @@ afterAll(() => rm(folder, { recursive: true }))
 
 const at = (name: string): string => join(folder, name)
 
-async function pare(...argv: readonly string[]) {
-  let text = ''
-  const out = {
-    write(chunk: string) {
-      text += chunk
-    },
-  }
-  const io = { stdout: out, stderr: { write: () => {} }, env: {}, signal: new AbortController().signal }
-  const status = await run([...argv, '--json', '--threads', '1'], io)
-  return { status, answer: JSON.parse(text), text }
-}
+const pare = (...args: readonly string[]) => runPare(...args, '--threads', '1')
 
 async function compressed(model: string, ...more: readonly string[]): Promise<{ outcome: Outcome; output: string }> {
   const output = at(`small-${model}`)

@@ -5,10 +5,10 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { pareText, pare as runPare } from '../../../test/pare.js'
 import { numbers } from '../../ir/tensor.js'
 import { readModel } from '../../onnx/files.js'
 import { random } from '../../util/random.js'
-import { run } from '../run.js'
 import { textWidth } from '../terminal.js'
 
 let folder: string
@@ -34,23 +34,8 @@ afterAll(() => rm(folder, { recursive: true }))
 const inFolder = (args: readonly string[]): string[] =>
   args.map((a) => (/\.(csv|onnx|html|state)$/.test(a) ? at(a) : a))
 
-async function told(args: readonly string[], columns = '80') {
-  let text = ''
-  const out = {
-    write(chunk: string) {
-      text += chunk
-    },
-  }
-  const world = { stdout: out, stderr: out, env: { COLUMNS: columns }, signal: new AbortController().signal }
-  const status = await run([...inFolder(args), '--threads', '1'], world)
-  return { status, text }
-}
-
-async function pare(...args: readonly string[]) {
-  const { status, text } = await told([...args, '--json'])
-  const answer = JSON.parse(text)
-  return { status, answer, result: answer.result, code: answer.error?.code as string | undefined }
-}
+const told = (args: readonly string[], columns = '80') => pareText([...inFolder(args), '--threads', '1'], columns)
+const pare = (...args: readonly string[]) => runPare(...inFolder(args), '--threads', '1')
 
 const RING = ['--data', 'ring.csv', '--model', 'mlp:8', '--learning-rate', '0.02', '--batch', '16'] as const
 const many = (option: string, ...names: readonly string[]): readonly string[] => names.flatMap((name) => [option, name])

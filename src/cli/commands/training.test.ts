@@ -5,6 +5,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { pare as runPare } from '../../../test/pare.js'
 import { builder, modelOf } from '../../ir/builder.js'
 import { f32, i64, numbers } from '../../ir/tensor.js'
 import { readModel, writeModel } from '../../onnx/files.js'
@@ -41,18 +42,7 @@ beforeAll(async () => {
 })
 afterAll(() => rm(folder, { recursive: true }))
 
-async function pare(...args: readonly string[]) {
-  let text = ''
-  const out = {
-    write(chunk: string) {
-      text += chunk
-    },
-  }
-  const argv = [...args, '--json', '--threads', '1']
-  const status = await run(argv, { stdout: out, stderr: out, env: {}, signal: new AbortController().signal })
-  const answer = JSON.parse(text)
-  return { status, answer, result: answer.result, code: answer.error?.code as string | undefined }
-}
+const pare = (...args: readonly string[]) => runPare(...args, '--threads', '1')
 
 const RING = ['--data', 'ring.csv', '--model', 'mlp:16', '--learning-rate', '0.02', '--batch', '16'] as const
 const inFolder = (args: readonly string[]): string[] =>

@@ -18,8 +18,8 @@ export interface Datafit {
   loss(y: number, eta: Float64Array, at: number): number
   /** The least that the loss can be: the deviance is 2 (loss − saturated) (McCullagh and Nelder 1989, §2.3). */
   saturated(y: number): number
-  /** ∂f/∂η to `out[at + k]`. */
-  slope(y: number, eta: Float64Array, at: number, out: Float64Array): void
+  /** ∂f/∂η to `out[at + k]`; returns the loss, which costs little more where the slope is known. */
+  slope(y: number, eta: Float64Array, at: number, out: Float64Array): number
   /** ∂²f/∂η∂ηᵀ, or what stands for it, [K, K] to `out[at·K + …]`. */
   curvature(y: number, eta: Float64Array, at: number, out: Float64Array): void
   /** Where that is only a bound: the second derivative itself, which may be 0. */

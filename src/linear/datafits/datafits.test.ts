@@ -27,7 +27,8 @@ describe.each(DATAFITS.map(([datafit, ys]) => [datafit.name, datafit, ys] as con
     Float64Array.of(...eta.map(() => 9), ...eta, ...eta.map(() => 9))
   const slopeAt = (y: number, eta: readonly number[]): Float64Array => {
     const out = new Float64Array(3 * K)
-    datafit.slope(y, placed(eta), K, out)
+    const loss = datafit.slope(y, placed(eta), K, out)
+    expect(loss).toBeCloseTo(datafit.loss(y, placed(eta), K), 13)
     expect(out.filter((v, i) => v !== 0 && (i < K || i >= 2 * K))).toHaveLength(0)
     return out.slice(K, 2 * K)
   }

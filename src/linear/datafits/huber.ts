@@ -27,6 +27,7 @@ export function huber(delta: number): Datafit {
     saturated: () => 0,
     slope(y, eta, at, out) {
       out[at] = clipped(eta[at]! - y)
+      return this.loss(y, eta, at)
     },
     // The parabola with this curvature that touches the loss at η bounds it (Huber and Dutter 1974): each step goes down,
     // also where the second derivative is 0 and says nothing.

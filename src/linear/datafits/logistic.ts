@@ -14,8 +14,12 @@ export const logistic: Datafit = {
   loss: (y, eta, at) => logOnePlusExp(y === 1 ? -eta[at]! : eta[at]!),
   saturated: () => 0,
   slope(y, eta, at, out) {
-    // Without cancellation on either side.
-    out[at] = y === 1 ? -sigmoid(-eta[at]!) : sigmoid(eta[at]!)
+    // The probability of the other class, without cancellation on either side.
+    const away = y === 1 ? -eta[at]! : eta[at]!
+    const small = Math.exp(-Math.abs(away))
+    const wrong = (away >= 0 ? 1 : small) / (1 + small)
+    out[at] = y === 1 ? -wrong : wrong
+    return Math.max(away, 0) + Math.log1p(small)
   },
   curvature(_y, eta, at, out) {
     out[at] = sigmoid(eta[at]!) * sigmoid(-eta[at]!)

@@ -19,17 +19,28 @@ export function multinomial(outputs: number): Datafit {
     },
     saturated: () => 0,
     slope(y, eta, at, out) {
-      softmax(eta, at, outputs, out)
+      const log = softmax(eta, at, outputs, out)
       // p_y − 1 as the sum of the others, without cancellation.
       let rest = 0
       for (let k = 0; k < outputs; k++) if (k !== y) rest += out[at + k]!
       out[at + y] = -rest
+      return log - eta[at + y]!
     },
     curvature(_y, eta, at, out) {
-      const p = new Float64Array(outputs)
-      softmax(eta.subarray(at, at + outputs), 0, outputs, p)
-      for (let k = 0; k < outputs; k++)
-        for (let l = 0; l < outputs; l++) out[(at + k) * outputs + l] = p[k]! * ((k === l ? 1 : 0) - p[l]!)
+      // The probabilities stand in the first row until all others are made of them.
+      const first = at * outputs
+      const top = largest(eta, at, outputs)
+      let sum = 0
+      for (let k = 0; k < outputs; k++) {
+        out[first + k] = Math.exp(eta[at + k]! - top)
+        sum += out[first + k]!
+      }
+      for (let k = 0; k < outputs; k++) out[first + k]! /= sum
+      for (let k = outputs - 1; k >= 0; k--) {
+        const own = out[first + k]!
+        for (let l = outputs - 1; l >= 0; l--)
+          out[first + k * outputs + l] = own * ((k === l ? 1 : 0) - (k === 0 && l === 0 ? own : out[first + l]!))
+      }
     },
     conjugate(y, v) {
       let rest = 0
@@ -48,7 +59,9 @@ export function multinomial(outputs: number): Datafit {
       v[y] = -rest * shrink
       return sum + xLogX(1 - rest * shrink)
     },
-    mean: (eta, at, out) => softmax(eta, at, outputs, out),
+    mean(eta, at, out) {
+      softmax(eta, at, outputs, out)
+    },
     nullIntercepts(y, shares) {
       const sums = new Float64Array(outputs)
       for (let i = 0; i < y.length; i++) sums[y[i]!]! += shares[i]!
@@ -70,7 +83,8 @@ function largest(eta: Float64Array, at: number, outputs: number): number {
   return top
 }
 
-function softmax(eta: Float64Array, at: number, outputs: number, out: Float64Array): void {
+/** Returns log Σ e^ηₖ. */
+function softmax(eta: Float64Array, at: number, outputs: number, out: Float64Array): number {
   const top = largest(eta, at, outputs)
   let sum = 0
   for (let k = 0; k < outputs; k++) {
@@ -78,6 +92,7 @@ function softmax(eta: Float64Array, at: number, outputs: number, out: Float64Arr
     sum += out[at + k]!
   }
   for (let k = 0; k < outputs; k++) out[at + k]! /= sum
+  return top + Math.log(sum)
 }
 
 export interface Classes {

@@ -13,7 +13,9 @@ export const poisson: Datafit = {
   loss: (y, eta, at) => Math.exp(eta[at]!) - y * eta[at]!,
   saturated: (y) => y - xLogX(y),
   slope(y, eta, at, out) {
-    out[at] = Math.exp(eta[at]!) - y
+    const mean = Math.exp(eta[at]!)
+    out[at] = mean - y
+    return mean - y * eta[at]!
   },
   curvature(_y, eta, at, out) {
     out[at] = Math.exp(eta[at]!)

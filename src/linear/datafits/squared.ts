@@ -11,6 +11,7 @@ export const squared: Datafit = {
   saturated: () => 0,
   slope(y, eta, at, out) {
     out[at] = eta[at]! - y
+    return 0.5 * out[at]! * out[at]!
   },
   curvature(_y, _eta, at, out) {
     out[at] = 1

@@ -3,20 +3,34 @@
  * long as it serves: the gradient is exact at each step, so a stale one costs steps and never the answer.
  */
 
+import type { Engine } from '../../engine/engine.js'
 import { throwIfAborted } from '../../engine/failures.js'
 import { checkTraits } from '../datafits/datafit.js'
 import {
+  completed,
   dualityGapAt,
   lossOf,
   type Objective,
   penaltyOf,
   type State,
+  scalingLoss,
   stateAt,
   stateOf,
   violationAt,
 } from '../objective.js'
 import { type Penalized, violationOf } from '../quadratic.js'
-import { extendedModel, minimize, type NewtonModel, newtonModel, workingSet } from './newton-model.js'
+import type { Coordinates } from '../rows.js'
+import {
+  correct,
+  isCovered,
+  minimize,
+  type NewtonModel,
+  nearColumns,
+  newtonModel,
+  valuesAt,
+  widened,
+  workingSet,
+} from './newton-model.js'
 
 export interface NewtonOptions {
   /** Largest duality gap, as a part of `scale`; where there is none the largest violation squared, as a part of it. */
@@ -27,6 +41,8 @@ export interface NewtonOptions {
   /** Passes of coordinate descent for one step, at most. */
   readonly maxPasses: number
   readonly signal?: AbortSignal | undefined
+  /** For the second derivative of many rows. */
+  readonly engine?: Engine | undefined
 }
 
 export interface NewtonResult {
@@ -44,18 +60,18 @@ const CONTRACTION = 0.3
 /** Part of the decrease that the model promises (Lee, Sun and Saunders 2014, eq. 2.18). */
 const ARMIJO = 1e-4
 /** Coordinates up to which the predictors of a row move together, over the full K x K blocks of W. */
-const TOGETHER = 600
+export const TOGETHER = 600
 /** Of a sum over rows, relative. */
 const ROUNDING = 1e-14
 
 /** Throws `DATAFIT_SOLVER`. */
-export function proxNewton(
+export async function proxNewton(
   objective: Objective,
   penalized: Penalized,
   start: State,
   before: readonly (NewtonModel | null)[],
   options: NewtonOptions,
-): NewtonResult {
+): Promise<NewtonResult> {
   checkTraits('prox-newton', ['curvature'], objective.datafit)
   const { tolerance, scale, maxIterations, maxPasses } = options
   let state = start
@@ -64,33 +80,50 @@ export function proxNewton(
   for (let iterations = 0; ; iterations++) {
     throwIfAborted(options.signal)
     const done = (ended: NewtonResult['ended']): NewtonResult => {
-      return { state, models: blocks.map((b) => b.model), iterations, refreshes, ended }
+      return { state: completed(objective, state), models: blocks.map((b) => b.model), iterations, refreshes, ended }
     }
     if (iterations > 0 && isSeparated(objective, penalized, state)) return done('separated')
-    if (isSolved(objective, penalized, state, promised, tolerance * scale)) return done('solved')
+    const most = tolerance * scale
+    if (isSolved(objective, penalized, state, promised, most)) {
+      // Columns that were left out of the last steps have a say in this.
+      const isWhole = state.columns === null
+      state = completed(objective, state)
+      if (isWhole || isSolved(objective, penalized, state, promised, most)) return done('solved')
+    }
     if (iterations === maxIterations) return done('exhausted')
     if (stalls >= 2 * blocks.length) return done('stalled')
     const first = workingSet(objective, penalized, state, blocks[iterations % blocks.length]!.outputs)
     if (blocks.length === 1) blocks = blocksOf(objective, first.columns.length, [blocks[0]!.model], blocks)
     const block = blocks[iterations % blocks.length]!
     const working = blocks.length === 1 ? first : workingSet(objective, penalized, state, block.outputs)
-    if (block.model === null) {
-      block.model = newtonModel(objective, state, working, block.isSecond)
+    if (block.model === null || !isCovered(block.model, working)) {
+      if (state.columns !== null) {
+        // What the model is to be of is chosen by the gradient of all.
+        state = completed(objective, state)
+        iterations--
+        continue
+      }
+      const most = block.outputs.length === 1 ? Number.POSITIVE_INFINITY : TOGETHER
+      const wide = widened(objective, penalized, state, block.outputs, { working, most })
+      block.model = await newtonModel(objective, state, wide, { isSecond: block.isSecond, engine: options.engine })
       block.isFresh = true
       refreshes++
-    } else block.model = extendedModel(objective, block.model, working)
+    }
     const { model } = block
-    const wrong = violationIn(model, penalized, state)
-    const move = minimize(model, penalized, state, { tolerance: 0.01 * wrong, maxPasses })
-    const next = lineSearch(objective, penalized, state, model, move)
+    const wrong = violationIn(working, penalized, state)
+    const target = minimize(model, penalized, state, { working, tolerance: 0.01 * wrong, maxPasses })
+    const columns = blocks.length === 1 ? nearColumns(model, penalized, state) : null
+    const next = lineSearch(objective, penalized, state, model, { target, columns })
     if (next === null) {
       // Nothing to gain with a fresh second derivative is nothing to gain.
       if (block.isFresh && !block.isSecond) stalls++
       Object.assign(block, { model: null, isSecond: false })
       continue
     }
-    const left = violationIn(model, penalized, next.state)
+    // Of what moved: others that begin to pull are not the model's fault.
+    const left = violationIn(working, penalized, next.state)
     stalls = next.gain <= ROUNDING * Math.abs(state.loss) && left > 0.5 * wrong ? stalls + 1 : 0
+    correct(model, state, next.state)
     ;({ state, promised } = next)
     const lags = left > CONTRACTION * wrong || next.part < 1
     if (lags && block.isFresh) block.isSecond = !block.isSecond
@@ -126,13 +159,13 @@ function blocksOf(
 
 /** Without a gap a small gradient alone is not enough, as losses are flat far out: the last step must have promised little. */
 function isSolved(objective: Objective, penalized: Penalized, state: State, promised: number, most: number): boolean {
+  if (0.5 * scalingLoss(penalized, state) > most) return false
   const gap = dualityGapAt(objective, penalized, state)
   if (!Number.isNaN(gap)) return gap <= most
   return promised <= most && violationAt(objective, penalized, state) ** 2 <= most
 }
 
-/** Over the coordinates of the model. */
-function violationIn({ coordinates: { outputs, columns } }: NewtonModel, penalized: Penalized, state: State): number {
+function violationIn({ outputs, columns }: Coordinates, penalized: Penalized, state: State): number {
   const p = state.beta.length / state.intercepts.length
   let largest = 0
   for (let a = 0; a < columns.length; a++) {
@@ -160,15 +193,19 @@ function lineSearch(
   objective: Objective,
   penalized: Penalized,
   state: State,
-  { coordinates: { outputs, columns } }: NewtonModel,
-  move: Float64Array,
+  { coordinates }: NewtonModel,
+  { target, columns: wanted }: { readonly target: Float64Array; readonly columns: Int32Array | null },
 ): Step | null {
+  const { outputs, columns } = coordinates
   const p = state.beta.length / state.intercepts.length
+  const from = valuesAt(coordinates, state)
   const point = (step: number) => {
     const [beta, intercepts] = [state.beta.slice(), state.intercepts.slice()]
-    for (let a = 0; a < move.length; a++) {
-      if (columns[a]! < 0) intercepts[outputs[a]!]! += step * move[a]!
-      else beta[outputs[a]! * p + columns[a]!]! += step * move[a]!
+    for (let a = 0; a < target.length; a++) {
+      // The whole way exactly, which may end at a bound.
+      const value = step === 1 ? target[a]! : from[a]! + step * (target[a]! - from[a]!)
+      if (columns[a]! < 0) intercepts[outputs[a]!] = value
+      else beta[outputs[a]! * p + columns[a]!] = value
     }
     return { beta, intercepts }
   }
@@ -177,19 +214,20 @@ function lineSearch(
   const full = point(1)
   // Coordinate by coordinate, where slope and penalty cancel: the sums of each are too large to tell.
   let promised = 0
-  for (let a = 0; a < move.length; a++) {
+  for (let a = 0; a < target.length; a++) {
     const k = outputs[a]!
-    if (columns[a]! < 0) promised += state.interceptGradient[k]! * move[a]!
+    const move = target[a]! - from[a]!
+    if (columns[a]! < 0) promised += state.interceptGradient[k]! * move
     else {
       const at = k * p + columns[a]!
-      const [from, to] = [state.beta[at]!, full.beta[at]!]
-      promised += state.gradient[at]! * move[a]! + penalized.l1[at]! * (Math.abs(to) - Math.abs(from))
-      promised += 0.5 * penalized.l2[at]! * (to - from) * (to + from)
+      const to = full.beta[at]!
+      promised += state.gradient[at]! * move + penalized.l1[at]! * (Math.abs(to) - Math.abs(from[a]!))
+      promised += 0.5 * penalized.l2[at]! * move * (to + from[a]!)
     }
   }
   if (!(promised < 0)) return null
   const slack = ROUNDING * Math.abs(state.loss)
-  const first = stateAt(objective, full)
+  const first = stateAt(objective, full, wanted && { columns: wanted, before: state })
   const after = first.loss + penaltyOf(penalized, full.beta)
   if (after <= value + ARMIJO * promised + slack)
     return { state: first, part: 1, gain: value - after, promised: -promised }

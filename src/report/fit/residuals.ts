@@ -17,12 +17,12 @@ const PARTS = 20
 export function residuals(view: FitView): Markup | false {
   const { means, loss } = view.fit
   if (means === null) return false
-  const { actual, fitted, sampled } = means
+  const { actual, fitted, isDrawn } = means
   const left = actual.map((v, i) => v - fitted[i]!)
   const trend = trendOf(fitted, left)
-  const who = sampled === null ? `All ${actual.length} rows` : `${actual.length} rows, drawn from all ${view.fit.rows}`
+  const who = isDrawn ? `${actual.length} rows, drawn from all ${view.fit.rows}` : `All ${actual.length} rows`
   const squares = actual.length > MOST_DOTS ? ', counted in squares: the stronger the colour, the more rows' : ''
-  const how = squares === '' && sampled === null ? '' : `${who}${squares}. `
+  const how = squares === '' && !isDrawn ? '' : `${who}${squares}. `
   const half = (draw: (size: Size) => CloudSpec, caption: string): Markup =>
     figure(HEIGHTS, (size) => cloud(draw(size)), caption, HALF)
   return html`<section><h2>Predicted and actual</h2><div class="pair">${half((size) => agreement(view, means, size), `${how}These are the rows that the model was fitted on. On the line the prediction is right.`)}${loss.isSquare && half((size) => remains(view, { means, left, trend }, size), `${how}Residuals are actual − predicted.${trend ? ` The solid line is their mean over ${trend.length} equal parts of the rows: where it leaves 0, the model is bent or misses something.` : ''} Numbers are rows of the table with the largest residuals.`)}</div></section>`

@@ -5,11 +5,25 @@ import type { CrossValidationSummary } from '../../linear/cv-summary.js'
 import type { LinearFit } from '../../linear/fit.js'
 import type { GlmFit } from '../../linear/fit-glm.js'
 import type { GlmModel } from '../../linear/glm-path.js'
+import type { RatioScore } from '../../linear/select.js'
 import { percent, shorten, significant } from '../../util/format.js'
 
 export interface Shown {
   readonly target: string
   readonly rows: number
+  /** The columns of weights and offsets; null where there are none. */
+  readonly weights: string | null
+  readonly offset: string | null
+  /** Groups of columns and how many of them the chosen model uses; null where columns come and go one by one. */
+  readonly groups: { readonly kept: number; readonly all: number } | null
+  readonly ratios: readonly RatioScore[]
+  readonly l1Ratio: number
+  /** Whether a (local) minimum was looked for of what is not convex. */
+  readonly isLocal: boolean
+  /** By how much the conditions of the minimum are missed. */
+  readonly violation: number
+  /** What criteria weigh the fit against. */
+  readonly counted: 'columns' | 'coefficients' | 'effective degrees of freedom'
   /** Columns of X, and how many of them the chosen model uses. */
   readonly columns: number
   readonly kept: number
@@ -41,6 +55,8 @@ export interface Means {
   readonly fitted: Float64Array
   /** Rows, from 0, that these are of; null where they are of all. */
   readonly sampled: Uint32Array | null
+  /** Whether they were drawn. */
+  readonly isDrawn: boolean
 }
 
 /** What is made small: squares, or the deviance. */
@@ -61,13 +77,20 @@ export interface Loss {
 export const shownOf = (fit: LinearFit | GlmFit): Shown => ('glm' in fit ? shownGlm(fit) : shownLinear(fit))
 
 function shownLinear(fit: LinearFit): Shown {
-  const { names, path, chosen, linear, actual, fitted, sampled, leaveOneOut } = fit
+  const { names, path, chosen, linear, actual, fitted, sampled, isDrawn, leaveOneOut, kind, groups, l1Ratio } = fit
   const crossValidation = fit.crossValidation ?? (leaveOneOut && { ...leaveOneOut, foldErrors: [] })
+  const keptGroups = new Set(groups?.filter((_, j) => linear.coefficients[j] !== 0))
+  const isShrunk = kind === 'group-lasso' || (kind === 'elastic-net' && l1Ratio < 1)
   return {
     ...fit,
     crossValidation,
     columns: names.length,
     kept: path.df[chosen]!,
+    offset: null,
+    groups: groups && { kept: keptGroups.size, all: new Set(groups).size },
+    isLocal: kind === 'mcp' || kind === 'scad',
+    violation: path.violation[chosen]!,
+    counted: isShrunk ? 'effective degrees of freedom' : 'columns',
     isByClass: false,
     lambdas: path.lambdas,
     coefficients: path.models.map((m) => m.coefficients),
@@ -85,7 +108,7 @@ function shownLinear(fit: LinearFit): Shown {
       wrong: null,
     },
     scale: shorten(fit.target, 48),
-    means: { actual, fitted, sampled },
+    means: { actual, fitted, sampled, isDrawn },
   }
 }
 
@@ -98,6 +121,10 @@ function shownGlm(fit: GlmFit): Shown {
     ...fit,
     columns: names.length,
     kept: names.filter((_, j) => glm.coefficients.some((c) => c[j] !== 0)).length,
+    groups: null,
+    isLocal: false,
+    violation: path.violation[chosen]!,
+    counted: isByClass ? 'coefficients' : 'columns',
     names: labels.flatMap((label) => names.map((name) => `${name}${label}`)),
     isByClass,
     deviations: Float64Array.from(labels.flatMap(() => [...fit.deviations])),
@@ -117,7 +144,7 @@ function shownGlm(fit: GlmFit): Shown {
       wrong: crossValidation?.misclassification ?? null,
     },
     scale: scaleOf(fit),
-    means: fit.means && { ...fit.means, sampled: null },
+    means: fit.means && { ...fit.means, isDrawn: false },
   }
 }
 

@@ -89,7 +89,7 @@ function judged(view: FitView, criteria: Omit<InformationCriteria, 'noise'>): Ma
     marks,
     margin: MARGINS[name],
   })
-  return html`<section>${HEADING}${figure(HEIGHTS, (size) => curves(spec(size)), `Each criterion weighs how well the rows are fitted against the number of ${view.fit.isByClass ? 'coefficients' : 'columns'}, and is shown above its own least value; the lines mark where that is.${view.fit.loss.isSquare ? ' The variance of the noise is that of the weakest penalty of the path.' : ''}`)}</section>`
+  return html`<section>${HEADING}${figure(HEIGHTS, (size) => curves(spec(size)), `Each criterion weighs how well the rows are fitted against the number of ${view.fit.counted}, and is shown above its own least value; the lines mark where that is.${view.fit.loss.isSquare ? ' The variance of the noise is that of the weakest penalty of the path.' : ''}`)}</section>`
 }
 
 /** Where each criterion is least; those at the same λ together. */

@@ -30,9 +30,13 @@ function headline(view: FitView): string {
 
 function verdict(view: FitView): string {
   const { fit, model, select } = view
-  const article = /^[aeiou]/.test(model) ? 'An' : 'A'
+  // M is spoken with a vowel.
+  const article = /^([aeiou]|MCP)/.test(model) ? 'An' : 'A'
+  const weighed = fit.weights === null ? '' : ` (weighted by ${shorten(fit.weights, 48)})`
+  const offset = fit.offset === null ? '' : `, with ${shorten(fit.offset, 48)} as an offset`
   return [
-    `${article} ${model} on ${fit.rows} rows and ${counted(fit.columns, 'column')}.`,
+    `${article} ${model} on ${fit.rows} rows${weighed} and ${counted(fit.columns, 'column')}${offset}.`,
+    ratiosText(view),
     `${unbroken(`λ = ${significant(fit.lambdas[fit.chosen]!)}`)} ${howChosen(select, fit)}.`,
     leftOut(view),
     otherChoice(view),
@@ -40,6 +44,13 @@ function verdict(view: FitView): string {
   ]
     .filter((sentence) => sentence !== '')
     .join(' ')
+}
+
+function ratiosText({ fit: { ratios, l1Ratio, criteria }, select }: FitView): string {
+  if (ratios.length < 2) return ''
+  const all = ratios.map((r) => String(r.l1Ratio))
+  const what = criteria === null ? 'error' : select.toUpperCase()
+  return `Of the shares ${all.slice(0, -1).join(', ')} and ${all.at(-1)} of the lasso, ${l1Ratio} has the least ${what}.`
 }
 
 function leftOut({ fit }: FitView): string {
@@ -79,18 +90,20 @@ function cards(view: FitView): readonly Markup[] {
   const { chosen, loss, explained: inside } = fit
   const left = explainedLeftOut(fit)
   const share = loss.isSquare ? 'R²' : 'Deviance explained'
+  const fitted = `${significant(inside)} on the rows that it was fitted on`
   return [
     ...errorCards(fit),
     left === null
       ? card(share, significant(inside), 'on the rows that it was fitted on')
-      : card(
-          `${share} on rows left out`,
-          significant(left),
-          `${significant(inside)} on the rows that it was fitted on`,
-        ),
-    card('Columns kept', `${fit.kept} of ${fit.columns}`, 'whose coefficient is not 0'),
+      : card(`${share} on rows left out`, significant(left), fitted),
+    keptCard(fit),
     card('Strength λ', significant(fit.lambdas[chosen]!), cardOfChoice(view, select)),
   ]
+}
+
+function keptCard({ groups, kept, columns }: Shown): Markup {
+  if (groups === null) return card('Columns kept', `${kept} of ${columns}`, 'whose coefficient is not 0')
+  return card('Groups kept', `${groups.kept} of ${groups.all}`, `${kept} of ${counted(columns, 'column')}`)
 }
 
 function errorCards({ loss, chosen }: Shown): readonly Markup[] {
@@ -101,10 +114,10 @@ function errorCards({ loss, chosen }: Shown): readonly Markup[] {
     const root = significant(Math.sqrt(leftOut.error[chosen]!))
     return [card('Error on rows left out', root, `RMSE; squared ${spread} (SE)`)]
   }
-  const deviance = card('Deviance on rows left out', significant(leftOut.error[chosen]!), `mean; ${spread} (SE)`)
-  if (wrong === null) return [deviance]
+  if (wrong === null)
+    return [card('Deviance on rows left out', significant(leftOut.error[chosen]!), `mean; ${spread} (SE)`)]
   const misses = plusMinus(wrong.error[chosen]!, wrong.standardError[chosen]!)
-  return [card('Wrong on rows left out', unbroken(percent(wrong.error[chosen]!, 1)), `share ${misses} (SE)`), deviance]
+  return [card('Wrong on rows left out', unbroken(percent(wrong.error[chosen]!, 1)), `share ${misses} (SE)`)]
 }
 
 const cardOfChoice = ({ fit }: FitView, select: FitView['select']): string => {

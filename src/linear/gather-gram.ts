@@ -1,0 +1,56 @@
+/** Weighted Gram matrices of many rows and columns on the engine, the others by plain loops. */
+
+import type { Engine } from '../engine/engine.js'
+import { openGram } from '../linalg/gram.js'
+import { type Coordinates, type TiledRows, weightedGram } from './rows.js'
+
+/** Multiplications from which on the engine is worth its way. */
+const MANY = 5e8
+
+/** Tiles that go to the engine at once. */
+const TOGETHER = 32
+
+/**
+ * As `weightedGram`; on the engine in float32, which a second derivative that serves to find the next point may well be.
+ * There for one predictor with W ≥ 0: then W = √W √W.
+ */
+export async function gatherGram(
+  rows: TiledRows,
+  coordinates: Coordinates,
+  curvature: Float64Array,
+  engine: Engine | undefined,
+): Promise<Float64Array> {
+  const { tiles, shares, factors, x } = rows
+  const m = coordinates.columns.length
+  if (engine === undefined || curvature.length !== tiles.rows || tiles.rows * m * m < MANY)
+    return weightedGram(rows, coordinates, curvature)
+  const gram = await openGram({ engine, columns: m, precision: 'float32', tile: tiles.height })
+  try {
+    const places = coordinates.columns.map((j) => (j < 0 ? x.columns : j))
+    const own = Float64Array.from(coordinates.columns, (j) => (j < 0 ? 1 : factors[j]!))
+    const size = m * tiles.height
+    let last: Promise<void> = Promise.resolve()
+    for (const { kernel, tiles: all, left, coefficients, forward, strip } of tiles.blocks) {
+      const out = new Float32Array(strip.buffer, strip.byteOffset, size)
+      const list = left.subarray(0, m)
+      list.set(places)
+      coefficients.set(own)
+      for (let first = 0; first < all.length; first += TOGETHER) {
+        const some = all.slice(first, first + TOGETHER)
+        const part = new Float32Array(some.length * size)
+        for (const [t, { tile, from, to }] of some.entries()) {
+          for (let i = from; i < to; i++) forward[i - from] = Math.sqrt(shares[i]! * curvature[i]! * tiles.rows)
+          forward.fill(0, to - from)
+          kernel.scaleColumns(tile, list, coefficients, forward, out)
+          part.set(out, t * size)
+        }
+        await last
+        last = gram.add(part)
+      }
+    }
+    await last
+    return gram.take().map((v) => v / tiles.rows)
+  } finally {
+    await gram.close()
+  }
+}

@@ -1,0 +1,53 @@
+/** The models of a Gaussian response by name, each as a path that is made from moments. */
+
+import { adaptivePathFrom, adaptivePathOf, checkAdaptive, type FirstModel } from './adaptive.js'
+import type { PathOfPart } from './cross-moments.js'
+import type { DenseMatrix } from './design.js'
+import type { FoldMoments } from './fold-moments.js'
+import { checkGroups, type Grouping, groupPathOf } from './group-path.js'
+import { checkNonconvex, type NonconvexPenalty, nonconvexPathOf } from './nonconvex.js'
+import { type LinearPath, type PathOptions, pathFrom, pathOf } from './path.js'
+import { checkTerms, wrongOption } from './terms.js'
+
+/** `elastic-net` is the lasso with an `l1Ratio` of 1, which is the default, and the ridge with 0. */
+export type GaussianModel = 'elastic-net' | 'adaptive-lasso' | NonconvexPenalty | 'group-lasso'
+
+export interface ModelOptions extends PathOptions, FirstModel, Partial<Grouping> {
+  /** Default `elastic-net`. */
+  readonly model?: GaussianModel
+  /** Shape of MCP and SCAD, power of the weights of the adaptive lasso. */
+  readonly gamma?: number
+}
+
+/** Throws `PATH_OPTION` and `PENALTY_SHAPE` at once, `FOLDS` where folds are too few to choose a first model. */
+export function pathOfModel({ model = 'elastic-net', ...options }: ModelOptions, columns: number): PathOfPart {
+  checkTerms(options, columns)
+  const at = (lambdas: ArrayLike<number> | undefined) => ({ ...options, ...(lambdas && { lambdas }) })
+  if (model === 'adaptive-lasso') {
+    checkAdaptive(options)
+    return (part, lambdas) => adaptivePathOf(part, at(lambdas))
+  }
+  if (model === 'group-lasso') {
+    const { columnGroups } = options
+    if (columnGroups === undefined) throw wrongOption('columnGroups', undefined, 'given')
+    const grouped = { ...options, columnGroups }
+    checkGroups(grouped, columns)
+    return ({ all }, lambdas) => groupPathOf(all, { ...grouped, ...at(lambdas), columnGroups })
+  }
+  if (model === 'elastic-net') return ({ all }, lambdas) => pathOf(all, at(lambdas))
+  checkNonconvex({ ...options, penalty: model })
+  return ({ all }, lambdas) => nonconvexPathOf(all, { ...at(lambdas), penalty: model })
+}
+
+/** The path of all rows, corrected by them where their moments are too coarse. */
+export async function pathOfRows(
+  pathOf: PathOfPart,
+  part: FoldMoments,
+  x: DenseMatrix,
+  y: ArrayLike<number>,
+  options: ModelOptions,
+): Promise<LinearPath> {
+  const { model = 'elastic-net' } = options
+  if (model === 'adaptive-lasso') return adaptivePathFrom(part, x, y, options)
+  return model === 'elastic-net' ? pathFrom(part.all, x, y, options) : pathOf(part)
+}
