@@ -5,7 +5,7 @@
 
 import { basisOf } from '../linalg/least-squares.js'
 import { type DenseMatrix, stridesOf } from './design.js'
-import type { LinearModel } from './path.js'
+import type { LinearModel, PathOptions } from './path.js'
 
 export interface OnBasis {
   /** X with the basis in place of these columns, and zeros where the basis has fewer. */
@@ -14,19 +14,25 @@ export interface OnBasis {
   onColumns(model: LinearModel): LinearModel
 }
 
-/** `means`: of the columns of X; zeros without an intercept. */
+/**
+ * `means`: of the columns of X, zeros without an intercept. What they miss by rounding is taken off too, or it would be one
+ * direction more.
+ */
 export function onBasis(
   x: DenseMatrix,
   columns: readonly number[],
   means: Float64Array,
-  weights: ArrayLike<number> | undefined,
+  { weights, hasIntercept = true }: Pick<PathOptions, 'weights' | 'hasIntercept'>,
 ): OnBasis {
   const { rows } = x
   const [byRow, byColumn] = stridesOf(x)
-  const root = (i: number): number => (weights === undefined ? 1 : Math.sqrt(weights[i]!))
+  const weightOf = (i: number): number => (weights === undefined ? 1 : weights[i]!)
+  const root = (i: number): number => Math.sqrt(weightOf(i))
+  const cell = (i: number, j: number): number => x.data[i * byRow + j * byColumn]!
   const centred = new Float64Array(rows * columns.length)
+  const missed = columns.map((j) => (hasIntercept ? meanAbout(means[j]!, (i) => cell(i, j), rows, weightOf) : 0))
   for (const [k, j] of columns.entries())
-    for (let i = 0; i < rows; i++) centred[k * rows + i] = root(i) * (x.data[i * byRow + j * byColumn]! - means[j]!)
+    for (let i = 0; i < rows; i++) centred[k * rows + i] = root(i) * (cell(i, j) - means[j]! - missed[k]!)
   const basis = basisOf(centred, rows, columns.length)
   const size = Math.sqrt(rows)
   const data = Float64Array.from(x.data)
@@ -47,9 +53,24 @@ export function onBasis(
       let moved = intercept
       for (const [k, j] of columns.entries()) {
         out[j] = own[k]!
-        moved -= own[k]! * means[j]!
+        moved -= own[k]! * (means[j]! + missed[k]!)
       }
       return { ...model, coefficients: out, intercept: moved }
     },
   }
+}
+
+/** Σ w (v − mean) / Σ w */
+function meanAbout(
+  mean: number,
+  numberOf: (i: number) => number,
+  rows: number,
+  weightOf: (i: number) => number,
+): number {
+  let [sum, weight] = [0, 0]
+  for (let i = 0; i < rows; i++) {
+    sum += weightOf(i) * (numberOf(i) - mean)
+    weight += weightOf(i)
+  }
+  return sum / weight
 }

@@ -5,7 +5,7 @@
 
 import type { ColumnList, ColumnTerms } from '../kernels/column-loops.js'
 import { denseColumns } from './dense-columns.js'
-import { type DesignMatrix, isSparse } from './design.js'
+import { type DesignMatrix, isSparse, rowsWithWeight } from './design.js'
 import { sparseColumns } from './sparse-columns.js'
 import type { ScaleOptions, Scaling } from './standard.js'
 
@@ -50,9 +50,25 @@ export interface Shares {
 }
 
 export function sharesOf(count: number, { weights, rows }: Pick<ColumnOptions, 'weights' | 'rows'>): Shares {
-  const given = rows === undefined ? Uint32Array.from({ length: count }, (_, i) => i) : Uint32Array.from(rows)
-  const index = weights === undefined ? given : given.filter((i) => weights[i]! > 0)
+  const index = rowsWithWeight(count, { weights, rows })
   const raw = Float64Array.from(index, (i) => weights?.[i] ?? 1)
   const total = raw.reduce((sum, w) => sum + w, 0)
   return { index, roots: raw.map((w) => Math.sqrt(w / total)) }
+}
+
+export type Numbers = Float64Array | Float32Array
+
+/** Of as many values as there are shares, from `at` on. In two steps: the second takes off what the first missed. */
+export function meanOf(values: Numbers, at: number, shares: Float64Array): number {
+  let [mean, missed] = [0, 0]
+  for (let i = 0; i < shares.length; i++) mean += shares[i]! * values[at + i]!
+  for (let i = 0; i < shares.length; i++) missed += shares[i]! * (values[at + i]! - mean)
+  return mean + missed
+}
+
+/** Root of their mean squared distance from `mean`. */
+export function spreadAbout(mean: number, values: Numbers, at: number, shares: Float64Array): number {
+  let square = 0
+  for (let i = 0; i < shares.length; i++) square += shares[i]! * (values[at + i]! - mean) ** 2
+  return Math.sqrt(square)
 }

@@ -1,7 +1,15 @@
 /** Standardized columns of a dense matrix, copied to where compiled loops reach them. */
 
 import { type ColumnKernel, openColumnKernel } from '../kernels/column-kernel.js'
-import { type ColumnOptions, type StandardColumns, type Standardize, sharesOf } from './columns.js'
+import {
+  type ColumnOptions,
+  meanOf,
+  type Numbers,
+  type StandardColumns,
+  type Standardize,
+  sharesOf,
+  spreadAbout,
+} from './columns.js'
 import { type DenseMatrix, stridesOf } from './design.js'
 import { isConstant, scalingOf } from './standard.js'
 
@@ -18,7 +26,7 @@ function standardInto(kernel: ColumnKernel, x: DenseMatrix, y: ArrayLike<number>
   const [n, p] = [index.length, x.columns]
   const { columns, stride } = kernel
   // Columns that lie there whole are read where they are.
-  const isWhole = x.order === 'column-major' && n === x.rows
+  const isWhole = x.order === 'column-major' && o.rows === undefined && n === x.rows
   if (!isWhole) copyColumns(x, index, columns, stride)
   const [source, step] = isWhole ? [x.data, x.rows] : [columns, stride]
   const whole = new Float64Array(stride)
@@ -61,22 +69,6 @@ function copyColumns(x: DenseMatrix, index: Uint32Array, columns: Float64Array, 
         for (let i = top; i < end; i++) columns[j * stride + i] = data[index[i]! * byRow + j * byColumn]!
     }
   }
-}
-
-type Numbers = Float64Array | Float32Array
-
-/** In two steps: the second takes off what the first missed. */
-function meanOf(values: Numbers, at: number, shares: Float64Array): number {
-  let [mean, missed] = [0, 0]
-  for (let i = 0; i < shares.length; i++) mean += shares[i]! * values[at + i]!
-  for (let i = 0; i < shares.length; i++) missed += shares[i]! * (values[at + i]! - mean)
-  return mean + missed
-}
-
-function spreadAbout(mean: number, values: Numbers, at: number, shares: Float64Array): number {
-  let square = 0
-  for (let i = 0; i < shares.length; i++) square += shares[i]! * (values[at + i]! - mean) ** 2
-  return Math.sqrt(square)
 }
 
 /** z = √ω (v − shift) factor; returns zᵀz. */

@@ -94,6 +94,18 @@ export function firstUnfit(values: ArrayLike<number>): number {
   return -1
 }
 
+/** Of the given rows, or of all of so many. */
+export function rowsWithWeight(
+  count: number,
+  {
+    weights,
+    rows,
+  }: { readonly weights?: ArrayLike<number> | undefined; readonly rows?: ArrayLike<number> | undefined },
+): Uint32Array {
+  const given = rows === undefined ? Uint32Array.from({ length: count }, (_, i) => i) : Uint32Array.from(rows)
+  return weights === undefined ? given : given.filter((i) => weights[i]! > 0)
+}
+
 /** Steps from one row to the next, and from one column to the next. */
 export const stridesOf = ({ rows, columns, order }: DenseMatrix): readonly [number, number] =>
   order === 'column-major' ? [1, rows] : [columns, 1]

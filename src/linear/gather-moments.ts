@@ -5,7 +5,7 @@ import { throwIfAborted } from '../engine/failures.js'
 import type { FloatType } from '../ir/builder.js'
 import { type GramAccumulator, openGram } from '../linalg/gram.js'
 import type { RunOptions } from '../util/env.js'
-import { type DenseMatrix, stridesOf } from './design.js'
+import { type DenseMatrix, rowsWithWeight, stridesOf } from './design.js'
 import { type MomentOptions, type Moments, momentsOf, ROUNDING } from './moments.js'
 
 export interface GatherOptions extends MomentOptions, Pick<RunOptions, 'signal'> {
@@ -62,21 +62,29 @@ async function gatherOn(
   y: ArrayLike<number>,
   o: GatherOptions,
 ): Promise<Moments> {
-  const { shift, ...first } = await gatherAbout(sampleFrame(x, y, o), gram, x, y, o)
-  const { means, scatter, weight } = first
+  const rows = o.weights === undefined ? o.rows : rowsWithWeight(x.rows, o)
+  if (rows?.length === 0) return momentsOf(x, y, { rows })
+  const used = { ...o, ...(rows && { rows }) }
+  const frame = sampleFrame(x, y, used)
+  const { shift, ...first } = await gatherAbout(frame, gram, x, y, used)
+  const { means, scatter, weight, rounding } = first
   const m = means.length
   const isFar = means.some((mean, j) => weight * (mean - shift[j]!) ** 2 > scatter[j * m + j]!)
-  if (!isFar) return first
-  // Rows that tell little of the others: what is far from its mean cancels.
+  if (!isFar && Number.isFinite(rounding)) return first
+  // Rows that tell little of the others: what is far from its mean cancels, or its squares overflow.
   const scales = means.map((_, j) => powerOf(Math.sqrt(scatter[j * m + j]! / weight)))
-  const { shift: _, ...again } = await gatherAbout({ shift: means, scales }, gram, x, y, o)
+  const { shift: _, ...again } = await gatherAbout({ ...frame, shift: means, scales }, gram, x, y, used)
   return again
 }
 
-/** What is taken off the columns, and the powers of two that bring the rest near 1, so that squares fit into float32. */
+/**
+ * What is taken off the columns, and the powers of two that bring the rest near 1, and weights too, so that squares fit
+ * into float32.
+ */
 interface Frame {
   readonly shift: Float64Array
   readonly scales: Float64Array
+  readonly unit: number
 }
 
 type Gathered = Moments & Pick<Frame, 'shift'>
@@ -88,7 +96,7 @@ async function gatherAbout(
   y: ArrayLike<number>,
   o: GatherOptions,
 ): Promise<Gathered> {
-  const { shift, scales } = frame
+  const { shift, scales, unit } = frame
   const m = shift.length
   const sums: Sums = { shifted: new Float64Array(m), squares: new Float64Array(m), weight: 0, count: 0 }
   const count = o.rows?.length ?? x.rows
@@ -105,20 +113,21 @@ async function gatherAbout(
   // Squares have no signs that let rounding cancel: what products lost of these is the most that they lost of any.
   let rounding: number = ROUNDING[o.precision ?? 'float64']
   for (let j = 0; j < m; j++) {
-    const exact = sums.squares[j]! / scales[j]! ** 2
+    const exact = sums.squares[j]!
     if (exact > 0) rounding = Math.max(rounding, Math.abs(scatter[j * m + j]! - exact) / exact)
     scatter[j * m + j] = exact
   }
+  const weight = unit * sums.weight
   const away = sums.shifted.map((s) => s / sums.weight)
   for (let j = 0; j < m; j++)
     for (let k = 0; k < m; k++)
-      scatter[j * m + k] = scatter[j * m + k]! * scales[j]! * scales[k]! - sums.weight * away[j]! * away[k]!
-  return { count: sums.count, weight: sums.weight, means: shift.map((v, j) => v + away[j]!), scatter, rounding, shift }
+      scatter[j * m + k] = unit * scatter[j * m + k]! * scales[j]! * scales[k]! - weight * away[j]! * away[k]!
+  return { count: sums.count, weight, means: shift.map((v, j) => v + away[j]!), scatter, rounding, shift }
 }
 
-/** Of the rows so far, in place. */
+/** Of the rows so far, in place; weights in their unit. */
 interface Sums {
-  /** Σ w (z − shift), and the same of its squares. */
+  /** Σ w (z − shift), and Σ w ((z − shift) / scale)². */
   readonly shifted: Float64Array
   readonly squares: Float64Array
   weight: number
@@ -130,8 +139,8 @@ const powerOf = (size: number): number => 2 ** Math.ceil(Math.log2(size || 1))
 /** Rows from all over the table. */
 const SAMPLE = 1024
 
-/** Means and ranges of some of the rows. */
-function sampleFrame(x: DenseMatrix, y: ArrayLike<number>, { rows }: MomentOptions): Frame {
+/** Means and ranges of some of the rows, and the mean weight of all. */
+function sampleFrame(x: DenseMatrix, y: ArrayLike<number>, { weights, rows }: MomentOptions): Frame {
   const p = x.columns
   const [byRow, byColumn] = stridesOf(x)
   const n = rows?.length ?? x.rows
@@ -142,7 +151,9 @@ function sampleFrame(x: DenseMatrix, y: ArrayLike<number>, { rows }: MomentOptio
   const scales = shift.map((mean, j) =>
     powerOf(at.reduce((most, i) => Math.max(most, Math.abs(cellOf(i, j) - mean)), 0)),
   )
-  return { shift, scales }
+  let weight = 0
+  if (weights !== undefined) for (let i = 0; i < n; i++) weight += weights[rows?.[i] ?? i]! / n
+  return { shift, scales, unit: powerOf(weight) }
 }
 
 /** √w (z − shift) / scale of some rows, y last, in tiles that zeros fill up; their sums are added up. */
@@ -150,7 +161,7 @@ function shiftedTiles(
   x: DenseMatrix,
   y: ArrayLike<number>,
   { weights, rows, precision }: GatherOptions,
-  { shift, scales }: Frame,
+  { shift, scales, unit }: Frame,
   { from, to }: { readonly from: number; readonly to: number },
   sums: Sums,
 ): Float32Array | Float64Array {
@@ -165,20 +176,22 @@ function shiftedTiles(
     const place = (i - from) % TILE
     let at = (i - from - place) * (p + 1) + place
     const row = rows === undefined ? i : rows[i]!
-    const w = weights === undefined ? 1 : weights[row]!
+    const w = weights === undefined ? 1 : weights[row]! / unit
     const root = Math.sqrt(w)
     sums.weight += w
-    sums.count += Number(w > 0)
+    sums.count++
     for (let j = 0, cell = row * byRow; j < p; j++, cell += byColumn, at += TILE) {
       const away = data[cell]! - shift[j]!
+      const scaled = away * inverse[j]!
       shifted[j]! += w * away
-      squares[j]! += w * away * away
-      out[at] = root * away * inverse[j]!
+      squares[j]! += w * scaled * scaled
+      out[at] = root * scaled
     }
     const away = y[row]! - shift[p]!
+    const scaled = away * inverse[p]!
     shifted[p]! += w * away
-    squares[p]! += w * away * away
-    out[at] = root * away * inverse[p]!
+    squares[p]! += w * scaled * scaled
+    out[at] = root * scaled
   }
   return out
 }

@@ -100,3 +100,43 @@ test.each([
     }
   }
 })
+
+test.each([1, 1e40, 1e-45])(
+  'on the engine: rows without weight have no say, and weights of %d no unit',
+  async (unit) => {
+    const { x, y } = table(6, 20_000, 80)
+    const weights = Float64Array.from(y, (_, i) => (i % 7 === 0 ? 0 : unit * (1 + (i % 3))))
+    for (let i = 0; i < x.rows; i += 7) {
+      x.data[i * x.columns + 1] = 1e140
+      y[i] = -1e145
+    }
+    const engine = await openEngine({ threads: 1 })
+    try {
+      const found = await gatherMoments(x, y, { weights, engine, precision: 'float32' })
+      const wanted = momentsOf(x, y, { weights })
+      expect(found.count).toBe(wanted.count)
+      expect(found.rounding).toBeLessThan(1e-5)
+      const m = x.columns + 1
+      for (const [j, v] of found.means.entries()) expect(v).toBeCloseTo(wanted.means[j]!, 8)
+      for (const [at, v] of found.scatter.entries()) {
+        const size = Math.sqrt(wanted.scatter[Math.floor(at / m) * (m + 1)]! * wanted.scatter[(at % m) * (m + 1)]!)
+        expect(Math.abs(v - wanted.scatter[at]!)).toBeLessThan(1e-5 * size)
+      }
+    } finally {
+      await engine.close()
+    }
+  },
+)
+
+test('on the engine: what no sampled row has told of does not overflow', async () => {
+  const { x, y } = table(7, 20_000, 80)
+  for (const j of [2, 5]) x.data[31 * x.columns + j] = 1e25
+  const engine = await openEngine({ threads: 1 })
+  try {
+    const found = await gatherMoments(x, y, { engine, precision: 'float32' })
+    expect(found.scatter.every(Number.isFinite)).toBe(true)
+    expect(found.rounding).toBeLessThan(1e-5)
+  } finally {
+    await engine.close()
+  }
+})

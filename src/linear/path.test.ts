@@ -239,3 +239,15 @@ test.each([
     expect.objectContaining({ code: 'PATH_OPTION', detail: expect.objectContaining({ where }) }),
   )
 })
+
+test('free columns far from 0 of two rows are one direction, not one more of rounding', async () => {
+  const data = Float64Array.of(100007.4, 100003.93, 100003.79, 100006.42, 100006.43, 100002.21)
+  const x = { rows: 2, columns: 3, data }
+  const y = [1, 3]
+  const { models } = await path(x, y, { penaltyFactors: [0, 0, 1], lambdas: [0.1] })
+  const { coefficients, intercept } = models[0]!
+  for (const i of [0, 1]) {
+    const fitted = intercept + data.subarray(3 * i, 3 * i + 3).reduce((sum, v, j) => sum + v * coefficients[j]!, 0)
+    expect(fitted).toBeCloseTo(y[i]!, 8)
+  }
+})

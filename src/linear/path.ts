@@ -47,23 +47,30 @@ export async function path(x: DesignMatrix, y: ArrayLike<number>, options: PathO
   return pathFrom(await gatherMoments(x, y, { ...options, precision }), x, y, options)
 }
 
-/** From moments of x and y, corrected by the rows, or from finer moments, where that is called for. */
+/**
+ * From moments of x and y, corrected by the rows, or from finer moments, where that is called for. `isOnBasis`: columns
+ * without a penalty are as good as they can be.
+ */
 export async function pathFrom(
   moments: Moments,
   x: DenseMatrix,
   y: ArrayLike<number>,
   options: PathOptions,
+  isOnBasis = false,
 ): Promise<LinearPath> {
   const solution = solvePath(moments, options)
   const { terms, partial, standard, lambdas, most } = solution
-  if (partial.pivot <= ILL) {
-    const { x: conditioned, onColumns } = onBasis(x, terms.free, standard.offsets, options.weights)
-    const found = await path(conditioned, y, options)
+  if (partial.pivot <= ILL && !isOnBasis) {
+    const { x: conditioned, onColumns } = onBasis(x, terms.free, standard.offsets, options)
+    const own = await gatherMoments(conditioned, y, { ...options, precision: precisionFor(options) })
+    const found = await pathFrom(own, conditioned, y, options, true)
     return { ...found, models: found.models.map(onColumns) }
   }
   const solved = await refined(solution, x, y, options)
-  if (moments.rounding > ROUNDING.float64 * MUCH && !solved.every((s) => isWithin(s, most)))
-    return pathFrom(await gatherMoments(x, y, options), x, y, options)
+  if (moments.rounding > ROUNDING.float64 * MUCH && !solved.every((s) => isWithin(s, most))) {
+    const finer = await gatherMoments(x, y, options)
+    if (finer.rounding < moments.rounding) return pathFrom(finer, x, y, options, isOnBasis)
+  }
   return linearPath(standard, lambdas, solved)
 }
 

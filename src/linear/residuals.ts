@@ -86,13 +86,16 @@ function centredRows(
 ): Rows {
   const [byRow, byColumn] = stridesOf({ columns, data, ...x })
   const out = new Float64Array((to - from) * columns)
-  for (let i = from, at = 0; i < to; i++)
-    for (let j = 0; j < columns; j++) out[at++] = data[i * byRow + j * byColumn]! - means[j]!
-  return {
-    x: out,
-    y: Float64Array.from({ length: to - from }, (_, i) => y[from + i]! - means[columns]!),
-    weights: Float64Array.from({ length: to - from }, (_, i) => weights?.[from + i] ?? 1),
+  const left = new Float64Array(to - from)
+  const own = Float64Array.from(left, (_, i) => weights?.[from + i] ?? 1)
+  for (let i = from; i < to; i++) {
+    // A row without weight has no say, whatever stands there: it stays 0, as 0 times an infinite square is no number.
+    if (own[i - from] === 0) continue
+    for (let j = 0, at = (i - from) * columns; j < columns; j++, at++)
+      out[at] = data[i * byRow + j * byColumn]! - means[j]!
+    left[i - from] = y[i]! - means[columns]!
   }
+  return { x: out, y: left, weights: own }
 }
 
 /** Columns that some model uses, and the coefficients of all models on these: [columns, models]. */

@@ -255,3 +255,40 @@ test('wrong options are refused, and a stop is heard', async () => {
   await expect(ridgePath(x, y.slice(1))).rejects.toMatchObject({ code: 'DESIGN_SHAPE' })
   await expect(ridgePath(x, y, { signal: AbortSignal.abort() })).rejects.toMatchObject({ code: 'ABORTED' })
 })
+
+test('a constant column stays out, however many rows its mean is rounded over', async () => {
+  const rows = 50_000
+  const { normal } = random(3)
+  const data = Float64Array.from({ length: 2 * rows }, (_, at) => (at % 2 === 0 ? 1 / 3 : normal()))
+  const y = Float64Array.from({ length: rows }, (_, i) => data[2 * i + 1]! + normal())
+  const { models } = await ridgePath({ rows, columns: 2, data }, y, { nLambdas: 3 })
+  const alone = { rows, columns: 1, data: data.filter((_, at) => at % 2 === 1) }
+  const wanted = await ridgePath(alone, y, { lambdas: models.map((m) => m.lambda) })
+  for (const [l, { coefficients }] of models.entries()) {
+    expect(coefficients[0]).toBe(0)
+    expect(coefficients[1]).toBeCloseTo(wanted.models[l]!.coefficients[0]!, 12)
+  }
+})
+
+test.each([1e8, 1, 1e-8])('columns without a penalty count beside others in units of %d', async (unit) => {
+  const { normal } = random(4)
+  const data = Float64Array.from({ length: 40 * 3 }, () => unit * normal())
+  const y = Float64Array.from({ length: 40 }, (_, i) => data[3 * i]! / unit + normal())
+  const x = { rows: 40, columns: 3, data }
+  const options = { penaltyFactors: [0, 1, 1], isStandardized: false, nLambdas: 3 }
+  const found = await ridgePath(x, y, options)
+  const wanted = await path(x, y, { ...options, l1Ratio: 0, lambdas: found.lambdas })
+  for (const [l, { coefficients }] of found.models.entries())
+    for (const [j, v] of coefficients.entries())
+      expect(v * unit).toBeCloseTo(wanted.models[l]!.coefficients[j]! * unit, 10)
+})
+
+test('a curvature that rounding hides is no proof', async () => {
+  const { normal } = random(5)
+  const data = Float64Array.from({ length: 40 * 2 }, (_, at) => (at % 2 === 0 ? 1e8 : 1) * normal())
+  const y = Float64Array.from({ length: 40 }, (_, i) => data[2 * i + 1]! + normal())
+  const x = { rows: 40, columns: 2, data }
+  const options = { isStandardized: false, lambdas: [1e-3] }
+  const [found, best] = [await ridgePath(x, y, options), await path(x, y, { ...options, l1Ratio: 0 })]
+  expect(found.dualGap[0]! + 1e-9).toBeGreaterThanOrEqual(best.devianceRatio[0]! - found.devianceRatio[0]!)
+})

@@ -7,6 +7,7 @@
 import type { Engine } from '../engine/engine.js'
 import type { FloatType } from '../ir/builder.js'
 import { multiplied, transposed } from '../linalg/products.js'
+import { meanOf, spreadAbout } from './columns.js'
 import { checkDesign, type DenseMatrix } from './design.js'
 import { gatherMoments, isMany } from './gather-moments.js'
 import { type LeaveOneOut, leaveOneOutOf } from './leave-one-out.js'
@@ -14,15 +15,15 @@ import type { LinearPath, PathOptions } from './path.js'
 import { basisOfGram, basisOfRows, NO_ENERGY, type RidgeBasis, type Roles } from './ridge-basis.js'
 import { type LeftOut, ridgePass } from './ridge-pass.js'
 import { type Rows, rowsOf } from './rows.js'
-import { NO_SPREAD } from './standard.js'
+import { isConstant } from './standard.js'
 import { checkTerms, lambdasOf, type Terms, termsOf } from './terms.js'
 
 export interface RidgeOptions
   extends Omit<PathOptions, 'l1Ratio' | 'lowerBounds' | 'upperBounds' | 'tolerance' | 'maxPasses'> {}
 
 /**
- * `dualGap` is the exact distance of the objective from its least value; `iterations` the readings of the rows, the same
- * for all.
+ * `dualGap` is the distance of the objective from its least value, exact where rounding hides none of the curvatures and
+ * else a bound of it; `iterations` the readings of the rows, the same for all.
  */
 export interface RidgePath extends LinearPath {
   /** Trace of the hat matrix without the intercept. */
@@ -99,11 +100,10 @@ function settingOf(x: DenseMatrix, y: ArrayLike<number>, options: RidgeOptions):
   const { hasIntercept = true, isStandardized = true, weights, signal, engine } = options
   const rows = rowsOf(x, { ...(weights && { weights }), hasIntercept, isStandardized })
   const used = Float64Array.from(rows.index, (i) => y[i]!)
-  const mean = hasIntercept ? used.reduce((sum, v, i) => sum + rows.shares[i]! * v, 0) : 0
+  const mean = hasIntercept ? meanOf(used, 0, rows.shares) : 0
   const centred = used.map((v) => v - mean)
-  const spread = Math.sqrt(centred.reduce((sum, v, i) => sum + rows.shares[i]! * v * v, 0))
   // By the intercept alone.
-  const isExplained = hasIntercept && spread <= NO_SPREAD * Math.abs(mean)
+  const isExplained = hasIntercept && isConstant(spreadAbout(mean, used, 0, rows.shares), mean)
   return {
     x,
     given: isExplained ? new Float64Array(x.rows) : y,
@@ -168,15 +168,20 @@ async function basisOf(setting: Setting, precision: FloatType): Promise<Basis> {
   }
 }
 
+/** Curvatures of this size rounding alone may have left. Those of directions without a penalty have a unit of their own. */
+const noCurvature = ({ energies, penalties }: RidgeBasis): number =>
+  NO_ENERGY * energies.reduce((most, v, k) => (penalties[k] === 1 ? Math.max(most, v) : most), 0)
+
 /** 1 / (bᵀGb + λ bᵀDb), 0 where this is nothing: [r, lambdas]. */
-function shrinkageOf({ energies, penalties }: RidgeBasis, lambdas: ArrayLike<number>): Float64Array {
+function shrinkageOf(basis: RidgeBasis, lambdas: ArrayLike<number>): Float64Array {
+  const { energies, penalties } = basis
   const count = lambdas.length
-  const most = energies.reduce((m, v) => Math.max(m, v), 0)
+  const nothing = noCurvature(basis)
   const shrinkage = new Float64Array(energies.length * count)
   for (let k = 0; k < energies.length; k++) {
     for (let l = 0; l < count; l++) {
       const curvature = energies[k]! + (penalties[k] === 0 ? 0 : lambdas[l]!)
-      shrinkage[k * count + l] = curvature > NO_ENERGY * most ? 1 / curvature : 0
+      shrinkage[k * count + l] = penalties[k] === 0 || curvature > nothing ? 1 / curvature : 0
     }
   }
   return shrinkage
@@ -245,7 +250,7 @@ async function resultOf(setting: Setting, lambdas: Float64Array, basis: RidgeBas
     Float64Array.from({ length: values.length / count }, (_, j) => values[j * count + l]!)
   const yy = y.reduce((sum, v, i) => sum + rows.shares[i]! * v * v, 0)
   const betas = Array.from(lambdas, (_, l) => column(beta, l))
-  const distances = await distancesOf(residual, basis, shrinkage, count, setting.engine)
+  const distances = await distancesOf(residual, basis, lambdas, setting.engine)
   const effectiveDf = Array.from(lambdas, (_, l) =>
     basis.energies.reduce((sum, s, k) => sum + s * shrinkage[k * count + l]!, 0),
   )
@@ -270,16 +275,26 @@ async function resultOf(setting: Setting, lambdas: Float64Array, basis: RidgeBas
   }
 }
 
-/** ½ rᵀ(G + λD)⁻¹r: of a quadratic whose gradient is r from its least value, by strength. */
+/**
+ * ½ rᵀ(G + λD)⁻¹r: of a quadratic whose gradient is r from its least value, by strength; at most that where rounding hides
+ * an energy, which then counts as none. Without a penalty such a direction says nothing.
+ */
 async function distancesOf(
   residual: Float64Array,
   basis: RidgeBasis,
-  shrinkage: Float64Array,
-  count: number,
+  lambdas: Float64Array,
   engine: Engine | undefined,
 ): Promise<Float64Array> {
+  const { energies, penalties } = basis
+  const count = lambdas.length
   const along = await alongOf(residual, basis, count, engine)
+  const nothing = noCurvature(basis)
   const distances = new Float64Array(count)
-  for (let at = 0; at < along.length; at++) distances[at % count]! += 0.5 * along[at]! ** 2 * shrinkage[at]!
+  for (let at = 0; at < along.length; at++) {
+    const [k, l] = [Math.floor(at / count), at % count]
+    const energy = penalties[k] === 0 || energies[k]! > nothing ? energies[k]! : 0
+    const curvature = energy + (penalties[k] === 0 ? 0 : lambdas[l]!)
+    if (curvature > 0) distances[l]! += (0.5 * along[at]! ** 2) / curvature
+  }
   return distances
 }

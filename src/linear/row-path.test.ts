@@ -150,3 +150,22 @@ test('a path can be stopped', () => {
   const { x, y } = regression({ rows: 10, columns: 20, seed: 1 })
   expect(() => byRows(x, y, { signal: AbortSignal.abort() })).toThrow()
 })
+
+test.each([
+  [30, 8],
+  [12, 40],
+])('least squares on %i sparse rows and %i columns, some of which are others again', async (rows, columns) => {
+  const { normal, uniform } = random(rows)
+  const data = Float64Array.from({ length: rows * columns }, () => (uniform() < 0.5 ? 0 : normal()))
+  // Columns in pairs, and rows too.
+  for (let at = 0; at < data.length; at++) if (at % 2 === 1) data[at] = data[at - 1]!
+  for (let i = 1; i < rows; i += 2) data.copyWithin(i * columns, (i - 1) * columns, i * columns)
+  const x = { rows, columns, data }
+  const y = Float64Array.from({ length: rows }, () => normal())
+  for (const l1Ratio of [0, 1]) {
+    const found = await path(sparse(x), y, { lambdas: [0], l1Ratio })
+    const wanted = await path(x, y, { lambdas: [0], l1Ratio })
+    expect(found.violation[0]).toBeLessThan(1e-6)
+    expect(found.devianceRatio[0]).toBeCloseTo(wanted.devianceRatio[0]!, 10)
+  }
+})

@@ -9,7 +9,8 @@ import { dualityGap, type Fit, meanSquare, type Penalized, violation, withoutDus
 import { productsOf, type RowProblem, rowProblem, square } from './row-problem.js'
 import type { GramOptions } from './solvers/compact-descent.js'
 import { isSmooth } from './solvers/direct.js'
-import { type Dual, dualOf, MOST_ROWS, solveDual } from './solvers/dual.js'
+import { dualOf, solveDual } from './solvers/dual.js'
+import { primalOf, solvePrimal } from './solvers/primal.js'
 import { rowSolver, solveRows } from './solvers/residual.js'
 import { lambdasOf, type Terms, termsOf } from './terms.js'
 
@@ -19,6 +20,9 @@ const MOST = 5000
 
 /** Whether a dense design is better left in its rows than brought to moments. */
 export const isForRows = ({ rows, columns }: DenseMatrix): boolean => columns > Math.max(FEW, Math.min(rows, MOST))
+
+/** Rows or columns up to which m³/3 operations for each λ are worth it; beyond, descent is quicker. */
+const MOST_AT_ONCE = 2000
 
 export interface RowPathOptions extends PathOptions {
   /** Rows that count. Default: all. */
@@ -62,7 +66,7 @@ function solverOf(problem: RowProblem, terms: Terms, limits: GramOptions): PathS
   const all = terms.at(1)
   const rows = rowSolver(problem, (j) => all.lower[j] === 0 && all.upper[j] === 0)
   const held = (penalized: Penalized): Penalized => without(penalized, problem.gone)
-  let dual: Dual | null = null
+  let atOnce: SolveAtOnce | null | undefined
   return {
     empty() {
       const zero = { beta: new Float64Array(problem.q.length), residual: problem.q.slice(), passes: 0 }
@@ -72,10 +76,10 @@ function solverOf(problem: RowProblem, terms: Terms, limits: GramOptions): PathS
     },
     next(lambda, last) {
       const penalized = held(terms.heldAt(lambda))
-      if (isSmooth(penalized) && problem.columns.length <= MOST_ROWS) {
-        dual ??= dualOf(problem, moving(terms.factors, penalized))
-        const fit = solveDual(dual, penalized)
-        return { fit, gap: dualityGap(problem, penalized, fit) }
+      if (isSmooth(penalized)) {
+        if (atOnce === undefined) atOnce = atOnceOf(problem, terms.factors, penalized)
+        const fit = atOnce?.(penalized)
+        if (fit) return { fit, gap: dualityGap(problem, penalized, fit) }
       }
       const found = solveRows(rows, penalized, last, limits)
       // Dust is less than the rounding of what is left of y.
@@ -96,6 +100,17 @@ function without(penalized: Penalized, columns: readonly number[]): Penalized {
   return { ...penalized, lower, upper }
 }
 
-/** Penalty factors of what is not held at 0. */
-const moving = (factors: Float64Array, { lower, upper }: Penalized): Float64Array =>
-  factors.map((v, j) => (lower[j] === 0 && upper[j] === 0 ? 0 : v))
+type SolveAtOnce = (penalized: Penalized) => Fit
+
+/** Problems without a kink, by as many unknowns as there are rows or moving columns; null where both are too many. */
+function atOnceOf(problem: RowProblem, factors: Float64Array, { lower, upper }: Penalized): SolveAtOnce | null {
+  const moving = [...factors.keys()].filter((j) => lower[j] !== 0 || upper[j] !== 0)
+  const rows = problem.columns.length
+  if (Math.min(rows, moving.length) > MOST_AT_ONCE) return null
+  if (moving.length < rows) {
+    const primal = primalOf(problem, moving)
+    return (penalized) => solvePrimal(primal, penalized)
+  }
+  const dual = dualOf(problem, factors, moving)
+  return (penalized) => solveDual(dual, penalized)
+}

@@ -4,8 +4,8 @@
  */
 
 import type { Tile } from '../kernels/tile-products.js'
-import { type DenseMatrix, stridesOf } from './design.js'
-import { NO_SPREAD } from './standard.js'
+import { type DenseMatrix, rowsWithWeight, stridesOf } from './design.js'
+import { isConstant } from './standard.js'
 import { type Block, STRIP, type Tiles, tilesOf } from './tiles.js'
 
 export interface Rows {
@@ -38,17 +38,19 @@ export interface RowOptions {
 }
 
 export function rowsOf(x: DenseMatrix, o: RowOptions): Rows {
-  const given = o.rows ?? Uint32Array.from({ length: x.rows }, (_, i) => i)
-  const index = Uint32Array.from(given).filter((i) => o.weights === undefined || o.weights[i]! > 0)
+  const index = rowsWithWeight(x.rows, o)
   const raw = Float64Array.from(index, (i) => o.weights?.[i] ?? 1)
   const total = raw.reduce((sum, w) => sum + w, 0)
   const shares = raw.map((w) => w / total)
-  const means = meansOf(x, index, shares)
+  // In two steps: what the first misses by rounding would count as spread, and more the more rows there are.
+  const rough = meansOf(x, index, shares, new Float64Array(x.columns))
+  const missed = meansOf(x, index, shares, rough)
+  const means = rough.map((v, j) => v + missed[j]!)
   const shifts = o.hasIntercept ? means : new Float64Array(x.columns)
   const variances = squaresOf(x, index, shares, means)
-  const isConstant = (j: number): boolean => Math.sqrt(variances[j]!) <= NO_SPREAD * Math.abs(means[j]!)
-  const scales = variances.map((v, j) => (o.isStandardized && !isConstant(j) ? Math.sqrt(v) : 1))
-  const constant = [...means.keys()].filter((j) => isConstant(j) && (o.hasIntercept || means[j] === 0))
+  const isOut = (j: number): boolean => isConstant(Math.sqrt(variances[j]!), means[j]!)
+  const scales = variances.map((v, j) => (o.isStandardized && !isOut(j) ? Math.sqrt(v) : 1))
+  const constant = [...means.keys()].filter((j) => isOut(j) && (o.hasIntercept || means[j] === 0))
   const factors = scales.map((s) => 1 / s)
   for (const j of constant) factors[j] = 0
   return { x, index, shares, shifts, scales, factors, constant }
@@ -60,17 +62,20 @@ export function tiledRows(x: DenseMatrix, options: RowOptions): TiledRows {
   return { ...rows, tiles: tilesOf(x, rows.index, rows.shifts) }
 }
 
-function meansOf(x: DenseMatrix, index: Uint32Array, shares: Float64Array): Float64Array {
+/** Σ ω (x − center) */
+function meansOf(x: DenseMatrix, index: Uint32Array, shares: Float64Array, centers: Float64Array): Float64Array {
   const { data, columns } = x
   const [byRow, byColumn] = stridesOf(x)
   const means = new Float64Array(columns)
   if (byRow === 1) {
-    for (let j = 0; j < columns; j++)
-      for (let i = 0; i < index.length; i++) means[j]! += shares[i]! * data[j * byColumn + index[i]!]!
+    for (let j = 0; j < columns; j++) {
+      const [at, center] = [j * byColumn, centers[j]!]
+      for (let i = 0; i < index.length; i++) means[j]! += shares[i]! * (data[at + index[i]!]! - center)
+    }
   } else {
     for (let i = 0; i < index.length; i++) {
       const [row, share] = [index[i]! * byRow, shares[i]!]
-      for (let j = 0; j < columns; j++) means[j]! += share * data[row + j]!
+      for (let j = 0; j < columns; j++) means[j]! += share * (data[row + j]! - centers[j]!)
     }
   }
   return means

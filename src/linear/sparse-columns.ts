@@ -26,11 +26,14 @@ function standardOf(x: SparseMatrix, y: ArrayLike<number>, o: ColumnOptions): St
   const spread = new Float64Array(p)
   const rest = new Float64Array(p)
   for (let j = 0; j < p; j++) {
-    let [mean, square] = [0, 0]
+    let [mean, missed, square] = [0, 0, 0]
+    rest[j] = shareOfZeros(root, at.subarray(starts[j]!, starts[j + 1]!), index.length)
     for (let k = starts[j]!; k < starts[j + 1]!; k++) mean += root[at[k]!]! ** 2 * values[k]!
+    // The second step takes off what the first missed.
+    for (let k = starts[j]!; k < starts[j + 1]!; k++) missed += root[at[k]!]! ** 2 * (values[k]! - mean)
+    mean += missed - rest[j]! * mean
     for (let k = starts[j]!; k < starts[j + 1]!; k++) square += root[at[k]!]! ** 2 * (values[k]! - mean) ** 2
     means[j] = mean
-    rest[j] = shareOfZeros(root, at.subarray(starts[j]!, starts[j + 1]!), index.length)
     spread[j] = Math.sqrt(square + rest[j]! * mean * mean)
   }
   for (let i = 0; i < rows; i++) means[p]! += root[i]! ** 2 * y[i]!

@@ -8,7 +8,7 @@ import type { RunOptions } from '../util/env.js'
 import { PareError } from '../util/errors.js'
 import { counted } from '../util/format.js'
 import { random } from '../util/random.js'
-import { checkDesign, type DenseMatrix } from './design.js'
+import { checkDesign, type DenseMatrix, rowsWithWeight } from './design.js'
 import { gatherMoments } from './gather-moments.js'
 import { type Moments, momentsOf, withoutMoments } from './moments.js'
 import { type PathOptions, pathOf } from './path.js'
@@ -61,7 +61,7 @@ export async function stabilitySelection(
   const p = candidates.length
   checkStability(options, p)
   const most = options.most ?? Math.max(1, Math.floor(Math.sqrt((2 * threshold - 1) * p)))
-  const rows = Uint32Array.from({ length: x.rows }, (_, i) => i).filter((i) => weights === undefined || weights[i]! > 0)
+  const rows = rowsWithWeight(x.rows, { weights })
   if (rows.length < 4) throw tooFew(rows.length)
   const all = await gatherMoments(x, y, options)
   const lambdas = options.lambdas ? Float64Array.from(options.lambdas).sort((a, b) => b - a) : lambdasFor(all, options)

@@ -26,7 +26,7 @@ export interface Standard extends Scaling {
 }
 
 /** A spread that rounding alone may have left, relative to the mean. */
-export const NO_SPREAD = 1e-12
+const NO_SPREAD = 1e-12
 
 export const isConstant = (spread: number, mean: number): boolean => spread <= NO_SPREAD * Math.abs(mean)
 

@@ -11,7 +11,7 @@ export interface TermOptions {
   readonly lambdas?: ArrayLike<number>
   /** Default 100. */
   readonly nLambdas?: number
-  /** The last of them over the first. Default 1e-4 ρ, or 1e-2 ρ where there are fewer rows than columns; ρ at least 1e-3. */
+  /** The last of them over the first. Default 1e-4 ρ, or 1e-2 ρ where there are no more rows than columns; ρ at least 1e-3. */
   readonly lambdaMinRatio?: number
   /** vⱼ of the columns, brought to a mean of 1 as glmnet does; 0 leaves a column free, Infinity leaves it out. */
   readonly penaltyFactors?: ArrayLike<number>

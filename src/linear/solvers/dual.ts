@@ -8,23 +8,22 @@ import type { Fit, Penalized } from '../quadratic.js'
 import { columnAt, productsOf, type RowProblem, residualOf } from '../row-problem.js'
 import { factorize, solve } from './direct.js'
 
-/** Rows up to which n³/3 operations for each λ are worth it; beyond, descent is quicker. */
-export const MOST_ROWS = 2000
+/** Of the largest element of ZV⁻¹Zᵀ, the s of a system without: else rows that depend on others had any α at all. */
+const DAMPING = 1e-9
 
 /** Made for one path: the columns that move, and the ratios of their penalties, stay the same along it. */
 export interface Dual {
   readonly problem: RowProblem
-  /** vⱼ, 0 for columns that do not move. */
+  /** vⱼ */
   readonly factors: Float64Array
   readonly moving: readonly number[]
   /** ZV⁻¹Zᵀ of the columns that move: [length, length]. */
   readonly kernel: Float64Array
 }
 
-export function dualOf(problem: RowProblem, factors: Float64Array): Dual {
+export function dualOf(problem: RowProblem, factors: Float64Array, moving: readonly number[]): Dual {
   const { columns, project } = problem
   const sums = outerSums(columns.length)
-  const moving = [...factors.keys()].filter((j) => factors[j]! > 0)
   for (const j of moving) {
     const column = columnAt(columns, j)
     project(column)
@@ -42,9 +41,10 @@ export function solveDual({ problem, factors, moving, kernel }: Dual, { l2 }: Pe
   if (first === undefined) return { beta, residual: q, passes: 0 }
   const strength = l2[first]! / factors[first]!
   const all = Array.from({ length: n }, (_, i) => i)
-  const system = factorize({ gram: kernel, stride: n }, new Float64Array(n).fill(strength), all)
+  const damped = strength || DAMPING * all.reduce((most, i) => Math.max(most, kernel[i * (n + 1)]!), 0)
+  const system = factorize({ gram: kernel, stride: n }, new Float64Array(n).fill(damped), all)
   const alpha = new Float64Array(n)
-  // Again for what rounding left, from the true residual.
+  // Again for what rounding, or the damping, left: from the true residual.
   for (let round = 0; round < 3; round++) {
     const left = residualOf(columns, y, beta)
     project(left)
