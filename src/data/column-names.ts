@@ -2,6 +2,7 @@
 
 import { PareError } from '../util/errors.js'
 import { nearest } from '../util/nearest.js'
+import type { CellTable } from './cells.js'
 
 /** Names that are listed. */
 const TOP = 20
@@ -25,4 +26,14 @@ export function checkDistinct(where: string, names: readonly string[]): void {
     value: names[again],
     remedy: 'Rename one of them in the first row.',
   })
+}
+
+/** Of a table, that it has the wanted columns, once each. Throws `TABLE_COLUMN`. */
+export function checkColumns({ name, names }: Pick<CellTable, 'name' | 'names'>, wanted: readonly string[]): void {
+  const unknown = wanted.find((column) => !names.includes(column))
+  if (unknown !== undefined) throw unknownColumn(name, unknown, names)
+  checkDistinct(
+    name,
+    names.filter((column) => wanted.includes(column)),
+  )
 }

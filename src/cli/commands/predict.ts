@@ -1,7 +1,5 @@
 /** `pare predict`: a model that takes columns, applied to a table. */
 
-import type { CellTable } from '../../data/cells.js'
-import { checkDistinct, unknownColumn } from '../../data/column-names.js'
 import type { TableColumn } from '../../data/columns.js'
 import type { Model, Tensor } from '../../ir/types.js'
 import { CLASSES } from '../../linear/classes.js'
@@ -27,6 +25,7 @@ export const predict = defineCommand({
       { fileSource },
       { openTable },
       { tableBlocks },
+      { checkColumns },
       { protectInput },
       { readModel },
       files,
@@ -37,6 +36,7 @@ export const predict = defineCommand({
       import('../../data/files.js'),
       import('../../data/open-table.js'),
       import('../../data/columns.js'),
+      import('../../data/column-names.js'),
       import('../models.js'),
       import('../../onnx/files.js'),
       import('../../util/files.js'),
@@ -95,14 +95,6 @@ export const predict = defineCommand({
     }
   },
 })
-
-/** Throws `TABLE_COLUMN`. */
-function checkColumns({ name, names }: CellTable, wanted: readonly string[]): void {
-  const unknown = wanted.find((column) => !names.includes(column))
-  if (unknown !== undefined) throw unknownColumn(name, unknown, names)
-  const used = names.filter((column) => wanted.includes(column))
-  checkDistinct(name, used)
-}
 
 interface CellColumn {
   readonly title: string
