@@ -10,6 +10,19 @@ beforeAll(async () => {
 })
 afterAll(() => engine.close())
 
+const TILE = 96
+
+/** Rows as tiles of columns, the last one filled up by zeros. */
+function tiled(rows: Float64Array, columns: number): Float64Array {
+  const count = rows.length / columns
+  const out = new Float64Array(Math.ceil(count / TILE) * TILE * columns)
+  for (let i = 0; i < count; i++) {
+    const place = i % TILE
+    for (let j = 0; j < columns; j++) out[(i - place) * columns + j * TILE + place] = rows[i * columns + j]!
+  }
+  return out
+}
+
 test.each([
   { rows: 1, columns: 1, precision: 'float64' },
   { rows: 50, columns: 130, precision: 'float64' },
@@ -19,10 +32,10 @@ test.each([
 ] as const)('the product of %j, in one part and in several', async ({ rows, columns, precision }) => {
   const { normal } = random(2)
   const x = Float64Array.from({ length: rows * columns }, () => normal())
-  const gram = await openGram({ engine, columns, precision })
+  const gram = await openGram({ engine, columns, precision, tile: TILE })
   const half = Math.ceil(rows / 2) * columns
-  await gram.add(x.slice(0, half))
-  if (half < x.length) await gram.add(x.subarray(half))
+  await gram.add(tiled(x.subarray(0, half), columns))
+  if (half < x.length) await gram.add(tiled(x.subarray(half), columns))
   const sum = gram.take()
   await gram.close()
   for (let at = 0; at < 20; at++) {

@@ -1,6 +1,6 @@
 /**
  * ZᵀZ on the engine, block of columns by block, the upper triangle alone: the engine has no symmetric product, and
- * without this would do twice the work. In float32 parts of 4,096 rows are multiplied, and their products added up in
+ * without this would do twice the work. In float32 tiles of some hundred rows are multiplied, and their products added up in
  * float64: of centred rows that is 1e-7 of relative error at half the time of float64.
  */
 
@@ -17,20 +17,17 @@ export interface GramOptions {
   readonly columns: number
   /** Of the rows and of the products of a part; sums are in float64. */
   readonly precision: FloatType
-  /** Rows come in tiles of so many, each [columns, tile]: the columns of a tile one after the other. Default: row-major. */
-  readonly tile?: number
+  /** Rows come in tiles of so many, each [columns, tile]: the columns of a tile one after the other. */
+  readonly tile: number
 }
 
 export interface GramAccumulator {
-  /** Adds rows: any number of them. Memory that is theirs alone is given away. */
+  /** Adds rows: any number of whole tiles. Memory that is theirs alone is given away. */
   add(rows: Float32Array | Float64Array): Promise<void>
   /** The sum of what was added, [columns, columns]; what comes after begins anew. */
   take(): Float64Array
   close(): Promise<void>
 }
-
-/** Rows of one product. */
-const PART = 4096
 
 /** Columns of one block, at most. */
 const BLOCK = 128
@@ -41,10 +38,10 @@ export async function openGram({ engine, columns, precision, tile }: GramOptions
   const total = new Float64Array(columns * columns)
   return {
     async add(rows) {
-      const count = rows.length / columns
+      const tiles = rows.length / (columns * tile)
       const feeds = {
-        rows: tensorIn(precision, tile === undefined ? [count, columns] : [count / tile, columns, tile], rows),
-        parts: scalar(Math.ceil(count / (tile ?? PART)), 'int64'),
+        rows: tensorIn(precision, [tiles, columns, tile], rows),
+        parts: scalar(tiles, 'int64'),
       }
       const results = await session.run(feeds, { handOver: ['rows'] })
       for (let a = 0; a + 1 < edges.length; a++)
@@ -75,24 +72,18 @@ function addRows(total: Float64Array, part: ArrayLike<number>, from: number, to:
 }
 
 /** Loop over parts; its state is one sum for each block of rows of the result. */
-function gramModel(edges: readonly number[], precision: FloatType, tile: number | undefined): Model {
-  const columnAxis = tile === undefined ? 1 : 0
+function gramModel(edges: readonly number[], precision: FloatType, tile: number): Model {
   const columns = edges.at(-1)!
   const inner = builder(['rows', 'parts'], 'float64')
   const list = (...values: readonly number[]): string => inner.constant(i64([values.length], values), 'list')
   const [i, go] = [inner.fresh('i'), inner.fresh('go')]
   const sums = edges.slice(1).map((_, a) => inner.fresh(`before${a}`))
   const goOn = inner.op('Identity', [go])
-  const first = inner.op('Reshape', [inner.op('Mul', [i, inner.constant(scalar(PART, 'int64'))]), list(1)])
-  const rows =
-    tile === undefined
-      ? inner.op('Slice', ['rows', first, inner.op('Add', [first, list(PART)]), list(0)])
-      : inner.op('Gather', ['rows', i], { attrs: { axis: int(0) } })
+  const rows = inner.op('Gather', ['rows', i], { attrs: { axis: int(0) } })
   const next = sums.map((before, a) => {
-    const own = inner.op('Slice', [rows, list(edges[a]!), list(edges[a + 1]!), list(columnAxis)])
-    const right = a === 0 ? rows : inner.op('Slice', [rows, list(edges[a]!), list(columns), list(columnAxis)])
-    const turned = inner.op('Transpose', [tile === undefined ? own : right])
-    const product = inner.op('MatMul', tile === undefined ? [turned, right] : [own, turned])
+    const own = inner.op('Slice', [rows, list(edges[a]!), list(edges[a + 1]!), list(0)])
+    const right = a === 0 ? rows : inner.op('Slice', [rows, list(edges[a]!), list(columns), list(0)])
+    const product = inner.op('MatMul', [own, inner.op('Transpose', [right])])
     const wide =
       precision === 'float64' ? product : inner.op('Cast', [product], { attrs: { to: int(codeOfDType('float64')) } })
     return inner.op('Add', [before, wide])
@@ -112,7 +103,7 @@ function gramModel(edges: readonly number[], precision: FloatType, tile: number 
   b.input('rows', {
     kind: 'tensor',
     dtype: precision,
-    shape: tile === undefined ? ['N', columns] : ['N', columns, tile],
+    shape: ['N', columns, tile],
   })
   b.input('parts', { kind: 'tensor', dtype: 'int64', shape: [] })
   const always = b.constant(tensor('bool', [], Uint8Array.of(1)), 'always')
