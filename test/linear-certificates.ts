@@ -1,6 +1,7 @@
 /** Drawn options for the elastic net, and what proves its models optimal, computed row by row from X itself. */
 
 import fc from 'fast-check'
+import { expect } from 'vitest'
 import { type DenseMatrix, stridesOf } from '../src/linear/design.js'
 import type { LinearPath, PathOptions } from '../src/linear/linear-path.js'
 import { dualityGap, type Penalized, violation } from '../src/linear/quadratic.js'
@@ -166,3 +167,22 @@ export function certificates(x: DenseMatrix, y: ArrayLike<number>, options: Path
 /** A column that bounds alone hold: there is no gap, or one by chance. */
 export const hasNoGap = ({ penaltyFactors, lowerBounds }: PathOptions): boolean =>
   lowerBounds !== undefined && Array.from(penaltyFactors ?? []).includes(0)
+
+/** Of each model: inside its bounds, with a gap within the tolerance, or optimal where there is none. */
+export function expectSolved(x: DenseMatrix, y: ArrayLike<number>, options: Case['options'], found: LinearPath): void {
+  for (const [i, c] of certificates(x, y, options, found).entries()) {
+    expect(c.isInside).toBe(true)
+    // Sums of squares are known to some units of the last place.
+    const rounding = 1e-12 * c.yy
+    expect(c.freely).toBeLessThan(1e-7)
+    if (hasNoGap(options)) {
+      // Descent can be slow here, and says so.
+      const isSlow = found.iterations[i] === options.maxPasses && found.violation[i]! > 0.5 * c.violation
+      const isOptimal = c.violation ** 2 <= TOLERANCE * 0.5 * c.yy * 1.01 + rounding
+      expect(isSlow || isOptimal || c.gap <= TOLERANCE * 0.5 * c.yy + rounding).toBe(true)
+    } else {
+      expect(c.gap).toBeLessThanOrEqual(TOLERANCE * 0.5 * c.yy + rounding)
+      expect(found.dualGap[i]!).toBeLessThanOrEqual(TOLERANCE + 1e-12)
+    }
+  }
+}

@@ -3,26 +3,15 @@
 import { parse } from 'csv-parse/sync'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { csvInPieces } from '../../test/pieces.js'
 import { csvRecords } from './csv.js'
 import { cellNumber, csvBlocks } from './csv-blocks.js'
 import type { Source } from './source.js'
 import { parseNumber } from './table.js'
 
-const inPieces = (text: string, size: number): Source => {
-  const bytes = new TextEncoder().encode(text)
-  return {
-    name: 't.csv',
-    size: bytes.byteLength,
-    slice: async (start, end) => bytes.subarray(start, end),
-    async *stream() {
-      for (let at = 0; at < bytes.byteLength; at += size) yield bytes.subarray(at, at + size)
-    },
-  }
-}
-
 async function records(text: string, delimiter: string, size: number): Promise<readonly (readonly string[])[]> {
   const found: (readonly string[])[] = []
-  for await (const record of csvRecords(inPieces(text, size), { delimiter, hasHeader: false })) found.push(record)
+  for await (const record of csvRecords(csvInPieces(text, size), { delimiter, hasHeader: false })) found.push(record)
   return found
 }
 
@@ -80,7 +69,7 @@ test('numbers are those of JavaScript to the last bit', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(text, { minLength: 1, maxLength: 20 }), async (texts) => {
       const found: number[] = []
-      for await (const block of csvBlocks(inPieces(texts.join('\n'), 1000), ','))
+      for await (const block of csvBlocks(csvInPieces(texts.join('\n'), 1000), ','))
         for (let i = 0; i < block.rows; i++) found.push(cellNumber(block, i))
       const isPlain = (t: string): boolean => !/n/i.test(t)
       expect(found).toEqual(texts.map((t) => (isPlain(t) ? (parseNumber(t) ?? Number.NaN) : Number.NaN)))
@@ -98,14 +87,14 @@ test.each([
 ])('%s is an error that names the row', async (_, text, where) => {
   for (const size of [1, 5, 100]) {
     const read = async () => {
-      for await (const block of csvBlocks(inPieces(text, size), ',', true)) void block
+      for await (const block of csvBlocks(csvInPieces(text, size), ',', true)) void block
     }
     await expect(read()).rejects.toMatchObject({ code: 'CSV_FORMAT', detail: { where } })
   }
 })
 
 test.each([';;', 'é', '"', '\n', ''])('cells are not parted by %j', async (delimiter) => {
-  await expect(csvBlocks(inPieces('a', 9), delimiter).next()).rejects.toMatchObject({ code: 'CSV_DELIMITER' })
+  await expect(csvBlocks(csvInPieces('a', 9), delimiter).next()).rejects.toMatchObject({ code: 'CSV_DELIMITER' })
 })
 
 const inBytes = (bytes: Uint8Array): Source => ({

@@ -2,30 +2,17 @@
 
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { csvInPieces } from '../../test/pieces.js'
 import { wholeTable } from '../data/columns.js'
 import { describeTable } from '../data/describe.js'
 import { openTable } from '../data/open-table.js'
-import type { Source } from '../data/source.js'
 import { random } from '../util/random.js'
 import { type FitOptions, fitTable } from './fit.js'
 import { fitStream } from './fit-stream.js'
 import { earlyRows } from './gather-rows.js'
 
-/** In pieces, so that blocks end anywhere. */
-const csv = (text: string, size = 700): Source => {
-  const bytes = new TextEncoder().encode(text)
-  return {
-    name: 't.csv',
-    size: bytes.byteLength,
-    slice: async (start, end) => bytes.subarray(start, end),
-    async *stream() {
-      for (let at = 0; at < bytes.byteLength; at += size) yield bytes.subarray(at, at + size)
-    },
-  }
-}
-
 async function both(text: string, options: FitOptions) {
-  const cells = await openTable(csv(text))
+  const cells = await openTable(csvInPieces(text, 700))
   const described = await describeTable(cells)
   return {
     streamed: await fitStream(cells, described, options),
@@ -151,7 +138,7 @@ test('rows that are gathered while the table is described give the same; what is
     [`a,c,y,b\n${rows((i) => (i === 390 ? '' : '1'))}`, false],
     [`a,c,y,b\n${rows((i) => ['Rome', 'Bonn'][i % 2]!)}`, false],
   ] as const) {
-    const cells = await openTable(csv(text))
+    const cells = await openTable(csvInPieces(text, 700))
     let passes = 0
     const blocks = (columns: readonly number[]) => {
       passes++
@@ -184,7 +171,7 @@ test.each([
   ['an offset', 'x,w,y\n1,1,2\n2,1,3\n', { offset: 'w' }, 'FAMILY', undefined],
   ['more folds than rows', 'x,y\n1,1\n2,2\n', {}, 'FOLDS', undefined],
 ] as const)('%s', async (_, text, options, code, where) => {
-  const cells = await openTable(csv(text))
+  const cells = await openTable(csvInPieces(text, 700))
   const described = await describeTable(cells)
   await expect(fitStream(cells, described, { target: 'y', ...options })).rejects.toMatchObject({
     code,
@@ -194,7 +181,7 @@ test.each([
 
 test('text among numbers is named with its row, however late', async () => {
   const text = `x,y\n${'1,2\n'.repeat(5000)}oops,3\n`
-  await expect(describeTable(await openTable(csv(text)))).rejects.toMatchObject({
+  await expect(describeTable(await openTable(csvInPieces(text, 700)))).rejects.toMatchObject({
     code: 'TABLE_CELL',
     detail: { where: 't.csv, row 5001, column x', value: 'oops' },
   })

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { cases, certificates, hasNoGap, TOLERANCE } from '../../test/linear-certificates.js'
+import { cases, expectSolved } from '../../test/linear-certificates.js'
 import { columnMajor, regression } from '../../test/regressions.js'
 import { informationCriteria } from './criteria.js'
 import { crossValidate } from './cross-validate.js'
@@ -103,22 +103,7 @@ test('drawn problems are solved: gaps and optimality by way of the rows', async 
   await fc.assert(
     fc.asyncProperty(cases, async ({ options, ...spec }) => {
       const { x, y } = regression(spec)
-      const found = await path(x, y, options)
-      for (const [i, c] of certificates(x, y, options, found).entries()) {
-        expect(c.isInside).toBe(true)
-        // Sums of squares are known to some units of the last place.
-        const rounding = 1e-12 * c.yy
-        expect(c.freely).toBeLessThan(1e-7)
-        if (hasNoGap(options)) {
-          // Descent can be slow here, and says so.
-          const isSlow = found.iterations[i] === options.maxPasses && found.violation[i]! > 0.5 * c.violation
-          const isOptimal = c.violation ** 2 <= TOLERANCE * 0.5 * c.yy * 1.01 + rounding
-          expect(isSlow || isOptimal || c.gap <= TOLERANCE * 0.5 * c.yy + rounding).toBe(true)
-        } else {
-          expect(c.gap).toBeLessThanOrEqual(TOLERANCE * 0.5 * c.yy + rounding)
-          expect(found.dualGap[i]!).toBeLessThanOrEqual(TOLERANCE + 1e-12)
-        }
-      }
+      expectSolved(x, y, options, await path(x, y, options))
     }),
     { numRuns: 100 },
   )

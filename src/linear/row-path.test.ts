@@ -2,7 +2,7 @@
 
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { type Case, cases, certificates, hasNoGap, TOLERANCE } from '../../test/linear-certificates.js'
+import { cases, expectSolved, hasNoGap } from '../../test/linear-certificates.js'
 import { columnMajor, regression } from '../../test/regressions.js'
 import { sparse } from '../../test/sparse.js'
 import { random } from '../util/random.js'
@@ -19,23 +19,6 @@ const byRows = (x: DesignMatrix, y: ArrayLike<number>, options: PathOptions): Li
 
 const byMoments = (x: DenseMatrix, y: ArrayLike<number>, options: PathOptions): LinearPath =>
   pathOf(momentsOf(x, y, options.weights ? { weights: options.weights } : {}), options)
-
-function expectSolved(x: DenseMatrix, y: ArrayLike<number>, options: Case['options'], found: LinearPath): void {
-  for (const [i, c] of certificates(x, y, options, found).entries()) {
-    expect(c.isInside).toBe(true)
-    // Sums of squares are known to some units of the last place.
-    const rounding = 1e-12 * c.yy
-    expect(c.freely).toBeLessThan(1e-7)
-    if (hasNoGap(options)) {
-      const isSlow = found.iterations[i] === options.maxPasses && found.violation[i]! > 0.5 * c.violation
-      const isOptimal = c.violation ** 2 <= TOLERANCE * 0.5 * c.yy * 1.01 + rounding
-      expect(isSlow || isOptimal || c.gap <= TOLERANCE * 0.5 * c.yy + rounding).toBe(true)
-    } else {
-      expect(c.gap).toBeLessThanOrEqual(TOLERANCE * 0.5 * c.yy + rounding)
-      expect(found.dualGap[i]!).toBeLessThanOrEqual(TOLERANCE + 1e-12)
-    }
-  }
-}
 
 /** With zeros in place of some numbers, and a column that has none of them. */
 function withZeros(x: DenseMatrix, seed: number): DenseMatrix {
