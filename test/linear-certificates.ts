@@ -12,7 +12,7 @@ export interface Case extends RegressionSpec {
   readonly options: PathOptions & { readonly tolerance: number; readonly maxPasses: number }
 }
 
-export const TOLERANCE = 1e-8
+const TOLERANCE = 1e-8
 
 /** Options of all kinds for a drawn regression. */
 export const cases: fc.Arbitrary<Case> = fc
@@ -123,7 +123,7 @@ function without(v: Float64Array, basis: readonly Float64Array[]): Float64Array 
 }
 
 /** Gap and violation of each model, by way of the rows: r = y − Xβ, then Xᵀr. */
-export function certificates(x: DenseMatrix, y: ArrayLike<number>, options: PathOptions, found: LinearPath) {
+function certificates(x: DenseMatrix, y: ArrayLike<number>, options: PathOptions, found: LinearPath) {
   const rows = standardRows(x, y, options)
   const yy = dot(rows.y, rows.y)
   const { lower, upper } = penalizedAt(1, rows, options)
