@@ -14,7 +14,7 @@ export interface FoldOptions {
   readonly groups?: ArrayLike<unknown>
   /** Each fold holds the classes in the same shares: the class of each row. */
   readonly strata?: ArrayLike<unknown>
-  /** Folds are stretches of rows in the order that they have, and each is judged by what came before it. */
+  /** Folds are stretches of rows in the order that they have, each judged by what came before it; without ids and groups. */
   readonly isOrdered?: boolean
 }
 
@@ -114,6 +114,8 @@ function orderedFolds(rows: number, folds: number): readonly Fold[] {
 
 /** Throws `FOLDS`. */
 export function checkFolds(rows: number, { folds = 10, foldIds, groups, strata, isOrdered }: FoldOptions): void {
+  if (isOrdered && (foldIds !== undefined || groups !== undefined))
+    throw wrongFolds(`rows in their order and ${foldIds ? 'fold ids' : 'groups'}, which say otherwise`)
   if (foldIds !== undefined) {
     if (foldIds.length !== rows) throw wrongFolds(`${foldIds.length} fold ids for ${rows} rows`)
     const odd = Array.from(foldIds).findIndex((id) => !(Number.isInteger(id) && id >= 0 && id < rows))
