@@ -111,8 +111,9 @@ export async function proxNewton(
     }
     const { model } = block
     const wrong = violationIn(working, penalized, state)
-    const target = minimize(model, penalized, state, { working, tolerance: 0.01 * wrong, maxPasses })
+    // Those near the threshold move too: they may come to pull on the way.
     const columns = blocks.length === 1 ? nearColumns(model, penalized, state) : null
+    const target = minimize(model, penalized, state, { columns, tolerance: 0.01 * wrong, maxPasses })
     const next = lineSearch(objective, penalized, state, model, { target, columns })
     if (next === null) {
       // Nothing to gain with a fresh second derivative is nothing to gain.
