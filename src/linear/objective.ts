@@ -23,7 +23,7 @@ export interface State extends Coefficients {
   readonly slopes: Float64Array
   /** Of the loss: [K, p] and [K]. */
   readonly gradient: Float64Array
-  /** Those whose gradient this is; that of the others is of an earlier point. Null where it is of all. */
+  /** Those whose gradient this is; that of the others is a guess. Null where it is of all. */
   readonly columns: Int32Array | null
   readonly interceptGradient: Float64Array
   /** Σ ωᵢ f */
@@ -76,13 +76,16 @@ export function responseAt({ rows, datafit, y }: Objective, eta: Float64Array) {
 }
 
 /** With the gradient of all columns. */
-export function completed({ rows }: Objective, state: State): State {
-  if (state.columns === null) return state
+export const completed = (objective: Objective, state: State): State =>
+  state.columns === null ? state : refreshed(objective, state, null)
+
+/** With the gradient of some more columns, or of all. */
+export function refreshed({ rows }: Objective, state: State, more: Int32Array | null): State {
   const has = new Set(state.columns)
-  const missing = Int32Array.from({ length: rows.x.columns }, (_, j) => j).filter((j) => !has.has(j))
+  const missing = (more ?? Int32Array.from({ length: rows.x.columns }, (_, j) => j)).filter((j) => !has.has(j))
   const gradient = state.gradient.slice()
   addGradients(rows, state.slopes, missing, gradient)
-  return { ...state, gradient, columns: null }
+  return { ...state, gradient, columns: more && Int32Array.from([...has, ...missing]).sort() }
 }
 
 export function lossOf({ rows, datafit, y }: Objective, eta: Float64Array): number {

@@ -20,6 +20,8 @@ export interface Rows {
   readonly scales: Float64Array
   /** Multiplies them: 1 / scales, 0 where they say nothing. */
   readonly factors: Float64Array
+  /** √Σ ω x² of the shifted and scaled columns. */
+  readonly norms: Float64Array
   /** Columns that say nothing, all zero after the shift. */
   readonly constant: readonly number[]
 }
@@ -53,7 +55,8 @@ export function rowsOf(x: DenseMatrix, o: RowOptions): Rows {
   const constant = [...means.keys()].filter((j) => isOut(j) && (o.hasIntercept || means[j] === 0))
   const factors = scales.map((s) => 1 / s)
   for (const j of constant) factors[j] = 0
-  return { x, index, shares, shifts, scales, factors, constant }
+  const norms = factors.map((f, j) => f * Math.sqrt(variances[j]! + (means[j]! - shifts[j]!) ** 2))
+  return { x, index, shares, shifts, scales, factors, norms, constant }
 }
 
 /** With a copy of them. */

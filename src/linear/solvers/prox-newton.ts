@@ -20,6 +20,7 @@ import {
 } from '../objective.js'
 import { type Penalized, violationOf } from '../quadratic.js'
 import type { Coordinates } from '../rows.js'
+import { bounded, type Known, resolved, withState } from './far-columns.js'
 import {
   correct,
   isCovered,
@@ -49,6 +50,10 @@ export interface NewtonResult {
   readonly state: State
   /** By block of predictors; kept for the next strength. */
   readonly models: readonly (NewtonModel | null)[]
+  /** Points whose gradients bound others; the same. */
+  readonly known: Known | null
+  /** NaN where there is none. */
+  readonly dualGap: number
   readonly iterations: number
   readonly refreshes: number
   /** `separated`: a larger model is always better, so there is no best one. `stalled`: the numbers allow no more. */
@@ -69,27 +74,41 @@ export async function proxNewton(
   objective: Objective,
   penalized: Penalized,
   start: State,
-  before: readonly (NewtonModel | null)[],
+  before: Pick<NewtonResult, 'models' | 'known'>,
   options: NewtonOptions,
 ): Promise<NewtonResult> {
   checkTraits('prox-newton', ['curvature'], objective.datafit)
   const { tolerance, scale, maxIterations, maxPasses } = options
   let state = start
-  let blocks = blocksOf(objective, workingSet(objective, penalized, start, outputsOf(objective)).columns.length, before)
+  let known = withState(objective, before.known, start)
+  let blocks = blocksOf(
+    objective,
+    workingSet(objective, penalized, start, outputsOf(objective)).columns.length,
+    before.models,
+  )
   let [refreshes, stalls, promised] = [0, 0, Number.POSITIVE_INFINITY]
   for (let iterations = 0; ; iterations++) {
     throwIfAborted(options.signal)
-    const done = (ended: NewtonResult['ended']): NewtonResult => {
-      return { state: completed(objective, state), models: blocks.map((b) => b.model), iterations, refreshes, ended }
+    const done = (ended: NewtonResult['ended'], gap: number | null = null): NewtonResult => {
+      if (gap === null) state = completed(objective, state)
+      const models = blocks.map((b) => b.model)
+      const dualGap = gap ?? dualityGapAt(objective, penalized, state)
+      return { state, models, known: withState(objective, known, state), dualGap, iterations, refreshes, ended }
     }
     if (iterations > 0 && isSeparated(objective, penalized, state)) return done('separated')
     const most = tolerance * scale
-    if (isSolved(objective, penalized, state, promised, most)) {
-      // Columns that were left out of the last steps have a say in this.
-      const isWhole = state.columns === null
-      state = completed(objective, state)
-      if (isWhole || isSolved(objective, penalized, state, promised, most)) return done('solved')
+    let gap = gapIfSolved(objective, penalized, state, promised, most)
+    if (gap !== null && state.columns !== null) {
+      // Columns that were left out of the last steps have a say in this, if they can be above their threshold.
+      const guess = bounded(objective, penalized, state, known)
+      state = guess.state
+      if (guess.doubtful.length > 0) {
+        state = resolved(objective, state, guess.doubtful)
+        known = withState(objective, known, state)
+        gap = gapIfSolved(objective, penalized, state, promised, most)
+      }
     }
+    if (gap !== null) return done('solved', gap)
     if (iterations === maxIterations) return done('exhausted')
     if (stalls >= 2 * blocks.length) return done('stalled')
     const first = workingSet(objective, penalized, state, blocks[iterations % blocks.length]!.outputs)
@@ -100,6 +119,7 @@ export async function proxNewton(
       if (state.columns !== null) {
         // What the model is to be of is chosen by the gradient of all.
         state = completed(objective, state)
+        known = withState(objective, known, state)
         iterations--
         continue
       }
@@ -158,12 +178,23 @@ function blocksOf(
   return parts.map((outputs, b) => ({ outputs, model: models[b]!, isFresh: false, isSecond: false }))
 }
 
-/** Without a gap a small gradient alone is not enough, as losses are flat far out: the last step must have promised little. */
-function isSolved(objective: Objective, penalized: Penalized, state: State, promised: number, most: number): boolean {
-  if (0.5 * scalingLoss(penalized, state) > most) return false
+/**
+ * The gap, NaN where there is none; null where it is not small enough. Without a gap a small gradient alone is not enough,
+ * as losses are flat far out: the last step must have promised little.
+ */
+function gapIfSolved(
+  objective: Objective,
+  penalized: Penalized,
+  state: State,
+  promised: number,
+  most: number,
+): number | null {
+  if (0.5 * scalingLoss(penalized, state) > most) return null
   const gap = dualityGapAt(objective, penalized, state)
-  if (!Number.isNaN(gap)) return gap <= most
-  return promised <= most && violationAt(objective, penalized, state) ** 2 <= most
+  const isSmall = Number.isNaN(gap)
+    ? promised <= most && violationAt(objective, penalized, state) ** 2 <= most
+    : gap <= most
+  return isSmall ? gap : null
 }
 
 function violationIn({ outputs, columns }: Coordinates, penalized: Penalized, state: State): number {
