@@ -35,9 +35,10 @@ interface Vectors {
 export function withState({ rows }: Objective, known: Known | null, state: State): Known | null {
   if (state.columns !== null || known?.last === state) return known
   if (known === null) return { last: state, directions: [] }
-  const from = less(state, known.last, 1)
-  const direction = known.directions.reduce((d, other) => less(d, other, partOf(rows.shares, d, other)), from)
-  return { last: state, directions: [direction, ...known.directions].slice(0, KEPT) }
+  const directions: Vectors[] = []
+  for (const next of [less(state, known.last, 1), ...known.directions.slice(0, KEPT - 1)])
+    directions.push(directions.reduce((d, other) => less(d, other, partOf(rows.shares, d, other)), next))
+  return { last: state, directions }
 }
 
 export interface Bounded {
@@ -88,7 +89,7 @@ function nearest(shares: Float64Array, state: State, { last, directions }: Known
   return { guess: minus(state.gradient, rest.gradient, 1), radii: squares.map(Math.sqrt) }
 }
 
-/** Of b in a (Gram and Schmidt); 0 where b is nothing. */
+/** Of b in a, 0 where b is nothing (Gram and Schmidt). */
 function partOf(shares: Float64Array, { slopes: a }: Vectors, { slopes: b }: Vectors): number {
   const outputs = a.length / shares.length
   let [both, own] = [0, 0]
