@@ -35,9 +35,12 @@ interface Vectors {
 export function withState({ rows }: Objective, known: Known | null, state: State): Known | null {
   if (state.columns !== null || known?.last === state) return known
   if (known === null) return { last: state, directions: [] }
-  const directions: Vectors[] = []
-  for (const next of [less(state, known.last, 1), ...known.directions.slice(0, KEPT - 1)])
-    directions.push(directions.reduce((d, other) => less(d, other, partOf(rows.shares, d, other)), next))
+  const directions = [difference(state, known.last)]
+  for (const { slopes, gradient } of known.directions.slice(0, KEPT - 1)) {
+    const earlier = { slopes: slopes.slice(), gradient: gradient.slice() }
+    for (const later of directions) subtract(earlier, later, partOf(rows.shares, earlier, later))
+    directions.push(earlier)
+  }
   return { last: state, directions }
 }
 
@@ -54,20 +57,18 @@ export function bounded({ rows }: Objective, penalized: Penalized, state: State,
   const fresh = new Set(state.columns)
   const far = Int32Array.from({ length: p }, (_, j) => j).filter((j) => !fresh.has(j))
   if (known === null) return { state, doubtful: far }
-  const { guess, radii } = nearest(rows.shares, state, known)
+  const { guess, radius } = nearest(rows.shares, state, known)
   const gradient = state.gradient.slice()
-  const isDoubtful = (j: number): boolean => {
-    for (const [k, radius] of radii.entries()) {
-      const at = k * p + j
+  const isDoubtful = (at: number, j: number): boolean =>
+    state.beta[at] !== 0 || !(Math.abs(guess[at]!) + rows.norms[j]! * radius <= (1 - ROOM) * penalized.l1[at]!)
+  const doubtful = new Set<number>()
+  for (const j of far) {
+    for (let at = j; at < gradient.length; at += p) {
       gradient[at] = guess[at]!
-      const most = Math.abs(guess[at]!) + rows.norms[j]! * radius
-      if (state.beta[at] !== 0 || !(most <= (1 - ROOM) * penalized.l1[at]!)) return true
+      if (isDoubtful(at, j)) doubtful.add(j)
     }
-    return false
   }
-  // Every column is asked, as this also takes over the guess.
-  const doubtful = far.filter(isDoubtful)
-  return { state: { ...state, gradient }, doubtful }
+  return { state: { ...state, gradient }, doubtful: Int32Array.from(doubtful) }
 }
 
 /** With the gradient of these columns, or of all where that is hardly more. */
@@ -76,40 +77,40 @@ export function resolved(objective: Objective, state: State, doubtful: Int32Arra
   return refreshed(objective, state, doubtful.length > MANY * missing ? null : doubtful)
 }
 
-/** The known point that is nearest by its slopes, directions up to LONGEST: its gradient, and by predictor how far it is. */
+/** The known point that is nearest by its slopes, directions up to LONGEST: its gradient, and how far it is. */
 function nearest(shares: Float64Array, state: State, { last, directions }: Known) {
-  let rest = less(state, last, 1)
+  const rest = difference(state, last)
   for (const direction of directions) {
     const part = partOf(shares, rest, direction)
-    if (Math.abs(part) < LONGEST) rest = less(rest, direction, part)
+    if (Math.abs(part) < LONGEST) subtract(rest, direction, part)
   }
-  const squares = new Float64Array(state.intercepts.length)
-  for (let i = 0, at = 0; i < shares.length; i++)
-    for (let k = 0; k < squares.length; k++) squares[k]! += shares[i]! * rest.slopes[at++]! ** 2
-  return { guess: minus(state.gradient, rest.gradient, 1), radii: squares.map(Math.sqrt) }
+  const guess = state.gradient.map((g, at) => g - rest.gradient[at]!)
+  return { guess, radius: Math.sqrt(inner(shares, rest.slopes, rest.slopes)) }
 }
 
 /** Of b in a, 0 where b is nothing (Gram and Schmidt). */
 function partOf(shares: Float64Array, { slopes: a }: Vectors, { slopes: b }: Vectors): number {
-  const outputs = a.length / shares.length
-  let [both, own] = [0, 0]
-  for (let i = 0, at = 0; i < shares.length; i++) {
-    for (let k = 0; k < outputs; k++, at++) {
-      const weighted = shares[i]! * b[at]!
-      both += weighted * a[at]!
-      own += weighted * b[at]!
-    }
-  }
-  return own > 0 ? both / own : 0
+  const own = inner(shares, b, b)
+  return own > 0 ? inner(shares, a, b) / own : 0
 }
 
-const less = (a: Vectors, b: Vectors, part: number): Vectors => ({
-  slopes: minus(a.slopes, b.slopes, part),
-  gradient: minus(a.gradient, b.gradient, part),
-})
+/** Σ ω ab over all predictors. */
+function inner(shares: Float64Array, a: Float64Array, b: Float64Array): number {
+  const outputs = a.length / shares.length
+  let sum = 0
+  for (let i = 0, at = 0; i < shares.length; i++)
+    for (const end = at + outputs; at < end; at++) sum += shares[i]! * a[at]! * b[at]!
+  return sum
+}
 
-function minus(a: Float64Array, b: Float64Array, part: number): Float64Array {
-  const out = new Float64Array(a.length)
-  for (let i = 0; i < a.length; i++) out[i] = a[i]! - part * b[i]!
-  return out
+function difference(a: Vectors, b: Vectors): Vectors {
+  const copy = { slopes: a.slopes.slice(), gradient: a.gradient.slice() }
+  subtract(copy, b, 1)
+  return copy
+}
+
+/** In place. */
+function subtract(from: Vectors, { slopes, gradient }: Vectors, part: number): void {
+  for (let i = 0; i < slopes.length; i++) from.slopes[i]! -= part * slopes[i]!
+  for (let j = 0; j < gradient.length; j++) from.gradient[j]! -= part * gradient[j]!
 }

@@ -148,7 +148,7 @@ export function workingSet(
   return coordinatesOf(hasIntercept ? block : [], [...moving, ...waiting], p)
 }
 
-/** With those that are the next ones to move: as many again, and `most` in all, at most. */
+/** With those that are the next ones to move: as many again, or all if few are left then, and `most` in all, at most. */
 export function widened(
   { datafit }: Objective,
   penalized: Penalized,
@@ -159,10 +159,12 @@ export function widened(
   const p = gradient.length / datafit.outputs
   const has = new Set(Array.from(working.columns, (j, a) => keyOf(working.outputs[a]!, j)))
   const free = lowered(penalized, 0)
+  const others = placesOf(block, p).filter((at) => !has.has(keyOf(Math.floor(at / p), at % p)))
+  const again = Math.max(FIRST, working.columns.length)
   const next = worst(
-    placesOf(block, p).filter((at) => !has.has(keyOf(Math.floor(at / p), at % p))),
+    others,
     (at) => violationOf(free, 0, -gradient[at]!, at),
-    Math.max(0, Math.min(Math.max(FIRST, working.columns.length), most - working.columns.length)),
+    Math.max(0, Math.min(again < FEW_LEFT * others.length ? again : others.length, most - working.columns.length)),
   )
   const more = coordinatesOf([], next, p)
   return {
@@ -208,6 +210,9 @@ const coordinatesOf = (heads: readonly number[], places: readonly number[], p: n
 
 /** Columns that may join at once, at least. */
 const FIRST = 64
+
+/** Part of the columns that makes the others few. */
+const FEW_LEFT = 0.7
 
 /** Of a threshold, relative. */
 const ON_THRESHOLD = 1e-12
