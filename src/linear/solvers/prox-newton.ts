@@ -105,7 +105,9 @@ export async function proxNewton(
       if (guess.doubtful.length > 0) {
         state = resolved(objective, state, guess.doubtful)
         known = withState(objective, known, state)
-        gap = gapIfSolved(objective, penalized, state, promised, most)
+        // Those below their threshold have none.
+        if (violationOn(guess.doubtful, penalized, state) > 0)
+          gap = gapIfSolved(objective, penalized, state, promised, most)
       }
     }
     if (gap !== null) return done('solved', gap)
@@ -195,6 +197,16 @@ function gapIfSolved(
     ? promised <= most && violationAt(objective, penalized, state) ** 2 <= most
     : gap <= most
   return isSmall ? gap : null
+}
+
+/** The largest of these columns, over all predictors. */
+function violationOn(columns: Int32Array, penalized: Penalized, { beta, gradient, intercepts }: State): number {
+  const p = beta.length / intercepts.length
+  let largest = 0
+  for (const j of columns)
+    for (let at = j; at < beta.length; at += p)
+      largest = Math.max(largest, violationOf(penalized, beta[at]!, -gradient[at]!, at))
+  return largest
 }
 
 function violationIn({ outputs, columns }: Coordinates, penalized: Penalized, state: State): number {
