@@ -3,13 +3,14 @@
  * η = offset + intercept + Xβ, where it stands, and what proves that it is solved.
  */
 
-import type { Datafit } from './datafits/datafit.js'
+import type { Datafit, Respond } from './datafits/datafit.js'
 import { type Penalized, violationOf } from './quadratic.js'
 import { addGradients, type Coefficients, sweep, type TiledRows } from './rows.js'
 
 export interface Objective {
   readonly rows: TiledRows
   readonly datafit: Datafit
+  readonly respond: Respond
   /** By position in `rows.index`. */
   readonly y: Float64Array
   /** [n, K] */
@@ -32,19 +33,20 @@ export interface State extends Coefficients {
 
 /** In one reading of X; the gradient of some columns alone, where given, and elsewhere what it was. */
 export function stateAt(
-  { rows, datafit, y, offset }: Objective,
+  objective: Objective,
   point: Coefficients,
   part: { readonly columns: Int32Array; readonly before: State } | null = null,
 ): State {
-  const { outputs } = datafit
+  const { rows, datafit, y, offset } = objective
   let loss = 0
   const respond = (eta: Float64Array, slopes: Float64Array, from: number, to: number): void => {
-    for (let i = from; i < to; i++) loss += rows.shares[i]! * datafit.slope(y[i]!, eta, i * outputs, slopes)
+    loss += objective.respond({ y, eta, shares: rows.shares }, slopes, from, to)
   }
   const gradient = part === null ? new Float64Array(point.beta.length) : part.before.gradient.slice()
   const columns = part?.columns ?? null
   const found = sweep(rows, point, { offset, respond, columns, gradient })
-  return { ...point, ...found, gradient, interceptGradient: meanSlopes(rows, found.slopes, outputs), loss, columns }
+  const interceptGradient = meanSlopes(rows, found.slopes, datafit.outputs)
+  return { ...point, ...found, gradient, interceptGradient, loss, columns }
 }
 
 /** Where the predictors are known. */
@@ -67,12 +69,10 @@ export function gradientAt({ rows, datafit }: Objective, slopes: Float64Array): 
 }
 
 /** What predictors say by themselves: all of a state but the gradient. */
-export function responseAt({ rows, datafit, y }: Objective, eta: Float64Array) {
-  const { outputs } = datafit
+export function responseAt({ rows, datafit, respond, y }: Objective, eta: Float64Array) {
   const slopes = new Float64Array(eta.length)
-  let loss = 0
-  for (let i = 0; i < y.length; i++) loss += rows.shares[i]! * datafit.slope(y[i]!, eta, i * outputs, slopes)
-  return { eta, slopes, loss, interceptGradient: meanSlopes(rows, slopes, outputs) }
+  const loss = respond({ y, eta, shares: rows.shares }, slopes, 0, y.length)
+  return { eta, slopes, loss, interceptGradient: meanSlopes(rows, slopes, datafit.outputs) }
 }
 
 /** With the gradient of all columns. */

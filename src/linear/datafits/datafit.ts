@@ -8,6 +8,14 @@ import { PareError } from '../../util/errors.js'
 /** `quadratic`: moments are enough. `curvature`: there is a second derivative, or what bounds the loss like one. */
 export type Trait = 'quadratic' | 'curvature'
 
+/** Writes the slopes of rows `from` to `to`, [n, K], and returns Σ ω f of them. */
+export type Respond = (
+  rows: { readonly y: Float64Array; readonly eta: Float64Array; readonly shares: Float64Array },
+  slopes: Float64Array,
+  from: number,
+  to: number,
+) => number
+
 export interface Datafit {
   readonly name: string
   readonly traits: readonly Trait[]
@@ -20,6 +28,8 @@ export interface Datafit {
   saturated(y: number): number
   /** ∂f/∂η to `out[at + k]`; returns the loss, which costs little more where the slope is known. */
   slope(y: number, eta: Float64Array, at: number, out: Float64Array): number
+  /** The same for many rows, where that can be faster; opens the memory that it works on. */
+  openRespond?(): Respond
   /** ∂²f/∂η∂ηᵀ, or what stands for it, [K, K] to `out[at·K + …]`. */
   curvature(y: number, eta: Float64Array, at: number, out: Float64Array): void
   /** Where that is only a bound: the second derivative itself, which may be 0. */
@@ -52,6 +62,16 @@ export function checkTraits(solver: string, needs: readonly Trait[], { name, tra
     remedy: 'Choose another solver or another family.',
   })
 }
+
+export const respondOf = (datafit: Datafit): Respond => datafit.openRespond?.() ?? rowByRow(datafit)
+
+const rowByRow =
+  (datafit: Datafit): Respond =>
+  ({ y, eta, shares }, slopes, from, to) => {
+    let loss = 0
+    for (let i = from; i < to; i++) loss += shares[i]! * datafit.slope(y[i]!, eta, i * datafit.outputs, slopes)
+    return loss
+  }
 
 /** Σ shares · y */
 export const weightedMean = (y: ArrayLike<number>, shares: ArrayLike<number>): number => {

@@ -3,7 +3,8 @@
  * f*(v) = m log m + (1 − m) log(1 − m) for 0 ≤ m ≤ 1 (Yu, Huang and Lin 2011, eq. 3).
  */
 
-import { type Datafit, wrongResponse, xLogX } from './datafit.js'
+import { LOGISTIC_ROWS, openLogisticKernel } from '../../kernels/logistic-kernel.js'
+import { type Datafit, type Respond, wrongResponse, xLogX } from './datafit.js'
 import { type Classes, classesOf } from './multinomial.js'
 
 export const logistic: Datafit = {
@@ -21,6 +22,7 @@ export const logistic: Datafit = {
     out[at] = y === 1 ? -wrong : wrong
     return Math.max(away, 0) + Math.log1p(small)
   },
+  openRespond: inKernel,
   curvature(_y, eta, at, out) {
     out[at] = sigmoid(eta[at]!) * sigmoid(-eta[at]!)
   },
@@ -42,6 +44,26 @@ export const logistic: Datafit = {
     return Float64Array.of(Math.log(ones / zeros))
   },
   margin: (y, eta, at) => (y === 1 ? eta[at]! : -eta[at]!),
+}
+
+function inKernel(): Respond {
+  const kernel = openLogisticKernel()
+  return ({ y, eta, shares }, slopes, from, to) => {
+    let loss = 0
+    for (let first = from; first < to; first += LOGISTIC_ROWS) {
+      const end = Math.min(to, first + LOGISTIC_ROWS)
+      kernel.y.set(y.subarray(first, end))
+      kernel.eta.set(eta.subarray(first, end))
+      kernel.shares.set(shares.subarray(first, end))
+      const count = end - first
+      const isOdd = count % 2 === 1
+      if (isOdd) kernel.shares[count] = 0
+      if (isOdd) kernel.eta[count] = 0
+      loss += kernel.respond(count + Number(isOdd))
+      slopes.set(kernel.slopes.subarray(0, count), first)
+    }
+    return loss
+  }
 }
 
 const sigmoid = (t: number): number => (t >= 0 ? 1 / (1 + Math.exp(-t)) : Math.exp(t) / (1 + Math.exp(t)))

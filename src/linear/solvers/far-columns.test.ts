@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { random } from '../../util/random.js'
+import { respondOf } from '../datafits/datafit.js'
 import { logistic } from '../datafits/logistic.js'
 import { multinomial } from '../datafits/multinomial.js'
 import { type Objective, type State, stateAt } from '../objective.js'
@@ -15,9 +16,11 @@ function walk(seed: number, outputs: 1 | 3, hasIntercept: boolean) {
   const { normal, uniform, integer } = random(seed)
   const x = { rows: n, columns: p, data: Float64Array.from({ length: n * p }, () => 2 + normal()) }
   const weights = Float64Array.from({ length: n }, () => uniform(0.5, 2))
+  const datafit = outputs === 1 ? logistic : multinomial(3)
   const objective: Objective = {
     rows: tiledRows(x, { hasIntercept, isStandardized: integer(2) === 0, weights }),
-    datafit: outputs === 1 ? logistic : multinomial(3),
+    datafit,
+    respond: respondOf(datafit),
     y: Float64Array.from({ length: n }, () => integer(Math.max(2, outputs))),
     offset: null,
     hasIntercept,
