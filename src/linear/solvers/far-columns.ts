@@ -17,13 +17,16 @@ const LONGEST = 100
 /** Of a threshold: room for rounding. */
 const ROOM = 1e-9
 
+/** The same, of a difference between squares. */
+const PYTHAGORAS = 1e-10
+
 /** Part of the columns of which the rest is computed as well, so that there is one more point to build on. */
 const MANY = 0.5
 
 /** Where the whole gradient is known: at the last such point and from it in directions, orthogonal, the last one first. */
 export interface Known {
   readonly last: State
-  readonly directions: readonly Vectors[]
+  readonly directions: readonly Direction[]
 }
 
 interface Vectors {
@@ -31,15 +34,23 @@ interface Vectors {
   readonly gradient: Float64Array
 }
 
+interface Direction extends Vectors {
+  /** ω s / Σ ω s², whose product with other slopes says what part of them lies in this direction. */
+  readonly dual: Float64Array
+  /** Σ ω s² */
+  readonly size: number
+}
+
 /** With this state, if all of its gradient is known. */
 export function withState({ rows }: Objective, known: Known | null, state: State): Known | null {
   if (state.columns !== null || known?.last === state) return known
   if (known === null) return { last: state, directions: [] }
-  const directions = [difference(state, known.last)]
-  for (const { slopes, gradient } of known.directions.slice(0, KEPT - 1)) {
-    const earlier = { slopes: slopes.slice(), gradient: gradient.slice() }
-    for (const later of directions) subtract(earlier, later, partOf(rows.shares, earlier, later))
-    directions.push(earlier)
+  const directions: Direction[] = []
+  for (const next of [minus(state, known.last, 1), ...known.directions.slice(0, KEPT - 1)]) {
+    const own = directions.reduce((d, later) => minus(d, later, dot(d.slopes, later.dual)), next)
+    const dual = weighted(rows.shares, own.slopes)
+    const size = dot(own.slopes, dual)
+    if (size > 0) directions.push({ ...own, dual: dual.map((v) => v / size), size })
   }
   return { last: state, directions }
 }
@@ -77,40 +88,48 @@ export function resolved(objective: Objective, state: State, doubtful: Int32Arra
   return refreshed(objective, state, doubtful.length > MANY * missing ? null : doubtful)
 }
 
-/** The known point that is nearest by its slopes, directions up to LONGEST: its gradient, and how far it is. */
+/**
+ * The known point that is nearest by its slopes, directions up to LONGEST: its gradient, and how far it is, by Pythagoras
+ * and with what rounding may have hidden of it.
+ */
 function nearest(shares: Float64Array, state: State, { last, directions }: Known) {
-  const rest = difference(state, last)
-  for (const direction of directions) {
-    const part = partOf(shares, rest, direction)
-    if (Math.abs(part) < LONGEST) subtract(rest, direction, part)
+  const way = state.slopes.slice()
+  subtract(way, last.slopes, 1)
+  const whole = dot(way, weighted(shares, way))
+  const guess = last.gradient.slice()
+  let square = (1 + PYTHAGORAS) * whole
+  for (const { gradient, dual, size } of directions) {
+    const part = dot(way, dual)
+    if (!(Math.abs(part) < LONGEST)) continue
+    subtract(guess, gradient, -part)
+    square -= part * part * size
   }
-  const guess = state.gradient.map((g, at) => g - rest.gradient[at]!)
-  return { guess, radius: Math.sqrt(inner(shares, rest.slopes, rest.slopes)) }
+  return { guess, radius: Math.sqrt(Math.max(square, PYTHAGORAS * whole)) }
 }
 
-/** Of b in a, 0 where b is nothing (Gram and Schmidt). */
-function partOf(shares: Float64Array, { slopes: a }: Vectors, { slopes: b }: Vectors): number {
-  const own = inner(shares, b, b)
-  return own > 0 ? inner(shares, a, b) / own : 0
-}
-
-/** Σ ω ab over all predictors. */
-function inner(shares: Float64Array, a: Float64Array, b: Float64Array): number {
-  const outputs = a.length / shares.length
+function dot(a: Float64Array, b: Float64Array): number {
   let sum = 0
-  for (let i = 0, at = 0; i < shares.length; i++)
-    for (const end = at + outputs; at < end; at++) sum += shares[i]! * a[at]! * b[at]!
+  for (let i = 0; i < a.length; i++) sum += a[i]! * b[i]!
   return sum
 }
 
-function difference(a: Vectors, b: Vectors): Vectors {
-  const copy = { slopes: a.slopes.slice(), gradient: a.gradient.slice() }
-  subtract(copy, b, 1)
-  return copy
+/** ω s, over all predictors of a row. */
+function weighted(shares: Float64Array, slopes: Float64Array): Float64Array {
+  const outputs = slopes.length / shares.length
+  const out = new Float64Array(slopes.length)
+  for (let i = 0, at = 0; i < shares.length; i++)
+    for (let k = 0; k < outputs; k++, at++) out[at] = shares[i]! * slopes[at]!
+  return out
+}
+
+const minus = (a: Vectors, b: Vectors, part: number): Vectors => {
+  const [slopes, gradient] = [a.slopes.slice(), a.gradient.slice()]
+  subtract(slopes, b.slopes, part)
+  subtract(gradient, b.gradient, part)
+  return { slopes, gradient }
 }
 
 /** In place. */
-function subtract(from: Vectors, { slopes, gradient }: Vectors, part: number): void {
-  for (let i = 0; i < slopes.length; i++) from.slopes[i]! -= part * slopes[i]!
-  for (let j = 0; j < gradient.length; j++) from.gradient[j]! -= part * gradient[j]!
+function subtract(from: Float64Array, other: Float64Array, part: number): void {
+  for (let i = 0; i < from.length; i++) from[i]! -= part * other[i]!
 }
