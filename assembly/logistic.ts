@@ -1,5 +1,5 @@
 /**
- * The loop of src/kernels/logistic-loops.ts in AssemblyScript with 128-bit vectors: the same operations in the same order,
+ * The loops of src/kernels/logistic-loops.ts in AssemblyScript with 128-bit vectors: the same operations in the same order,
  * so the same bits. Arrays are addresses of float64 in the imported memory; the count is even.
  */
 
@@ -64,6 +64,46 @@ export function respond(count: i32, y: usize, eta: usize, shares: usize, slopes:
     series = step(series, w, 1)
     const loss = f64x2.add(f64x2.max(away, f64x2.splat(0)), f64x2.mul(f64x2.mul(f64x2.splat(2), z), series))
     sum = f64x2.add(sum, f64x2.mul(v128.load(shares + i), loss))
+  }
+  return f64x2.extract_lane(sum, 0) + f64x2.extract_lane(sum, 1)
+}
+
+/** From here to twice this, numbers are a power of two times one between √½ and √2, to the high half of their bits. */
+const ROOT: i64 = 0x3fe6a09e00000000
+
+/** x log x for 0 ≤ x ≤ 1 */
+function entropy(x: v128): v128 {
+  const e = i64x2.shr_s(i64x2.sub(x, i64x2.splat(ROOT)), 52)
+  const m = i64x2.sub(x, i64x2.shl(e, 52))
+  const k = f64x2.sub(i64x2.add(e, f64x2.splat(ROUNDER)), f64x2.splat(ROUNDER))
+  const z = f64x2.div(f64x2.sub(m, f64x2.splat(1)), f64x2.add(m, f64x2.splat(1)))
+  const w = f64x2.mul(z, z)
+  let series = step(f64x2.splat(1.0 / 23), w, 1.0 / 21)
+  series = step(series, w, 1.0 / 19)
+  series = step(series, w, 1.0 / 17)
+  series = step(series, w, 1.0 / 15)
+  series = step(series, w, 1.0 / 13)
+  series = step(series, w, 1.0 / 11)
+  series = step(series, w, 1.0 / 9)
+  series = step(series, w, 1.0 / 7)
+  series = step(series, w, 1.0 / 5)
+  series = step(series, w, 1.0 / 3)
+  series = step(series, w, 1)
+  const low = f64x2.add(f64x2.mul(k, f64x2.splat(LN2_LOW)), f64x2.mul(f64x2.mul(f64x2.splat(2), z), series))
+  return f64x2.mul(x, f64x2.add(f64x2.mul(k, f64x2.splat(LN2_HIGH)), low))
+}
+
+/** Moves v into the domain of f*, in place; returns Σ ω f*(v). */
+export function conjugate(count: i32, y: usize, v: usize, shares: usize): f64 {
+  const one = f64x2.splat(1)
+  let sum = f64x2.splat(0)
+  const bytes = (count as usize) << 3
+  for (let i: usize = 0; i < bytes; i += 16) {
+    const sign = f64x2.sub(one, f64x2.mul(f64x2.splat(2), v128.load(y + i)))
+    const distance = f64x2.min(f64x2.max(f64x2.mul(sign, v128.load(v + i)), f64x2.splat(0)), one)
+    v128.store(v + i, f64x2.mul(sign, distance))
+    const value = f64x2.add(entropy(distance), entropy(f64x2.sub(one, distance)))
+    sum = f64x2.add(sum, f64x2.mul(v128.load(shares + i), value))
   }
   return f64x2.extract_lane(sum, 0) + f64x2.extract_lane(sum, 1)
 }

@@ -16,13 +16,25 @@ const predictors = fc.oneof(
   fc.constantFrom(0, -0, 36.7, -745, 1e300, -1e300, Number.MIN_VALUE),
 )
 
-const rows = fc.array(fc.record({ y: fc.constantFrom(0, 1), eta: predictors, share: fc.double({ min: 0, max: 1 }) }), {
-  minLength: 2,
-  maxLength: LOGISTIC_ROWS,
+const points = fc.oneof(
+  fc.double({ min: -1.1, max: 1.1, noNaN: true }),
+  fc.double({ min: -1e-12, max: 1e-12, noNaN: true }),
+  fc.constantFrom(0, -0, 1, -1, Math.SQRT1_2, 0.5, 1 - 2 ** -53, Number.MIN_VALUE),
+)
+
+const row = fc.record({
+  y: fc.constantFrom(0, 1),
+  eta: predictors,
+  point: points,
+  share: fc.double({ min: 0, max: 1, noNaN: true }),
 })
 
+type Row = typeof row extends fc.Arbitrary<infer R> ? R : never
+
+const rows = fc.array(row, { minLength: 2, maxLength: LOGISTIC_ROWS })
+
 /** All that it leaves behind, and the sum. */
-function responses(kernel: LogisticKernel, given: readonly { y: number; eta: number; share: number }[]) {
+function responses(kernel: LogisticKernel, given: readonly Row[]) {
   const count = given.length - (given.length % 2)
   for (const [i, { y, eta, share }] of given.entries()) {
     kernel.y[i] = y
@@ -30,7 +42,10 @@ function responses(kernel: LogisticKernel, given: readonly { y: number; eta: num
     kernel.shares[i] = share
   }
   const loss = kernel.respond(count)
-  return { count, loss, slopes: kernel.slopes.slice(0, count) }
+  const slopes = kernel.slopes.slice(0, count)
+  for (const [i, { point }] of given.entries()) kernel.slopes[i] = point
+  const dual = kernel.conjugate(count)
+  return { count, loss, slopes, dual, points: kernel.slopes.slice(0, count) }
 }
 
 test('this engine runs the compiled loop', () => {
@@ -46,19 +61,21 @@ test('compiled and plain leave the same bits behind', () => {
   )
 })
 
-test('losses and slopes are those of log and exp, on both far ends too', () => {
+test('losses, slopes and conjugates are those of log and exp, on both far ends too', () => {
   const kernel = openLogisticKernel()
   fc.assert(
-    fc.property(fc.constantFrom(0, 1), predictors, (y, eta) => {
-      const { loss, slopes } = responses(kernel, [
-        { y, eta, share: 1 },
-        { y: 0, eta: 0, share: 0 },
-      ])
-      const out = new Float64Array(1)
-      const expected = logistic.slope(y, Float64Array.of(eta), 0, out)
+    fc.property(fc.constantFrom(0, 1), predictors, points, (y, eta, point) => {
+      const nothing = { y: 0 as const, eta: 0, point: 0, share: 0 }
+      const found = responses(kernel, [{ y, eta, point, share: 1 }, nothing])
+      const [slope, v] = [new Float64Array(1), Float64Array.of(point)]
+      const loss = logistic.slope(y, Float64Array.of(eta), 0, slope)
+      const dual = logistic.conjugate(y, v)
       // Below e^−708 both are nothing.
       const near = (value: number, of: number): boolean => Math.abs(value - of) <= 1e-15 * Math.abs(of) + 1e-307
-      expect([near(loss, expected), near(slopes[0]!, out[0]!)]).toEqual([true, true])
+      expect(near(found.loss, loss)).toBe(true)
+      expect(near(found.slopes[0]!, slope[0]!)).toBe(true)
+      expect(near(found.dual, dual)).toBe(true)
+      expect(found.points[0]! + 0).toBe(v[0]! + 0)
     }),
     { numRuns: 2000 },
   )

@@ -1,8 +1,8 @@
 /**
- * Losses and slopes of logistic regression for many rows, with exp and log of their own, so that several rows can go at a
+ * Losses, slopes and conjugates of logistic regression for many rows, with exp and log of their own, so that several rows can go at a
  * time; right to some units of the last place.
  *
- * The plain form of the loop. assembly/logistic.ts has the same with 128-bit vectors: a sum over rows is one over the even
+ * The plain form of the loops. assembly/logistic.ts has the same with 128-bit vectors: a sum over rows is one over the even
  * ones plus one over the odd ones in both, so both give the same bits.
  */
 
@@ -22,8 +22,13 @@ const EXPONENTIAL: readonly number[] = [
   ...[6227020800, 479001600, 39916800, 3628800, 362880, 40320, 5040, 720, 120, 24, 6, 2, 1, 1],
 ].map((factorial) => 1 / factorial)
 
-/** 1/33, 1/31 … 1: atanh(z) / z in z² for z ≤ 1/3. */
+/** 1/33, 1/31 … 1: artanh(z) / z in z² for |z| ≤ 1/3. */
 const ARTANH: readonly number[] = Array.from({ length: 17 }, (_, k) => 1 / (33 - 2 * k))
+/** 1/23 … 1: the same for |z| ≤ (√2 − 1) / (√2 + 1). */
+const SHORT_ARTANH: readonly number[] = ARTANH.slice(5)
+
+/** The high half of the bits of √½. */
+const ROOT = 0x3fe6a09e
 
 function horner(coefficients: readonly number[], x: number): number {
   let sum = coefficients[0]!
@@ -53,4 +58,28 @@ export function respond(
     sums[i % 2 === 0 ? 0 : 1] += shares[i]! * (Math.max(away, 0) + 2 * z * horner(ARTANH, z * z))
   }
   return sums[0] + sums[1]
+}
+
+/** Moves v into the domain of f*, in place; returns Σ ω f*(v), f*(v) = m log m + (1 − m) log(1 − m). The count is even. */
+export function conjugate(count: number, y: Float64Array, v: Float64Array, shares: Float64Array): number {
+  const sums: [number, number] = [0, 0]
+  const bits = new DataView(new ArrayBuffer(8))
+  for (let i = 0; i < count; i++) {
+    const sign = 1 - 2 * y[i]!
+    const distance = Math.min(Math.max(sign * v[i]!, 0), 1)
+    v[i] = sign * distance
+    sums[i % 2 === 0 ? 0 : 1] += shares[i]! * (entropy(distance, bits) + entropy(1 - distance, bits))
+  }
+  return sums[0] + sums[1]
+}
+
+/** x log x for 0 ≤ x ≤ 1: log x = k log 2 + 2 artanh((m − 1) / (m + 1)) for x = 2ᵏ m. */
+function entropy(x: number, bits: DataView): number {
+  bits.setFloat64(0, x)
+  const high = bits.getInt32(0)
+  const k = (high - ROOT) >> 20
+  bits.setInt32(0, high - (k << 20))
+  const m = bits.getFloat64(0)
+  const z = (m - 1) / (m + 1)
+  return x * (k * LN2_HIGH + (k * LN2_LOW + 2 * z * horner(SHORT_ARTANH, z * z)))
 }

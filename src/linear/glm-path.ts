@@ -7,7 +7,7 @@ import type { Engine } from '../engine/engine.js'
 import type { RunOptions } from '../util/env.js'
 import { PareError } from '../util/errors.js'
 import { rareTurns } from '../util/turns.js'
-import { checkTraits, respondOf } from './datafits/datafit.js'
+import { checkTraits, loopsOf } from './datafits/datafit.js'
 import { checkNull, type Family, type FamilyOptions, type Response, responseOf } from './datafits/index.js'
 import { checkDesign, checkShape, type DenseMatrix, stridesOf } from './design.js'
 import { momentsOf } from './moments.js'
@@ -217,7 +217,7 @@ function objectiveOf(
       return offset[rows.index[row]! * outputs + (i - row * outputs)]!
     })
   const own = Float64Array.from(rows.index, (i) => y[i]!)
-  return { rows, datafit, respond: respondOf(datafit), y: own, offset: at ?? null, hasIntercept }
+  return { rows, datafit, loops: loopsOf(datafit), y: own, offset: at ?? null, hasIntercept }
 }
 
 type VectorTerms = Pick<Terms, 'l1Ratio' | 'factors' | 'at'>

@@ -3,14 +3,15 @@
  * η = offset + intercept + Xβ, where it stands, and what proves that it is solved.
  */
 
-import type { Datafit, Respond } from './datafits/datafit.js'
+import type { Datafit, RowLoops } from './datafits/datafit.js'
 import { type Penalized, violationOf } from './quadratic.js'
 import { addGradients, type Coefficients, sweep, type TiledRows } from './rows.js'
 
 export interface Objective {
   readonly rows: TiledRows
   readonly datafit: Datafit
-  readonly respond: Respond
+  /** Of the datafit. */
+  readonly loops: RowLoops
   /** By position in `rows.index`. */
   readonly y: Float64Array
   /** [n, K] */
@@ -37,10 +38,10 @@ export function stateAt(
   point: Coefficients,
   part: { readonly columns: Int32Array; readonly before: State } | null = null,
 ): State {
-  const { rows, datafit, y, offset } = objective
+  const { rows, datafit, loops, y, offset } = objective
   let loss = 0
   const respond = (eta: Float64Array, slopes: Float64Array, from: number, to: number): void => {
-    loss += objective.respond({ y, eta, shares: rows.shares }, slopes, from, to)
+    loss += loops.respond({ y, shares: rows.shares }, eta, slopes, from, to)
   }
   const gradient = part === null ? new Float64Array(point.beta.length) : part.before.gradient.slice()
   const columns = part?.columns ?? null
@@ -69,9 +70,9 @@ export function gradientAt({ rows, datafit }: Objective, slopes: Float64Array): 
 }
 
 /** What predictors say by themselves: all of a state but the gradient. */
-export function responseAt({ rows, datafit, respond, y }: Objective, eta: Float64Array) {
+export function responseAt({ rows, datafit, loops, y }: Objective, eta: Float64Array) {
   const slopes = new Float64Array(eta.length)
-  const loss = respond({ y, eta, shares: rows.shares }, slopes, 0, y.length)
+  const loss = loops.respond({ y, shares: rows.shares }, eta, slopes, 0, y.length)
   return { eta, slopes, loss, interceptGradient: meanSlopes(rows, slopes, datafit.outputs) }
 }
 
@@ -132,23 +133,21 @@ export function violationAt({ hasIntercept }: Objective, penalized: Penalized, s
  * with the size of the coefficients. NaN where a column has no penalty at all: then no v is known.
  */
 export function dualityGapAt(objective: Objective, penalized: Penalized, state: State): number {
-  const { rows, datafit, y, offset, hasIntercept } = objective
+  const { rows, datafit, loops, y, offset, hasIntercept } = objective
   const { outputs } = datafit
   const scale = dualScale(penalized, state.gradient)
   if (Number.isNaN(scale)) return Number.NaN
-  const v = new Float64Array(outputs)
-  const left = new Float64Array(outputs)
-  let dual = 0
-  for (let i = 0; i < y.length; i++) {
-    const at = i * outputs
-    for (let k = 0; k < outputs; k++)
-      v[k] = scale * (state.slopes[at + k]! - (hasIntercept ? state.interceptGradient[k]! : 0))
-    dual -= rows.shares[i]! * datafit.conjugate(y[i]!, v)
-    for (let k = 0; k < outputs; k++) {
-      left[k]! += rows.shares[i]! * v[k]!
-      if (offset !== null) dual += rows.shares[i]! * v[k]! * offset[at + k]!
-    }
+  const { shares } = rows
+  const v = new Float64Array(state.slopes.length)
+  for (let k = 0; k < outputs; k++) {
+    const mean = hasIntercept ? state.interceptGradient[k]! : 0
+    for (let at = k; at < v.length; at += outputs) v[at] = scale * (state.slopes[at]! - mean)
   }
+  let dual = -loops.conjugate({ y, shares }, v, 0, y.length)
+  if (offset !== null)
+    for (let i = 0, at = 0; i < y.length; i++)
+      for (let k = 0; k < outputs; k++, at++) dual += shares[i]! * v[at]! * offset[at]!
+  const left = meanSlopes(rows, v, outputs)
   let size = 1
   for (let j = 0; j < state.beta.length; j++) {
     dual -= penaltyConjugate(penalized, -scale * state.gradient[j]!, j)

@@ -4,7 +4,7 @@
  */
 
 import { LOGISTIC_ROWS, openLogisticKernel } from '../../kernels/logistic-kernel.js'
-import { type Datafit, type Respond, wrongResponse, xLogX } from './datafit.js'
+import { type Datafit, type RowLoops, wrongResponse, xLogX } from './datafit.js'
 import { type Classes, classesOf } from './multinomial.js'
 
 export const logistic: Datafit = {
@@ -22,7 +22,7 @@ export const logistic: Datafit = {
     out[at] = y === 1 ? -wrong : wrong
     return Math.max(away, 0) + Math.log1p(small)
   },
-  openRespond: inKernel,
+  openLoops: inKernel,
   curvature(_y, eta, at, out) {
     out[at] = sigmoid(eta[at]!) * sigmoid(-eta[at]!)
   },
@@ -46,23 +46,42 @@ export const logistic: Datafit = {
   margin: (y, eta, at) => (y === 1 ? eta[at]! : -eta[at]!),
 }
 
-function inKernel(): Respond {
+function inKernel(): RowLoops {
   const kernel = openLogisticKernel()
-  return ({ y, eta, shares }, slopes, from, to) => {
-    let loss = 0
+  type Given = Parameters<RowLoops['conjugate']>[0]
+  /** As many rows at a time as the kernel takes; one that weighs nothing makes an odd number even. */
+  const inParts = (
+    given: Given,
+    from: number,
+    to: number,
+    sumOf: (first: number, end: number, count: number) => number,
+  ) => {
+    let sum = 0
     for (let first = from; first < to; first += LOGISTIC_ROWS) {
       const end = Math.min(to, first + LOGISTIC_ROWS)
-      kernel.y.set(y.subarray(first, end))
-      kernel.eta.set(eta.subarray(first, end))
-      kernel.shares.set(shares.subarray(first, end))
-      const count = end - first
-      const isOdd = count % 2 === 1
-      if (isOdd) kernel.shares[count] = 0
-      if (isOdd) kernel.eta[count] = 0
-      loss += kernel.respond(count + Number(isOdd))
-      slopes.set(kernel.slopes.subarray(0, count), first)
+      kernel.y.set(given.y.subarray(first, end))
+      kernel.shares.set(given.shares.subarray(first, end))
+      const isOdd = (end - first) % 2 === 1
+      for (const part of isOdd ? [kernel.shares, kernel.eta, kernel.slopes] : []) part[end - first] = 0
+      sum += sumOf(first, end, end - first + Number(isOdd))
     }
-    return loss
+    return sum
+  }
+  return {
+    respond: (given, eta, slopes, from, to) =>
+      inParts(given, from, to, (first, end, count) => {
+        kernel.eta.set(eta.subarray(first, end))
+        const loss = kernel.respond(count)
+        slopes.set(kernel.slopes.subarray(0, end - first), first)
+        return loss
+      }),
+    conjugate: (given, v, from, to) =>
+      inParts(given, from, to, (first, end, count) => {
+        kernel.slopes.set(v.subarray(first, end))
+        const sum = kernel.conjugate(count)
+        v.set(kernel.slopes.subarray(0, end - first), first)
+        return sum
+      }),
   }
 }
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { random } from '../../util/random.js'
-import { respondOf } from '../datafits/datafit.js'
+import { loopsOf } from '../datafits/datafit.js'
 import { logistic } from '../datafits/logistic.js'
 import { multinomial } from '../datafits/multinomial.js'
 import { type Objective, type State, stateAt } from '../objective.js'
@@ -20,7 +20,7 @@ function walk(seed: number, outputs: 1 | 3, hasIntercept: boolean) {
   const objective: Objective = {
     rows: tiledRows(x, { hasIntercept, isStandardized: integer(2) === 0, weights }),
     datafit,
-    respond: respondOf(datafit),
+    loops: loopsOf(datafit),
     y: Float64Array.from({ length: n }, () => integer(Math.max(2, outputs))),
     offset: null,
     hasIntercept,
