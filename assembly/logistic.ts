@@ -1,6 +1,7 @@
 /**
  * The loops of src/kernels/logistic-loops.ts in AssemblyScript with 128-bit vectors: the same operations in the same order,
- * so the same bits. Arrays are addresses of float64 in the imported memory; the count is even.
+ * so the same bits. Sums are compensated (Kahan 1965). Arrays are addresses of float64 in the imported memory; the count is
+ * even.
  */
 
 /** ln 2 = HIGH + LOW, where k · HIGH is exact for whole k up to 2²⁰ (fdlibm, e_exp.c). */
@@ -19,6 +20,7 @@ function step(a: v128, b: v128, c: f64): v128 {
 export function respond(count: i32, y: usize, eta: usize, shares: usize, slopes: usize): f64 {
   const one = f64x2.splat(1)
   let sum = f64x2.splat(0)
+  let excess = f64x2.splat(0)
   const bytes = (count as usize) << 3
   for (let i: usize = 0; i < bytes; i += 16) {
     const sign = f64x2.sub(one, f64x2.mul(f64x2.splat(2), v128.load(y + i)))
@@ -63,7 +65,10 @@ export function respond(count: i32, y: usize, eta: usize, shares: usize, slopes:
     series = step(series, w, 1.0 / 3)
     series = step(series, w, 1)
     const loss = f64x2.add(f64x2.max(away, f64x2.splat(0)), f64x2.mul(f64x2.mul(f64x2.splat(2), z), series))
-    sum = f64x2.add(sum, f64x2.mul(v128.load(shares + i), loss))
+    const term = f64x2.sub(f64x2.mul(v128.load(shares + i), loss), excess)
+    const before = sum
+    sum = f64x2.add(before, term)
+    excess = f64x2.sub(f64x2.sub(sum, before), term)
   }
   return f64x2.extract_lane(sum, 0) + f64x2.extract_lane(sum, 1)
 }
@@ -97,13 +102,17 @@ function entropy(x: v128): v128 {
 export function conjugate(count: i32, y: usize, v: usize, shares: usize): f64 {
   const one = f64x2.splat(1)
   let sum = f64x2.splat(0)
+  let excess = f64x2.splat(0)
   const bytes = (count as usize) << 3
   for (let i: usize = 0; i < bytes; i += 16) {
     const sign = f64x2.sub(one, f64x2.mul(f64x2.splat(2), v128.load(y + i)))
     const distance = f64x2.min(f64x2.max(f64x2.mul(sign, v128.load(v + i)), f64x2.splat(0)), one)
     v128.store(v + i, f64x2.mul(sign, distance))
     const value = f64x2.add(entropy(distance), entropy(f64x2.sub(one, distance)))
-    sum = f64x2.add(sum, f64x2.mul(v128.load(shares + i), value))
+    const term = f64x2.sub(f64x2.mul(v128.load(shares + i), value), excess)
+    const before = sum
+    sum = f64x2.add(before, term)
+    excess = f64x2.sub(f64x2.sub(sum, before), term)
   }
   return f64x2.extract_lane(sum, 0) + f64x2.extract_lane(sum, 1)
 }

@@ -36,6 +36,21 @@ function horner(coefficients: readonly number[], x: number): number {
   return sum
 }
 
+interface Sum {
+  value: number
+  /** What rounding has added too much. */
+  excess: number
+}
+
+const emptySum = (): Sum => ({ value: 0, excess: 0 })
+
+/** Kahan 1965: many terms of one size would drift. */
+function add(sum: Sum, term: number): void {
+  const [before, whole] = [sum.value, term - sum.excess]
+  sum.value = before + whole
+  sum.excess = sum.value - before - whole
+}
+
 /** Slopes ∂f/∂η of f = log(1 + e^η) − yη for y of 0 or 1; returns Σ ω f. The count is even. */
 export function respond(
   count: number,
@@ -44,7 +59,7 @@ export function respond(
   shares: Float64Array,
   slopes: Float64Array,
 ): number {
-  const sums: [number, number] = [0, 0]
+  const sums = [emptySum(), emptySum()] as const
   for (let i = 0; i < count; i++) {
     const sign = 1 - 2 * y[i]!
     // Above 0 on the wrong side.
@@ -55,22 +70,22 @@ export function respond(
     slopes[i] = sign * ((away >= 0 ? 1 : small) / (1 + small))
     // log(1 + t) = 2 artanh(t / (2 + t)), without cancellation.
     const z = small / (2 + small)
-    sums[i % 2 === 0 ? 0 : 1] += shares[i]! * (Math.max(away, 0) + 2 * z * horner(ARTANH, z * z))
+    add(sums[i % 2 === 0 ? 0 : 1], shares[i]! * (Math.max(away, 0) + 2 * z * horner(ARTANH, z * z)))
   }
-  return sums[0] + sums[1]
+  return sums[0].value + sums[1].value
 }
 
 /** Moves v into the domain of f*, in place; returns Σ ω f*(v), f*(v) = m log m + (1 − m) log(1 − m). The count is even. */
 export function conjugate(count: number, y: Float64Array, v: Float64Array, shares: Float64Array): number {
-  const sums: [number, number] = [0, 0]
+  const sums = [emptySum(), emptySum()] as const
   const bits = new DataView(new ArrayBuffer(8))
   for (let i = 0; i < count; i++) {
     const sign = 1 - 2 * y[i]!
     const distance = Math.min(Math.max(sign * v[i]!, 0), 1)
     v[i] = sign * distance
-    sums[i % 2 === 0 ? 0 : 1] += shares[i]! * (entropy(distance, bits) + entropy(1 - distance, bits))
+    add(sums[i % 2 === 0 ? 0 : 1], shares[i]! * (entropy(distance, bits) + entropy(1 - distance, bits)))
   }
-  return sums[0] + sums[1]
+  return sums[0].value + sums[1].value
 }
 
 /** x log x for 0 ≤ x ≤ 1: log x = k log 2 + 2 artanh((m − 1) / (m + 1)) for x = 2ᵏ m. */
