@@ -9,7 +9,7 @@ import { type Objective, refreshed, type State } from '../objective.js'
 import type { Penalized } from '../quadratic.js'
 
 /** Directions that are kept. */
-const KEPT = 3
+const KEPT = 2
 
 /** A larger part of a direction would enlarge its rounding too. */
 const LONGEST = 100
@@ -50,7 +50,8 @@ export function withState({ rows }: Objective, known: Known | null, state: State
     const own = directions.reduce((d, later) => minus(d, later, dot(d.slopes, later.dual)), next)
     const dual = weighted(rows.shares, own.slopes)
     const size = dot(own.slopes, dual)
-    if (size > 0) directions.push({ ...own, dual: dual.map((v) => v / size), size })
+    for (let at = 0; at < dual.length; at++) dual[at]! /= size
+    if (size > 0) directions.push({ ...own, dual, size })
   }
   return { last: state, directions }
 }
@@ -94,8 +95,15 @@ export function resolved(objective: Objective, state: State, doubtful: Int32Arra
  */
 function nearest(shares: Float64Array, state: State, { last, directions }: Known) {
   const way = state.slopes.slice()
-  subtract(way, last.slopes, 1)
-  const whole = dot(way, weighted(shares, way))
+  const outputs = state.intercepts.length
+  let whole = 0
+  for (let i = 0, at = 0; i < shares.length; i++) {
+    for (let k = 0; k < outputs; k++, at++) {
+      const d = way[at]! - last.slopes[at]!
+      way[at] = d
+      whole += shares[i]! * d * d
+    }
+  }
   const guess = last.gradient.slice()
   let square = (1 + PYTHAGORAS) * whole
   for (const { gradient, dual, size } of directions) {
