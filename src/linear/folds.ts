@@ -30,12 +30,23 @@ export function foldsOf(rows: number, options: FoldOptions = {}): readonly Fold[
   if (isOrdered) return orderedFolds(rows, folds)
   const ids = options.foldIds ? Uint32Array.from(options.foldIds) : drawnIds(rows, options)
   const count = ids.reduce((most, id) => Math.max(most, id), 0) + 1
-  const all = Uint32Array.from(ids, (_, i) => i)
   return Array.from({ length: count }, (_, k) => {
-    const test = all.filter((i) => ids[i] === k)
-    if (test.length === 0) throw wrongFolds(`fold ${k} has no rows`)
-    return { test, train: all.filter((i) => ids[i] !== k) }
+    const fold = parted(ids, k)
+    if (fold.test.length === 0) throw wrongFolds(`fold ${k} has no rows`)
+    return fold
   })
+}
+
+/** Plain loops, as they are over all rows for each fold. */
+function parted(ids: Uint32Array, k: number): Fold {
+  let count = 0
+  for (let i = 0; i < ids.length; i++) count += Number(ids[i] === k)
+  const [test, train] = [new Uint32Array(count), new Uint32Array(ids.length - count)]
+  for (let i = 0, inside = 0; i < ids.length; i++) {
+    if (ids[i] === k) test[inside++] = i
+    else train[i - inside] = i
+  }
+  return { test, train }
 }
 
 /**
