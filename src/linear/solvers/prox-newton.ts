@@ -12,6 +12,7 @@ import {
   lossOf,
   type Objective,
   penaltyOf,
+  refreshed,
   type State,
   scalingLoss,
   stateAt,
@@ -135,6 +136,8 @@ export async function proxNewton(
     const wrong = violationIn(working, penalized, state)
     // Those near the threshold move too: they may come to pull on the way.
     const columns = blocks.length === 1 ? nearColumns(model, penalized, state) : null
+    // Of these a guess would not do.
+    if (columns !== null && state.columns !== null) state = refreshed(objective, state, columns)
     const target = minimize(model, penalized, state, { columns, tolerance: 0.01 * wrong, maxPasses })
     const next = lineSearch(objective, penalized, state, model, { target, columns })
     if (next === null) {
