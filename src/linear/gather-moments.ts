@@ -151,7 +151,7 @@ async function gatherAbout(
     const tiles = Math.min(most, Math.ceil((count - from) / tile.height))
     const parts = gram.room(tiles)
     for (let t = 0; t < tiles; t++, from += tile.height) {
-      weight += tile.fill(from, Math.min(count, from + tile.height), o, unit)
+      weight += tile.fill(from, Math.min(count, from + tile.height), { ...o, unit })
       for (const [a, b] of gram.blocks.entries()) tile.copy(b, parts[a]!, t)
     }
     await tasks.push(gram.add(parts))

@@ -4,6 +4,7 @@
  */
 
 import type { Tile } from '../kernels/tile-products.js'
+import { columnMoments } from './column-moments.js'
 import { type DenseMatrix, rowsWithWeight, stridesOf } from './design.js'
 import { isConstant } from './standard.js'
 import { type Block, STRIP, type Tiles, tilesOf } from './tiles.js'
@@ -44,12 +45,8 @@ export function rowsOf(x: DenseMatrix, o: RowOptions): Rows {
   const raw = Float64Array.from(index, (i) => o.weights?.[i] ?? 1)
   const total = raw.reduce((sum, w) => sum + w, 0)
   const shares = raw.map((w) => w / total)
-  // In two steps: what the first misses by rounding would count as spread, and more the more rows there are.
-  const rough = meansOf(x, index, shares, new Float64Array(x.columns))
-  const missed = meansOf(x, index, shares, rough)
-  const means = rough.map((v, j) => v + missed[j]!)
+  const { means, variances } = columnMoments(x, index, shares)
   const shifts = o.hasIntercept ? means : new Float64Array(x.columns)
-  const variances = squaresOf(x, index, shares, means)
   const isOut = (j: number): boolean => isConstant(Math.sqrt(variances[j]!), means[j]!)
   const scales = variances.map((v, j) => (o.isStandardized && !isOut(j) ? Math.sqrt(v) : 1))
   const constant = [...means.keys()].filter((j) => isOut(j) && (o.hasIntercept || means[j] === 0))
@@ -63,44 +60,6 @@ export function rowsOf(x: DenseMatrix, o: RowOptions): Rows {
 export function tiledRows(x: DenseMatrix, options: RowOptions): TiledRows {
   const rows = rowsOf(x, options)
   return { ...rows, tiles: tilesOf(x, rows.index, rows.shifts) }
-}
-
-/** Σ ω (x − center) */
-function meansOf(x: DenseMatrix, index: Uint32Array, shares: Float64Array, centers: Float64Array): Float64Array {
-  const { data, columns } = x
-  const [byRow, byColumn] = stridesOf(x)
-  const means = new Float64Array(columns)
-  if (byRow === 1) {
-    for (let j = 0; j < columns; j++) {
-      const [at, center] = [j * byColumn, centers[j]!]
-      for (let i = 0; i < index.length; i++) means[j]! += shares[i]! * (data[at + index[i]!]! - center)
-    }
-  } else {
-    for (let i = 0; i < index.length; i++) {
-      const [row, share] = [index[i]! * byRow, shares[i]!]
-      for (let j = 0; j < columns; j++) means[j]! += share * (data[row + j]! - centers[j]!)
-    }
-  }
-  return means
-}
-
-/** Σ ω (x − center)² */
-function squaresOf(x: DenseMatrix, index: Uint32Array, shares: Float64Array, centers: Float64Array): Float64Array {
-  const { data, columns } = x
-  const [byRow, byColumn] = stridesOf(x)
-  const squares = new Float64Array(columns)
-  if (byRow === 1) {
-    for (let j = 0; j < columns; j++) {
-      const [at, center] = [j * byColumn, centers[j]!]
-      for (let i = 0; i < index.length; i++) squares[j]! += shares[i]! * (data[at + index[i]!]! - center) ** 2
-    }
-  } else {
-    for (let i = 0; i < index.length; i++) {
-      const [row, share] = [index[i]! * byRow, shares[i]!]
-      for (let j = 0; j < columns; j++) squares[j]! += share * (data[row + j]! - centers[j]!) ** 2
-    }
-  }
-  return squares
 }
 
 /** Rows `from` to `to` of all columns, shifted and scaled: [to − from, p] into `target`. */
