@@ -21,6 +21,8 @@ export interface Rows {
   readonly scales: Float64Array
   /** Multiplies them: 1 / scales, 0 where they say nothing. */
   readonly factors: Float64Array
+  /** √Σ ω x² of the shifted and scaled columns. */
+  readonly norms: Float64Array
   /** Columns that say nothing, all zero after the shift. */
   readonly constant: readonly number[]
 }
@@ -50,7 +52,8 @@ export function rowsOf(x: DenseMatrix, o: RowOptions): Rows {
   const constant = [...means.keys()].filter((j) => isOut(j) && (o.hasIntercept || means[j] === 0))
   const factors = scales.map((s) => 1 / s)
   for (const j of constant) factors[j] = 0
-  return { x, index, shares, shifts, scales, factors, constant }
+  const norms = factors.map((f, j) => f * Math.sqrt(variances[j]! + (means[j]! - shifts[j]!) ** 2))
+  return { x, index, shares, shifts, scales, factors, norms, constant }
 }
 
 /** With a copy of them. */
@@ -125,14 +128,13 @@ export function sweep(
     const list = listed(block.left, wanted)
     for (const { tile, from, to } of block.tiles) {
       for (const [k, { columns: own, coefficients }] of parts.entries()) {
-        block.forward.fill(intercepts[k]!)
+        const { kernel, forward } = block
+        forward.fill(intercepts[k]!)
         block.coefficients.set(coefficients)
-        block.kernel.addColumns(tile, listed(block.right, own), block.coefficients, block.forward)
-        for (let i = from; i < to; i++) {
-          const at = i * outputs + k
-          eta[at] = block.forward[i - from]! + (offset === null ? 0 : offset[at]!)
-        }
+        kernel.addColumns(tile, listed(block.right, own), block.coefficients, forward)
+        for (let i = from, at = from * outputs + k; i < to; i++, at += outputs) eta[at] = forward[i - from]!
       }
+      if (offset !== null) for (let at = from * outputs; at < to * outputs; at++) eta[at]! += offset[at]!
       respond(eta, slopes, from, to)
       addGradient(rows, block, tile, { from, to, list, outputs }, slopes, gradient)
     }
@@ -178,7 +180,8 @@ function addGradient(
 ): void {
   const p = factors.length
   for (let k = 0; k < outputs; k++) {
-    for (let i = from; i < to; i++) backward[i - from] = shares[i]! * slopes[i * outputs + k]!
+    for (let i = from, at = from * outputs + k; i < to; i++, at += outputs)
+      backward[i - from] = shares[i]! * slopes[at]!
     backward.fill(0, to - from)
     sums.fill(0)
     kernel.dotColumns(tile, list, backward, sums)

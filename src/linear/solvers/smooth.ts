@@ -58,7 +58,8 @@ export async function descendSmoothly(
   const rough = products && (await search(objective, penalized, start, roughly(objective, products), options))
   const begin = rough ? await bestAt(objective, rough.state, exact) : start
   const { state, steps, ended } = await search(objective, penalized, begin, exact, options)
-  return { state, models: [], iterations: (rough?.steps ?? 0) + steps, refreshes: 0, ended }
+  const dualGap = dualityGapAt(objective, penalized, state)
+  return { state, models: [], known: null, dualGap, iterations: (rough?.steps ?? 0) + steps, refreshes: 0, ended }
 }
 
 async function search(
