@@ -43,9 +43,10 @@ test.each([
   const x = Float64Array.from({ length: rows * columns }, () => normal())
   const gram = await openGram({ engine, columns, precision, tile: TILE })
   const half = Math.ceil(rows / 2) * columns
-  await gram.add(tiled(x.subarray(0, half), columns, gram.blocks, precision))
-  if (half < x.length) await gram.add(tiled(x.subarray(half), columns, gram.blocks, precision))
-  const sum = gram.take()
+  const total = gram.begin()
+  await total.add(tiled(x.subarray(0, half), columns, gram.blocks, precision))
+  if (half < x.length) await total.add(tiled(x.subarray(half), columns, gram.blocks, precision))
+  const sum = total.end()
   await gram.close()
   for (let at = 0; at < 20; at++) {
     const [j, k] = [(7 * at) % columns, (13 * at + 5) % columns]

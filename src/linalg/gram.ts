@@ -32,11 +32,16 @@ export interface GramAccumulator {
   readonly blocks: readonly ColumnBlock[]
   /** Room for some tiles, of each block of columns [tiles, columns of the block, tile], with whatever it held before. */
   room(tiles: number): Parts
+  /** A sum of its own. */
+  begin(): GramSum
+  close(): Promise<void>
+}
+
+export interface GramSum {
   /** Adds the rows that such a room was filled with; it is gone. */
   add(parts: Parts): Promise<void>
-  /** The sum of what was added, [columns, columns]; what comes after begins anew. */
-  take(): Float64Array
-  close(): Promise<void>
+  /** Of what was added, [columns, columns]; it ends here. */
+  end(): Float64Array
 }
 
 /** Columns of one block, at most. */
@@ -53,7 +58,6 @@ export async function openGram({ engine, columns, precision, tile }: GramOptions
   const session = await engine.load(encodeModel(gramModel(blocks, precision, tile)).bytes, {
     config: { 'session.intra_op.allow_spinning': '0' },
   })
-  const total = new Float64Array(columns * columns)
   // Memory that is new costs more than what is written into it.
   const spare: Parts[] = []
   const sizeOf = ({ from, to }: ColumnBlock): number => (to - from) * tile
@@ -65,26 +69,31 @@ export async function openGram({ engine, columns, precision, tile }: GramOptions
       const array = precision === 'float32' ? Float32Array : Float64Array
       return blocks.map((block) => new array(tiles * sizeOf(block)))
     },
-    async add(parts) {
-      const lend = blocks.map((_, a) => `block${a}`)
-      const feeds = blocks.map((block, a) => {
-        const shape = [parts[a]!.length / sizeOf(block), block.to - block.from, tile]
-        return [lend[a]!, tensor(precision, shape, parts[a]!)] as const
-      })
-      const results = await session.run(Object.fromEntries(feeds), { lend })
-      spare.push(lend.map((name) => numbers(results[name]!)))
-      for (const [a, left] of blocks.entries())
-        for (const [b, right] of blocks.entries())
-          if (a <= b) addBlock(total, numbers(results[`product${a}_${b}`]!), left, right, columns)
-    },
-    take() {
-      const whole = total.slice()
-      total.fill(0)
-      for (let j = 0; j < columns; j++) for (let k = 0; k < j; k++) whole[j * columns + k] = whole[k * columns + j]!
-      return whole
+    begin() {
+      const total = new Float64Array(columns * columns)
+      return { add: (parts) => add(parts, total), end: () => mirrored(total, columns) }
     },
     close: () => session.close(),
   }
+
+  async function add(parts: Parts, total: Float64Array): Promise<void> {
+    const lend = blocks.map((_, a) => `block${a}`)
+    const feeds = blocks.map((block, a) => {
+      const shape = [parts[a]!.length / sizeOf(block), block.to - block.from, tile]
+      return [lend[a]!, tensor(precision, shape, parts[a]!)] as const
+    })
+    const results = await session.run(Object.fromEntries(feeds), { lend })
+    spare.push(lend.map((name) => numbers(results[name]!)))
+    for (const [a, left] of blocks.entries())
+      for (const [b, right] of blocks.entries())
+        if (a <= b) addBlock(total, numbers(results[`product${a}_${b}`]!), left, right, columns)
+  }
+}
+
+/** The lower triangle from the upper one, in place. */
+function mirrored(total: Float64Array, columns: number): Float64Array {
+  for (let j = 0; j < columns; j++) for (let k = 0; k < j; k++) total[j * columns + k] = total[k * columns + j]!
+  return total
 }
 
 /** The sum of the tiles. */

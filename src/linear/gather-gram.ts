@@ -34,6 +34,7 @@ export async function gatherGram(
   try {
     const places = coordinates.columns.map((j) => (j < 0 ? x.columns : j))
     const own = Float64Array.from(coordinates.columns, (j) => (j < 0 ? 1 : factors[j]!))
+    const sum = gram.begin()
     const tasks = inFlight(1)
     for (const { kernel, tiles: all, left, coefficients, forward, strip } of tiles.blocks) {
       const out = new Float32Array(strip.buffer, strip.byteOffset, m * height)
@@ -55,11 +56,11 @@ export async function gatherGram(
             for (let j = from; j < to; j++)
               parts[a]!.set(out.subarray(j * height, (j + 1) * height), (j - from) * tall + t * height)
         }
-        await tasks.push(gram.add(parts))
+        await tasks.push(sum.add(parts))
       }
     }
     await tasks.end()
-    return gram.take().map((v) => v / tiles.rows)
+    return sum.end().map((v) => v / tiles.rows)
   } finally {
     await gram.close()
   }

@@ -5,7 +5,7 @@ import { throwIfAborted } from '../engine/failures.js'
 import type { FloatType } from '../ir/builder.js'
 import { type GramAccumulator, openGram } from '../linalg/gram.js'
 import type { RunOptions } from '../util/env.js'
-import { inFlight } from '../util/in-flight.js'
+import { type InFlight, inFlight } from '../util/in-flight.js'
 import {
   checkCells,
   checkDesign,
@@ -68,18 +68,34 @@ export async function gatherParts(
   if (engine === undefined || !isMany(count, x.columns)) return parts.map((rows) => momentsOf(x, y, of(rows)))
   const columns = x.columns + 1
   const precision = columns < WIDE ? 'float64' : (options.precision ?? 'float64')
-  const height = heightOf(columns, precision)
+  const height = heightOf(
+    columns,
+    precision,
+    given.map((rows) => rows?.length ?? x.rows),
+  )
   const gram = await openGram({ engine, columns, precision, tile: height })
   const tile = openRowTile(x, y, { columns, height, isSingle: precision === 'float32' })
   const frame = sampleFrame(x, y, given, weights)
+  const tasks = inFlight(1)
+  const gather = (at: Frame, rows: ArrayLike<number> | undefined): Promise<Gathering> =>
+    begun(at, { gram, tile, tasks, precision }, x, of(rows))
   const found: Moments[] = []
+  const take = async ({ rows, end }: Gathering): Promise<void> => {
+    const first = await end()
+    const moments = isNear(first, frame) ? first : await (await gather(frameOf(first, frame), rows)).end()
+    if (!isUsable(moments)) checkCells(x)
+    // What no frame brings to numbers that can be squared.
+    found.push(moments.means.every(Number.isFinite) ? moments : momentsOf(x, y, of(rows)))
+  }
   try {
+    // The next part is begun before what comes of the last one is waited for.
+    let last: Gathering | null = null
     for (const rows of given) {
-      const moments = await gatherOn(gram, tile, frame, x, { ...of(rows), precision })
-      if (!isUsable(moments)) checkCells(x)
-      // What no frame brings to numbers that can be squared.
-      found.push(moments.means.every(Number.isFinite) ? moments : momentsOf(x, y, of(rows)))
+      const next = await gather(frame, rows)
+      if (last !== null) await take(last)
+      last = next
     }
+    if (last !== null) await take(last)
     return found
   } finally {
     await gram.close()
@@ -97,29 +113,13 @@ const TOGETHER = 1 << 21
 
 /**
  * Rows of a tile. From one column to the next is an odd number of lines of the cache and nearly one of pages, so that the
- * columns of a row meet neither in the same lines nor in the same entries of what holds the addresses of pages.
+ * columns of a row meet neither in the same lines nor in the same entries of what holds the addresses of pages. `counts` of
+ * the parts: what fills up their last tiles is multiplied too.
  */
-const heightOf = (columns: number, precision: FloatType): number => {
-  const pages = precision === 'float32' ? [3088, 1040] : [1552, 528]
-  return pages.find((height) => columns * height <= 2 * TOGETHER) ?? pages.at(-1)!
-}
-
-async function gatherOn(
-  gram: GramAccumulator,
-  tile: RowTile,
-  frame: Frame,
-  x: DenseMatrix,
-  o: GatherOptions,
-): Promise<Moments> {
-  const first = await gatherAbout(frame, gram, tile, x, o)
-  const { means, scatter, weight, rounding, count } = first
-  const m = means.length
-  if (count === 0 || !means.every(Number.isFinite)) return first
-  const isFar = means.some((mean, j) => weight * (mean - frame.shift[j]!) ** 2 > scatter[j * m + j]!)
-  if (!isFar && Number.isFinite(rounding)) return first
-  // Rows that tell little of the others: what is far from its mean cancels, or its squares overflow.
-  const scales = means.map((_, j) => powerOf(Math.sqrt(scatter[j * m + j]! / weight)))
-  return gatherAbout({ ...frame, shift: means, scales }, gram, tile, x, o)
+function heightOf(columns: number, precision: FloatType, counts: readonly number[]): number {
+  const [high, low] = precision === 'float32' ? [3088, 1040] : [1552, 528]
+  const filled = (height: number): number => counts.reduce((sum, n) => sum + height * Math.ceil(n / height), 0)
+  return columns * high <= 2 * TOGETHER && filled(high) <= 1.1 * filled(low) ? high : low
 }
 
 /**
@@ -132,19 +132,44 @@ interface Frame {
   readonly unit: number
 }
 
-async function gatherAbout(
-  { shift, scales, unit }: Frame,
-  gram: GramAccumulator,
-  tile: RowTile,
-  { rows }: DenseMatrix,
-  o: GatherOptions,
-): Promise<Moments> {
+/** False where the sampled rows told little of the others: what is far from its mean cancels, or its squares overflow. */
+function isNear({ count, means, scatter, weight, rounding }: Moments, { shift }: Frame): boolean {
+  // Another frame would not help.
+  if (count === 0 || !means.every(Number.isFinite)) return true
+  const m = means.length
+  const isFar = means.some((mean, j) => weight * (mean - shift[j]!) ** 2 > scatter[j * m + j]!)
+  return !isFar && Number.isFinite(rounding)
+}
+
+const frameOf = ({ means, scatter, weight }: Moments, { unit }: Frame): Frame => ({
+  shift: means,
+  scales: means.map((_, j) => powerOf(Math.sqrt(scatter[j * (means.length + 1)]! / weight))),
+  unit,
+})
+
+interface Tools {
+  readonly gram: GramAccumulator
+  readonly tile: RowTile
+  readonly tasks: InFlight
+  readonly precision: FloatType
+}
+
+/** Rows that are with the engine. */
+interface Gathering {
+  readonly rows: ArrayLike<number> | undefined
+  end(): Promise<Moments>
+}
+
+async function begun(frame: Frame, tools: Tools, { rows }: DenseMatrix, o: GatherOptions): Promise<Gathering> {
+  const { shift, scales, unit } = frame
+  const { gram, tile, tasks } = tools
   const m = shift.length
   const count = o.rows?.length ?? rows
-  const { sums, squares } = tile.begin({ shifts: shift, factors: scales.map((s) => 1 / s) })
+  const seen = tile.begin({ shifts: shift, factors: scales.map((s) => 1 / s) })
   // More than one only where a block holds all columns.
   const most = gram.blocks.length > 1 ? 1 : Math.max(1, Math.floor(TOGETHER / (m * tile.height)))
-  const tasks = inFlight(1)
+  const sum = gram.begin()
+  const own: Promise<void>[] = []
   let weight = 0
   for (let from = 0; from < count; ) {
     throwIfAborted(o.signal)
@@ -154,18 +179,43 @@ async function gatherAbout(
       weight += tile.fill(from, Math.min(count, from + tile.height), { ...o, unit })
       for (const [a, b] of gram.blocks.entries()) tile.copy(b, parts[a]!, t)
     }
-    await tasks.push(gram.add(parts))
+    const task = sum.add(parts)
+    own.push(task)
+    await tasks.push(task)
   }
-  await tasks.end()
-  const scatter = gram.take()
+  const sums = { shifted: seen.sums.slice(), squares: seen.squares.slice(), weight, count }
+  return {
+    rows: o.rows,
+    async end() {
+      await Promise.all(own)
+      return momentsFrom(sum.end(), sums, frame, ROUNDING[tools.precision])
+    },
+  }
+}
+
+/** Of the rows, in the frame. */
+interface Sums {
+  readonly shifted: Float64Array
+  readonly squares: Float64Array
+  readonly weight: number
+  readonly count: number
+}
+
+function momentsFrom(
+  scatter: Float64Array,
+  { shifted, squares, weight, count }: Sums,
+  { shift, scales, unit }: Frame,
+  least: number,
+): Moments {
+  const m = shift.length
   // Squares have no signs that let rounding cancel: what products lost of these is the most that they lost of any.
-  let rounding: number = ROUNDING[o.precision ?? 'float64']
+  let rounding = least
   for (let j = 0; j < m; j++) {
     const exact = squares[j]!
     if (exact > 0) rounding = Math.max(rounding, Math.abs(scatter[j * m + j]! - exact) / exact)
     scatter[j * m + j] = exact
   }
-  const away = shift.map((_, j) => (weight === 0 ? 0 : (sums[j]! * scales[j]!) / weight))
+  const away = shift.map((_, j) => (weight === 0 ? 0 : (shifted[j]! * scales[j]!) / weight))
   for (let j = 0; j < m; j++)
     for (let k = 0; k < m; k++)
       scatter[j * m + k] = unit * (scatter[j * m + k]! * scales[j]! * scales[k]! - weight * away[j]! * away[k]!)
