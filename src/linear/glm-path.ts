@@ -14,8 +14,9 @@ import { momentsOf } from './moments.js'
 import { dualityGapAt, type Objective, saturatedLoss, stateAt, violationAt } from './objective.js'
 import { pathOf } from './path.js'
 import type { Penalized } from './quadratic.js'
-import { openProducts } from './row-products.js'
+import { precisionFor } from './precision.js'
 import { type Coefficients, type Rows, type TiledRows, tiledRows } from './rows.js'
+import { openSoftmax } from './softmax-engine.js'
 import type { NewtonModel } from './solvers/newton-model.js'
 import { type NewtonOptions, type NewtonResult, proxNewton } from './solvers/prox-newton.js'
 import { descendSmoothly, isSmooth } from './solvers/smooth.js'
@@ -132,7 +133,8 @@ export async function glmPathOf(
   const lambdas = lambdasOf(pull, terms, { count: rows.index.length, deviation: 1 }, options)
   const results: NewtonResult[] = []
   const found: Found[] = []
-  const products = isSmooth(objective, terms.at(1)) && engine ? await openProducts(engine, rows, outputs) : null
+  const isOnEngine = engine !== undefined && isSmooth(objective, terms.at(1))
+  const softmax = isOnEngine ? await openSoftmax(engine, objective, precisionFor({ tolerance })) : null
   try {
     let state = empty.state
     let models: readonly (NewtonModel | null)[] = []
@@ -142,14 +144,14 @@ export async function glmPathOf(
       const penalized = terms.at(lambda)
       const steps = { tolerance, scale, ...limits }
       const result = isSmooth(objective, penalized)
-        ? await descendSmoothly(objective, penalized, state, products, steps)
+        ? await descendSmoothly(objective, penalized, state, softmax, steps)
         : await proxNewton(objective, penalized, state, models, steps)
       ;({ state, models } = result)
       results.push(result)
       found.push(foundAt(objective, penalized, result, { lambda, half, saturated }))
     }
   } finally {
-    await products?.close()
+    await softmax?.close()
   }
   return {
     family: options.family,
