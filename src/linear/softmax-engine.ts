@@ -39,7 +39,7 @@ export async function openSoftmax(
         beta: floatTensor(precision, [outputs, p], beta),
         intercepts: floatTensor(precision, [outputs, 1], intercepts),
       })
-      const mean = (name: string): Float64Array => Float64Array.from(numbers(found[name]!), (v) => v / n)
+      const mean = (name: string): Float64Array => new Float64Array(numbers(found[name]!)).map((v) => v / n)
       return { loss: mean('loss')[0]!, gradient: mean('gradient'), interceptGradient: mean('interceptGradient') }
     },
     close: () => session.close(),
