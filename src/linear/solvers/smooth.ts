@@ -36,8 +36,8 @@ export function isSmooth({ datafit }: Objective, { l1, l2, lower, upper }: Penal
 
 /** Pairs that the curvature is known by. */
 const MEMORY = 10
-/** Of the gap that was asked for, what is asked for next where the true one turned out to be larger. */
-const STRICTER = 0.3
+/** Part of the gap that is asked of the coefficients: making the intercepts best adds to it. Less where it was too much. */
+const PART = 0.6
 
 export async function descendSmoothly(
   objective: Objective,
@@ -74,7 +74,7 @@ async function search(
   if (isClose(start)) return { state: start, steps: 0, ended: 'solved' }
   const first = hereOf(objective, penalized, start, start)
   const turn = rareTurns()
-  let asked = most
+  let asked = PART * most
   let found: State | null = null
   const { last, steps, ended } = await lbfgs(first, {
     iterations: 10 * maxIterations,
@@ -89,7 +89,7 @@ async function search(
       if (gapAt(penalized, g) > asked) return false
       const best = bestAt(objective, pointOf(start, w))
       if (isClose(best)) found = best
-      else asked *= STRICTER
+      else asked *= PART
       return found !== null
     },
   })
