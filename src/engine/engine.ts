@@ -43,8 +43,11 @@ export interface RunSessionOptions {
   /** Default all. */
   readonly outputs?: readonly string[]
   readonly signal?: AbortSignal
-  /** Inputs that are given away instead of copied: their memory is gone from here on. Default: none. */
-  readonly handOver?: readonly string[]
+  /**
+   * Inputs that are lent instead of copied: their memory is gone from here, and comes back among the results under the
+   * names of the inputs, to be filled anew. Default: none.
+   */
+  readonly lend?: readonly string[]
 }
 
 export interface Session {

@@ -25,6 +25,8 @@ import {
   type WireTensor,
 } from './wire.js'
 
+type RunRequest = Extract<WireRequest, { readonly kind: 'run' }>
+
 export interface Platform {
   readonly ort: Ort
   /** In order of preference; the runtime adds the CPU at the end. */
@@ -57,13 +59,16 @@ export function host(platform: Platform, send: Send): (message: ToHost) => void 
     return { session: id, inputs: session.inputMetadata.map(valueInfo), outputs: session.outputMetadata.map(valueInfo) }
   }
 
-  const run = async (id: number, feeds: WireFeeds, outputs: readonly string[]): Promise<WireFeeds> => {
+  const run = async (id: number, { feeds, outputs, lent }: RunRequest): Promise<WireFeeds> => {
     const entry = sessions.get(id)
     if (entry === undefined) throw closedSession()
     refuse(platform, entry.session, feeds, outputs)
     const results = await runSession(entry.session, entry.label, ortFeeds(platform.ort, feeds), outputs)
-    const wire = Object.fromEntries(Object.entries(results).map(([name, t]) => [name, tensorToWire(t)]))
+    const wire: Record<string, WireTensor> = Object.fromEntries(
+      Object.entries(results).map(([name, t]) => [name, tensorToWire(t)]),
+    )
     for (const t of Object.values(results)) t.dispose?.()
+    for (const name of lent) wire[name] = feeds[name]!
     return wire
   }
 
@@ -79,7 +84,7 @@ export function host(platform: Platform, send: Send): (message: ToHost) => void 
       case 'load':
         return load(request.model, request.options)
       case 'run':
-        return run(request.session, request.feeds, request.outputs)
+        return run(request.session, request)
       case 'release':
         return release(request.session)
       case 'measure':

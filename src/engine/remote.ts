@@ -90,15 +90,14 @@ function sessionOf(link: Link, { session, inputs, outputs }: LoadedSession, mode
   return {
     inputs,
     outputs,
-    async run(feeds: Feeds, { outputs: asked, signal, handOver = [] } = {}) {
+    async run(feeds: Feeds, { outputs: asked, signal, lend = [] } = {}) {
       if (closed) throw new PareError('ENGINE_CLOSED', 'the session is closed', { remedy: 'Load the model again.' })
       checkFeeds(inputs, feeds, model)
       const names = checkOutputs(outputs, asked, model)
-      const wire = Object.fromEntries(
-        inputs.map(({ name }) => [name, toWire(name, feeds[name]!, handOver.includes(name))]),
-      )
-      const results = await link.call({ kind: 'run', session, feeds: wire, outputs: names }, buffersOf([wire]), signal)
-      return Object.fromEntries(names.map((name) => [name, fromWire(results[name]!)]))
+      const wire = Object.fromEntries(inputs.map(({ name }) => [name, toWire(name, feeds[name]!, lend.includes(name))]))
+      const request = { kind: 'run', session, feeds: wire, outputs: names, lent: lend } as const
+      const results = await link.call(request, buffersOf([wire]), signal)
+      return Object.fromEntries([...names, ...lend].map((name) => [name, fromWire(results[name]!)]))
     },
     async close() {
       if (closed) return

@@ -35,7 +35,14 @@ export interface WireMeasureOptions {
 
 export type WireRequest =
   | { readonly kind: 'load'; readonly model: WireModel; readonly options: WireSessionOptions }
-  | { readonly kind: 'run'; readonly session: number; readonly feeds: WireFeeds; readonly outputs: readonly string[] }
+  | {
+      readonly kind: 'run'
+      readonly session: number
+      readonly feeds: WireFeeds
+      readonly outputs: readonly string[]
+      /** Inputs that go back with the outputs. */
+      readonly lent: readonly string[]
+    }
   | { readonly kind: 'release'; readonly session: number }
   | {
       readonly kind: 'measure'
@@ -92,10 +99,10 @@ export interface WireError {
 const utf8 = new TextEncoder()
 
 /**
- * A copy of a tensor that can be transferred, so that the caller's buffer stays whole; the buffer itself where it is handed
- * over and holds nothing else. Throws where bytes and shape disagree.
+ * A copy of a tensor that can be transferred, so that the caller's buffer stays whole; the buffer itself where it is lent
+ * and holds nothing else. Throws where bytes and shape disagree.
  */
-export function toWire(name: string, t: Tensor, isHandedOver = false): WireTensor {
+export function toWire(name: string, t: Tensor, isLent = false): WireTensor {
   if (!sizeFits(t)) {
     throw new PareError('ENGINE_FEEDS', `the data does not fit ${t.dtype}[${t.shape.join(', ')}]`, {
       where: `input ${name}`,
@@ -106,7 +113,7 @@ export function toWire(name: string, t: Tensor, isHandedOver = false): WireTenso
   if (t.dtype === 'string') return { dtype: t.dtype, shape: t.shape, data: texts(name, t) }
   const bytes = t.bytes()
   const { buffer } = bytes
-  if (isHandedOver && buffer instanceof ArrayBuffer && buffer.byteLength === bytes.byteLength)
+  if (isLent && buffer instanceof ArrayBuffer && buffer.byteLength === bytes.byteLength)
     return { dtype: t.dtype, shape: t.shape, data: buffer }
   const data = new ArrayBuffer(bytes.byteLength)
   new Uint8Array(data).set(bytes)

@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Engine } from '../engine/engine.js'
 import { openEngine } from '../engine/node/open.js'
+import type { FloatType } from '../ir/builder.js'
 import { random } from '../util/random.js'
-import { openGram } from './gram.js'
+import { type GramAccumulator, openGram } from './gram.js'
 
 let engine: Engine
 beforeAll(async () => {
@@ -12,15 +13,23 @@ afterAll(() => engine.close())
 
 const TILE = 96
 
-/** Rows as tiles of columns, the last one filled up by zeros. */
-function tiled(rows: Float64Array, columns: number): Float64Array {
+/** Rows as tiles of columns, the last one filled up by zeros; of each block of columns alone. */
+function tiled(
+  rows: Float64Array,
+  columns: number,
+  blocks: GramAccumulator['blocks'],
+  precision: FloatType,
+): readonly (Float32Array | Float64Array)[] {
   const count = rows.length / columns
-  const out = new Float64Array(Math.ceil(count / TILE) * TILE * columns)
-  for (let i = 0; i < count; i++) {
-    const place = i % TILE
-    for (let j = 0; j < columns; j++) out[(i - place) * columns + j * TILE + place] = rows[i * columns + j]!
-  }
-  return out
+  return blocks.map(({ from, to }) => {
+    const out = new Float64Array(Math.ceil(count / TILE) * TILE * (to - from))
+    for (let i = 0; i < count; i++) {
+      const place = i % TILE
+      for (let j = from; j < to; j++)
+        out[(i - place) * (to - from) + (j - from) * TILE + place] = rows[i * columns + j]!
+    }
+    return precision === 'float32' ? Float32Array.from(out) : out
+  })
 }
 
 test.each([
@@ -34,8 +43,8 @@ test.each([
   const x = Float64Array.from({ length: rows * columns }, () => normal())
   const gram = await openGram({ engine, columns, precision, tile: TILE })
   const half = Math.ceil(rows / 2) * columns
-  await gram.add(tiled(x.subarray(0, half), columns))
-  if (half < x.length) await gram.add(tiled(x.subarray(half), columns))
+  await gram.add(tiled(x.subarray(0, half), columns, gram.blocks, precision))
+  if (half < x.length) await gram.add(tiled(x.subarray(half), columns, gram.blocks, precision))
   const sum = gram.take()
   await gram.close()
   for (let at = 0; at < 20; at++) {

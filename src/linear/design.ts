@@ -90,7 +90,14 @@ export const MOST = 1e150
 
 /** Index of the first value that is no number, infinite or too large; −1 where there is none. */
 export function firstUnfit(values: ArrayLike<number>): number {
-  for (let i = 0; i < values.length; i++) if (!(Math.abs(values[i]!) <= MOST)) return i
+  const n = values.length
+  const { abs } = Math
+  // A sum of four that is small enough has no part that is not.
+  const fours = n - (n % 4)
+  for (let i = 0; i < n; i += 4) {
+    if (i < fours && abs(values[i]!) + abs(values[i + 1]!) + abs(values[i + 2]!) + abs(values[i + 3]!) <= MOST) continue
+    for (let at = i; at < Math.min(n, i + 4); at++) if (!(abs(values[at]!) <= MOST)) return at
+  }
   return -1
 }
 

@@ -2,6 +2,7 @@
 
 import type { Engine } from '../engine/engine.js'
 import { openGram } from '../linalg/gram.js'
+import { inFlight } from '../util/in-flight.js'
 import { type Coordinates, type TiledRows, weightedGram } from './rows.js'
 
 /** Multiplications from which on the engine is worth its way. */
@@ -28,27 +29,27 @@ export async function gatherGram(
   try {
     const places = coordinates.columns.map((j) => (j < 0 ? x.columns : j))
     const own = Float64Array.from(coordinates.columns, (j) => (j < 0 ? 1 : factors[j]!))
-    const size = m * tiles.height
-    let last: Promise<void> = Promise.resolve()
+    const tasks = inFlight(1)
     for (const { kernel, tiles: all, left, coefficients, forward, strip } of tiles.blocks) {
-      const out = new Float32Array(strip.buffer, strip.byteOffset, size)
+      const out = new Float32Array(strip.buffer, strip.byteOffset, m * tiles.height)
       const list = left.subarray(0, m)
       list.set(places)
       coefficients.set(own)
       for (let first = 0; first < all.length; first += TOGETHER) {
         const some = all.slice(first, first + TOGETHER)
-        const part = new Float32Array(some.length * size)
+        const sizes = gram.blocks.map((b) => (b.to - b.from) * tiles.height)
+        const parts = gram.room(some.length)
         for (const [t, { tile, from, to }] of some.entries()) {
           for (let i = from; i < to; i++) forward[i - from] = Math.sqrt(shares[i]! * curvature[i]! * tiles.rows)
           forward.fill(0, to - from)
           kernel.scaleColumns(tile, list, coefficients, forward, out)
-          part.set(out, t * size)
+          for (const [a, b] of gram.blocks.entries())
+            parts[a]!.set(out.subarray(b.from * tiles.height, b.to * tiles.height), t * sizes[a]!)
         }
-        await last
-        last = gram.add(part)
+        await tasks.push(gram.add(parts))
       }
     }
-    await last
+    await tasks.end()
     return gram.take().map((v) => v / tiles.rows)
   } finally {
     await gram.close()

@@ -118,14 +118,13 @@ export function solvePath(moments: Moments, options: PathOptions, isEnough: IsEn
     const beta = withoutDust(partial.problem.yy, diagonalOf(partial.problem), held, last.beta)
     // Certificates owe nothing to the solver but the coefficients.
     const fit = pointAt(problem, partial.complete(beta))
+    const penalized = terms.free.length === 0 ? fit : pointAt(partial.problem, beta)
     if (isEnough(fit.beta)) break
     const errors = errorsOf(problem, moments.rounding / partial.pivot, fit.beta)
     const missed = violation(terms.at(lambda), fit)
     solved.push({
       ...fit,
-      gap:
-        dualityGap(partial.problem, held, pointAt(partial.problem, beta), errors) +
-        partial.lossOf(fit.residual, errors),
+      gap: dualityGap(partial.problem, held, penalized, errors) + partial.lossOf(fit.residual, errors),
       meanSquare: meanSquare(problem, fit),
       violation: missed,
       hidden: errors.reduce((most, e) => Math.max(most, e), missed),

@@ -164,7 +164,7 @@ async function engineSums(engine: Engine, columns: number, models: readonly Floa
         y: tensor('float64', [count, 1], y),
         weights: tensor('float64', [count, 1], weights),
       }
-      const results = await session.run(feeds, { handOver: ['x'] })
+      const results = await session.run(feeds, { lend: ['x'] })
       addTo(squares, numbers(results.squares!))
       addTo(correlations, numbers(results.correlations!))
     },

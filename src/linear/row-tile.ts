@@ -1,0 +1,97 @@
+/** Rows of a design, y last, one tile at a time, in which columns lie one after the other as products want them. */
+
+import { openCentreKernel } from '../kernels/centre-kernel.js'
+import { STRIP } from '../kernels/centre-loops.js'
+import type { DenseMatrix } from './design.js'
+
+export interface RowTileShape {
+  /** Of the design and y. */
+  readonly columns: number
+  /** A multiple of `STRIP`. */
+  readonly height: number
+  readonly isSingle: boolean
+}
+
+/** What is done to the columns, and the sums of what comes out. */
+interface Frame {
+  readonly shifts: ArrayLike<number>
+  readonly factors: ArrayLike<number>
+}
+
+export interface RowTile {
+  readonly height: number
+  /** From here on; returns Σ √w v and Σ v² of v = √w (z − shift) factor, by column, of all tiles to come. */
+  begin(frame: Frame): { readonly sums: Float64Array; readonly squares: Float64Array }
+  /** Takes rows `from` to `to` of the list or of all, with weights in a unit; zeros fill the tile up. Returns Σ w. */
+  fill(from: number, to: number, rows: TileRows, unit: number): number
+  /** Some columns of the tile to where tile t has them. */
+  copy(columns: { readonly from: number; readonly to: number }, target: Float32Array | Float64Array, t: number): void
+}
+
+export interface TileRows {
+  readonly weights?: ArrayLike<number>
+  readonly rows?: ArrayLike<number>
+}
+
+export function openRowTile(x: DenseMatrix, y: ArrayLike<number>, shape: RowTileShape): RowTile {
+  const { height } = shape
+  const kernel = openCentreKernel({ ...shape, width: x.columns })
+  const { centring, strip, column, tile } = kernel
+  const { roots } = strip
+  const p = x.columns
+
+  const takeRows = (from: number, to: number, rows: ArrayLike<number> | undefined): void => {
+    // What earlier rows left stands where there are no more, with a root of 0.
+    for (let place = 0; place < height; place += STRIP) {
+      const [first, last] = [from + place, Math.min(to, from + place + STRIP)]
+      if (rows === undefined) strip.data.set(x.data.subarray(Math.min(first, last) * p, last * p))
+      else
+        for (let i = first; i < last; i++)
+          strip.data.set(x.data.subarray(rows[i]! * p, (rows[i]! + 1) * p), (i - first) * p)
+      kernel.centreRows(place)
+    }
+  }
+
+  const takeColumn = (
+    j: number,
+    values: ArrayLike<number>,
+    from: number,
+    to: number,
+    rows: ArrayLike<number> | undefined,
+  ): void => {
+    for (let i = from; i < to; i++) column[i - from] = values[rows?.[i] ?? i]!
+    kernel.centreColumn(j)
+  }
+
+  const takeColumns = (from: number, to: number, rows: ArrayLike<number> | undefined): void => {
+    for (let j = 0; j < p; j++) takeColumn(j, x.data.subarray(j * x.rows, (j + 1) * x.rows), from, to, rows)
+  }
+
+  return {
+    height,
+    begin({ shifts, factors }) {
+      centring.shifts.set(shifts)
+      centring.factors.set(factors)
+      centring.sums.fill(0)
+      centring.squares.fill(0)
+      return centring
+    },
+    fill(from, to, { weights, rows }, unit) {
+      let total = 0
+      for (let i = from; i < to; i++) {
+        const w = weights === undefined ? 1 : weights[rows?.[i] ?? i]! / unit
+        roots[i - from] = Math.sqrt(w)
+        total += w
+      }
+      roots.fill(0, to - from)
+      if (x.order === 'column-major') takeColumns(from, to, rows)
+      else takeRows(from, to, rows)
+      takeColumn(p, y, from, to, rows)
+      return total
+    },
+    copy(columns, target, t) {
+      const own = tile.subarray(columns.from * height, columns.to * height)
+      target.set(own, t * own.length)
+    },
+  }
+}
