@@ -58,6 +58,7 @@ function softmaxModel({ rows, datafit, y, offset }: Objective, precision: FloatT
   b.input('intercepts', { kind: 'tensor', dtype: precision, shape: [outputs, 1] })
   const x = b.constant(tensor(precision, [p, n], transposed(rows, precision)), 'x')
   const weights = rows.shares.map((w) => n * w)
+  const minus = weights.map((w) => -w)
   const own = new Float64Array(n * outputs)
   for (const [i, k] of y.entries()) own[i * outputs + k] = 1
   const linear = b.op('Transpose', [b.op('Add', [b.op('MatMul', ['beta', x]), 'intercepts'])])
@@ -67,21 +68,8 @@ function softmaxModel({ rows, datafit, y, offset }: Objective, precision: FloatT
     attrs: { axis: int(1) },
   })
   const wide = b.op('Cast', [picked], { attrs: { to: int(codeOfDType('float64')) } })
-  b.ops(
-    'MatMul',
-    [
-      b.constant(
-        floatTensor(
-          'float64',
-          [1, n],
-          weights.map((w) => -w),
-        ),
-        'weights',
-      ),
-      wide,
-    ],
-    { outputs: ['loss'] },
-  )
+  const shares = b.constant(floatTensor('float64', [1, n], minus), 'shares')
+  b.ops('MatMul', [shares, wide], { outputs: ['loss'] })
   const residuals = b.op('Sub', [b.op('Exp', [logs]), b.constant(b.tensor([n, outputs], own), 'own')])
   const slopes = b.op('Mul', [residuals, b.constant(b.tensor([n, 1], weights), 'weights')])
   b.ops('Transpose', [b.op('MatMul', [x, slopes])], { outputs: ['gradient'] })
