@@ -47,37 +47,40 @@ export async function openSoftmax(
 }
 
 /**
- * L = log softmax of B Xᵀ + intercepts + offset, by row [n, K]; the loss −Σ n ωᵢ L_y, and its gradients SᵀX and Sᵀ1 by
- * S = n ωᵢ (e^L − 1_y). Times n, which keeps small weights from the small end of float32.
+ * Z = H − max H of H [K, n] = B Xᵀ + intercepts + offset, the loss Σ n ωᵢ (log Σ e^zₖ − z_y) and its gradients S X and S 1
+ * by S = n ωᵢ (e^Z / Σ e^zₖ − 1_y). Times n, which keeps small weights from the small end of float32. Written out, as the
+ * engine's own softmax goes along rows, and of few classes takes longer for it.
  */
 function softmaxModel({ rows, datafit, y, offset }: Objective, precision: FloatType): Model {
   const { outputs } = datafit
   const [n, p] = [rows.tiles.rows, rows.x.columns]
   const b = builder(['beta', 'intercepts', 'loss', 'gradient', 'interceptGradient'], precision)
+  const byClass = (value: (i: number, k: number) => number): string => {
+    const data = Float64Array.from({ length: outputs * n }, (_, at) => value(at % n, Math.floor(at / n)))
+    return b.constant(b.tensor([outputs, n], data))
+  }
+  const overClasses = { attrs: { keepdims: int(1) } }
+  const axis = (a: number): string => b.constant(i64([1], [a]), 'axis')
   b.input('beta', { kind: 'tensor', dtype: precision, shape: [outputs, p] })
   b.input('intercepts', { kind: 'tensor', dtype: precision, shape: [outputs, 1] })
   const x = b.constant(tensor(precision, [p, n], transposed(rows, precision)), 'x')
-  const weights = rows.shares.map((w) => n * w)
-  const minus = weights.map((w) => -w)
-  const own = new Float64Array(n * outputs)
-  for (const [i, k] of y.entries()) own[i * outputs + k] = 1
-  const linear = b.op('Transpose', [b.op('Add', [b.op('MatMul', ['beta', x]), 'intercepts'])])
-  const eta = offset === null ? linear : b.op('Add', [linear, b.constant(b.tensor([n, outputs], offset), 'offset')])
-  const logs = b.op('LogSoftmax', [eta], { attrs: { axis: int(1) } })
-  const picked = b.op('GatherElements', [logs, b.constant(i64([n, 1], Array.from(y)), 'y')], {
-    attrs: { axis: int(1) },
-  })
-  const wide = b.op('Cast', [picked], { attrs: { to: int(codeOfDType('float64')) } })
-  const shares = b.constant(floatTensor('float64', [1, n], minus), 'shares')
-  b.ops('MatMul', [shares, wide], { outputs: ['loss'] })
-  const residuals = b.op('Sub', [b.op('Exp', [logs]), b.constant(b.tensor([n, outputs], own), 'own')])
-  const slopes = b.op('Mul', [residuals, b.constant(b.tensor([n, 1], weights), 'weights')])
-  b.ops('Transpose', [b.op('MatMul', [x, slopes])], { outputs: ['gradient'] })
-  b.ops('ReduceSum', [slopes, b.constant(i64([1], [0]), 'axis')], {
-    outputs: ['interceptGradient'],
-    attrs: { keepdims: int(0) },
-  })
-  b.output('loss', { kind: 'tensor', dtype: 'float64', shape: [1, 1] })
+  const isOwn = byClass((i, k) => Number(y[i] === k))
+  const shares = rows.shares.map((w) => n * w)
+  const weights = b.constant(b.tensor([1, n], shares), 'weights')
+  const linear = b.op('Add', [b.op('MatMul', ['beta', x]), 'intercepts'])
+  const eta = offset === null ? linear : b.op('Add', [linear, byClass((i, k) => offset[i * outputs + k]!)])
+  const z = b.op('Sub', [eta, b.op('ReduceMax', [eta, axis(0)], overClasses)])
+  const exps = b.op('Exp', [z])
+  const sum = b.op('ReduceSum', [exps, axis(0)], overClasses)
+  const own = b.op('ReduceSum', [b.op('Mul', [z, isOwn]), axis(0)], overClasses)
+  const losses = b.op('Mul', [b.op('Sub', [b.op('Log', [sum]), own]), weights])
+  const wide = b.op('Cast', [losses], { attrs: { to: int(codeOfDType('float64')) } })
+  b.ops('ReduceSum', [wide], { outputs: ['loss'], attrs: { keepdims: int(0) } })
+  const slopes = b.op('Mul', [b.op('Sub', [b.op('Div', [exps, sum]), isOwn]), weights])
+  const gradient = b.op('MatMul', [x, b.op('Transpose', [slopes])])
+  b.ops('Transpose', [gradient], { outputs: ['gradient'] })
+  b.ops('ReduceSum', [slopes, axis(1)], { outputs: ['interceptGradient'], attrs: { keepdims: int(0) } })
+  b.output('loss', { kind: 'tensor', dtype: 'float64', shape: [] })
   b.output('gradient', { kind: 'tensor', dtype: precision, shape: [outputs, p] })
   b.output('interceptGradient', { kind: 'tensor', dtype: precision, shape: [outputs] })
   return modelOf(b.graph('softmax'))
