@@ -2,6 +2,7 @@
 
 import type { CellTable } from '../data/cells.js'
 import type { Table } from '../data/columns.js'
+import type { ColumnKind, Description } from '../data/describe.js'
 import type { Engine } from '../engine/engine.js'
 import type { Family } from '../linear/datafits/index.js'
 import type { LinearFit } from '../linear/fit.js'
@@ -45,6 +46,8 @@ export async function fitCells(
   const reading = { categories, signal, onProgress, onWarning }
   const described = await describeTable(cells, { ...reading, ...(early && { onNumbers: early.onNumbers }) })
   const { rows, columns } = described
+  const named = [choices.target, ...(choices.without ?? []), ...categories]
+  for (const column of columns) if (!named.includes(column.name)) warnOfNames(column, described, onWarning)
   const isLarge = rows * columns.length > MANY_CELLS
   const family = given ?? familyOf(described, choices.target)
   const options = { ...choices, signal, onProgress, onWarning }
@@ -62,6 +65,19 @@ export async function fitCells(
   } finally {
     await engine?.close()
   }
+}
+
+/** Levels from which on it is odd that most rows have one of their own. */
+const MANY_LEVELS = 20
+
+/** Names of rows explain each row and none that is new. */
+function warnOfNames(column: ColumnKind, { name, rows }: Description, onWarning: Context['warn']): void {
+  if (column.kind === 'number') return
+  const levels = column.levels.length
+  if (levels < MANY_LEVELS || 2 * levels <= rows) return
+  onWarning(
+    `${name}, column ${column.name}: ${count(levels)} different texts in ${counted(rows, 'row')}, each of which becomes a column of the fit; if they are names of rows, --without ${column.name} leaves them out`,
+  )
 }
 
 async function opened(onWarning: Context['warn']): Promise<Engine> {

@@ -26,6 +26,29 @@ export function openGramKernel(length: number): GramKernel {
   return compiledKernel(length) ?? plainKernel(length)
 }
 
+export interface KernelPool {
+  /** From here on all memory is free again: what was opened before is over. */
+  begin(): void
+  readonly open: (length: number) => GramKernel
+}
+
+/** Kernels of problems that are solved one after the other: new memory costs more than much of what is done with it. */
+export function kernelPool(): KernelPool {
+  const all: GramKernel[] = []
+  const taken = new Set<GramKernel>()
+  return {
+    begin: () => taken.clear(),
+    open(length) {
+      const fits = all.filter((k) => !taken.has(k) && k.memory.length >= length)
+      const found = fits.sort((a, b) => a.memory.length - b.memory.length)[0]
+      const kernel = found ?? openGramKernel(length)
+      if (found === undefined) all.push(kernel)
+      taken.add(kernel)
+      return { ...kernel, memory: kernel.memory.subarray(0, length).fill(0) }
+    },
+  }
+}
+
 export function plainKernel(length: number): GramKernel {
   return { isCompiled: false, memory: new Float64Array(length), descend, subtractRows }
 }

@@ -49,13 +49,15 @@ export function errorOf({ weight, means, scatter }: Moments, { coefficients, int
   const m = means.length
   const p = m - 1
   // e = y − xᵀβ − β₀ = cᵀz − β₀ with c = (−β, 1): Var(e) + E(e)².
-  const used = [...coefficients.keys()].filter((j) => coefficients[j] !== 0)
-  const c = (j: number): number => (j === p ? 1 : -coefficients[j]!)
-  const at = [...used, p]
+  const at = Uint32Array.from({ length: m }, (_, j) => j).filter((j) => j === p || coefficients[j] !== 0)
+  const c = Float64Array.from(at, (j) => (j === p ? 1 : -coefficients[j]!))
   let [square, shift] = [0, -intercept]
-  for (const j of at) {
-    shift += c(j) * means[j]!
-    for (const k of at) square += c(j) * c(k) * scatter[j * m + k]!
+  for (let a = 0; a < at.length; a++) {
+    const row = at[a]! * m
+    shift += c[a]! * means[at[a]!]!
+    let across = 0
+    for (let b = 0; b < a; b++) across += c[b]! * scatter[row + at[b]!]!
+    square += c[a]! * (2 * across + c[a]! * scatter[row + at[a]!]!)
   }
   return square / weight + shift * shift
 }

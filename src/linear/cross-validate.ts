@@ -8,6 +8,7 @@ import { summaryOf } from './cv-summary.js'
 import { checkDesign, type DesignMatrix, isSparse } from './design.js'
 import { foldMomentsOf } from './fold-moments.js'
 import { type FoldOptions, foldsOf, wrongFolds } from './folds.js'
+import { checkUnread } from './gather-moments.js'
 import { type ModelOptions, pathOfModel, pathOfRows } from './gaussian-model.js'
 import { predictions } from './predict.js'
 import { isForRows, rowPath } from './row-path.js'
@@ -21,11 +22,14 @@ export async function crossValidate(
   y: ArrayLike<number>,
   options: CrossValidationOptions = {},
 ): Promise<CrossValidation> {
-  checkDesign(x, y, options.weights)
   checkTerms(options, x.columns)
   const { model = 'elastic-net' } = options
-  if (model === 'elastic-net' && (isSparse(x) || isForRows(x))) return validateRows(x, y, options)
-  if (isSparse(x)) throw wrongOption('model', model, 'elastic-net where columns are sparse')
+  if (isSparse(x) || (model === 'elastic-net' && isForRows(x))) {
+    checkDesign(x, y, options.weights)
+    if (model !== 'elastic-net') throw wrongOption('model', model, 'elastic-net where columns are sparse')
+    return validateRows(x, y, options)
+  }
+  checkUnread(x, y, options)
   const pathOf = pathOfModel(options, x.columns)
   const folds = await foldMomentsOf(x, y, options)
   const path = await pathOfRows(pathOf, folds, x, y, options)

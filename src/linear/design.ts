@@ -32,13 +32,22 @@ export const isSparse = (x: DesignMatrix): x is SparseMatrix => 'columnStarts' i
  * and `DESIGN_RANGE`.
  */
 export function checkDesign(x: DesignMatrix, y: ArrayLike<number>, weights?: ArrayLike<number>): void {
-  const { rows } = x
   if (isSparse(x)) checkSparse(x, y.length)
   else {
     checkShape(x, y.length)
-    const at = firstUnfit(x.data)
-    if (at >= 0) throw unfit(`X, ${placeOf(x, at)}`, x.data[at]!)
+    checkCells(x)
   }
+  checkTarget(x, y, weights)
+}
+
+/** Throws `DESIGN_FINITE` and `DESIGN_RANGE`. */
+export function checkCells(x: DenseMatrix): void {
+  const at = firstUnfit(x.data)
+  if (at >= 0) throw unfit(`X, ${placeOf(x, at)}`, x.data[at]!)
+}
+
+/** All of `checkDesign` but the cells of X. */
+export function checkTarget({ rows }: DesignMatrix, y: ArrayLike<number>, weights?: ArrayLike<number>): void {
   const odd = firstUnfit(y)
   if (odd >= 0) throw unfit(`y, row ${odd + 1}`, y[odd]!)
   if (weights === undefined) return

@@ -1,6 +1,7 @@
 /** Columns of a table as the columns of X: numbers as they are, categories as one column a level. */
 
 import type { TableColumn } from '../data/columns.js'
+import type { NumberKind } from '../data/describe.js'
 import { PareError } from '../util/errors.js'
 import { type DenseMatrix, MOST, unfit } from './design.js'
 
@@ -29,11 +30,11 @@ export interface Encoded {
 /** `weights`: of the rows, for means. Throws `TABLE_MISSING`, `DESIGN_FINITE` and `DESIGN_RANGE` with row and column. */
 export function encode(
   columns: readonly TableColumn[],
-  rows: number,
+  { name, rows }: { readonly name: string; readonly rows: number },
   options: EncodeOptions = {},
   weights?: ArrayLike<number>,
 ): Encoded {
-  const features = columns.map((column) => featureOf(column, options, weights))
+  const features = columns.map((column) => featureOf(column, name, options, weights))
   const names = namesOf(features)
   const width = names.length
   const data = new Float64Array(rows * width)
@@ -69,17 +70,22 @@ export function fillRows(
   }
 }
 
-function featureOf(column: TableColumn, options: EncodeOptions, weights: ArrayLike<number> | undefined): Feature {
+function featureOf(
+  column: TableColumn,
+  table: string,
+  options: EncodeOptions,
+  weights: ArrayLike<number> | undefined,
+): Feature {
   if (column.kind === 'category') return { kind: 'category', name: column.name, levels: column.levels }
   const odd = column.values.findIndex((v) => Math.abs(v) > MOST)
-  if (odd >= 0) throw unfit(`row ${odd + 1}, column ${column.name}`, column.values[odd]!)
+  if (odd >= 0) throw unfit(`${table}, row ${odd + 1}, column ${column.name}`, column.values[odd]!)
   const first = column.values.findIndex(Number.isNaN)
   const mean = (): number => {
     const sums = meanSums()
     for (let i = 0; i < column.values.length; i++) sums.add(column.values[i]!, weights?.[i] ?? 1)
     return sums.mean()
   }
-  return numberFeature(column.name, first < 0 ? null : first + 1, mean, options)
+  return numberFeature({ name: column.name, missing: first < 0 ? null : first + 1 }, table, mean, options)
 }
 
 /** The weighted mean of numbers that are there; NaN of none. */
@@ -97,15 +103,15 @@ export function meanSums() {
 
 /** `missing` is the first row without a number, from 1. Throws `TABLE_MISSING`. */
 export function numberFeature(
-  name: string,
-  missing: number | null,
+  { name, missing }: Pick<NumberKind, 'name' | 'missing'>,
+  table: string,
   mean: () => number,
   options: EncodeOptions,
 ): Feature {
   if (missing === null) return { kind: 'number', name, fill: null }
   if (options.missing !== 'mean') {
     throw new PareError('TABLE_MISSING', 'a number is missing', {
-      where: `row ${missing}, column ${name}`,
+      where: `${table}, row ${missing}, column ${name}`,
       remedy: 'Fill it in, remove the row or the column, or let the mean of the column stand for it.',
     })
   }

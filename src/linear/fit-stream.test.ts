@@ -158,7 +158,7 @@ test('rows that are gathered while the table is described give the same; what is
 })
 
 test.each([
-  ['a missing number', 'x,y\n1,2\n,3\n', {}, 'TABLE_MISSING', 'row 2, column x'],
+  ['a missing number', 'x,y\n1,2\n,3\n', {}, 'TABLE_MISSING', 't.csv, row 2, column x'],
   ['infinity', `x,y\n${'1,2\n2,1\n'.repeat(300)}inf,3\n`, {}, 'DESIGN_FINITE', 't.csv, row 601, column x'],
   ['a target with a missing cell', 'x,y\n1,2\n3,\n', {}, 'TABLE_MISSING', 't.csv, row 2, column y'],
   ['a target of text', 'x,y\n1,a\n3,b\n', {}, 'TABLE_TARGET', 't.csv, column y'],

@@ -38,7 +38,7 @@ export async function fitStream(cells: CellTable, described: Description, option
   const roles = rolesOf(described, options)
   numbersToPredict(described, roles.target)
   const means = await meansOf(cells, roles, options)
-  const features = roles.columns.map((column) => featureOf(column, means, options))
+  const features = roles.columns.map((column) => featureOf(column, cells.name, means, options))
   const names = namesOf(features)
   if (rows < 1 || names.length < 1) throw emptyDesign(`${rows} rows, ${names.length} columns`)
   const terms = termsFor(kind, { features, names }, options)
@@ -85,10 +85,13 @@ async function meansOf(
   return new Map(gaps.map(({ name }, k) => [name, sums[k]!.mean()]))
 }
 
-const featureOf = (kind: ColumnKind, means: ReadonlyMap<string, number>, options: StreamOptions): Feature =>
-  kind.kind === 'category'
-    ? kind
-    : numberFeature(kind.name, kind.missing, () => means.get(kind.name) ?? Number.NaN, options)
+const featureOf = (
+  kind: ColumnKind,
+  table: string,
+  means: ReadonlyMap<string, number>,
+  options: StreamOptions,
+): Feature =>
+  kind.kind === 'category' ? kind : numberFeature(kind, table, () => means.get(kind.name) ?? Number.NaN, options)
 
 /** Near the means of what a column becomes: those of levels lie between 0 and 1. */
 const nearOf = (kind: ColumnKind): readonly number[] =>

@@ -53,6 +53,8 @@ describe('folds', () => {
     { folds: 3, groups: Array.from({ length: 10 }, (_, i) => i % 2) },
     { strata: ['a'] },
     { folds: 10, isOrdered: true },
+    { foldIds: [0, 1, 0, 1, 0, 1, 0, 1, 0, 1], isOrdered: true },
+    { folds: 2, groups: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9], isOrdered: true },
   ])('no folds: %j', (options) => {
     expect(() => foldsOf(10, options)).toThrow(expect.objectContaining({ code: 'FOLDS' }))
   })

@@ -14,7 +14,7 @@ export interface FoldOptions {
   readonly groups?: ArrayLike<unknown>
   /** Each fold holds the classes in the same shares: the class of each row. */
   readonly strata?: ArrayLike<unknown>
-  /** Folds are stretches of rows in the order that they have, and each is judged by what came before it. */
+  /** Folds are stretches of rows in the order that they have, each judged by what came before it; without ids and groups. */
   readonly isOrdered?: boolean
 }
 
@@ -30,12 +30,23 @@ export function foldsOf(rows: number, options: FoldOptions = {}): readonly Fold[
   if (isOrdered) return orderedFolds(rows, folds)
   const ids = options.foldIds ? Uint32Array.from(options.foldIds) : drawnIds(rows, options)
   const count = ids.reduce((most, id) => Math.max(most, id), 0) + 1
-  const all = Uint32Array.from(ids, (_, i) => i)
   return Array.from({ length: count }, (_, k) => {
-    const test = all.filter((i) => ids[i] === k)
-    if (test.length === 0) throw wrongFolds(`fold ${k} has no rows`)
-    return { test, train: all.filter((i) => ids[i] !== k) }
+    const fold = parted(ids, k)
+    if (fold.test.length === 0) throw wrongFolds(`fold ${k} has no rows`)
+    return fold
   })
+}
+
+/** Plain loops, as they are over all rows for each fold. */
+function parted(ids: Uint32Array, k: number): Fold {
+  let count = 0
+  for (let i = 0; i < ids.length; i++) count += Number(ids[i] === k)
+  const [test, train] = [new Uint32Array(count), new Uint32Array(ids.length - count)]
+  for (let i = 0, inside = 0; i < ids.length; i++) {
+    if (ids[i] === k) test[inside++] = i
+    else train[i - inside] = i
+  }
+  return { test, train }
 }
 
 /**
@@ -103,6 +114,8 @@ function orderedFolds(rows: number, folds: number): readonly Fold[] {
 
 /** Throws `FOLDS`. */
 export function checkFolds(rows: number, { folds = 10, foldIds, groups, strata, isOrdered }: FoldOptions): void {
+  if (isOrdered && (foldIds !== undefined || groups !== undefined))
+    throw wrongFolds(`rows in their order and ${foldIds ? 'fold ids' : 'groups'}, which say otherwise`)
   if (foldIds !== undefined) {
     if (foldIds.length !== rows) throw wrongFolds(`${foldIds.length} fold ids for ${rows} rows`)
     const odd = Array.from(foldIds).findIndex((id) => !(Number.isInteger(id) && id >= 0 && id < rows))

@@ -8,8 +8,11 @@ import { type Coordinates, type TiledRows, weightedGram } from './rows.js'
 /** Multiplications from which on the engine is worth its way. */
 const MANY = 5e8
 
-/** Tiles that go to the engine at once. */
-const TOGETHER = 32
+/** Tiles that go to the engine as one, so that it gives fewer products of its own to be added up. */
+const TOGETHER = 6
+
+/** Rows of zeros: columns a power of two apart would meet in the same lines of the cache. */
+const PADDING = 16
 
 /**
  * As `weightedGram`; on the engine in float32, which a second derivative that serves to find the next point may well be.
@@ -25,26 +28,32 @@ export async function gatherGram(
   const m = coordinates.columns.length
   if (engine === undefined || curvature.length !== tiles.rows || tiles.rows * m * m < MANY)
     return weightedGram(rows, coordinates, curvature)
-  const gram = await openGram({ engine, columns: m, precision: 'float32', tile: tiles.height })
+  const { height } = tiles
+  const tall = TOGETHER * height + PADDING
+  const gram = await openGram({ engine, columns: m, precision: 'float32', tile: tall })
   try {
     const places = coordinates.columns.map((j) => (j < 0 ? x.columns : j))
     const own = Float64Array.from(coordinates.columns, (j) => (j < 0 ? 1 : factors[j]!))
     const tasks = inFlight(1)
     for (const { kernel, tiles: all, left, coefficients, forward, strip } of tiles.blocks) {
-      const out = new Float32Array(strip.buffer, strip.byteOffset, m * tiles.height)
+      const out = new Float32Array(strip.buffer, strip.byteOffset, m * height)
       const list = left.subarray(0, m)
       list.set(places)
       coefficients.set(own)
       for (let first = 0; first < all.length; first += TOGETHER) {
-        const some = all.slice(first, first + TOGETHER)
-        const sizes = gram.blocks.map((b) => (b.to - b.from) * tiles.height)
-        const parts = gram.room(some.length)
-        for (const [t, { tile, from, to }] of some.entries()) {
-          for (let i = from; i < to; i++) forward[i - from] = Math.sqrt(shares[i]! * curvature[i]! * tiles.rows)
-          forward.fill(0, to - from)
-          kernel.scaleColumns(tile, list, coefficients, forward, out)
-          for (const [a, b] of gram.blocks.entries())
-            parts[a]!.set(out.subarray(b.from * tiles.height, b.to * tiles.height), t * sizes[a]!)
+        const parts = gram.room(1)
+        for (let t = 0; t < TOGETHER; t++) {
+          const some = all[first + t]
+          if (some === undefined) out.fill(0)
+          else {
+            const { tile, from, to } = some
+            for (let i = from; i < to; i++) forward[i - from] = Math.sqrt(shares[i]! * curvature[i]! * tiles.rows)
+            forward.fill(0, to - from)
+            kernel.scaleColumns(tile, list, coefficients, forward, out)
+          }
+          for (const [a, { from, to }] of gram.blocks.entries())
+            for (let j = from; j < to; j++)
+              parts[a]!.set(out.subarray(j * height, (j + 1) * height), (j - from) * tall + t * height)
         }
         await tasks.push(gram.add(parts))
       }

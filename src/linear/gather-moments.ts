@@ -6,7 +6,16 @@ import type { FloatType } from '../ir/builder.js'
 import { type GramAccumulator, openGram } from '../linalg/gram.js'
 import type { RunOptions } from '../util/env.js'
 import { inFlight } from '../util/in-flight.js'
-import { type DenseMatrix, rowsWithWeight, stridesOf } from './design.js'
+import {
+  checkCells,
+  checkDesign,
+  checkShape,
+  checkTarget,
+  type DenseMatrix,
+  MOST,
+  rowsWithWeight,
+  stridesOf,
+} from './design.js'
 import { type MomentOptions, type Moments, momentsOf, ROUNDING } from './moments.js'
 import { openRowTile, type RowTile } from './row-tile.js'
 
@@ -25,6 +34,20 @@ const WIDE = 64
 
 /** Whether so many rows are for the engine. */
 export const isMany = (rows: number, columns: number): boolean => rows * (columns + 1) ** 2 >= MANY
+
+/** `checkDesign`, but for the cells of X where the engine will read them all: then their sums tell. */
+export function checkUnread(
+  x: DenseMatrix,
+  y: ArrayLike<number>,
+  { engine, weights }: Pick<GatherOptions, 'engine' | 'weights'>,
+): void {
+  if (engine === undefined || weights !== undefined || !isMany(x.rows, x.columns)) {
+    checkDesign(x, y, weights)
+    return
+  }
+  checkShape(x, y.length)
+  checkTarget(x, y)
+}
 
 export async function gatherMoments(x: DenseMatrix, y: ArrayLike<number>, o: GatherOptions = {}): Promise<Moments> {
   const [moments] = await gatherParts(x, y, [o.rows], o)
@@ -51,11 +74,22 @@ export async function gatherParts(
   const frame = sampleFrame(x, y, given, weights)
   const found: Moments[] = []
   try {
-    for (const rows of given) found.push(await gatherOn(gram, tile, frame, x, { ...of(rows), precision }))
+    for (const rows of given) {
+      const moments = await gatherOn(gram, tile, frame, x, { ...of(rows), precision })
+      if (!isUsable(moments)) checkCells(x)
+      // What no frame brings to numbers that can be squared.
+      found.push(moments.means.every(Number.isFinite) ? moments : momentsOf(x, y, of(rows)))
+    }
     return found
   } finally {
     await gram.close()
   }
+}
+
+/** Whether they can be of numbers that `checkDesign` lets through. */
+function isUsable({ means, scatter }: Moments): boolean {
+  const m = means.length
+  return means.every((mean, j) => Math.abs(mean) <= MOST && scatter[j * m + j]! <= MOST * MOST)
 }
 
 /** Numbers that go to the engine at once, about. */
@@ -80,7 +114,7 @@ async function gatherOn(
   const first = await gatherAbout(frame, gram, tile, x, o)
   const { means, scatter, weight, rounding, count } = first
   const m = means.length
-  if (count === 0) return first
+  if (count === 0 || !means.every(Number.isFinite)) return first
   const isFar = means.some((mean, j) => weight * (mean - frame.shift[j]!) ** 2 > scatter[j * m + j]!)
   if (!isFar && Number.isFinite(rounding)) return first
   // Rows that tell little of the others: what is far from its mean cancels, or its squares overflow.
@@ -117,7 +151,7 @@ async function gatherAbout(
     const tiles = Math.min(most, Math.ceil((count - from) / tile.height))
     const parts = gram.room(tiles)
     for (let t = 0; t < tiles; t++, from += tile.height) {
-      weight += tile.fill(from, Math.min(count, from + tile.height), o, unit)
+      weight += tile.fill(from, Math.min(count, from + tile.height), { ...o, unit })
       for (const [a, b] of gram.blocks.entries()) tile.copy(b, parts[a]!, t)
     }
     await tasks.push(gram.add(parts))

@@ -1,5 +1,6 @@
 /** The models of a Gaussian response by name, each as a path that is made from moments. */
 
+import { kernelPool } from '../kernels/gram-kernel.js'
 import { adaptivePathFrom, adaptivePathOf, checkAdaptive, type FirstModel } from './adaptive.js'
 import type { PathOfPart } from './cross-moments.js'
 import type { DenseMatrix } from './design.js'
@@ -34,7 +35,10 @@ export function pathOfModel({ model = 'elastic-net', ...options }: ModelOptions,
     checkGroups(grouped, columns)
     return ({ all }, lambdas) => groupPathOf(all, { ...grouped, ...at(lambdas), columnGroups })
   }
-  if (model === 'elastic-net') return ({ all }, lambdas) => pathOf(all, at(lambdas))
+  if (model === 'elastic-net') {
+    const kernels = kernelPool()
+    return ({ all }, lambdas) => pathOf(all, at(lambdas), { kernels })
+  }
   checkNonconvex({ ...options, penalty: model })
   return ({ all }, lambdas) => nonconvexPathOf(all, { ...at(lambdas), penalty: model })
 }

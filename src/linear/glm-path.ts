@@ -7,17 +7,16 @@ import type { Engine } from '../engine/engine.js'
 import type { RunOptions } from '../util/env.js'
 import { PareError } from '../util/errors.js'
 import { nextTurn, rareTurns } from '../util/turns.js'
-import { checkTraits } from './datafits/datafit.js'
+import { checkTraits, loopsOf } from './datafits/datafit.js'
 import { checkNull, type Family, type FamilyOptions, type Response, responseOf } from './datafits/index.js'
 import { checkDesign, checkShape, type DenseMatrix, stridesOf } from './design.js'
 import { momentsOf } from './moments.js'
-import { dualityGapAt, type Objective, saturatedLoss, stateAt, violationAt } from './objective.js'
+import { completed, type Objective, saturatedLoss, stateAt, violationAt } from './objective.js'
 import { pathOf } from './path.js'
 import { precisionFor, TOLERANCE } from './precision.js'
 import type { Penalized } from './quadratic.js'
 import { type Coefficients, type Rows, type TiledRows, tiledRows } from './rows.js'
 import { openSoftmax, type SoftmaxEngine } from './softmax-engine.js'
-import type { NewtonModel } from './solvers/newton-model.js'
 import { type NewtonOptions, type NewtonResult, proxNewton } from './solvers/prox-newton.js'
 import { descendSmoothly, isSmooth } from './solvers/smooth.js'
 import { checkTerms, lambdasOf, type TermOptions, type Terms, termsOf } from './terms.js'
@@ -160,16 +159,15 @@ async function pathFrom(
   const steps = { tolerance: options.tolerance ?? TOLERANCE, scale, ...limitsOf(options) }
   const results: NewtonResult[] = []
   const found: Found[] = []
-  let state = empty.state
-  let models: readonly (NewtonModel | null)[] = []
+  let last: Pick<NewtonResult, 'state' | 'models' | 'known'> = { ...empty, models: [] }
   const turn = rareTurns()
   for (const lambda of lambdas) {
     await turn()
     const penalized = terms.at(lambda)
     const result = isSmooth(objective, penalized)
-      ? await descendSmoothly(objective, penalized, state, softmax, steps)
-      : await proxNewton(objective, penalized, state, models, steps)
-    ;({ state, models } = result)
+      ? await descendSmoothly(objective, penalized, last.state, softmax, steps)
+      : await proxNewton(objective, penalized, last.state, last, steps)
+    last = result
     results.push(result)
     found.push(foundAt(objective, penalized, result, { lambda, half, saturated }))
   }
@@ -196,14 +194,14 @@ interface Found extends Record<'df' | 'devianceRatio' | 'dualGap' | 'violation',
 function foundAt(
   objective: Objective,
   penalized: Penalized,
-  { state }: NewtonResult,
+  { state, dualGap }: NewtonResult,
   { lambda, half, saturated }: { readonly lambda: number; readonly half: number; readonly saturated: number },
 ): Found {
   return {
     model: modelOf(objective.rows, lambda, state),
     df: state.beta.reduce((n, b) => n + Number(b !== 0), 0),
     devianceRatio: half > 0 ? 1 - (state.loss - saturated) / half : 0,
-    dualGap: half > 0 ? dualityGapAt(objective, penalized, state) / half : 0,
+    dualGap: half > 0 ? dualGap / half : 0,
     violation: violationAt(objective, penalized, state),
   }
 }
@@ -240,7 +238,8 @@ function objectiveOf(
       const row = Math.floor(i / outputs)
       return offset[rows.index[row]! * outputs + (i - row * outputs)]!
     })
-  return { rows, datafit, y: Float64Array.from(rows.index, (i) => y[i]!), offset: at ?? null, hasIntercept }
+  const own = Float64Array.from(rows.index, (i) => y[i]!)
+  return { rows, datafit, loops: loopsOf(datafit), y: own, offset: at ?? null, hasIntercept }
 }
 
 type VectorTerms = Pick<Terms, 'l1Ratio' | 'factors' | 'at'>
@@ -261,7 +260,7 @@ function repeated(terms: VectorTerms, outputs: number): VectorTerms {
 }
 
 /** The best intercepts, and the best of what no penalty holds, all else at zero. */
-function emptyModel(
+async function emptyModel(
   objective: Objective,
   response: Response,
   terms: VectorTerms,
@@ -282,7 +281,14 @@ function emptyModel(
     upper: free.upper.map((v, j) => (terms.factors[j]! > 0 ? 0 : v)),
   }
   const scale = Math.max(start.loss - saturatedLoss(objective), Number.MIN_VALUE)
-  return proxNewton(objective, held, start, [], { tolerance: 1e-14, scale, ...limits })
+  const found = await proxNewton(
+    objective,
+    held,
+    start,
+    { models: [], known: null },
+    { tolerance: 1e-14, scale, ...limits },
+  )
+  return { ...found, state: completed(objective, found.state) }
 }
 
 /** On the scale of the data. */

@@ -3,13 +3,15 @@
  * η = offset + intercept + Xβ, where it stands, and what proves that it is solved.
  */
 
-import type { Datafit } from './datafits/datafit.js'
+import type { Datafit, RowLoops } from './datafits/datafit.js'
 import { type Penalized, violationOf } from './quadratic.js'
 import { addGradients, type Coefficients, sweep, type TiledRows } from './rows.js'
 
 export interface Objective {
   readonly rows: TiledRows
   readonly datafit: Datafit
+  /** Of the datafit. */
+  readonly loops: RowLoops
   /** By position in `rows.index`. */
   readonly y: Float64Array
   /** [n, K] */
@@ -30,25 +32,26 @@ export interface State extends Coefficients, Evaluation {
   /** [n, K], and ∂f/∂η there. */
   readonly eta: Float64Array
   readonly slopes: Float64Array
-  /** Those whose gradient this is; that of the others is of an earlier point. Null where it is of all. */
+  /** Those whose gradient this is; that of the others is a guess. Null where it is of all. */
   readonly columns: Int32Array | null
 }
 
 /** In one reading of X; the gradient of some columns alone, where given, and elsewhere what it was. */
 export function stateAt(
-  { rows, datafit, y, offset }: Objective,
+  objective: Objective,
   point: Coefficients,
   part: { readonly columns: Int32Array; readonly before: State } | null = null,
 ): State {
-  const { outputs } = datafit
+  const { rows, datafit, loops, y, offset } = objective
   let loss = 0
   const respond = (eta: Float64Array, slopes: Float64Array, from: number, to: number): void => {
-    for (let i = from; i < to; i++) loss += rows.shares[i]! * datafit.slope(y[i]!, eta, i * outputs, slopes)
+    loss += loops.respond({ y, shares: rows.shares }, eta, slopes, from, to)
   }
   const gradient = part === null ? new Float64Array(point.beta.length) : part.before.gradient.slice()
   const columns = part?.columns ?? null
   const found = sweep(rows, point, { offset, respond, columns, gradient })
-  return { ...point, ...found, gradient, interceptGradient: meanSlopes(rows, found.slopes, outputs), loss, columns }
+  const interceptGradient = meanSlopes(rows, found.slopes, datafit.outputs)
+  return { ...point, ...found, gradient, interceptGradient, loss, columns }
 }
 
 /** Where the predictors are known. */
@@ -71,22 +74,23 @@ export function gradientAt({ rows, datafit }: Objective, slopes: Float64Array): 
 }
 
 /** What predictors say by themselves: all of a state but the gradient. */
-export function responseAt({ rows, datafit, y }: Objective, eta: Float64Array) {
-  const { outputs } = datafit
+export function responseAt({ rows, datafit, loops, y }: Objective, eta: Float64Array) {
   const slopes = new Float64Array(eta.length)
-  let loss = 0
-  for (let i = 0; i < y.length; i++) loss += rows.shares[i]! * datafit.slope(y[i]!, eta, i * outputs, slopes)
-  return { eta, slopes, loss, interceptGradient: meanSlopes(rows, slopes, outputs) }
+  const loss = loops.respond({ y, shares: rows.shares }, eta, slopes, 0, y.length)
+  return { eta, slopes, loss, interceptGradient: meanSlopes(rows, slopes, datafit.outputs) }
 }
 
 /** With the gradient of all columns. */
-export function completed({ rows }: Objective, state: State): State {
-  if (state.columns === null) return state
+export const completed = (objective: Objective, state: State): State =>
+  state.columns === null ? state : refreshed(objective, state, null)
+
+/** With the gradient of some more columns, or of all. */
+export function refreshed({ rows }: Objective, state: State, more: Int32Array | null): State {
   const has = new Set(state.columns)
-  const missing = Int32Array.from({ length: rows.x.columns }, (_, j) => j).filter((j) => !has.has(j))
+  const missing = (more ?? Int32Array.from({ length: rows.x.columns }, (_, j) => j)).filter((j) => !has.has(j))
   const gradient = state.gradient.slice()
   addGradients(rows, state.slopes, missing, gradient)
-  return { ...state, gradient, columns: null }
+  return { ...state, gradient, columns: more && Int32Array.from([...has, ...missing]).sort() }
 }
 
 export function lossOf({ rows, datafit, y }: Objective, eta: Float64Array): number {
@@ -133,23 +137,21 @@ export function violationAt({ hasIntercept }: Objective, penalized: Penalized, s
  * with the size of the coefficients. NaN where a column has no penalty at all: then no v is known.
  */
 export function dualityGapAt(objective: Objective, penalized: Penalized, state: State): number {
-  const { rows, datafit, y, offset, hasIntercept } = objective
+  const { rows, datafit, loops, y, offset, hasIntercept } = objective
   const { outputs } = datafit
   const scale = dualScale(penalized, state.gradient)
   if (Number.isNaN(scale)) return Number.NaN
-  const v = new Float64Array(outputs)
-  const left = new Float64Array(outputs)
-  let dual = 0
-  for (let i = 0; i < y.length; i++) {
-    const at = i * outputs
-    for (let k = 0; k < outputs; k++)
-      v[k] = scale * (state.slopes[at + k]! - (hasIntercept ? state.interceptGradient[k]! : 0))
-    dual -= rows.shares[i]! * datafit.conjugate(y[i]!, v)
-    for (let k = 0; k < outputs; k++) {
-      left[k]! += rows.shares[i]! * v[k]!
-      if (offset !== null) dual += rows.shares[i]! * v[k]! * offset[at + k]!
-    }
+  const { shares } = rows
+  const v = new Float64Array(state.slopes.length)
+  for (let k = 0; k < outputs; k++) {
+    const mean = hasIntercept ? state.interceptGradient[k]! : 0
+    for (let at = k; at < v.length; at += outputs) v[at] = scale * (state.slopes[at]! - mean)
   }
+  let dual = -loops.conjugate({ y, shares }, v, 0, y.length)
+  if (offset !== null)
+    for (let i = 0, at = 0; i < y.length; i++)
+      for (let k = 0; k < outputs; k++, at++) dual += shares[i]! * v[at]! * offset[at]!
+  const left = meanSlopes(rows, v, outputs)
   let size = 1
   for (let j = 0; j < state.beta.length; j++) {
     dual -= penaltyConjugate(penalized, -scale * state.gradient[j]!, j)

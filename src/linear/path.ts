@@ -4,10 +4,11 @@
  */
 
 import { throwIfAborted } from '../engine/failures.js'
+import type { KernelPool } from '../kernels/gram-kernel.js'
 import { onBasis } from './basis.js'
 import { standardizer } from './columns.js'
 import { checkDesign, type DenseMatrix, type DesignMatrix, isSparse } from './design.js'
-import { gatherMoments } from './gather-moments.js'
+import { checkUnread, gatherMoments } from './gather-moments.js'
 import { type LinearPath, linearPath, type PathOptions, type Solved } from './linear-path.js'
 import { type Moments, ROUNDING } from './moments.js'
 import { type Partial, partialOut } from './partial.js'
@@ -40,9 +41,12 @@ const ILL = 1e-6
  * moments are good for, and sparse ones, go by their rows alone. Throws `DESIGN_…` and `PATH_OPTION`.
  */
 export async function path(x: DesignMatrix, y: ArrayLike<number>, options: PathOptions = {}): Promise<LinearPath> {
-  checkDesign(x, y, options.weights)
   checkTerms(options, x.columns)
-  if (isSparse(x) || isForRows(x)) return rowPath(standardizer(x), y, options)
+  if (isSparse(x) || isForRows(x)) {
+    checkDesign(x, y, options.weights)
+    return rowPath(standardizer(x), y, options)
+  }
+  checkUnread(x, y, options)
   const precision = precisionFor(options)
   return pathFrom(await gatherMoments(x, y, { ...options, precision }), x, y, options)
 }
@@ -77,9 +81,9 @@ export async function pathFrom(
 /** Times the rounding of float64, what comes of nothing but float32. */
 const MUCH = 1e3
 
-/** The path from moments alone; it ends before the first model of which `isEnough` holds, by its coefficients. */
-export function pathOf(moments: Moments, options: PathOptions, isEnough?: IsEnough): LinearPath {
-  const { standard, lambdas, solved } = solvePath(moments, options, isEnough)
+/** The path from moments alone. */
+export function pathOf(moments: Moments, options: PathOptions, solving?: SolvingOptions): LinearPath {
+  const { standard, lambdas, solved } = solvePath(moments, options, solving)
   return linearPath(standard, lambdas, solved)
 }
 
@@ -95,10 +99,19 @@ export interface PathSolution {
   readonly solved: readonly Solved[]
 }
 
-/** By the coefficients on the scale of the fit. */
-type IsEnough = (beta: Float64Array) => boolean
+export interface SolvingOptions {
+  /** A path ends before the first model of which this holds, by its coefficients on the scale of the fit. */
+  readonly isEnough?: (beta: Float64Array) => boolean
+  /** Of paths that come one after the other. */
+  readonly kernels?: KernelPool
+}
 
-export function solvePath(moments: Moments, options: PathOptions, isEnough: IsEnough = () => false): PathSolution {
+export function solvePath(
+  moments: Moments,
+  options: PathOptions,
+  { isEnough = () => false, kernels }: SolvingOptions = {},
+): PathSolution {
+  kernels?.begin()
   const { hasIntercept = true, isStandardized = true, tolerance = TOLERANCE, maxPasses = 10_000, signal } = options
   const standard = standardized(moments, { hasIntercept, isStandardized })
   const { problem } = standard
@@ -109,18 +122,19 @@ export function solvePath(moments: Moments, options: PathOptions, isEnough: IsEn
   const limits = { tolerance: (share * tolerance * problem.yy) / (partial.problem.yy || 1), maxPasses }
   let last = emptyFit(partial.problem, terms, limits)
   const lambdas = lambdasOf(last.residual, terms, { count: moments.count, deviation: Math.sqrt(problem.yy) }, options)
-  const workspace = workspaceOf(partial.problem)
+  const workspace = workspaceOf(partial.problem, kernels?.open)
+  const errorsOf = errorsOfMoments(problem, moments.rounding / partial.pivot)
   const solved: Solved[] = []
   for (const lambda of lambdas) {
     throwIfAborted(signal)
     const held = terms.heldAt(lambda)
     last = solveGram(partial.problem, held, last, limits, workspace)
     const beta = withoutDust(partial.problem.yy, diagonalOf(partial.problem), held, last.beta)
-    // Certificates owe nothing to the solver but the coefficients.
-    const fit = pointAt(problem, partial.complete(beta))
-    const penalized = terms.free.length === 0 ? fit : pointAt(partial.problem, beta)
+    // Certificates owe nothing to the solver but the coefficients; from these it has computed what it returned.
+    const penalized = beta.every((b, j) => b === last.beta[j]) ? last : pointAt(partial.problem, beta)
+    const fit = terms.free.length === 0 ? penalized : pointAt(problem, partial.complete(beta))
     if (isEnough(fit.beta)) break
-    const errors = errorsOf(problem, moments.rounding / partial.pivot, fit.beta)
+    const errors = errorsOf(fit.beta)
     const missed = violation(terms.at(lambda), fit)
     solved.push({
       ...fit,
@@ -136,14 +150,18 @@ export function solvePath(moments: Moments, options: PathOptions, isEnough: IsEn
 }
 
 /**
- * What rounding of the moments may do to the correlations. Each entry of G is known to a part ε of √(Gⱼⱼ Gₖₖ), with errors
- * that have nothing to do with each other: some ε √Gⱼⱼ (2‖β‖ + √yy), with β in units of its columns.
+ * What rounding of the moments may do to the correlations at β. Each entry of G is known to a part ε of √(Gⱼⱼ Gₖₖ), with
+ * errors that have nothing to do with each other: some ε √Gⱼⱼ (2‖β‖ + √yy), with β in units of its columns.
  */
-function errorsOf({ gram, yy }: Quadratic, rounding: number, beta: Float64Array): Float64Array {
-  const p = beta.length
+function errorsOfMoments({ gram, q, yy }: Quadratic, rounding: number): (beta: Float64Array) => Float64Array {
+  const p = q.length
   const lengths = Float64Array.from({ length: p }, (_, j) => Math.sqrt(gram[j * p + j]!))
-  const size = Math.sqrt(beta.reduce((sum, b, j) => sum + (b * lengths[j]!) ** 2, 0))
-  return lengths.map((length) => rounding * length * (2 * size + Math.sqrt(yy)))
+  return (beta) => {
+    let square = 0
+    for (let j = 0; j < p; j++) square += (beta[j]! * lengths[j]!) ** 2
+    const most = rounding * (2 * Math.sqrt(square) + Math.sqrt(yy))
+    return lengths.map((length) => most * length)
+  }
 }
 
 /** The fit of what no penalty but bounds hold, all else at zero. */

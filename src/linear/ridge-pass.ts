@@ -3,9 +3,11 @@
 import type { Engine } from '../engine/engine.js'
 import { throwIfAborted } from '../engine/failures.js'
 import type { FloatType } from '../ir/builder.js'
+import { inFlight } from '../util/in-flight.js'
 import type { RidgeBasis } from './ridge-basis.js'
-import { type Chunk, type ChunkResult, engineProducts, loopProducts, type Strengths } from './ridge-products.js'
-import { type Rows, readRows } from './rows.js'
+import { engineProducts, loopProducts, type RidgeSums, type Strengths } from './ridge-products.js'
+import { openRowTile } from './row-tile.js'
+import type { Rows } from './rows.js'
 
 export interface PassOptions {
   readonly engine?: Engine | undefined
@@ -33,11 +35,9 @@ export interface LeftOut {
   readonly largest: number
 }
 
-/** Numbers of the rows that are read together. */
-const CHUNK = 1 << 20
-
-/** 1 − h that rounding alone may have left. */
-const ITS_OWN = 1e-12
+/** Rows that are read together: as for Gram matrices in float64, and few where there are many columns. */
+const HEIGHTS = [1552, 528, 64]
+const TOGETHER = 1 << 22
 
 /** `y`: of the rows that count, about its mean where there is an intercept. */
 export async function ridgePass(
@@ -47,70 +47,58 @@ export async function ridgePass(
   strengths: Strengths,
   { engine, signal, hasIntercept, precision }: PassOptions,
 ): Promise<Pass> {
-  const p = rows.x.columns
-  const { count, shrinkage } = strengths
+  const { x, index, shifts, factors, shares } = rows
+  const p = x.columns
+  const total = index.length
+  const height = HEIGHTS.find((h) => h * p <= TOGETHER && h < 2 * total) ?? HEIGHTS.at(-1)!
+  const shape = { columns: p, height, hasIntercept }
   const products =
     engine === undefined
-      ? loopProducts(basis, p)
-      : await engineProducts(engine, basis, p, shrinkage === null ? null : precision)
-  const gradient = new Float64Array(p * count)
-  const squares = new Float64Array(count)
-  const leftOut =
-    shrinkage === null ? null : { errors: new Float64Array(count), squaredErrors: new Float64Array(count), largest: 0 }
-  const take = (chunk: Chunk, result: ChunkResult): void => {
-    for (let at = 0; at < gradient.length; at++) gradient[at]! += result.gradient[at]!
-    addSquares(chunk, result, squares)
-    if (leftOut !== null) leftOut.largest = Math.max(leftOut.largest, addLeftOut(chunk, result, leftOut, hasIntercept))
-  }
-  const total = rows.index.length
-  const height = Math.max(64, Math.floor(CHUNK / p))
+      ? loopProducts(basis, strengths, shape)
+      : await engineProducts(engine, basis, strengths, shape, precision)
+  const tile = openRowTile(x, null, { columns: p, height, isSingle: false })
+  tile.begin({ shifts, factors })
+  const list = total === x.rows ? {} : { rows: index }
+  const sums = openSums(p, strengths)
   try {
     // The next chunk is filled while the engine is at the last one.
-    let last: Promise<void> = Promise.resolve()
-    const rooms = [0, 1].map(() => new Float64Array(Math.min(total, height) * p))
+    const tasks = inFlight(1)
     for (let from = 0; from < total; from += height) {
       throwIfAborted(signal)
-      const chunk = chunkOf(rows, y, from, Math.min(total, from + height), rooms[(from / height) % 2]!)
-      await last
-      last = products.of(chunk, strengths).then((result) => take(chunk, result))
+      const to = Math.min(total, from + height)
+      const [own, room] = [{ y: new Float64Array(height), shares: new Float64Array(height) }, products.room()]
+      own.y.set(y.subarray(from, to))
+      own.shares.set(shares.subarray(from, to))
+      tile.fill(from, to, list)
+      tile.copy({ from: 0, to: p }, room, 0)
+      await tasks.push(products.of({ ...own, rows: room }).then(sums.add))
     }
-    await last
+    await tasks.end()
   } finally {
     await products.close()
   }
-  return { gradient, squares, leftOut }
+  return sums.end()
 }
 
-function chunkOf(rows: Rows, y: Float64Array, from: number, to: number, room: Float64Array): Chunk {
-  const data = room.subarray(0, (to - from) * rows.x.columns)
-  readRows(rows, from, to, data)
-  return { count: to - from, rows: data, y: y.slice(from, to), shares: rows.shares.slice(from, to) }
-}
-
-function addSquares({ count: n, shares }: Chunk, { errors }: ChunkResult, squares: Float64Array): void {
-  for (let i = 0, at = 0; i < n; i++)
-    for (let l = 0; l < squares.length; l++, at++) squares[l]! += shares[i]! * errors[at]! * errors[at]!
-}
-
-/** Returns the largest leverage. */
-function addLeftOut(
-  { count: n, shares }: Chunk,
-  { errors, leverages }: ChunkResult,
-  { errors: sums, squaredErrors }: Omit<LeftOut, 'largest'>,
-  hasIntercept: boolean,
-): number {
+function openSums(p: number, { count, shrinkage }: Strengths) {
+  const gradient = new Float64Array(p * count)
+  const squares = new Float64Array(count)
+  const errors = new Float64Array(count)
+  const squaredErrors = new Float64Array(count)
   let largest = 0
-  for (let i = 0, at = 0; i < n; i++) {
-    const share = shares[i]!
-    for (let l = 0; l < sums.length; l++, at++) {
-      const h = share * (Number(hasIntercept) + leverages![at]!)
-      if (h > largest) largest = h
-      const rest = 1 - h
-      const error = rest > ITS_OWN ? errors[at]! / rest : Number.POSITIVE_INFINITY
-      const square = error * error
-      sums[l]! += share * square
-      squaredErrors[l]! += share * square * square
-    }
+  return {
+    add(found: RidgeSums): void {
+      addTo(gradient, found.gradient)
+      addTo(squares, found.squares)
+      if (found.leftOut === null) return
+      addTo(errors, found.leftOut.errors)
+      addTo(squaredErrors, found.leftOut.squaredErrors)
+      largest = Math.max(largest, found.leftOut.largest)
+    },
+    end: (): Pass => ({ gradient, squares, leftOut: shrinkage === null ? null : { errors, squaredErrors, largest } }),
   }
-  return largest
+}
+
+function addTo(sum: Float64Array, part: ArrayLike<number>): void {
+  for (let i = 0; i < sum.length; i++) sum[i]! += part[i]!
 }

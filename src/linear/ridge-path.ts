@@ -1,7 +1,7 @@
 /**
  * The ridge over a path of strengths, 1/2 Σ ωᵢ(yᵢ − β₀ − xᵢᵀβ)² + λ/2 Σ vⱼβⱼ² with weights ω of sum 1, and the error of
- * each row by the fit without it: all from one eigendecomposition (Golub, Heath and Wahba 1979). The decomposition may be
- * of float32's products; what is fitted is corrected until the gradient, of the rows in float64, vanishes.
+ * each row by the fit without it: all from one eigendecomposition (Golub, Heath and Wahba 1979). What is fitted is
+ * corrected until the gradient, of the rows themselves, vanishes.
  */
 
 import type { Engine } from '../engine/engine.js'
@@ -51,34 +51,25 @@ export async function ridgePath(x: DenseMatrix, y: ArrayLike<number>, options: R
   const { rows, engine } = setting
   const n = rows.index.length
   const size = { count: n, deviation: Math.sqrt(setting.y.reduce((sum, v, i) => sum + rows.shares[i]! * v * v, 0)) }
-  let precision: FloatType = engine === undefined || n < x.columns ? 'float64' : 'float32'
-  let start = await started(setting, precision)
-  let lambdas = lambdasOf(start.residual, setting.terms, size, options)
-  if (precision === 'float32' && curvatureRatio(start.basis, lambdas.at(-1)!) > WELL) {
-    precision = 'float64'
-    start = await started(setting, precision)
-    lambdas = lambdasOf(start.residual, setting.terms, size, options)
-  }
-  let { basis } = start
+  const start = await started(setting)
+  const lambdas = lambdasOf(start.residual, setting.terms, size, options)
+  const { basis } = start
+  const isWell = engine !== undefined && n >= x.columns && curvatureRatio(basis, lambdas.at(-1)!) <= WELL
+  let precision: FloatType = isWell ? 'float32' : 'float64'
   const count = lambdas.length
   let beta = repeated(start.beta, count)
   let residual = repeated(start.residual, count)
   for (let round = 1; ; round++) {
     const shrinkage = shrinkageOf(basis, lambdas)
     beta = await stepped({ beta, count }, residual, basis, shrinkage, engine)
-    // The first step of a Gram matrix in float32 is not yet the fit.
-    const isRough = precision === 'float32' && round === 1
-    const strengths = { beta, count, shrinkage: isRough ? null : shrinkage }
+    const strengths = { beta, count, shrinkage }
     const { gradient, squares, leftOut } = await ridgePass(rows, setting.y, basis, strengths, { ...setting, precision })
     residual = optimality(gradient, beta, lambdas, setting.terms)
     const isExact = residual.every((r) => Math.abs(r) <= start.exact)
-    if (leftOut === null || (!isExact && round < MOST)) continue
-    if (precision === 'float32' && leftOut.largest > HIGH) {
-      precision = 'float64'
-      basis = (await started(setting, precision)).basis
-      continue
-    }
-    return resultOf(setting, lambdas, basis, { beta, residual, squares, leftOut, shrinkage, rounds: round })
+    if (!isExact && round < MOST) continue
+    if (precision === 'float64' || leftOut!.largest <= HIGH)
+      return resultOf(setting, lambdas, basis, { beta, residual, squares, leftOut: leftOut!, shrinkage, rounds: round })
+    precision = 'float64'
   }
 }
 
@@ -128,12 +119,13 @@ interface Start {
   readonly exact: number
 }
 
-async function started(setting: Setting, precision: FloatType): Promise<Start> {
+async function started(setting: Setting): Promise<Start> {
   const { rows, terms, engine } = setting
   const none = new Float64Array(rows.x.columns)
-  const { basis, correlations } = await basisOf(setting, precision)
+  const { basis, correlations } = await basisOf(setting)
   const gradientAt = async (beta: Float64Array): Promise<Float64Array> =>
-    (await ridgePass(rows, setting.y, basis, { beta, count: 1, shrinkage: null }, { ...setting, precision })).gradient
+    (await ridgePass(rows, setting.y, basis, { beta, count: 1, shrinkage: null }, { ...setting, precision: 'float64' }))
+      .gradient
   const first = correlations ?? (await gradientAt(none))
   const exact = EXACT * first.reduce((most, v) => Math.max(most, Math.abs(v)), 0)
   if (terms.free.length === 0) return { basis, beta: none, residual: first, exact }
@@ -148,14 +140,14 @@ interface Basis {
   readonly correlations: Float64Array | null
 }
 
-async function basisOf(setting: Setting, precision: FloatType): Promise<Basis> {
+async function basisOf(setting: Setting): Promise<Basis> {
   const { x, given, rows, terms, hasIntercept, weights, engine, signal } = setting
   const { factors, free } = terms
   const roles: Roles = { held: [...factors.keys()].filter((j) => factors[j]! > 0), factors, free }
   const options = { engine, ...(signal && { signal }) }
   const p = x.columns
   if (rows.index.length < p) return { basis: await basisOfRows(rows, roles, options), correlations: null }
-  const moments = await gatherMoments(x, given, { ...options, ...(weights && { weights }), precision })
+  const moments = await gatherMoments(x, given, { ...options, ...(weights && { weights }) })
   const { scatter, weight, means } = moments
   const second = (j: number, k: number): number =>
     scatter[j * (p + 1) + k]! / weight + (hasIntercept ? 0 : means[j]! * means[k]!)

@@ -1,21 +1,20 @@
-/** The products of a ridge with some rows: residuals, gradients and leverages of all strengths, on the engine or by loops. */
+/** What all strengths of a ridge make of some rows, summed up: on the engine or by loops. */
 
 import type { Engine } from '../engine/engine.js'
 import { int } from '../ir/attrs.js'
 import { builder, type FloatType, modelOf } from '../ir/builder.js'
 import { codeOfDType } from '../ir/dtypes.js'
-import { numbers, tensor } from '../ir/tensor.js'
+import { numbers, scalar, tensor } from '../ir/tensor.js'
 import type { Model } from '../ir/types.js'
 import { openProducts, transposed } from '../linalg/products.js'
 import { encodeModel } from '../onnx/codec.js'
 import type { RidgeBasis } from './ridge-basis.js'
 
-/** Of so many rows. */
+/** Some rows. */
 export interface Chunk {
-  readonly count: number
-  /** [count, p], standardized. */
+  /** Standardized, column by column: [p, height], zeros where there are no more. */
   readonly rows: Float64Array
-  /** [count]: what is predicted, and ωᵢ. */
+  /** What is predicted, and ωᵢ: [height]. */
   readonly y: Float64Array
   readonly shares: Float64Array
 }
@@ -29,89 +28,171 @@ export interface Strengths {
   readonly shrinkage: Float64Array | null
 }
 
-export interface ChunkResult {
-  /** y − xᵀβ: [rows, strengths] */
-  readonly errors: ArrayLike<number>
-  /** Σ ω (y − xᵀβ) x: [p, strengths] */
+/** By strength. */
+export interface RidgeSums {
+  /** Σ ω e x of e = y − xᵀβ: [p, strengths] */
   readonly gradient: ArrayLike<number>
-  /** xᵀB diag(shrinkage) Bᵀx: [rows, strengths] */
-  readonly leverages: ArrayLike<number> | null
+  /** Σ ω e² */
+  readonly squares: ArrayLike<number>
+  /** Where leverages were asked. */
+  readonly leftOut: LeftOutSums | null
+}
+
+export interface LeftOutSums {
+  /** Σ ω t of t = (e / (1 − h))², the error of a row by a fit without it; Infinity where a row has an h of 1. */
+  readonly errors: ArrayLike<number>
+  /** Σ ω t² */
+  readonly squaredErrors: ArrayLike<number>
+  /** The largest h = ω (1 + xᵀB diag(shrinkage) Bᵀx) of all rows and strengths; the 1 is the intercept's. */
+  readonly largest: number
 }
 
 export interface RidgeProducts {
-  of(chunk: Chunk, strengths: Strengths): Promise<ChunkResult>
+  /** Room for the rows of a chunk, with whatever it held before. */
+  room(): Float64Array
+  /** The room is gone. */
+  of(chunk: Chunk): Promise<RidgeSums>
   close(): Promise<void>
 }
 
-export function loopProducts({ directions, energies }: RidgeBasis, p: number): RidgeProducts {
+export interface RidgeShape {
+  readonly columns: number
+  /** Rows of a chunk. */
+  readonly height: number
+  readonly hasIntercept: boolean
+}
+
+/** 1 − h that rounding alone may have left. */
+const ITS_OWN = 1e-12
+
+export function loopProducts(
+  { directions, energies }: RidgeBasis,
+  { count, beta, shrinkage }: Strengths,
+  { columns: p, height: n, hasIntercept }: RidgeShape,
+): RidgeProducts {
   const products = openProducts(undefined)
   const r = energies.length
+  const across = new Float64Array(p * n)
   return {
-    async of({ count: n, rows, y, shares }, { count, beta, shrinkage }) {
+    room: () => across,
+    async of({ rows: turned, y, shares }) {
+      const rows = transposed(turned, p, n)
       const errors = await products.multiply(rows, beta, { m: n, k: p, n: count })
       for (let i = 0, at = 0; i < n; i++) for (let l = 0; l < count; l++, at++) errors[at] = y[i]! - errors[at]!
       const weighted = errors.map((e, at) => e * shares[Math.floor(at / count)]!)
-      const gradient = await products.multiply(transposed(rows, n, p), weighted, { m: p, k: n, n: count })
-      if (shrinkage === null) return { errors, gradient, leverages: null }
+      const gradient = await products.multiply(turned, weighted, { m: p, k: n, n: count })
+      const squares = new Float64Array(count)
+      for (let at = 0; at < errors.length; at++) squares[at % count]! += weighted[at]! * errors[at]!
+      if (shrinkage === null) return { gradient, squares, leftOut: null }
       const u = await products.multiply(rows, directions, { m: n, k: p, n: r })
       for (let at = 0; at < u.length; at++) u[at]! *= u[at]!
-      return { errors, gradient, leverages: await products.multiply(u, shrinkage, { m: n, k: r, n: count }) }
+      const leverages = await products.multiply(u, shrinkage, { m: n, k: r, n: count })
+      return { gradient, squares, leftOut: leftOutOf(errors, leverages, shares, hasIntercept) }
     },
     close: () => products.close(),
   }
 }
 
-/** `precision`: of the leverages alone; null for none. */
+function leftOutOf(
+  errors: Float64Array,
+  leverages: Float64Array,
+  shares: Float64Array,
+  hasIntercept: boolean,
+): LeftOutSums {
+  const count = errors.length / shares.length
+  const [sums, squaredErrors] = [new Float64Array(count), new Float64Array(count)]
+  let largest = 0
+  for (let i = 0, at = 0; i < shares.length; i++) {
+    const share = shares[i]!
+    if (share === 0) at += count
+    else
+      for (let l = 0; l < count; l++, at++) {
+        const h = share * (Number(hasIntercept) + leverages[at]!)
+        largest = Math.max(largest, h)
+        const rest = 1 - h
+        const error = rest > ITS_OWN ? errors[at]! / rest : Number.POSITIVE_INFINITY
+        sums[l]! += share * error * error
+        squaredErrors[l]! += share * (error * error) ** 2
+      }
+  }
+  return { errors: sums, squaredErrors, largest }
+}
+
+/** `precision`: of the leverages alone. */
 export async function engineProducts(
   engine: Engine,
   basis: RidgeBasis,
-  p: number,
-  precision: FloatType | null,
+  strengths: Strengths,
+  shape: RidgeShape,
+  precision: FloatType,
 ): Promise<RidgeProducts> {
-  const r = basis.energies.length
-  const session = await engine.load(encodeModel(ridgeModel(basis, p, precision)).bytes)
+  const { columns: p, height } = shape
+  const bytes = encodeModel(ridgeModel(basis, strengths, shape, precision)).bytes
+  const session = await engine.load(bytes, { config: { 'session.intra_op.allow_spinning': '0' } })
+  const spare: Float64Array[] = []
   return {
-    async of({ count: n, rows, y, shares }, { count, beta, shrinkage }) {
-      const { errors, gradient, leverages } = await session.run({
-        rows: tensor('float64', [n, p], rows),
-        y: tensor('float64', [n, 1], y),
-        shares: tensor('float64', [n, 1], shares),
-        beta: tensor('float64', [p, count], beta),
-        ...(shrinkage && { shrinkage: tensor('float64', [r, count], shrinkage) }),
-      })
-      return {
-        errors: numbers(errors!),
-        gradient: numbers(gradient!),
-        leverages: leverages === undefined ? null : numbers(leverages),
+    room: () => spare.pop() ?? new Float64Array(p * height),
+    async of({ rows, y, shares }) {
+      const feeds = {
+        rows: tensor('float64', [p, height], rows),
+        y: tensor('float64', [height, 1], y),
+        shares: tensor('float64', [height, 1], shares),
       }
+      const results = await session.run(feeds, { lend: ['rows'] })
+      spare.push(numbers(results.rows!) as Float64Array)
+      const [gradient, squares] = [numbers(results.gradient!), numbers(results.squares!)]
+      if (strengths.shrinkage === null) return { gradient, squares, leftOut: null }
+      const [errors, squaredErrors] = [numbers(results.leftErrors!), numbers(results.leftSquares!)]
+      return { gradient, squares, leftOut: { errors, squaredErrors, largest: numbers(results.largest!)[0]! } }
     },
     close: () => session.close(),
   }
 }
 
-function ridgeModel({ directions, energies }: RidgeBasis, p: number, precision: FloatType | null): Model {
+function ridgeModel(
+  { directions, energies }: RidgeBasis,
+  { count, beta, shrinkage }: Strengths,
+  { columns: p, height, hasIntercept }: RidgeShape,
+  precision: FloatType,
+): Model {
   const r = energies.length
-  const taken = ['rows', 'y', 'shares', 'beta', 'shrinkage', 'errors', 'gradient', 'leverages']
-  const b = builder(taken, precision ?? 'float64')
-  const input = (name: string, shape: readonly (number | string)[]): string =>
+  const sums = ['gradient', 'squares', 'leftErrors', 'leftSquares', 'largest']
+  const b = builder(['rows', 'y', 'shares', ...sums], 'float64')
+  const input = (name: string, shape: readonly number[]): string =>
     b.input(name, { kind: 'tensor', dtype: 'float64', shape })
-  const [rows, y, shares, beta] = [
-    input('rows', ['N', p]),
-    input('y', ['N', 1]),
-    input('shares', ['N', 1]),
-    input('beta', [p, 'L']),
-  ]
-  b.ops('Sub', [y, b.op('MatMul', [rows, beta])], { outputs: ['errors'] })
-  b.output('errors', { kind: 'tensor', dtype: 'float64', shape: ['N', 'L'] })
-  const weighted = b.op('Mul', ['errors', shares])
-  b.ops('Gemm', [rows, weighted], { outputs: ['gradient'], attrs: { transA: int(1) } })
-  b.output('gradient', { kind: 'tensor', dtype: 'float64', shape: [p, 'L'] })
-  if (precision === null) return modelOf(b.graph('ridge'))
-  const shrinkage = input('shrinkage', [r, 'L'])
-  const cast = (name: string): string =>
-    precision === 'float64' ? name : b.op('Cast', [name], { attrs: { to: int(codeOfDType(precision)) } })
-  const u = b.op('MatMul', [cast(rows), b.constant(b.tensor([p, r], directions), 'directions')])
-  b.ops('MatMul', [b.op('Mul', [u, u]), cast(shrinkage)], { outputs: ['leverages'] })
-  b.output('leverages', { kind: 'tensor', dtype: precision, shape: ['N', 'L'] })
-  return modelOf(b.graph('ridge'))
+  const [rows, y, shares] = [input('rows', [p, height]), input('y', [height, 1]), input('shares', [height, 1])]
+  const out = (name: string, shape: readonly number[]): void =>
+    b.output(name, { kind: 'tensor', dtype: 'float64', shape })
+  const turned = { domain: 'com.microsoft', attrs: { transA: int(1) } }
+  const errors = b.op('Sub', [y, b.op('FusedMatMul', [rows, b.constant(tensor('float64', [p, count], beta))], turned)])
+  const weighted = b.op('Mul', [errors, shares])
+  b.ops('MatMul', [rows, weighted], { outputs: ['gradient'] })
+  out('gradient', [p, count])
+  // Σ over the rows, as a product with the shares.
+  const total = (values: string, name: string): void => {
+    b.ops('FusedMatMul', [shares, values], { ...turned, outputs: [name] })
+    out(name, [1, count])
+  }
+  total(b.op('Mul', [errors, errors]), 'squares')
+  const model = (): Model => modelOf(b.graph('ridge'), { '': 21, 'com.microsoft': 1 })
+  if (shrinkage === null) return model()
+  const isDouble = precision === 'float64'
+  const constant = (shape: readonly number[], values: Float64Array): string =>
+    b.constant(tensor(precision, shape, isDouble ? values : Float32Array.from(values)))
+  const cast = (name: string, to: FloatType): string =>
+    isDouble ? name : b.op('Cast', [name], { attrs: { to: int(codeOfDType(to)) } })
+  const u = b.op('FusedMatMul', [cast(rows, precision), constant([p, r], directions)], turned)
+  const leverages = cast(b.op('MatMul', [b.op('Mul', [u, u]), constant([r, count], shrinkage)]), 'float64')
+  const one = b.constant(scalar(1, 'float64'))
+  const h = b.op('Mul', [shares, hasIntercept ? b.op('Add', [leverages, one]) : leverages])
+  b.ops('ReduceMax', [h], { outputs: ['largest'], attrs: { keepdims: int(0) } })
+  out('largest', [])
+  const rest = b.op('Sub', [one, h])
+  const isOwn = b.op('LessOrEqual', [rest, b.constant(scalar(ITS_OWN, 'float64'))])
+  const divided = b.op('Div', [errors, rest])
+  const square = b.op('Mul', [divided, divided])
+  const t = b.op('Where', [isOwn, b.constant(scalar(Number.POSITIVE_INFINITY, 'float64')), square])
+  total(t, 'leftErrors')
+  total(b.op('Mul', [t, t]), 'leftSquares')
+  return model()
 }

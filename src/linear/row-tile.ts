@@ -22,18 +22,23 @@ export interface RowTile {
   readonly height: number
   /** From here on; returns Σ √w v and Σ v² of v = √w (z − shift) factor, by column, of all tiles to come. */
   begin(frame: Frame): { readonly sums: Float64Array; readonly squares: Float64Array }
-  /** Takes rows `from` to `to` of the list or of all, with weights in a unit; zeros fill the tile up. Returns Σ w. */
-  fill(from: number, to: number, rows: TileRows, unit: number): number
+  /** Takes rows `from` to `to` of the list or of all; zeros fill the tile up. Returns Σ w. */
+  fill(from: number, to: number, rows: TileRows): number
   /** Some columns of the tile to where tile t has them. */
   copy(columns: { readonly from: number; readonly to: number }, target: Float32Array | Float64Array, t: number): void
 }
 
 export interface TileRows {
-  readonly weights?: ArrayLike<number>
   readonly rows?: ArrayLike<number>
+  /** w of all rows, and what divides them. Default: 1. */
+  readonly weights?: ArrayLike<number>
+  readonly unit?: number
+  /** In their place: w of the rows of the list. */
+  readonly shares?: ArrayLike<number>
 }
 
-export function openRowTile(x: DenseMatrix, y: ArrayLike<number>, shape: RowTileShape): RowTile {
+/** Without y, or with it as the last column. */
+export function openRowTile(x: DenseMatrix, y: ArrayLike<number> | null, shape: RowTileShape): RowTile {
   const { height } = shape
   const kernel = openCentreKernel({ ...shape, width: x.columns })
   const { centring, strip, column, tile } = kernel
@@ -76,17 +81,17 @@ export function openRowTile(x: DenseMatrix, y: ArrayLike<number>, shape: RowTile
       centring.squares.fill(0)
       return centring
     },
-    fill(from, to, { weights, rows }, unit) {
+    fill(from, to, { rows, weights, unit = 1, shares }) {
       let total = 0
       for (let i = from; i < to; i++) {
-        const w = weights === undefined ? 1 : weights[rows?.[i] ?? i]! / unit
+        const w = shares?.[i] ?? (weights === undefined ? 1 : weights[rows?.[i] ?? i]! / unit)
         roots[i - from] = Math.sqrt(w)
         total += w
       }
       roots.fill(0, to - from)
       if (x.order === 'column-major') takeColumns(from, to, rows)
       else takeRows(from, to, rows)
-      takeColumn(p, y, from, to, rows)
+      if (y !== null) takeColumn(p, y, from, to, rows)
       return total
     },
     copy(columns, target, t) {

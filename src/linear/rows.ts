@@ -4,6 +4,7 @@
  */
 
 import type { Tile } from '../kernels/tile-products.js'
+import { columnMoments } from './column-moments.js'
 import { type DenseMatrix, rowsWithWeight, stridesOf } from './design.js'
 import { isConstant } from './standard.js'
 import { type Block, STRIP, type Tiles, tilesOf } from './tiles.js'
@@ -20,6 +21,8 @@ export interface Rows {
   readonly scales: Float64Array
   /** Multiplies them: 1 / scales, 0 where they say nothing. */
   readonly factors: Float64Array
+  /** √Σ ω x² of the shifted and scaled columns. */
+  readonly norms: Float64Array
   /** Columns that say nothing, all zero after the shift. */
   readonly constant: readonly number[]
 }
@@ -42,62 +45,21 @@ export function rowsOf(x: DenseMatrix, o: RowOptions): Rows {
   const raw = Float64Array.from(index, (i) => o.weights?.[i] ?? 1)
   const total = raw.reduce((sum, w) => sum + w, 0)
   const shares = raw.map((w) => w / total)
-  // In two steps: what the first misses by rounding would count as spread, and more the more rows there are.
-  const rough = meansOf(x, index, shares, new Float64Array(x.columns))
-  const missed = meansOf(x, index, shares, rough)
-  const means = rough.map((v, j) => v + missed[j]!)
+  const { means, variances } = columnMoments(x, index, shares)
   const shifts = o.hasIntercept ? means : new Float64Array(x.columns)
-  const variances = squaresOf(x, index, shares, means)
   const isOut = (j: number): boolean => isConstant(Math.sqrt(variances[j]!), means[j]!)
   const scales = variances.map((v, j) => (o.isStandardized && !isOut(j) ? Math.sqrt(v) : 1))
   const constant = [...means.keys()].filter((j) => isOut(j) && (o.hasIntercept || means[j] === 0))
   const factors = scales.map((s) => 1 / s)
   for (const j of constant) factors[j] = 0
-  return { x, index, shares, shifts, scales, factors, constant }
+  const norms = factors.map((f, j) => f * Math.sqrt(variances[j]! + (means[j]! - shifts[j]!) ** 2))
+  return { x, index, shares, shifts, scales, factors, norms, constant }
 }
 
 /** With a copy of them. */
 export function tiledRows(x: DenseMatrix, options: RowOptions): TiledRows {
   const rows = rowsOf(x, options)
   return { ...rows, tiles: tilesOf(x, rows.index, rows.shifts) }
-}
-
-/** Σ ω (x − center) */
-function meansOf(x: DenseMatrix, index: Uint32Array, shares: Float64Array, centers: Float64Array): Float64Array {
-  const { data, columns } = x
-  const [byRow, byColumn] = stridesOf(x)
-  const means = new Float64Array(columns)
-  if (byRow === 1) {
-    for (let j = 0; j < columns; j++) {
-      const [at, center] = [j * byColumn, centers[j]!]
-      for (let i = 0; i < index.length; i++) means[j]! += shares[i]! * (data[at + index[i]!]! - center)
-    }
-  } else {
-    for (let i = 0; i < index.length; i++) {
-      const [row, share] = [index[i]! * byRow, shares[i]!]
-      for (let j = 0; j < columns; j++) means[j]! += share * (data[row + j]! - centers[j]!)
-    }
-  }
-  return means
-}
-
-/** Σ ω (x − center)² */
-function squaresOf(x: DenseMatrix, index: Uint32Array, shares: Float64Array, centers: Float64Array): Float64Array {
-  const { data, columns } = x
-  const [byRow, byColumn] = stridesOf(x)
-  const squares = new Float64Array(columns)
-  if (byRow === 1) {
-    for (let j = 0; j < columns; j++) {
-      const [at, center] = [j * byColumn, centers[j]!]
-      for (let i = 0; i < index.length; i++) squares[j]! += shares[i]! * (data[at + index[i]!]! - center) ** 2
-    }
-  } else {
-    for (let i = 0; i < index.length; i++) {
-      const [row, share] = [index[i]! * byRow, shares[i]!]
-      for (let j = 0; j < columns; j++) squares[j]! += share * (data[row + j]! - centers[j]!) ** 2
-    }
-  }
-  return squares
 }
 
 /** Rows `from` to `to` of all columns, shifted and scaled: [to − from, p] into `target`. */
@@ -166,14 +128,13 @@ export function sweep(
     const list = listed(block.left, wanted)
     for (const { tile, from, to } of block.tiles) {
       for (const [k, { columns: own, coefficients }] of parts.entries()) {
-        block.forward.fill(intercepts[k]!)
+        const { kernel, forward } = block
+        forward.fill(intercepts[k]!)
         block.coefficients.set(coefficients)
-        block.kernel.addColumns(tile, listed(block.right, own), block.coefficients, block.forward)
-        for (let i = from; i < to; i++) {
-          const at = i * outputs + k
-          eta[at] = block.forward[i - from]! + (offset === null ? 0 : offset[at]!)
-        }
+        kernel.addColumns(tile, listed(block.right, own), block.coefficients, forward)
+        for (let i = from, at = from * outputs + k; i < to; i++, at += outputs) eta[at] = forward[i - from]!
       }
+      if (offset !== null) for (let at = from * outputs; at < to * outputs; at++) eta[at]! += offset[at]!
       respond(eta, slopes, from, to)
       addGradient(rows, block, tile, { from, to, list, outputs }, slopes, gradient)
     }
@@ -219,7 +180,8 @@ function addGradient(
 ): void {
   const p = factors.length
   for (let k = 0; k < outputs; k++) {
-    for (let i = from; i < to; i++) backward[i - from] = shares[i]! * slopes[i * outputs + k]!
+    for (let i = from, at = from * outputs + k; i < to; i++, at += outputs)
+      backward[i - from] = shares[i]! * slopes[at]!
     backward.fill(0, to - from)
     sums.fill(0)
     kernel.dotColumns(tile, list, backward, sums)

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { openEngine } from '../engine/node/open.js'
 import { random } from '../util/random.js'
+import { loopsOf } from './datafits/datafit.js'
 import { multinomial } from './datafits/multinomial.js'
 import type { DenseMatrix } from './design.js'
 import { type Objective, stateAt } from './objective.js'
@@ -17,7 +18,8 @@ function objectiveOf(n: number, p: number, hasOffset: boolean): Objective {
   const rows = tiledRows(x, { hasIntercept: true, isStandardized: true, weights })
   const y = Float64Array.from(rows.index, () => integer(K))
   const offset = hasOffset ? Float64Array.from({ length: y.length * K }, () => normal()) : null
-  return { rows, datafit: multinomial(K), y, offset, hasIntercept: true }
+  const datafit = multinomial(K)
+  return { rows, datafit, loops: loopsOf(datafit), y, offset, hasIntercept: true }
 }
 
 /** Far out on the last digits: predictors of some hundreds. */

@@ -4,6 +4,7 @@
  * 2013). A half is a set of moments, and its complement is what is left of all.
  */
 
+import { type KernelPool, kernelPool } from '../kernels/gram-kernel.js'
 import type { RunOptions } from '../util/env.js'
 import { PareError } from '../util/errors.js'
 import { counted } from '../util/format.js'
@@ -46,7 +47,7 @@ export interface Stability {
 }
 
 /**
- * Columns without a penalty are in every path; they count neither for q nor for p and are not selected. The same seed gives
+ * Columns without a penalty are in every path, with a probability of 1; they count neither for q nor for p and are not selected. The same seed gives
  * the same answer. Throws `DESIGN_…`, `PATH_OPTION`, `FOLDS` where there are fewer than 4 rows.
  */
 export async function stabilitySelection(
@@ -67,14 +68,16 @@ export async function stabilitySelection(
   const lambdas = options.lambdas ? Float64Array.from(options.lambdas).sort((a, b) => b - a) : lambdasFor(all, options)
   const counts = Array.from(lambdas, () => new Float64Array(x.columns))
   const { shuffle } = random(seed)
+  const kernels = kernelPool()
   for (let draw = 0; draw < draws; draw++) {
     for (const half of await halvesOf(x, y, all, shuffle(rows.slice()), options)) {
-      const firsts = firstEntries(half, { ...options, lambdas }, candidates, most)
+      const firsts = firstEntries(half, { ...options, lambdas }, candidates, most, kernels)
       for (const [j, at] of firsts) for (let i = at; i < lambdas.length; i++) counts[i]![j]!++
     }
     onProgress?.({ task: 'stability selection', done: draw + 1, total: draws })
   }
-  const probabilities = counts.map((list) => list.map((count) => count / (2 * draws)))
+  const share = (count: number, j: number): number => (options.penaltyFactors?.[j] === 0 ? 1 : count / (2 * draws))
+  const probabilities = counts.map((list) => list.map(share))
   const last = probabilities.at(-1)!
   const selected = candidates.filter((j) => last[j]! >= threshold).sort((a, b) => last[b]! - last[a]!)
   return { lambdas, probabilities, selected, threshold, most, ...boundsOf(threshold, most, p, draws) }
@@ -111,16 +114,18 @@ function firstEntries(
   options: PathOptions,
   candidates: readonly number[],
   most: number,
+  kernels: KernelPool,
 ): ReadonlyMap<number, number> {
   const found = new Map<number, number>()
   let at = 0
-  pathOf(half, options, (beta) => {
+  const isEnough = (beta: Float64Array): boolean => {
     const fresh = candidates.filter((j) => beta[j] !== 0 && !found.has(j))
     if (found.size + fresh.length > most) return true
     for (const j of fresh) found.set(j, at)
     at++
     return false
-  })
+  }
+  pathOf(half, options, { isEnough, kernels })
   return found
 }
 

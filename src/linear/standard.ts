@@ -64,12 +64,12 @@ export function standardized({ weight, means, scatter }: Moments, o: ScaleOption
     scatter[j * m + k]! / weight + (o.hasIntercept ? 0 : means[j]! * means[k]!)
   const gram = new Float64Array(p * p)
   const q = new Float64Array(p)
-  const ignored = new Set(scaling.constant)
+  const factors = scales.map((s) => 1 / s)
+  for (const j of scaling.constant) factors[j] = 0
   const isExplained = o.hasIntercept && isConstant(Math.sqrt(scatter[m * m - 1]! / weight), means[p]!)
   for (let j = 0; j < p; j++) {
-    if (ignored.has(j)) continue
-    if (!isExplained) q[j] = second(j, p) / scales[j]!
-    for (let k = 0; k < p; k++) if (!ignored.has(k)) gram[j * p + k] = second(j, k) / (scales[j]! * scales[k]!)
+    if (!isExplained) q[j] = second(j, p) * factors[j]!
+    for (let k = 0; k < p; k++) gram[j * p + k] = second(j, k) * factors[j]! * factors[k]!
   }
   // By the intercept alone.
   return { ...scaling, problem: { gram, q, yy: isExplained ? 0 : second(p, p) } }

@@ -45,7 +45,7 @@ export function designOf(table: Table, options: TableOptions): TableDesign {
   const { target, weights, offset, columns } = rolesOf(table, options)
   for (const [i, w] of weights?.values.entries() ?? [])
     checkWeight(w, `${table.name}, row ${i + 1}, column ${weights!.name}`)
-  const encoded = encode(columns, table.rows, options, weights?.values)
+  const encoded = encode(columns, table, options, weights?.values)
   return { target, ...encoded, ...(weights && { weights: weights.values }), ...(offset && { offset: offset.values }) }
 }
 

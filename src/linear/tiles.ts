@@ -3,9 +3,11 @@
  * last: few columns of many can be read alone, and all that is done with a row is done while it lies in the cache.
  */
 
-import { openTileKernel, TILE_ROWS, type TileKernel } from '../kernels/tile-kernel.js'
+import { STRIP as ROWS } from '../kernels/centre-loops.js'
+import { openTileKernel, type TileKernel } from '../kernels/tile-kernel.js'
 import type { Tile } from '../kernels/tile-products.js'
-import { type DenseMatrix, stridesOf } from './design.js'
+import type { DenseMatrix } from './design.js'
+import { openRowTile } from './row-tile.js'
 
 export interface Tiles {
   /** Of the copy. */
@@ -48,14 +50,21 @@ const ceiling = (n: number, unit: number): number => Math.ceil(n / unit) * unit
 /** Rows `index` of x less the shifts. */
 export function tilesOf(x: DenseMatrix, index: Uint32Array, shifts: Float64Array): Tiles {
   const columns = x.columns + 1
-  const height = Math.min(HEIGHT, ceiling(index.length, TILE_ROWS))
+  const height = Math.min(HEIGHT, ceiling(index.length, ROWS))
   const each = Math.max(1, Math.floor(BLOCK / (columns * height)))
   const all = Math.ceil(index.length / height)
+  const filler = openRowTile(x, null, { columns: x.columns, height, isSingle: false })
+  filler.begin({ shifts, factors: new Float64Array(x.columns).fill(1) })
+  const list = index.length === x.rows ? {} : { rows: index }
   const blocks: Block[] = []
   for (let first = 0; first < all; first += each) {
     const block = blockOf(first, Math.min(each, all - first), { rows: index.length, columns, height })
     blocks.push(block)
-    for (const { tile, from, to } of block.tiles) fill(tile, x, index.subarray(from, to), shifts)
+    for (const { tile, from, to } of block.tiles) {
+      filler.fill(from, to, list)
+      filler.copy({ from: 0, to: x.columns }, tile.data, 0)
+      tile.data.fill(1, x.columns * height, x.columns * height + to - from)
+    }
   }
   return { rows: index.length, columns, height, blocks }
 }
@@ -97,29 +106,4 @@ function blockOf(first: number, count: number, { rows, columns, height }: Omit<T
     left: kernel.lists.subarray(0, columns),
     right: kernel.lists.subarray(columns),
   }
-}
-
-/** Eight rows at a time, a line of the cache of each column. */
-function fill({ data, height }: Tile, x: DenseMatrix, index: Uint32Array, shifts: Float64Array): void {
-  const [byRow, byColumn] = stridesOf(x)
-  const { data: from, columns } = x
-  const row = (i: number): number => index[Math.min(i, index.length - 1)]! * byRow
-  for (let i = 0; i < index.length; i += TILE_ROWS) {
-    const [r0, r1, r2, r3] = [row(i), row(i + 1), row(i + 2), row(i + 3)]
-    const [r4, r5, r6, r7] = [row(i + 4), row(i + 5), row(i + 6), row(i + 7)]
-    for (let k = 0, to = i, at = 0; k < columns; k++, to += height, at += byColumn) {
-      const shift = shifts[k]!
-      data[to] = from[r0 + at]! - shift
-      data[to + 1] = from[r1 + at]! - shift
-      data[to + 2] = from[r2 + at]! - shift
-      data[to + 3] = from[r3 + at]! - shift
-      data[to + 4] = from[r4 + at]! - shift
-      data[to + 5] = from[r5 + at]! - shift
-      data[to + 6] = from[r6 + at]! - shift
-      data[to + 7] = from[r7 + at]! - shift
-    }
-  }
-  // Rows that are not there came out as the last one.
-  for (let k = 0; k <= columns; k++) data.fill(0, k * height + index.length, (k + 1) * height)
-  data.fill(1, columns * height, columns * height + index.length)
 }

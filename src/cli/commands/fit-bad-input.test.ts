@@ -21,7 +21,7 @@ async function fitted(table: string, ...args: readonly string[]) {
     () => false,
   )
   await rm(to, { force: true })
-  return { status, result: answer.result, error: answer.error, isWritten }
+  return { status, result: answer.result, error: answer.error, warnings: answer.warnings, isWritten }
 }
 
 const s = (i: number): number => Math.sin(1.7 * i)
@@ -72,9 +72,9 @@ test.each<[string, string, readonly string[], string, string | RegExp]>([
   ],
   ['text among numbers', table('a,y', 20, (i) => [cell(i, 'abc'), i]), [], 'TABLE_CELL', 'row 4, column a: '],
   ['text in the target', table('a,y', 20, (i) => [i, cell(i, 'abc')]), [], 'TABLE_CELL', 'row 4, column y: '],
-  ['a missing number', table('a,y', 20, (i) => [cell(i, ''), i]), [], 'TABLE_MISSING', 'row 4, column a: '],
+  ['a missing number', table('a,y', 20, (i) => [cell(i, ''), i]), [], 'TABLE_MISSING', 'table.csv, row 4, column a: '],
   ['NaN', table('a,y', 20, (i) => [cell(i, 'NaN'), i]), [], 'TABLE_MISSING', 'row 4, column a: '],
-  ['infinity', table('a,y', 20, (i) => [cell(i, 'inf'), i]), [], 'DESIGN_FINITE', 'row 4, column a: '],
+  ['infinity', table('a,y', 20, (i) => [cell(i, 'inf'), i]), [], 'DESIGN_FINITE', 'table.csv, row 4, column a: '],
   ['minus infinity', table('a,y', 20, (i) => [cell(i, '-Infinity'), i]), [], 'DESIGN_FINITE', 'row 4, column a: '],
   ['a number that is infinite', table('a,y', 20, (i) => [cell(i, '1e999'), i]), [], 'DESIGN_FINITE', 'row 4, column a'],
   ['a square that is infinite', table('a,y', 20, (i) => [cell(i, '1e200'), i]), [], 'DESIGN_RANGE', 'row 4, column a'],
@@ -199,6 +199,18 @@ test.each<[string, string, readonly string[], object]>([
   const { status, result, isWritten } = await fitted(text, ...args)
   expect([status, isWritten]).toEqual([0, true])
   expect(result).toMatchObject(wanted)
+})
+
+test('names of rows are told of, kinds of them, what is left out and what is said to be kinds are not', async () => {
+  const names = table('id,a,y', 40, (i) => [`row${i}`, s(i), 2 * s(i) + 0.1 * s(5 * i)])
+  const { warnings } = await fitted(names, '--folds', '4')
+  expect(warnings).toEqual([expect.stringMatching(/table\.csv, column id: 40 different texts in 40 rows.*--without id/)])
+  for (const [text, ...args] of [
+    [names, '--without', 'id'],
+    [names, '--category', 'id'],
+    [table('id,a,y', 40, (i) => [`kind${i % 20}`, s(i), i])],
+  ] as const)
+    expect((await fitted(text, '--folds', '4', ...args)).warnings).toEqual([])
 })
 
 test('rows are left out one by one of a ridge of numbers alone', async () => {

@@ -8,6 +8,20 @@ import { PareError } from '../../util/errors.js'
 /** `quadratic`: moments are enough. `curvature`: there is a second derivative, or what bounds the loss like one. */
 export type Trait = 'quadratic' | 'curvature'
 
+/** Rows of a problem: their responses and shares. */
+interface Given {
+  readonly y: Float64Array
+  readonly shares: Float64Array
+}
+
+/** Sums over the rows `from` to `to`. */
+export interface RowLoops {
+  /** Writes the slopes at η [n, K]; returns Σ ω f. */
+  respond(given: Given, eta: Float64Array, slopes: Float64Array, from: number, to: number): number
+  /** Moves v [n, K] into the domain of f*, in place; returns Σ ω f*(v). */
+  conjugate(given: Given, v: Float64Array, from: number, to: number): number
+}
+
 export interface Datafit {
   readonly name: string
   readonly traits: readonly Trait[]
@@ -29,6 +43,8 @@ export interface Datafit {
    * rounding or a shift took it out.
    */
   conjugate(y: number, v: Float64Array): number
+  /** Slopes and conjugates of many rows, where that can be faster; opens the memory that it works on. */
+  openLoops?(): RowLoops
   /** Inverse link: what is expected of the row, to `out[at + k]`. */
   mean(eta: Float64Array, at: number, out: Float64Array): void
   /** Best intercepts without columns and offsets (with offsets: where the search for them begins). */
@@ -52,6 +68,22 @@ export function checkTraits(solver: string, needs: readonly Trait[], { name, tra
     remedy: 'Choose another solver or another family.',
   })
 }
+
+export const loopsOf = (datafit: Datafit): RowLoops => datafit.openLoops?.() ?? rowByRow(datafit)
+
+const rowByRow = (datafit: Datafit): RowLoops => ({
+  respond({ y, shares }, eta, slopes, from, to) {
+    let loss = 0
+    for (let i = from; i < to; i++) loss += shares[i]! * datafit.slope(y[i]!, eta, i * datafit.outputs, slopes)
+    return loss
+  },
+  conjugate({ y, shares }, v, from, to) {
+    let sum = 0
+    for (let i = from, at = from * datafit.outputs; i < to; i++, at += datafit.outputs)
+      sum += shares[i]! * datafit.conjugate(y[i]!, v.subarray(at, at + datafit.outputs))
+    return sum
+  },
+})
 
 /** Σ shares · y */
 export const weightedMean = (y: ArrayLike<number>, shares: ArrayLike<number>): number => {

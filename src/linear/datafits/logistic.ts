@@ -3,7 +3,8 @@
  * f*(v) = m log m + (1 − m) log(1 − m) for 0 ≤ m ≤ 1 (Yu, Huang and Lin 2011, eq. 3).
  */
 
-import { type Datafit, wrongResponse, xLogX } from './datafit.js'
+import { LOGISTIC_ROWS, openLogisticKernel } from '../../kernels/logistic-kernel.js'
+import { type Datafit, type RowLoops, wrongResponse, xLogX } from './datafit.js'
 import { type Classes, classesOf } from './multinomial.js'
 
 export const logistic: Datafit = {
@@ -21,6 +22,7 @@ export const logistic: Datafit = {
     out[at] = y === 1 ? -wrong : wrong
     return Math.max(away, 0) + Math.log1p(small)
   },
+  openLoops: inKernel,
   curvature(_y, eta, at, out) {
     out[at] = sigmoid(eta[at]!) * sigmoid(-eta[at]!)
   },
@@ -42,6 +44,45 @@ export const logistic: Datafit = {
     return Float64Array.of(Math.log(ones / zeros))
   },
   margin: (y, eta, at) => (y === 1 ? eta[at]! : -eta[at]!),
+}
+
+function inKernel(): RowLoops {
+  const kernel = openLogisticKernel()
+  type Given = Parameters<RowLoops['conjugate']>[0]
+  /** As many rows at a time as the kernel takes; one that weighs nothing makes an odd number even. */
+  const inParts = (
+    given: Given,
+    from: number,
+    to: number,
+    sumOf: (first: number, end: number, count: number) => number,
+  ) => {
+    let sum = 0
+    for (let first = from; first < to; first += LOGISTIC_ROWS) {
+      const end = Math.min(to, first + LOGISTIC_ROWS)
+      kernel.y.set(given.y.subarray(first, end))
+      kernel.shares.set(given.shares.subarray(first, end))
+      const isOdd = (end - first) % 2 === 1
+      for (const part of isOdd ? [kernel.shares, kernel.eta, kernel.slopes] : []) part[end - first] = 0
+      sum += sumOf(first, end, end - first + Number(isOdd))
+    }
+    return sum
+  }
+  return {
+    respond: (given, eta, slopes, from, to) =>
+      inParts(given, from, to, (first, end, count) => {
+        kernel.eta.set(eta.subarray(first, end))
+        const loss = kernel.respond(count)
+        slopes.set(kernel.slopes.subarray(0, end - first), first)
+        return loss
+      }),
+    conjugate: (given, v, from, to) =>
+      inParts(given, from, to, (first, end, count) => {
+        kernel.slopes.set(v.subarray(first, end))
+        const sum = kernel.conjugate(count)
+        v.set(kernel.slopes.subarray(0, end - first), first)
+        return sum
+      }),
+  }
 }
 
 const sigmoid = (t: number): number => (t >= 0 ? 1 / (1 + Math.exp(-t)) : Math.exp(t) / (1 + Math.exp(t)))

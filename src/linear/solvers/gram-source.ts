@@ -46,14 +46,10 @@ function gramSource({ gram, q, yy }: Quadratic, open: Workspace['open']): GramSo
         store = storeOf(Math.min(p, Math.max(working.length, 2 * store.capacity)), stride, open)
         store.rows.set(before)
       }
-      for (let a = from; a < working.length; a++) {
-        const row = working[a]! * p
-        store.rows.set(gram.subarray(row, row + p), a * stride)
-        for (let b = 0; b <= a; b++) {
-          const value = gram[row + working[b]!]!
-          terms.gram[a * terms.stride + b] = value
-          terms.gram[b * terms.stride + a] = value
-        }
+      for (let a = 0; a < working.length; a++) {
+        const [row, to] = [working[a]! * p, a * terms.stride]
+        if (a >= from) store.rows.set(gram.subarray(row, row + p), a * stride)
+        for (let b = a < from ? from : 0; b < working.length; b++) terms.gram[to + b] = gram[row + working[b]!]!
       }
     },
     correlations(working, beta) {

@@ -38,8 +38,9 @@ export function isCovered({ coordinates }: NewtonModel, { outputs, columns }: Co
 const keyOf = (output: number, column: number): number => output * 2 ** 32 + column
 
 /**
- * With what the gradients at both ends of a step say of the second derivative between them (BFGS: Nocedal and Wright
- * 2006, eq. 6.19), in place: a stale one so keeps up in the directions that the path goes.
+ * With what the gradients at both ends of a step say of the second derivative between them, in place: a stale one so
+ * keeps up with the path. All of it is scaled to the curvature that was seen (Oren and Luenberger 1974), as the weights of
+ * rows grow and fall together, and then made right along the step (BFGS: Nocedal and Wright 2006, eq. 6.19).
  */
 export function correct({ coordinates, gram }: NewtonModel, from: State, to: State): void {
   const { outputs, columns } = coordinates
@@ -49,19 +50,20 @@ export function correct({ coordinates, gram }: NewtonModel, from: State, to: Sta
   const p = from.beta.length / from.intercepts.length
   const bent = new Float64Array(m)
   for (let a = 0; a < m; a++) if (move[a] !== 0) for (let b = 0; b < m; b++) bent[b]! += move[a]! * gram[a * m + b]!
-  const has = to.columns && new Set(to.columns)
-  // Where the gradient is not known, nothing is learnt.
+  const known = [from, to].flatMap((state) => (state.columns === null ? [] : [new Set(state.columns)]))
+  // Where the gradient is not known at both ends, nothing is learnt.
   const change = Float64Array.from({ length: m }, (_, a) => {
     if (columns[a]! < 0) return to.interceptGradient[outputs[a]!]! - from.interceptGradient[outputs[a]!]!
-    if (has !== null && !has.has(columns[a]!)) return bent[a]!
+    if (!known.every((has) => has.has(columns[a]!))) return bent[a]!
     const at = outputs[a]! * p + columns[a]!
     return to.gradient[at]! - from.gradient[at]!
   })
-  const [known, seen] = [dot(move, bent), dot(move, change)]
-  if (!(known > 0 && seen > TOO_FLAT * known)) return
+  const [told, seen] = [dot(move, bent), dot(move, change)]
+  if (!(told > 0 && seen > TOO_FLAT * told)) return
+  const scale = seen / told
   for (let a = 0; a < m; a++) {
-    const [u, v] = [bent[a]! / known, change[a]! / seen]
-    for (let b = 0; b < m; b++) gram[a * m + b]! += v * change[b]! - u * bent[b]!
+    const [u, v] = [bent[a]! / told, change[a]! / seen]
+    for (let b = 0; b < m; b++) gram[a * m + b] = scale * (gram[a * m + b]! - u * bent[b]!) + v * change[b]!
   }
 }
 
@@ -77,8 +79,8 @@ export function valuesAt({ outputs, columns }: Coordinates, { beta, intercepts }
 }
 
 export interface ModelOptions {
-  /** What moves; all else is at zero, and stays there. */
-  readonly working: Coordinates
+  /** Columns that move, null for all; all else is at zero, and stays there. */
+  readonly columns: Int32Array | null
   /** Violation of the optimality conditions at which the model counts as solved. */
   readonly tolerance: number
   readonly maxPasses: number
@@ -89,10 +91,10 @@ export function minimize(
   { coordinates, gram }: NewtonModel,
   penalized: Penalized,
   state: State,
-  { working, tolerance, maxPasses }: ModelOptions,
+  { columns: moving, tolerance, maxPasses }: ModelOptions,
 ): Float64Array {
   const { outputs, columns } = coordinates
-  const may = new Set(Array.from(working.columns, (j, a) => keyOf(working.outputs[a]!, j)))
+  const may = moving && new Set(moving)
   const m = columns.length
   const p = state.beta.length / state.intercepts.length
   const place = (a: number): number => outputs[a]! * p + columns[a]!
@@ -108,10 +110,13 @@ export function minimize(
   }
   const pick = (values: Float64Array, otherwise: number): Float64Array =>
     Float64Array.from({ length: m }, (_, a) => (isIntercept(a) ? otherwise : values[place(a)]!))
-  const held = (v: number, a: number): number => (may.has(keyOf(outputs[a]!, columns[a]!)) ? v : 0)
+  const held = (v: number, a: number): number => (isIntercept(a) || may === null || may.has(columns[a]!) ? v : 0)
   const part: Penalized = {
-    // At a threshold rounding decides: what lies on it stays at zero.
-    l1: pick(penalized.l1, 0).map((v, a) => (from[a] === 0 ? v * (1 + ON_THRESHOLD) : v)),
+    // At a threshold rounding decides: what lies on it stays at zero, and what is below comes over it clearly.
+    l1: pick(penalized.l1, 0).map((v, a) => {
+      if (from[a] !== 0) return v
+      return v * (1 + (Math.abs(pull[a]!) > v ? ON_THRESHOLD : BELOW_THRESHOLD))
+    }),
     l2: pick(penalized.l2, 0),
     lower: pick(penalized.lower, Number.NEGATIVE_INFINITY).map(held),
     upper: pick(penalized.upper, Number.POSITIVE_INFINITY).map(held),
@@ -143,7 +148,7 @@ export function workingSet(
   return coordinatesOf(hasIntercept ? block : [], [...moving, ...waiting], p)
 }
 
-/** With those that are the next ones to move: as many again, and `most` in all, at most. */
+/** With those that are the next ones to move: as many again, or all if few are left then, and `most` in all, at most. */
 export function widened(
   { datafit }: Objective,
   penalized: Penalized,
@@ -154,10 +159,12 @@ export function widened(
   const p = gradient.length / datafit.outputs
   const has = new Set(Array.from(working.columns, (j, a) => keyOf(working.outputs[a]!, j)))
   const free = lowered(penalized, 0)
+  const others = placesOf(block, p).filter((at) => !has.has(keyOf(Math.floor(at / p), at % p)))
+  const again = Math.max(FIRST, working.columns.length)
   const next = worst(
-    placesOf(block, p).filter((at) => !has.has(keyOf(Math.floor(at / p), at % p))),
+    others,
     (at) => violationOf(free, 0, -gradient[at]!, at),
-    Math.max(0, Math.min(Math.max(FIRST, working.columns.length), most - working.columns.length)),
+    Math.max(0, Math.min(again < FEW_LEFT * others.length ? again : others.length, most - working.columns.length)),
   )
   const more = coordinatesOf([], next, p)
   return {
@@ -204,5 +211,9 @@ const coordinatesOf = (heads: readonly number[], places: readonly number[], p: n
 /** Columns that may join at once, at least. */
 const FIRST = 64
 
+/** Part of the columns that makes the others few. */
+const FEW_LEFT = 0.7
+
 /** Of a threshold, relative. */
 const ON_THRESHOLD = 1e-12
+const BELOW_THRESHOLD = 1e-6

@@ -12,6 +12,7 @@ import {
   lossOf,
   type Objective,
   penaltyOf,
+  refreshed,
   type State,
   scalingLoss,
   stateAt,
@@ -20,6 +21,7 @@ import {
 } from '../objective.js'
 import { type Penalized, violationOf } from '../quadratic.js'
 import type { Coordinates } from '../rows.js'
+import { bounded, type Known, resolved, withState } from './far-columns.js'
 import {
   correct,
   isCovered,
@@ -49,6 +51,10 @@ export interface NewtonResult {
   readonly state: State
   /** By block of predictors; kept for the next strength. */
   readonly models: readonly (NewtonModel | null)[]
+  /** Points whose gradients bound others; the same. */
+  readonly known: Known | null
+  /** NaN where there is none. */
+  readonly dualGap: number
   readonly iterations: number
   readonly refreshes: number
   /** `separated`: a larger model is always better, so there is no best one. `stalled`: the numbers allow no more. */
@@ -69,27 +75,43 @@ export async function proxNewton(
   objective: Objective,
   penalized: Penalized,
   start: State,
-  before: readonly (NewtonModel | null)[],
+  before: Pick<NewtonResult, 'models' | 'known'>,
   options: NewtonOptions,
 ): Promise<NewtonResult> {
   checkTraits('prox-newton', ['curvature'], objective.datafit)
   const { tolerance, scale, maxIterations, maxPasses } = options
   let state = start
-  let blocks = blocksOf(objective, workingSet(objective, penalized, start, outputsOf(objective)).columns.length, before)
+  let known = withState(objective, before.known, start)
+  let blocks = blocksOf(
+    objective,
+    workingSet(objective, penalized, start, outputsOf(objective)).columns.length,
+    before.models,
+  )
   let [refreshes, stalls, promised] = [0, 0, Number.POSITIVE_INFINITY]
   for (let iterations = 0; ; iterations++) {
     throwIfAborted(options.signal)
-    const done = (ended: NewtonResult['ended']): NewtonResult => {
-      return { state: completed(objective, state), models: blocks.map((b) => b.model), iterations, refreshes, ended }
+    const done = (ended: NewtonResult['ended'], gap: number | null = null): NewtonResult => {
+      if (gap === null) state = completed(objective, state)
+      const models = blocks.map((b) => b.model)
+      const dualGap = gap ?? dualityGapAt(objective, penalized, state)
+      return { state, models, known: withState(objective, known, state), dualGap, iterations, refreshes, ended }
     }
     if (iterations > 0 && isSeparated(objective, penalized, state)) return done('separated')
     const most = tolerance * scale
-    if (isSolved(objective, penalized, state, promised, most)) {
-      // Columns that were left out of the last steps have a say in this.
-      const isWhole = state.columns === null
-      state = completed(objective, state)
-      if (isWhole || isSolved(objective, penalized, state, promised, most)) return done('solved')
+    let gap = gapIfSolved(objective, penalized, state, promised, most)
+    if (gap !== null && state.columns !== null) {
+      // Columns that were left out of the last steps have a say in this, if they can be above their threshold.
+      const guess = bounded(objective, penalized, state, known)
+      state = guess.state
+      if (guess.doubtful.length > 0) {
+        state = resolved(objective, state, guess.doubtful)
+        known = withState(objective, known, state)
+        // Those below their threshold have none.
+        if (violationOn(guess.doubtful, penalized, state) > 0)
+          gap = gapIfSolved(objective, penalized, state, promised, most)
+      }
     }
+    if (gap !== null) return done('solved', gap)
     if (iterations === maxIterations) return done('exhausted')
     if (stalls >= 2 * blocks.length) return done('stalled')
     const first = workingSet(objective, penalized, state, blocks[iterations % blocks.length]!.outputs)
@@ -100,6 +122,7 @@ export async function proxNewton(
       if (state.columns !== null) {
         // What the model is to be of is chosen by the gradient of all.
         state = completed(objective, state)
+        known = withState(objective, known, state)
         iterations--
         continue
       }
@@ -111,8 +134,11 @@ export async function proxNewton(
     }
     const { model } = block
     const wrong = violationIn(working, penalized, state)
-    const target = minimize(model, penalized, state, { working, tolerance: 0.01 * wrong, maxPasses })
+    // Those near the threshold move too: they may come to pull on the way.
     const columns = blocks.length === 1 ? nearColumns(model, penalized, state) : null
+    // Of these a guess would not do.
+    if (columns !== null && state.columns !== null) state = refreshed(objective, state, columns)
+    const target = minimize(model, penalized, state, { columns, tolerance: 0.01 * wrong, maxPasses })
     const next = lineSearch(objective, penalized, state, model, { target, columns })
     if (next === null) {
       // Nothing to gain with a fresh second derivative is nothing to gain.
@@ -157,12 +183,33 @@ function blocksOf(
   return parts.map((outputs, b) => ({ outputs, model: models[b]!, isFresh: false, isSecond: false }))
 }
 
-/** Without a gap a small gradient alone is not enough, as losses are flat far out: the last step must have promised little. */
-function isSolved(objective: Objective, penalized: Penalized, state: State, promised: number, most: number): boolean {
-  if (0.5 * scalingLoss(penalized, state) > most) return false
+/**
+ * The gap, NaN where there is none; null where it is not small enough. Without a gap a small gradient alone is not enough,
+ * as losses are flat far out: the last step must have promised little.
+ */
+function gapIfSolved(
+  objective: Objective,
+  penalized: Penalized,
+  state: State,
+  promised: number,
+  most: number,
+): number | null {
+  if (0.5 * scalingLoss(penalized, state) > most) return null
   const gap = dualityGapAt(objective, penalized, state)
-  if (!Number.isNaN(gap)) return gap <= most
-  return promised <= most && violationAt(objective, penalized, state) ** 2 <= most
+  const isSmall = Number.isNaN(gap)
+    ? promised <= most && violationAt(objective, penalized, state) ** 2 <= most
+    : gap <= most
+  return isSmall ? gap : null
+}
+
+/** The largest of these columns, over all predictors. */
+function violationOn(columns: Int32Array, penalized: Penalized, { beta, gradient, intercepts }: State): number {
+  const p = beta.length / intercepts.length
+  let largest = 0
+  for (const j of columns)
+    for (let at = j; at < beta.length; at += p)
+      largest = Math.max(largest, violationOf(penalized, beta[at]!, -gradient[at]!, at))
+  return largest
 }
 
 function violationIn({ outputs, columns }: Coordinates, penalized: Penalized, state: State): number {

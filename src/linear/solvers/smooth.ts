@@ -8,6 +8,7 @@ import { lbfgs, type Point } from '../../linalg/lbfgs.js'
 import { rareTurns } from '../../util/turns.js'
 import { bestIntercepts } from '../intercepts.js'
 import {
+  completed,
   dualityGapAt,
   type Evaluation,
   type Objective,
@@ -47,13 +48,15 @@ export async function descendSmoothly(
   options: NewtonOptions,
 ): Promise<NewtonResult> {
   const exactly = async (point: Coefficients): Promise<Evaluation> => stateAt(objective, point)
-  let found: Found = { state: start, steps: 0, ended: 'stalled' }
+  let found: Found = { state: completed(objective, start), steps: 0, ended: 'stalled' }
   for (const evaluate of softmax === null ? [exactly] : [softmax.evaluate, exactly]) {
     const { state, steps, ended } = await search(objective, penalized, found.state, evaluate, options)
     found = { state, steps: found.steps + steps, ended }
     if (ended === 'solved') break
   }
-  return { state: found.state, models: [], iterations: found.steps, refreshes: 0, ended: found.ended }
+  const { state, steps, ended } = found
+  const dualGap = dualityGapAt(objective, penalized, state)
+  return { state, models: [], known: null, dualGap, iterations: steps, refreshes: 0, ended }
 }
 
 interface Found {
