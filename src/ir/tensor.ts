@@ -41,7 +41,7 @@ export function stringTensor(shape: readonly number[], elements: readonly Uint8A
 }
 
 export const f32 = (shape: readonly number[], data: ArrayLike<number>): Tensor =>
-  tensor('float32', shape, data instanceof Float32Array ? data : Float32Array.from(data))
+  tensor('float32', shape, data instanceof Float32Array ? data : new Float32Array(data))
 
 export const i64 = (shape: readonly number[], data: readonly number[]): Tensor =>
   tensor(
@@ -55,7 +55,7 @@ export const scalar = (value: number, dtype: 'float32' | 'float64' | 'int64' = '
 
 /** A tensor of any float type that the engine computes with; of others, float32. */
 export function floatTensor(dtype: DType, shape: readonly number[], data: ArrayLike<number>): Tensor {
-  if (dtype === 'float64') return tensor(dtype, shape, Float64Array.from(data))
+  if (dtype === 'float64') return tensor(dtype, shape, new Float64Array(data))
   if (dtype === 'float16') return tensor(dtype, shape, Uint16Array.from(Array.from(data), floatToHalf))
   return f32(shape, data)
 }

@@ -34,10 +34,10 @@ export async function lbfgs<P extends Point>(start: P, options: LbfgsOptions<P>)
   for (let steps = 0; ; steps++) {
     if (await isDone(at, steps)) return { last: at, steps, ended: 'done' }
     if (steps === iterations) return { last: at, steps, ended: 'exhausted' }
-    const direction = pairs.length === 0 ? scaled(at.g, -1 / Math.max(1, norm(at.g))) : directionOf(at.g, pairs)
+    const direction = pairs.length === 0 ? scale(at.g.slice(), -1 / Math.max(1, norm(at.g))) : directionOf(at.g, pairs)
     const next = await lineSearch(at, direction, evaluate)
     if (next === null) return { last: at, steps, ended: 'stalled' }
-    const [s, y] = [minus(next.w, at.w), minus(next.g, at.g)]
+    const [s, y] = [plus(next.w, at.w, -1), plus(next.g, at.g, -1)]
     const curvature = dot(s, y)
     if (curvature > 1e-12 * norm(s) * norm(y)) pairs = [...pairs, { s, y, rho: 1 / curvature }].slice(-memory)
     at = next
@@ -60,12 +60,12 @@ function directionOf(g: Float64Array, pairs: readonly Pair[]): Float64Array {
   })
   const { s, y } = pairs.at(-1)!
   const gamma = dot(s, y) / dot(y, y)
-  for (let i = 0; i < q.length; i++) q[i]! *= gamma
+  scale(q, gamma)
   for (const [i, pair] of pairs.entries()) {
     const beta = pair.rho * dot(pair.y, q)
     addTo(q, pair.s, alphas[pairs.length - 1 - i]! - beta)
   }
-  return scaled(q, -1)
+  return scale(q, -1)
 }
 
 /** Weak Wolfe conditions by bisection (Lewis and Overton 2013, algorithm 2.6); null where no step lowers the loss. */
@@ -79,9 +79,7 @@ async function lineSearch<P extends Point>(
   let [low, high, step] = [0, Number.POSITIVE_INFINITY, 1]
   let best: P | null = null
   for (let i = 0; i < 40; i++) {
-    const w = at.w.slice()
-    addTo(w, direction, step)
-    const point = await evaluate(w)
+    const point = await evaluate(plus(at.w, direction, step))
     const isLower = Number.isFinite(point.loss) && point.loss <= at.loss + 1e-4 * step * slope
     if (!isLower) high = step
     else {
@@ -94,14 +92,26 @@ async function lineSearch<P extends Point>(
   return best !== null && best.loss < at.loss ? best : null
 }
 
-const dot = (a: Float64Array, b: Float64Array): number => {
+function dot(a: Float64Array, b: Float64Array): number {
   let sum = 0
   for (let i = 0; i < a.length; i++) sum += a[i]! * b[i]!
   return sum
 }
+
 const norm = (a: Float64Array): number => Math.sqrt(dot(a, a))
-const scaled = (a: Float64Array, factor: number): Float64Array => a.map((v) => factor * v)
-const minus = (a: Float64Array, b: Float64Array): Float64Array => a.map((v, i) => v - b[i]!)
+
+/** a + factor · b */
+function plus(a: Float64Array, b: Float64Array, factor: number): Float64Array {
+  const out = new Float64Array(a.length)
+  for (let i = 0; i < a.length; i++) out[i] = a[i]! + factor * b[i]!
+  return out
+}
+
 function addTo(a: Float64Array, b: Float64Array, factor: number): void {
   for (let i = 0; i < a.length; i++) a[i]! += factor * b[i]!
+}
+
+function scale(a: Float64Array, factor: number): Float64Array {
+  for (let i = 0; i < a.length; i++) a[i]! *= factor
+  return a
 }

@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { awkwardDesign } from '../../test/awkward-design.js'
 import { certify } from '../../test/glm-certificate.js'
 import { openEngine } from '../engine/node/open.js'
@@ -132,25 +132,43 @@ test.each([
   for (const model of path.models) expect(certify(x, y, model, options).gap).toBeLessThan(1.1e-7)
 })
 
-test('large enough for the engine: the same answer, certified by the rows themselves', async () => {
+describe('large enough for the engine', () => {
   const [n, p] = [1500, 250]
   const x = gauss(n, p)
   const y = Float64Array.from({ length: n }, (_, i) => {
     const score = x.data[i * p]! + normal(0, 0.5)
     return score > 0.5 ? 2 : score > -0.5 ? 1 : 0
   })
-  const options: GlmOptions = { family: 'multinomial', l1Ratio: 0, lambdas: [0.1], tolerance: 1e-8 }
-  const engine = await openEngine({ threads: 1 })
-  try {
-    const fast = await glmPath(x, y, { ...options, engine })
-    const plain = await glmPath(x, y, options)
-    expect(fast.warnings).toEqual([])
-    expect(fast.dualGap[0]).toBeLessThan(1e-8)
-    for (const [k, coefficients] of fast.models[0]!.coefficients.entries())
-      for (const [j, v] of coefficients.entries()) expect(v).toBeCloseTo(plain.models[0]!.coefficients[k]![j]!, 3)
-  } finally {
+  const options: GlmOptions = { family: 'multinomial', l1Ratio: 0, lambdas: [0.1] }
+
+  test.each([
+    ['float32', 1e-5, true],
+    ['float32, and what is left without it', 2e-6, false],
+    ['float64', 1e-8, true],
+  ] as const)('in %s: the same answer, certified by the rows themselves', async (_, tolerance, hasIntercept) => {
+    const engine = await openEngine({ threads: 1 })
+    try {
+      const fast = await glmPath(x, y, { ...options, tolerance, hasIntercept, engine })
+      const plain = await glmPath(x, y, { ...options, tolerance: 1e-10, hasIntercept })
+      expect(fast.warnings).toEqual([])
+      expect(fast.dualGap[0]).toBeLessThanOrEqual(tolerance)
+      const { gap } = certify(x, y, fast.models[0]!, { ...options, hasIntercept })
+      expect(gap).toBeLessThan(1.1 * tolerance)
+      for (const [k, coefficients] of fast.models[0]!.coefficients.entries())
+        for (const [j, v] of coefficients.entries())
+          expect(Math.abs(v - plain.models[0]!.coefficients[k]![j]!)).toBeLessThan(2 * Math.sqrt(tolerance))
+    } finally {
+      await engine.close()
+    }
+  })
+
+  test('what is wrong with classes, or with the engine, is said', async () => {
+    const engine = await openEngine({ threads: 1 })
+    const weights = y.map((v) => Number(v > 0))
+    await expect(glmPath(x, y, { ...options, weights, engine })).rejects.toThrow('a class has no rows')
     await engine.close()
-  }
+    await expect(glmPath(x, y, { ...options, engine })).rejects.toMatchObject({ code: 'ENGINE_CLOSED' })
+  })
 })
 
 test('columns without a penalty are in from the start', async () => {

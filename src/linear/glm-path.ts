@@ -6,16 +6,17 @@
 import type { Engine } from '../engine/engine.js'
 import type { RunOptions } from '../util/env.js'
 import { PareError } from '../util/errors.js'
-import { rareTurns } from '../util/turns.js'
+import { nextTurn, rareTurns } from '../util/turns.js'
 import { checkTraits, loopsOf } from './datafits/datafit.js'
 import { checkNull, type Family, type FamilyOptions, type Response, responseOf } from './datafits/index.js'
 import { checkDesign, checkShape, type DenseMatrix, stridesOf } from './design.js'
 import { momentsOf } from './moments.js'
 import { completed, type Objective, saturatedLoss, stateAt, violationAt } from './objective.js'
 import { pathOf } from './path.js'
+import { precisionFor, TOLERANCE } from './precision.js'
 import type { Penalized } from './quadratic.js'
-import { openProducts } from './row-products.js'
 import { type Coefficients, type Rows, type TiledRows, tiledRows } from './rows.js'
+import { openSoftmax, type SoftmaxEngine } from './softmax-engine.js'
 import { type NewtonOptions, type NewtonResult, proxNewton } from './solvers/prox-newton.js'
 import { descendSmoothly, isSmooth } from './solvers/smooth.js'
 import { checkTerms, lambdasOf, type TermOptions, type Terms, termsOf } from './terms.js'
@@ -106,8 +107,7 @@ export async function glmPathOf(
   options: GlmOptions,
   part: GlmPart = {},
 ): Promise<GlmPath> {
-  const { hasIntercept = true, isStandardized = true, weights, maxIterations = 200, maxPasses = 10_000 } = options
-  const { tolerance = 1e-7, signal, engine } = options
+  const { hasIntercept = true, isStandardized = true, weights, engine, tolerance = TOLERANCE } = options
   if (options.solver === 'gram') return momentPath(x, response, options, part.rows)
   checkTraits('prox-newton', ['curvature'], response.datafit)
   const rows = tiledRows(x, {
@@ -117,10 +117,37 @@ export async function glmPathOf(
     ...(part.rows && { rows: part.rows }),
   })
   const objective = objectiveOf(rows, response, options)
-  const { outputs } = response.datafit
-  const terms = repeated(termsOf(rows, options), outputs)
-  const limits = { maxIterations, maxPasses, signal, engine }
-  const empty = await emptyModel(objective, response, terms, { ...limits, where: part.where ?? 'y' })
+  const terms = repeated(termsOf(rows, options), response.datafit.outputs)
+  const isOnEngine = engine !== undefined && isSmooth(objective, terms.at(1))
+  const opening = isOnEngine ? openSoftmax(engine, objective, precisionFor({ tolerance })) : Promise.resolve(null)
+  const begin = async (): Promise<NewtonResult> => {
+    // The engine takes X in meanwhile.
+    if (isOnEngine) await nextTurn()
+    return emptyModel(objective, response, terms, { ...limitsOf(options), where: part.where ?? 'y' })
+  }
+  try {
+    const [softmax, empty] = await Promise.all([opening, begin()])
+    return await pathFrom(empty, objective, response, terms, softmax, options)
+  } finally {
+    await (await opening)?.close()
+  }
+}
+
+const limitsOf = ({ maxIterations = 200, maxPasses = 10_000, signal, engine }: GlmOptions) => ({
+  maxIterations,
+  maxPasses,
+  signal,
+  engine,
+})
+
+async function pathFrom(
+  empty: NewtonResult,
+  objective: Objective,
+  { classes }: Response,
+  terms: VectorTerms,
+  softmax: SoftmaxEngine | null,
+  options: GlmOptions,
+): Promise<GlmPath> {
   const saturated = saturatedLoss(objective)
   const size = Math.abs(empty.state.loss) + Math.abs(saturated)
   const isExplained = empty.state.loss - saturated <= ROUNDING * size
@@ -128,30 +155,25 @@ export async function glmPathOf(
   const [half, scale] = isExplained ? [0, size] : [empty.state.loss - saturated, empty.state.loss - saturated]
   const pull = empty.state.gradient.map((g) => (isExplained ? 0 : -g))
   // Classes and counts have units of their own.
-  const lambdas = lambdasOf(pull, terms, { count: rows.index.length, deviation: 1 }, options)
+  const lambdas = lambdasOf(pull, terms, { count: objective.rows.index.length, deviation: 1 }, options)
+  const steps = { tolerance: options.tolerance ?? TOLERANCE, scale, ...limitsOf(options) }
   const results: NewtonResult[] = []
   const found: Found[] = []
-  const products = isSmooth(objective, terms.at(1)) && engine ? await openProducts(engine, rows, outputs) : null
-  try {
-    let last: Pick<NewtonResult, 'state' | 'models' | 'known'> = { ...empty, models: [] }
-    const turn = rareTurns()
-    for (const lambda of lambdas) {
-      await turn()
-      const penalized = terms.at(lambda)
-      const steps = { tolerance, scale, ...limits }
-      const result = isSmooth(objective, penalized)
-        ? await descendSmoothly(objective, penalized, last.state, products, steps)
-        : await proxNewton(objective, penalized, last.state, last, steps)
-      last = result
-      results.push(result)
-      found.push(foundAt(objective, penalized, result, { lambda, half, saturated }))
-    }
-  } finally {
-    await products?.close()
+  let last: Pick<NewtonResult, 'state' | 'models' | 'known'> = { ...empty, models: [] }
+  const turn = rareTurns()
+  for (const lambda of lambdas) {
+    await turn()
+    const penalized = terms.at(lambda)
+    const result = isSmooth(objective, penalized)
+      ? await descendSmoothly(objective, penalized, last.state, softmax, steps)
+      : await proxNewton(objective, penalized, last.state, last, steps)
+    last = result
+    results.push(result)
+    found.push(foundAt(objective, penalized, result, { lambda, half, saturated }))
   }
   return {
     family: options.family,
-    classes: response.classes,
+    classes,
     lambdas,
     models: found.map((f) => f.model),
     df: found.map((f) => f.df),

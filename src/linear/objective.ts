@@ -19,17 +19,21 @@ export interface Objective {
   readonly hasIntercept: boolean
 }
 
-export interface State extends Coefficients {
+/** What a search knows of a point. */
+export interface Evaluation {
+  /** Σ ωᵢ f */
+  readonly loss: number
+  /** Of the loss: [K, p] and [K]. */
+  readonly gradient: Float64Array
+  readonly interceptGradient: Float64Array
+}
+
+export interface State extends Coefficients, Evaluation {
   /** [n, K], and ∂f/∂η there. */
   readonly eta: Float64Array
   readonly slopes: Float64Array
-  /** Of the loss: [K, p] and [K]. */
-  readonly gradient: Float64Array
   /** Those whose gradient this is; that of the others is a guess. Null where it is of all. */
   readonly columns: Int32Array | null
-  readonly interceptGradient: Float64Array
-  /** Σ ωᵢ f */
-  readonly loss: number
 }
 
 /** In one reading of X; the gradient of some columns alone, where given, and elsewhere what it was. */
