@@ -55,9 +55,14 @@ export function errorOf({ weight, means, scatter }: Moments, { coefficients, int
   for (let a = 0; a < at.length; a++) {
     const row = at[a]! * m
     shift += c[a]! * means[at[a]!]!
-    let across = 0
-    for (let b = 0; b < a; b++) across += c[b]! * scatter[row + at[b]!]!
-    square += c[a]! * (2 * across + c[a]! * scatter[row + at[a]!]!)
+    // Two sums, since each addition waits for the last one.
+    let [even, odd] = [0, 0]
+    for (let b = 1; b < a; b += 2) {
+      even += c[b - 1]! * scatter[row + at[b - 1]!]!
+      odd += c[b]! * scatter[row + at[b]!]!
+    }
+    if (a % 2 === 1) even += c[a - 1]! * scatter[row + at[a - 1]!]!
+    square += c[a]! * (2 * (even + odd) + c[a]! * scatter[row + at[a]!]!)
   }
   return square / weight + shift * shift
 }

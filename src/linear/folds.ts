@@ -118,9 +118,13 @@ export function checkFolds(rows: number, { folds = 10, foldIds, groups, strata, 
     throw wrongFolds(`rows in their order and ${foldIds ? 'fold ids' : 'groups'}, which say otherwise`)
   if (foldIds !== undefined) {
     if (foldIds.length !== rows) throw wrongFolds(`${foldIds.length} fold ids for ${rows} rows`)
-    const odd = Array.from(foldIds).findIndex((id) => !(Number.isInteger(id) && id >= 0 && id < rows))
-    if (odd >= 0) throw wrongFolds(`fold ${foldIds[odd]} of row ${odd + 1}`)
-    if (new Set(Array.from(foldIds)).size < 2) throw wrongFolds('one fold')
+    let isOne = true
+    for (let i = 0; i < rows; i++) {
+      const id = foldIds[i]!
+      if (!(Number.isInteger(id) && id >= 0 && id < rows)) throw wrongFolds(`fold ${id} of row ${i + 1}`)
+      isOne &&= id === foldIds[0]
+    }
+    if (isOne) throw wrongFolds('one fold')
     return
   }
   if (!Number.isInteger(folds) || folds < 2) throw wrongFolds(`${folds} folds`)

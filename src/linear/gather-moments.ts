@@ -73,9 +73,11 @@ export async function gatherParts(
     precision,
     given.map((rows) => rows?.length ?? x.rows),
   )
-  const gram = await openGram({ engine, columns, precision, tile: height })
+  // The engine takes the model in while the first rows are looked at.
+  const opening = openGram({ engine, columns, precision, tile: height })
   const tile = openRowTile(x, y, { columns, height, isSingle: precision === 'float32' })
   const frame = sampleFrame(x, y, given, weights)
+  const gram = await opening
   const tasks = inFlight(1)
   const gather = (at: Frame, rows: ArrayLike<number> | undefined): Promise<Gathering> =>
     begun(at, { gram, tile, tasks, precision }, x, of(rows))
@@ -119,7 +121,7 @@ const TOGETHER = 1 << 21
 function heightOf(columns: number, precision: FloatType, counts: readonly number[]): number {
   const [high, low] = precision === 'float32' ? [3088, 1040] : [1552, 528]
   const filled = (height: number): number => counts.reduce((sum, n) => sum + height * Math.ceil(n / height), 0)
-  return columns * high <= 2 * TOGETHER && filled(high) <= 1.1 * filled(low) ? high : low
+  return columns * high <= 2 * TOGETHER && filled(high) <= 1.25 * filled(low) ? high : low
 }
 
 /**

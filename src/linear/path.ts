@@ -135,7 +135,7 @@ export function solvePath(
     const fit = terms.free.length === 0 ? penalized : pointAt(problem, partial.complete(beta))
     if (isEnough(fit.beta)) break
     const errors = errorsOf(fit.beta)
-    const missed = violation(terms.at(lambda), fit)
+    const missed = violation(terms.free.length === 0 ? held : terms.at(lambda), fit)
     solved.push({
       ...fit,
       gap: dualityGap(partial.problem, held, penalized, errors) + partial.lossOf(fit.residual, errors),

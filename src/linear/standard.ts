@@ -60,8 +60,8 @@ export function standardized({ weight, means, scatter }: Moments, o: ScaleOption
   const spread = Float64Array.from({ length: p }, (_, j) => Math.sqrt(scatter[j * m + j]! / weight))
   const scaling = scalingOf(means, spread, o)
   const { scales } = scaling
-  const second = (j: number, k: number): number =>
-    scatter[j * m + k]! / weight + (o.hasIntercept ? 0 : means[j]! * means[k]!)
+  const raw = o.hasIntercept ? new Float64Array(m) : means
+  const second = (j: number, k: number): number => scatter[j * m + k]! / weight + raw[j]! * raw[k]!
   const gram = new Float64Array(p * p)
   const q = new Float64Array(p)
   const factors = scales.map((s) => 1 / s)
@@ -69,7 +69,8 @@ export function standardized({ weight, means, scatter }: Moments, o: ScaleOption
   const isExplained = o.hasIntercept && isConstant(Math.sqrt(scatter[m * m - 1]! / weight), means[p]!)
   for (let j = 0; j < p; j++) {
     if (!isExplained) q[j] = second(j, p) * factors[j]!
-    for (let k = 0; k < p; k++) gram[j * p + k] = second(j, k) * factors[j]! * factors[k]!
+    const [row, own, factor] = [j * m, raw[j]!, factors[j]!]
+    for (let k = 0; k < p; k++) gram[j * p + k] = (scatter[row + k]! / weight + own * raw[k]!) * factor * factors[k]!
   }
   // By the intercept alone.
   return { ...scaling, problem: { gram, q, yy: isExplained ? 0 : second(p, p) } }
