@@ -204,7 +204,9 @@ test.each<[string, string, readonly string[], object]>([
 test('names of rows are told of, kinds of them, what is left out and what is said to be kinds are not', async () => {
   const names = table('id,a,y', 40, (i) => [`row${i}`, s(i), 2 * s(i) + 0.1 * s(5 * i)])
   const { warnings } = await fitted(names, '--folds', '4')
-  expect(warnings).toEqual([expect.stringMatching(/table\.csv, column id: 40 different texts in 40 rows.*--without id/)])
+  expect(warnings).toEqual([
+    expect.stringMatching(/table\.csv, column id: 40 different texts in 40 rows.*--without id/),
+  ])
   for (const [text, ...args] of [
     [names, '--without', 'id'],
     [names, '--category', 'id'],
