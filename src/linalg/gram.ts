@@ -47,7 +47,7 @@ export interface GramSum {
 /** Columns of one block, at most. */
 const BLOCK = 256
 
-export const blocksOf = (columns: number): readonly ColumnBlock[] =>
+const blocksOf = (columns: number): readonly ColumnBlock[] =>
   Array.from({ length: Math.ceil(columns / BLOCK) }, (_, a) => ({
     from: a * BLOCK,
     to: Math.min(columns, (a + 1) * BLOCK),

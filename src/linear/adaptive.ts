@@ -3,7 +3,7 @@
  * found to be nothing is left out. With a first model that finds the true coefficients, so does this.
  */
 
-import { crossValidateBy } from './cross-moments.js'
+import { crossValidateAtOnce } from './cross-moments.js'
 import { checkDesign, type DenseMatrix } from './design.js'
 import { type FoldMoments, foldMomentsOf } from './fold-moments.js'
 import type { FoldOptions } from './folds.js'
@@ -72,7 +72,10 @@ export async function adaptivePathFrom(
 function weighted(part: FoldMoments, options: PartOptions) {
   const { first = 'ridge', lambdas, ...shared } = options
   const firstPath = { ...shared, nLambdas: FIRST_LAMBDAS, l1Ratio: first === 'ridge' ? 0 : 1 }
-  const { path, least } = crossValidateBy((p, at) => pathOf(p.all, { ...firstPath, ...(at && { lambdas: at }) }), part)
+  const { path, least } = crossValidateAtOnce(
+    (p, at) => pathOf(p.all, { ...firstPath, ...(at && { lambdas: at }) }),
+    part,
+  )
   const { hasIntercept = true, isStandardized = true } = options
   const { scales } = standardized(part.all, { hasIntercept, isStandardized })
   const sizes = path.models[least]!.coefficients.map((b, j) => Math.abs(b * scales[j]!))

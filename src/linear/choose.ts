@@ -84,6 +84,7 @@ export function momentJudge(
   wholePath: WholePath = async (pathOf) => pathOf(folds),
 ): Judge {
   const { all } = folds
+  const signal = options.signal && { signal: options.signal }
   const criteriaOf = criteriaBy(options, all.count, { variance: varianceOf(all), mean: all.means.at(-1)! })
   return {
     variance: varianceOf(all),
@@ -91,7 +92,7 @@ export function momentJudge(
       const given = { ...options, l1Ratio }
       const pathOf = pathOfModel(given, all.means.length - 1)
       const path = await wholePath(pathOf, given)
-      const crossValidation = criteriaOf ? null : crossValidateBy(pathOf, folds, { ...progress, path })
+      const crossValidation = criteriaOf ? null : await crossValidateBy(pathOf, folds, { ...progress, ...signal, path })
       const criteria = criteriaOf?.(path, freedomOf(all, path, given)) ?? null
       return { l1Ratio, path, crossValidation, leaveOneOut: null, criteria }
     },

@@ -4,12 +4,13 @@
  */
 
 import type { RunOptions } from '../util/env.js'
+import { nextTurn } from '../util/turns.js'
 import { type CrossValidationSummary, summaryOf } from './cv-summary.js'
 import { type FoldMoments, trainingOf } from './fold-moments.js'
 import type { Moments } from './moments.js'
 import type { LinearModel, LinearPath } from './path.js'
 
-interface ByOptions extends Pick<RunOptions, 'onProgress'> {
+interface ByOptions extends Pick<RunOptions, 'onProgress' | 'signal'> {
   /** Of all rows, where it is known. Default: by `pathOf`. */
   readonly path?: LinearPath
 }
@@ -23,25 +24,37 @@ export interface CrossValidation extends CrossValidationSummary {
 /** A path of some rows, of which the folds are known too; its own strengths unless given. */
 export type PathOfPart = (part: FoldMoments, lambdas?: ArrayLike<number>) => LinearPath
 
-/** Whatever `pathOf` chooses by data, it chooses for each fold by what that fold is judged by. Throws `FOLDS`. */
-export function crossValidateBy(
+/**
+ * Whatever `pathOf` chooses by data, it chooses for each fold by what that fold is judged by. Between folds a cancellation
+ * is heard. Throws `FOLDS`.
+ */
+export async function crossValidateBy(
   pathOf: PathOfPart,
   folds: FoldMoments,
-  { onProgress, path = pathOf(folds) }: ByOptions = {},
-): CrossValidation {
+  { onProgress, signal, path = pathOf(folds) }: ByOptions = {},
+): Promise<CrossValidation> {
   const { tests } = folds
-  const foldErrors = tests.map((test, k) => {
-    const { models } = pathOf(trainingOf(folds, k), path.lambdas)
+  const foldErrors: number[][] = []
+  for (const k of tests.keys()) {
+    await nextTurn(signal)
+    foldErrors.push(errorsOfFold(pathOf, folds, path, k))
     onProgress?.({ task: 'cross-validation', done: k + 1, total: tests.length })
-    return models.map((model) => errorOf(test, model))
-  })
-  return {
-    path,
-    ...summaryOf(
-      foldErrors,
-      tests.map((t) => t.weight),
-    ),
   }
+  return { path, ...summaryOf(foldErrors, weightsOf(folds)) }
+}
+
+/** Of a path that is chosen while another one is solved. */
+export function crossValidateAtOnce(pathOf: PathOfPart, folds: FoldMoments): CrossValidation {
+  const path = pathOf(folds)
+  const foldErrors = folds.tests.map((_, k) => errorsOfFold(pathOf, folds, path, k))
+  return { path, ...summaryOf(foldErrors, weightsOf(folds)) }
+}
+
+const weightsOf = ({ tests }: FoldMoments): readonly number[] => tests.map(({ weight }) => weight)
+
+function errorsOfFold(pathOf: PathOfPart, folds: FoldMoments, { lambdas }: LinearPath, k: number): number[] {
+  const { models } = pathOf(trainingOf(folds, k), lambdas)
+  return models.map((model) => errorOf(folds.tests[k]!, model))
 }
 
 /** Mean squared error of a model on rows of which only the moments are known. */

@@ -1,6 +1,6 @@
 /** Cross-validation of paths with several l1Ratios, on the same folds: which strength with which mix. */
 
-import type { RunOptions } from '../util/env.js'
+import type { Progress, RunOptions } from '../util/env.js'
 import { type CrossValidation, crossValidateBy, type PathOfPart } from './cross-moments.js'
 import type { CrossValidationOptions } from './cross-validate.js'
 import { checkDesign, type DenseMatrix } from './design.js'
@@ -48,17 +48,21 @@ export function pathsByRatio(options: RatioOptions, columns: number): ReadonlyMa
 }
 
 /** From the moments of the folds alone. */
-export function crossValidateRatiosBy(
+export async function crossValidateRatiosBy(
   pathsBy: ReadonlyMap<number, PathOfPart>,
   folds: FoldMoments,
-  { onProgress }: Pick<RunOptions, 'onProgress'> = {},
-): RatioCrossValidation {
+  { onProgress, signal }: Pick<RunOptions, 'onProgress' | 'signal'> = {},
+): Promise<RatioCrossValidation> {
   const each = folds.tests.length
-  const crossValidations = [...pathsBy.values()].map((pathOfPart, i) =>
-    crossValidateBy(pathOfPart, folds, {
-      onProgress: ({ task, done }) => onProgress?.({ task, done: i * each + done, total: pathsBy.size * each }),
-    }),
-  )
+  const crossValidations: CrossValidation[] = []
+  for (const [i, pathOfPart] of [...pathsBy.values()].entries()) {
+    const options = {
+      onProgress: ({ task, done }: Progress) =>
+        onProgress?.({ task, done: i * each + done, total: pathsBy.size * each }),
+      ...(signal && { signal }),
+    }
+    crossValidations.push(await crossValidateBy(pathOfPart, folds, options))
+  }
   const errors = crossValidations.map(({ error, least }) => error[least]!)
   return { l1Ratios: [...pathsBy.keys()], crossValidations, best: errors.indexOf(Math.min(...errors)) }
 }

@@ -2,9 +2,11 @@ import { describe, expect, test } from 'vitest'
 import { random } from '../util/random.js'
 import { adaptivePath } from './adaptive.js'
 import { type CrossValidationOptions, crossValidate } from './cross-validate.js'
+import { crossValidateRatios } from './cross-validate-ratios.js'
 import type { DenseMatrix } from './design.js'
 import { foldsOf } from './folds.js'
 import { groupPath } from './group-path.js'
+import { nestedCrossValidate } from './nested.js'
 import { nonconvexPath } from './nonconvex.js'
 import { type LinearModel, path } from './path.js'
 
@@ -122,4 +124,19 @@ test('a cancellation is heard between the folds of many columns', async () => {
   await expect(crossValidate(wide, y.subarray(0, 12), { folds: 3, signal: stop.signal })).rejects.toMatchObject({
     code: 'ABORTED',
   })
+})
+
+test.each([
+  ['crossValidate', crossValidate],
+  ['crossValidateRatios', crossValidateRatios],
+  ['nestedCrossValidate', nestedCrossValidate],
+] as const)('%s hears a cancellation between folds', async (_, validate) => {
+  const stop = new AbortController()
+  let folds = 0
+  const onProgress = (): void => {
+    folds++
+    setImmediate(() => stop.abort(new Error('enough')))
+  }
+  await expect(validate(x, y, { signal: stop.signal, onProgress })).rejects.toThrow('enough')
+  expect(folds).toBe(1)
 })

@@ -50,21 +50,23 @@ export async function nestedCrossValidate(
   return nestedBy(pathsBy, await foldMomentsOf(x, y, options), options)
 }
 
-function nestedBy(
+async function nestedBy(
   pathsBy: ReadonlyMap<number, PathOfPart>,
   all: FoldMoments,
-  { select = 'cv', onProgress }: Pick<NestedOptions, 'select'> & Pick<RunOptions, 'onProgress'>,
-): NestedCrossValidation {
+  { select = 'cv', onProgress, signal }: Pick<NestedOptions, 'select'> & Pick<RunOptions, 'onProgress' | 'signal'>,
+): Promise<NestedCrossValidation> {
   const start = all.before === null ? 0 : 2
   const left = all.tests.slice(start)
   if (left.length < 2 || all.tests.length < 3) throw tooFew(all)
-  const folds = left.map((test, k): NestedFold => {
-    const { l1Ratios, crossValidations, best } = crossValidateRatiosBy(pathsBy, trainingOf(all, start + k))
+  const folds: NestedFold[] = []
+  for (const [k, test] of left.entries()) {
+    const training = trainingOf(all, start + k)
+    const { l1Ratios, crossValidations, best } = await crossValidateRatiosBy(pathsBy, training, signal && { signal })
     const found = crossValidations[best]!
     const model = found.path.models[chosenBy(select, found, null)]!
     onProgress?.({ task: 'nested cross-validation', done: k + 1, total: left.length })
-    return { l1Ratio: l1Ratios[best]!, model, error: errorOf(test, model), weight: test.weight }
-  })
+    folds.push({ l1Ratio: l1Ratios[best]!, model, error: errorOf(test, model), weight: test.weight })
+  }
   const { error, standardError } = summaryOf(
     folds.map((fold) => [fold.error]),
     folds.map((fold) => fold.weight),

@@ -67,14 +67,14 @@ export function predictorsAt({ rows, offset }: Objective, point: Coefficients): 
 }
 
 /** Σ ωᵢ sᵢ xᵢᵀ [K, p] of slopes [n, K]. */
-export function gradientAt({ rows, datafit }: Objective, slopes: Float64Array): Float64Array {
+function gradientAt({ rows, datafit }: Objective, slopes: Float64Array): Float64Array {
   const gradient = new Float64Array(datafit.outputs * rows.x.columns)
   addGradients(rows, slopes, null, gradient)
   return gradient
 }
 
 /** What predictors say by themselves: all of a state but the gradient. */
-export function responseAt({ rows, datafit, loops, y }: Objective, eta: Float64Array) {
+function responseAt({ rows, datafit, loops, y }: Objective, eta: Float64Array) {
   const slopes = new Float64Array(eta.length)
   const loss = loops.respond({ y, shares: rows.shares }, eta, slopes, 0, y.length)
   return { eta, slopes, loss, interceptGradient: meanSlopes(rows, slopes, datafit.outputs) }

@@ -97,29 +97,35 @@ function hiddenGap(
  */
 function scaledGap(problem: Pick<Quadratic, 'q' | 'yy'>, { l1, l2, lower, upper }: Penalized, fit: Point): number {
   const { beta, residual } = fit
-  let [penalty, ridge, fitted, scale] = [0, 0, 0, 1]
+  const { q, yy } = problem
+  let [penalty, ridge, fitted, explained, scale] = [0, 0, 0, 0, 1]
   // What is 0 and below its threshold adds nothing anywhere, and is most.
   const isIdle = (j: number): boolean => beta[j] === 0 && Math.abs(residual[j]!) <= l1[j]!
+  let isBounded = false
   for (let j = 0; j < beta.length; j++) {
     if (isIdle(j)) continue
-    penalty += l1[j]! * Math.abs(beta[j]!)
-    ridge += l2[j]! * beta[j]! ** 2
-    fitted += problem.q[j]! * beta[j]!
-    const pull = residual[j]! - l2[j]! * beta[j]!
+    const b = beta[j]!
+    penalty += l1[j]! * Math.abs(b)
+    ridge += l2[j]! * b * b
+    fitted += q[j]! * b
+    explained += residual[j]! * b
+    const pull = residual[j]! - l2[j]! * b
     const end = pull > 0 ? upper[j]! : -lower[j]!
-    if (end !== Number.POSITIVE_INFINITY || Math.abs(pull) <= l1[j]!) continue
-    if (l1[j] === 0) return Number.NaN
-    scale = Math.min(scale, l1[j]! / Math.abs(pull))
+    if (end !== Number.POSITIVE_INFINITY) isBounded = true
+    else if (Math.abs(pull) > l1[j]!) {
+      if (l1[j] === 0) return Number.NaN
+      scale = Math.min(scale, l1[j]! / Math.abs(pull))
+    }
   }
   let beyond = 0
-  for (let j = 0; j < beta.length; j++) {
+  for (let j = 0; isBounded && j < beta.length; j++) {
     if (isIdle(j)) continue
     const pull = scale * (residual[j]! - l2[j]! * beta[j]!)
     const end = pull > 0 ? upper[j]! : -lower[j]!
     if (end > 0 && end < Number.POSITIVE_INFINITY) beyond += end * Math.max(0, Math.abs(pull) - l1[j]!)
   }
-  const square = meanSquare(problem, fit) + ridge
-  const dual = scale * (problem.yy - fitted) - 0.5 * scale * scale * square - beyond
+  const square = Math.max(0, yy - fitted - explained) + ridge
+  const dual = scale * (yy - fitted) - 0.5 * scale * scale * square - beyond
   return Math.max(0, 0.5 * square + penalty - dual)
 }
 
