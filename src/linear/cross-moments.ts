@@ -54,28 +54,55 @@ const weightsOf = ({ tests }: FoldMoments): readonly number[] => tests.map(({ we
 
 function errorsOfFold(pathOf: PathOfPart, folds: FoldMoments, { lambdas }: LinearPath, k: number): number[] {
   const { models } = pathOf(trainingOf(folds, k), lambdas)
-  return models.map((model) => errorOf(folds.tests[k]!, model))
+  return errorsOf(folds.tests[k]!, models)
 }
 
 /** Mean squared error of a model on rows of which only the moments are known. */
-export function errorOf({ weight, means, scatter }: Moments, { coefficients, intercept }: LinearModel): number {
+export const errorOf = (test: Moments, model: LinearModel): number => errorsOf(test, [model])[0]!
+
+/** Of the models of a path, which have most of their columns in common. */
+function errorsOf({ weight, means, scatter }: Moments, models: readonly LinearModel[]): number[] {
   const m = means.length
   const p = m - 1
-  // e = y − xᵀβ − β₀ = cᵀz − β₀ with c = (−β, 1): Var(e) + E(e)².
-  const at = Uint32Array.from({ length: m }, (_, j) => j).filter((j) => j === p || coefficients[j] !== 0)
-  const c = Float64Array.from(at, (j) => (j === p ? 1 : -coefficients[j]!))
-  let [square, shift] = [0, -intercept]
-  for (let a = 0; a < at.length; a++) {
-    const row = at[a]! * m
-    shift += c[a]! * means[at[a]!]!
-    // Two sums, since each addition waits for the last one.
-    let [even, odd] = [0, 0]
-    for (let b = 1; b < a; b += 2) {
-      even += c[b - 1]! * scatter[row + at[b - 1]!]!
-      odd += c[b]! * scatter[row + at[b]!]!
+  const order = orderOf(models, p)
+  // Of the columns that some model uses, those that come in first first: each model has its part in one place.
+  const many = order.length
+  const own = new Float64Array(many * many)
+  for (let a = 0; a < many; a++) for (let b = 0; b < many; b++) own[a * many + b] = scatter[order[a]! * m + order[b]!]!
+  const c = new Float64Array(many)
+  return models.map(({ coefficients, intercept }) => {
+    // e = y − xᵀβ − β₀ = cᵀz − β₀ with c = (1, −β): Var(e) + E(e)².
+    let [square, shift, last] = [0, -intercept, 0]
+    for (let a = 0; a < many; a++) {
+      c[a] = order[a] === p ? 1 : -coefficients[order[a]!]!
+      if (c[a] !== 0) last = a
     }
-    if (a % 2 === 1) even += c[a - 1]! * scatter[row + at[a - 1]!]!
-    square += c[a]! * (2 * (even + odd) + c[a]! * scatter[row + at[a]!]!)
-  }
-  return square / weight + shift * shift
+    for (let a = 0; a <= last; a++) {
+      if (c[a] === 0) continue
+      shift += c[a]! * means[order[a]!]!
+      // Two sums, since each addition waits for the last one.
+      let [even, odd] = [0, 0]
+      const row = a * many
+      for (let b = 1; b < a; b += 2) {
+        even += c[b - 1]! * own[row + b - 1]!
+        odd += c[b]! * own[row + b]!
+      }
+      if (a % 2 === 1) even += c[a - 1]! * own[row + a - 1]!
+      square += c[a]! * (2 * (even + odd) + c[a]! * own[row + a]!)
+    }
+    return square / weight + shift * shift
+  })
+}
+
+/** y, then the columns with a coefficient, in the order in which they come in. */
+function orderOf(models: readonly LinearModel[], p: number): readonly number[] {
+  const order = [p]
+  const isIn = new Uint8Array(p)
+  for (const { coefficients } of models)
+    for (let j = 0; j < p; j++)
+      if (isIn[j] === 0 && coefficients[j] !== 0) {
+        isIn[j] = 1
+        order.push(j)
+      }
+  return order
 }

@@ -114,14 +114,14 @@ function isUsable({ means, scatter }: Moments): boolean {
 const TOGETHER = 1 << 21
 
 /**
- * Rows of a tile. From one column to the next is an odd number of lines of the cache and nearly one of pages, so that the
- * columns of a row meet neither in the same lines nor in the same entries of what holds the addresses of pages. `counts` of
- * the parts: what fills up their last tiles is multiplied too.
+ * Rows of a tile. From one column to the next is an odd number of lines of the cache, so that the columns of a row do not
+ * meet in the same ones. `counts` of the parts: what fills up their last tiles is multiplied too.
  */
 function heightOf(columns: number, precision: FloatType, counts: readonly number[]): number {
-  const [high, low] = precision === 'float32' ? [3088, 1040] : [1552, 528]
+  const heights = precision === 'float32' ? [3088, 2064, 1040] : [1552, 1040, 528]
   const filled = (height: number): number => counts.reduce((sum, n) => sum + height * Math.ceil(n / height), 0)
-  return columns * high <= 2 * TOGETHER && filled(high) <= 1.25 * filled(low) ? high : low
+  const low = heights.at(-1)!
+  return heights.find((h) => columns * h <= 2 * TOGETHER && filled(h) <= 1.1 * filled(low)) ?? low
 }
 
 /**

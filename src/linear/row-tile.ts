@@ -46,8 +46,8 @@ export function openRowTile(x: DenseMatrix, y: ArrayLike<number> | null, shape: 
   const p = x.columns
 
   const takeRows = (from: number, to: number, rows: ArrayLike<number> | undefined): void => {
-    // What earlier rows left stands where there are no more, with a root of 0.
-    for (let place = 0; place < height; place += STRIP) {
+    // What earlier rows left stands where the last strip has no more, with a root of 0.
+    for (let place = 0; place < to - from; place += STRIP) {
       const [first, last] = [from + place, Math.min(to, from + place + STRIP)]
       if (rows === undefined) strip.data.set(x.data.subarray(Math.min(first, last) * p, last * p))
       else
@@ -90,7 +90,11 @@ export function openRowTile(x: DenseMatrix, y: ArrayLike<number> | null, shape: 
       }
       roots.fill(0, to - from)
       if (x.order === 'column-major') takeColumns(from, to, rows)
-      else takeRows(from, to, rows)
+      else {
+        takeRows(from, to, rows)
+        const end = STRIP * Math.ceil((to - from) / STRIP)
+        if (end < height) for (let j = 0; j < p; j++) tile.fill(0, j * height + end, (j + 1) * height)
+      }
       if (y !== null) takeColumn(p, y, from, to, rows)
       return total
     },
