@@ -45,7 +45,7 @@ export interface RunSessionOptions {
   readonly signal?: AbortSignal
   /**
    * Inputs that are lent instead of copied: their memory is gone from here, and comes back among the results under the
-   * names of the inputs, to be filled anew. Default: none.
+   * names of the inputs, to be filled anew. What is but a part of its memory is copied all the same. Default: none.
    */
   readonly lend?: readonly string[]
 }

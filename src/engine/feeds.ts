@@ -35,6 +35,12 @@ export function checkFeeds(inputs: readonly ValueInfo[], feeds: Fed, model?: str
   for (const input of inputs) checkFeed(input, feeds, model)
 }
 
+/** Throws `ENGINE_FEEDS` where an input that is lent is none. */
+export function checkLent(inputs: readonly ValueInfo[], lent: readonly string[], model?: string): void {
+  const unknown = lent.find((name) => !inputs.some((input) => input.name === name))
+  if (unknown !== undefined) throw feedsError('the model has no such input to lend', inModel(model, `input ${unknown}`))
+}
+
 function checkFeed({ name, dtype, shape }: ValueInfo, feeds: Fed, model: string | undefined): void {
   const where = inModel(model, `input ${name}`)
   const t = Object.hasOwn(feeds, name) ? feeds[name] : undefined

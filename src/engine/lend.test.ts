@@ -13,6 +13,7 @@ test('inputs that are lent are gone and come back, those that share their memory
     await session.run({ x: f32([2], kept) }),
     await session.run({ x: f32([2], shared.subarray(0, 2)) }, { lend: ['x'] }),
   ]
+  await expect(session.run({ x: f32([2], kept) }, { lend: ['y0'] })).rejects.toMatchObject({ code: 'ENGINE_FEEDS' })
   await engine.close()
   for (const { y0 } of answers) expect([...elements(y0!)]).toEqual([-1, -2])
   expect(answers.map(({ x }) => x && [...elements(x)])).toEqual([[1, 2], undefined, [1, 2]])

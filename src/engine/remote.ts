@@ -2,7 +2,7 @@
 
 import { PareError } from '../util/errors.js'
 import type { Device, Engine, Feeds, ModelSource, Session } from './engine.js'
-import { checkFeeds, checkOutputs } from './feeds.js'
+import { checkFeeds, checkLent, checkOutputs } from './feeds.js'
 import type { Link } from './link.js'
 import { buffersOf, feedsToWire, fromWire, type LoadedSession, toWire, type WireModel } from './wire.js'
 
@@ -94,6 +94,7 @@ function sessionOf(link: Link, { session, inputs, outputs }: LoadedSession, mode
       if (closed) throw new PareError('ENGINE_CLOSED', 'the session is closed', { remedy: 'Load the model again.' })
       checkFeeds(inputs, feeds, model)
       const names = checkOutputs(outputs, asked, model)
+      checkLent(inputs, lend, model)
       const wire = Object.fromEntries(inputs.map(({ name }) => [name, toWire(name, feeds[name]!, lend.includes(name))]))
       const request = { kind: 'run', session, feeds: wire, outputs: names, lent: lend } as const
       const results = await link.call(request, buffersOf([wire]), signal)

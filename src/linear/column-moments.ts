@@ -3,26 +3,32 @@
 import { STRIP } from '../kernels/centre-loops.js'
 import { type DenseMatrix, stridesOf } from './design.js'
 import { openRowTile } from './row-tile.js'
+import type { Rows } from './rows.js'
 
 export interface ColumnMoments {
   readonly means: Float64Array
   readonly variances: Float64Array
 }
 
-/** Strips that are summed together, while they lie in the cache. */
-const HEIGHT = 4 * STRIP
+/** Numbers that are summed together, while they lie in the cache. */
+const TOGETHER = 1 << 16
 
 /** Rows that tell where a column lies, about. */
 const SAMPLE = 64
 
-/** Of the rows `index`, which weigh `shares` with sum 1. */
-export function columnMoments(x: DenseMatrix, index: Uint32Array, shares: Float64Array): ColumnMoments {
-  const rows = index.length === x.rows ? {} : { rows: index }
-  const tile = openRowTile(x, null, { columns: x.columns, height: HEIGHT, isSingle: true })
+/** Of the rows that count. */
+export function columnMoments(
+  x: DenseMatrix,
+  { index, isAll, shares }: Pick<Rows, 'index' | 'isAll' | 'shares'>,
+): ColumnMoments {
+  const rows = isAll ? {} : { rows: index }
+  const strips = Math.ceil(Math.min(index.length, TOGETHER / x.columns) / STRIP)
+  const height = STRIP * Math.max(1, strips)
+  const tile = openRowTile(x, null, { columns: x.columns, height, isSingle: true })
   const about = (shifts: Float64Array): ColumnMoments & { readonly away: Float64Array } => {
     const { sums, squares } = tile.begin({ shifts, factors: new Float64Array(x.columns).fill(1) })
-    for (let from = 0; from < index.length; from += HEIGHT)
-      tile.fill(from, Math.min(index.length, from + HEIGHT), { ...rows, shares })
+    for (let from = 0; from < index.length; from += height)
+      tile.fill(from, Math.min(index.length, from + height), { ...rows, shares })
     const away = sums.slice(0, x.columns)
     return {
       away,

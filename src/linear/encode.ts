@@ -117,5 +117,8 @@ export function numberFeature(
   }
   const fill = mean()
   if (!Number.isNaN(fill)) return { kind: 'number', name, fill }
-  throw new PareError('TABLE_MISSING', 'a column is empty', { where: name, remedy: 'Leave the column out.' })
+  throw new PareError('TABLE_MISSING', 'a column is empty', {
+    where: `${table}, column ${name}`,
+    remedy: 'Leave the column out.',
+  })
 }

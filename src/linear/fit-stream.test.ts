@@ -163,7 +163,7 @@ test.each([
   ['a target with a missing cell', 'x,y\n1,2\n3,\n', {}, 'TABLE_MISSING', 't.csv, row 2, column y'],
   ['a target of text', 'x,y\n1,a\n3,b\n', {}, 'TABLE_TARGET', 't.csv, column y'],
   ['no such target', 'x,y\n1,2\n', { target: 'z' }, 'TABLE_COLUMN', 't.csv'],
-  ['an empty column', 'x,y\n,1\n,2\n', { missing: 'mean' }, 'TABLE_MISSING', 'x'],
+  ['an empty column', 'x,y\n,1\n,2\n', { missing: 'mean' }, 'TABLE_MISSING', 't.csv, column x'],
   ['no rows', 'x,y\n', {}, 'DESIGN_EMPTY', undefined],
   ['a target alone', 'y\n1\n2\n', {}, 'DESIGN_EMPTY', undefined],
   ['a weight below 0', 'x,w,y\n1,1,2\n2,-1,3\n', { weights: 'w', folds: 2 }, 'DESIGN_WEIGHT', 't.csv, row 2, column w'],

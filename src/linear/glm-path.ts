@@ -4,6 +4,7 @@
  */
 
 import type { Engine } from '../engine/engine.js'
+import { throwIfAborted } from '../engine/failures.js'
 import type { RunOptions } from '../util/env.js'
 import { PareError } from '../util/errors.js'
 import { nextTurn, rareTurns } from '../util/turns.js'
@@ -107,7 +108,8 @@ export async function glmPathOf(
   options: GlmOptions,
   part: GlmPart = {},
 ): Promise<GlmPath> {
-  const { hasIntercept = true, isStandardized = true, weights, engine, tolerance = TOLERANCE } = options
+  const { hasIntercept = true, isStandardized = true, weights, engine, signal, tolerance = TOLERANCE } = options
+  throwIfAborted(signal)
   if (options.solver === 'gram') return momentPath(x, response, options, part.rows)
   checkTraits('prox-newton', ['curvature'], response.datafit)
   const rows = tiledRows(x, {
@@ -119,17 +121,22 @@ export async function glmPathOf(
   const objective = objectiveOf(rows, response, options)
   const terms = repeated(termsOf(rows, options), response.datafit.outputs)
   const isOnEngine = engine !== undefined && isSmooth(objective, terms.at(1))
-  const opening = isOnEngine ? openSoftmax(engine, objective, precisionFor({ tolerance })) : Promise.resolve(null)
+  const opening = isOnEngine
+    ? openSoftmax(engine, objective, precisionFor({ tolerance }), signal)
+    : Promise.resolve(null)
+  // What fails meanwhile is told once it is asked for.
+  opening.catch(() => {})
   const begin = async (): Promise<NewtonResult> => {
     // The engine takes X in meanwhile.
     if (isOnEngine) await nextTurn()
     return emptyModel(objective, response, terms, { ...limitsOf(options), where: part.where ?? 'y' })
   }
   try {
-    const [softmax, empty] = await Promise.all([opening, begin()])
-    return await pathFrom(empty, objective, response, terms, softmax, options)
+    const empty = await begin()
+    return await pathFrom(empty, objective, response, terms, await opening, options)
   } finally {
-    await (await opening)?.close()
+    // Where it could not be opened, that has been told by now, or something else has.
+    await (await opening.catch(() => null))?.close()
   }
 }
 

@@ -2,8 +2,10 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { openEngine } from '../engine/node/open.js'
 import { random } from '../util/random.js'
-import { gatherMoments } from './gather-moments.js'
+import { crossValidate } from './cross-validate.js'
+import { gatherMoments, gatherParts } from './gather-moments.js'
 import { addMoments, type Moments, momentsOf, withoutMoments } from './moments.js'
+import { path } from './path.js'
 
 function table(seed: number, rows: number, columns: number) {
   const { normal, uniform } = random(seed)
@@ -140,3 +142,87 @@ test('on the engine: what no sampled row has told of does not overflow', async (
     await engine.close()
   }
 })
+
+test.each(['row-major', 'column-major'] as const)(
+  'on the engine: parts one after the other, %s, of float32',
+  async (order) => {
+    const [rows, columns] = [40_000, 70]
+    const { normal } = random(11)
+    const [byRow, byColumn] = order === 'row-major' ? [columns, 1] : [1, rows]
+    const data = new Float32Array(rows * columns)
+    for (let i = 0; i < rows; i++)
+      for (let j = 0; j < columns; j++) data[i * byRow + j * byColumn] = normal(i % 3 === 2 ? 1000 : 1, 1)
+    const x = { rows, columns, data, order }
+    const y = Float64Array.from({ length: rows }, () => normal())
+    const all = Array.from({ length: rows }, (_, i) => i)
+    // Of the last part, all lies far from the mean of the others; one part is empty, one a row alone.
+    const parts = [
+      all.filter((i) => i % 3 === 0),
+      [],
+      all.filter((i) => i % 3 === 1),
+      [4],
+      all.filter((i) => i % 3 === 2),
+    ]
+    const engine = await openEngine({ threads: 1 })
+    try {
+      const found = await gatherParts(x, y, parts, { engine, precision: 'float32' })
+      const m = columns + 1
+      for (const [k, part] of parts.entries()) {
+        const [a, b] = [found[k]!, momentsOf(x, y, { rows: part })]
+        expect([a.count, a.weight]).toEqual([b.count, b.weight])
+        if (part.length === 0) continue
+        for (let j = 0; j < m; j++) {
+          expect(a.means[j]).toBeCloseTo(b.means[j]!, 9)
+          for (let l = 0; l < m; l++) {
+            const unit = Math.sqrt(b.scatter[j * (m + 1)]! * b.scatter[l * (m + 1)]!)
+            expect(Math.abs(a.scatter[j * m + l]! - b.scatter[j * m + l]!)).toBeLessThanOrEqual(1e-6 * unit)
+          }
+        }
+      }
+    } finally {
+      await engine.close()
+    }
+  },
+)
+
+test('on the engine: a row alone of huge columns has no scatter', async () => {
+  const [rows, columns] = [20_001, 70]
+  const { normal } = random(12)
+  const x = { rows, columns, data: Float64Array.from({ length: rows * columns }, () => 1e60 * normal()) }
+  const y = Float64Array.from({ length: rows }, () => normal())
+  const engine = await openEngine({ threads: 1 })
+  try {
+    const parts = [Array.from({ length: rows - 1 }, (_, i) => i), [rows - 1]]
+    const [, alone] = await gatherParts(x, y, parts, { engine, precision: 'float32' })
+    expect(alone!.scatter.every((v) => v === 0)).toBe(true)
+    expect(alone!.means[3]).toBe(x.data[(rows - 1) * columns + 3])
+  } finally {
+    await engine.close()
+  }
+})
+
+test.each(['row-major', 'column-major'] as const)(
+  'on the engine sums tell of a cell that is no number, %s',
+  async (order) => {
+    const engine = await openEngine({ threads: 1 })
+    const [rows, columns] = [20_000, 80]
+    try {
+      for (const [value, code] of [
+        [Number.NaN, 'DESIGN_FINITE'],
+        [Number.NEGATIVE_INFINITY, 'DESIGN_FINITE'],
+        [1e200, 'DESIGN_RANGE'],
+      ] as const) {
+        const { normal } = random(13)
+        const data = Float64Array.from({ length: rows * columns }, () => normal())
+        data[data.length - 1] = value
+        const x = { rows, columns, data, order }
+        const y = data.slice(0, rows)
+        const wanted = { code, detail: { where: `X, row ${rows}, column ${columns}` } }
+        await expect(path(x, y, { engine })).rejects.toMatchObject(wanted)
+        await expect(crossValidate(x, y, { engine })).rejects.toMatchObject(wanted)
+      }
+    } finally {
+      await engine.close()
+    }
+  },
+)

@@ -3,6 +3,7 @@
  * η = offset + intercept + Xβ, where it stands, and what proves that it is solved.
  */
 
+import { openSum } from '../util/sums.js'
 import type { Datafit, RowLoops } from './datafits/datafit.js'
 import { type Penalized, violationOf } from './quadratic.js'
 import { addGradients, type Coefficients, sweep, type TiledRows } from './rows.js'
@@ -43,15 +44,15 @@ export function stateAt(
   part: { readonly columns: Int32Array; readonly before: State } | null = null,
 ): State {
   const { rows, datafit, loops, y, offset } = objective
-  let loss = 0
+  const loss = openSum()
   const respond = (eta: Float64Array, slopes: Float64Array, from: number, to: number): void => {
-    loss += loops.respond({ y, shares: rows.shares }, eta, slopes, from, to)
+    loss.add(loops.respond({ y, shares: rows.shares }, eta, slopes, from, to))
   }
   const gradient = part === null ? new Float64Array(point.beta.length) : part.before.gradient.slice()
   const columns = part?.columns ?? null
   const found = sweep(rows, point, { offset, respond, columns, gradient })
   const interceptGradient = meanSlopes(rows, found.slopes, datafit.outputs)
-  return { ...point, ...found, gradient, interceptGradient, loss, columns }
+  return { ...point, ...found, gradient, interceptGradient, loss: loss.end(), columns }
 }
 
 /** Where the predictors are known. */
@@ -94,9 +95,9 @@ export function refreshed({ rows }: Objective, state: State, more: Int32Array | 
 }
 
 export function lossOf({ rows, datafit, y }: Objective, eta: Float64Array): number {
-  let sum = 0
-  for (let i = 0; i < y.length; i++) sum += rows.shares[i]! * datafit.loss(y[i]!, eta, i * datafit.outputs)
-  return sum
+  const sum = openSum()
+  for (let i = 0; i < y.length; i++) sum.add(rows.shares[i]! * datafit.loss(y[i]!, eta, i * datafit.outputs))
+  return sum.end()
 }
 
 function meanSlopes({ shares }: TiledRows, slopes: Float64Array, outputs: number): Float64Array {

@@ -49,7 +49,8 @@ export async function gatherResiduals(
     let last: Promise<void> | undefined
     for (let from = 0; from < x.rows; from += chunk) {
       throwIfAborted(signal)
-      const rows = centredRows(x, y, options, from, Math.min(x.rows, from + chunk))
+      const to = Math.min(x.rows, from + chunk)
+      const rows = centredRows(x, y, options, from, to, sums.room((to - from) * x.columns))
       for (const w of rows.weights) total += w
       if (last !== undefined) await last
       last = sums.add(rows)
@@ -72,6 +73,9 @@ interface Rows {
 }
 
 interface Sums {
+  /** For the rows, with whatever it held before. */
+  room(length: number): Float64Array
+  /** The room is gone until it is done. */
   add(rows: Rows): Promise<void> | undefined
   end(): readonly ResidualMoments[]
   close?(): Promise<void>
@@ -83,16 +87,19 @@ function centredRows(
   { means, weights }: ResidualOptions,
   from: number,
   to: number,
+  out: Float64Array,
 ): Rows {
   const [byRow, byColumn] = stridesOf({ columns, data, ...x })
-  const out = new Float64Array((to - from) * columns)
   const left = new Float64Array(to - from)
   const own = Float64Array.from(left, (_, i) => weights?.[from + i] ?? 1)
   for (let i = from; i < to; i++) {
-    // A row without weight has no say, whatever stands there: it stays 0, as 0 times an infinite square is no number.
-    if (own[i - from] === 0) continue
-    for (let j = 0, at = (i - from) * columns; j < columns; j++, at++)
-      out[at] = data[i * byRow + j * byColumn]! - means[j]!
+    const start = (i - from) * columns
+    // A row without weight has no say, whatever stands there: it is 0, as 0 times an infinite square is no number.
+    if (own[i - from] === 0) {
+      out.fill(0, start, start + columns)
+      continue
+    }
+    for (let j = 0; j < columns; j++) out[start + j] = data[i * byRow + j * byColumn]! - means[j]!
     left[i - from] = y[i]! - means[columns]!
   }
   return { x: out, y: left, weights: own }
@@ -121,7 +128,9 @@ function kernelSums(columns: number, models: readonly Float64Array[]): Sums {
   for (let k = 0; k < used.length; k++) coefficients.set(matrix.subarray(k * many, (k + 1) * many), k * deep)
   const squares = new Float64Array(many)
   const held = { count: used.length, length: many, data: coefficients, stride: deep }
+  const whole = new Float64Array(CHUNK.kernel + columns)
   return {
+    room: (length) => whole.subarray(0, length),
     add({ x, y, weights }) {
       const count = y.length
       const residuals = new Float64Array(many * count)
@@ -156,7 +165,12 @@ async function engineSums(engine: Engine, columns: number, models: readonly Floa
   const session: Session = await engine.load(encodeModel(residualGraph(columns, models)).bytes)
   const squares = new Float64Array(many)
   const correlations = new Float64Array(many * columns)
+  const spare: Float64Array[] = []
   return {
+    room(length) {
+      const at = spare.findIndex((room) => room.length === length)
+      return at < 0 ? new Float64Array(length) : spare.splice(at, 1)[0]!
+    },
     async add({ x, y, weights }) {
       const count = y.length
       const feeds = {
@@ -165,6 +179,7 @@ async function engineSums(engine: Engine, columns: number, models: readonly Floa
         weights: tensor('float64', [count, 1], weights),
       }
       const results = await session.run(feeds, { lend: ['x'] })
+      spare.push(numbers(results.x!) as Float64Array)
       addTo(squares, numbers(results.squares!))
       addTo(correlations, numbers(results.correlations!))
     },

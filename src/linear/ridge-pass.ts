@@ -47,7 +47,7 @@ export async function ridgePass(
   strengths: Strengths,
   { engine, signal, hasIntercept, precision }: PassOptions,
 ): Promise<Pass> {
-  const { x, index, shifts, factors, shares } = rows
+  const { x, index, isAll, shifts, factors, shares } = rows
   const p = x.columns
   const total = index.length
   const height = HEIGHTS.find((h) => h * p <= TOGETHER && h < 2 * total) ?? HEIGHTS.at(-1)!
@@ -58,7 +58,7 @@ export async function ridgePass(
       : await engineProducts(engine, basis, strengths, shape, precision)
   const tile = openRowTile(x, null, { columns: p, height, isSingle: false })
   tile.begin({ shifts, factors })
-  const list = total === x.rows ? {} : { rows: index }
+  const list = isAll ? {} : { rows: index }
   const sums = openSums(p, strengths)
   try {
     // The next chunk is filled while the engine is at the last one.

@@ -211,7 +211,8 @@ test.each([
   ['float32 does', 0.5, 0.01],
   ['float32 does not: the columns are nearly dependent', 0.999, 1e-6],
 ] as const)('on the engine as by loops, where %s', async (_, rho, smallest) => {
-  const { x, y } = made(2200, 220, rho, 4)
+  // Four readings of the rows, so that memory comes back and is used again.
+  const { x, y } = made(5000, 220, rho, 4)
   const options = { lambdas: [1, 0.1, smallest] }
   const [large, small] = [await ridgePath(x, y, { ...options, engine }), await ridgePath(x, y, options)]
   for (let l = 0; l < 3; l++) {
@@ -291,4 +292,20 @@ test('a curvature that rounding hides is no proof', async () => {
   const options = { isStandardized: false, lambdas: [1e-3] }
   const [found, best] = [await ridgePath(x, y, options), await path(x, y, { ...options, l1Ratio: 0 })]
   expect(found.dualGap[0]! + 1e-9).toBeGreaterThanOrEqual(best.devianceRatio[0]! - found.devianceRatio[0]!)
+})
+
+test('columns of the smallest and the largest numbers, in either order', async () => {
+  const [rows, columns] = [100, 2]
+  const z = Float64Array.from({ length: rows * columns }, (_, at) => Math.sin(3 * at + (at % 2)))
+  const sizes = [1e-100, 3e149]
+  const y = Float64Array.from({ length: rows }, (_, i) => z[2 * i]! - 2 * z[2 * i + 1]!)
+  const byRow = z.map((v, at) => v * sizes[at % 2]!)
+  const byColumn = Float64Array.from({ length: z.length }, (_, at) => byRow[(at % rows) * 2 + Math.floor(at / rows)]!)
+  for (const x of [
+    { rows, columns, data: byRow },
+    { rows, columns, data: byColumn, order: 'column-major' },
+  ] as const) {
+    const { models } = await ridgePath(x, y, { lambdas: [1e-12] })
+    for (const [j, b] of models[0]!.coefficients.entries()) expect(b * sizes[j]!).toBeCloseTo([1, -2][j]!, 6)
+  }
 })

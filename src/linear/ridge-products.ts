@@ -72,15 +72,16 @@ export function loopProducts(
 ): RidgeProducts {
   const products = openProducts(undefined)
   const r = energies.length
-  const across = new Float64Array(p * n)
+  const spare: Float64Array[] = []
   return {
-    room: () => across,
+    room: () => spare.pop() ?? new Float64Array(p * n),
     async of({ rows: turned, y, shares }) {
       const rows = transposed(turned, p, n)
       const errors = await products.multiply(rows, beta, { m: n, k: p, n: count })
       for (let i = 0, at = 0; i < n; i++) for (let l = 0; l < count; l++, at++) errors[at] = y[i]! - errors[at]!
       const weighted = errors.map((e, at) => e * shares[Math.floor(at / count)]!)
       const gradient = await products.multiply(turned, weighted, { m: p, k: n, n: count })
+      spare.push(turned)
       const squares = new Float64Array(count)
       for (let at = 0; at < errors.length; at++) squares[at % count]! += weighted[at]! * errors[at]!
       if (shrinkage === null) return { gradient, squares, leftOut: null }

@@ -46,13 +46,14 @@ export function openRowTile(x: DenseMatrix, y: ArrayLike<number> | null, shape: 
   const p = x.columns
 
   const takeRows = (from: number, to: number, rows: ArrayLike<number> | undefined): void => {
-    // What earlier rows left stands where the last strip has no more, with a root of 0.
     for (let place = 0; place < to - from; place += STRIP) {
       const [first, last] = [from + place, Math.min(to, from + place + STRIP)]
       if (rows === undefined) strip.data.set(x.data.subarray(Math.min(first, last) * p, last * p))
       else
         for (let i = first; i < last; i++)
           strip.data.set(x.data.subarray(rows[i]! * p, (rows[i]! + 1) * p), (i - first) * p)
+      // 0 times what is left there might be no number.
+      for (let i = last - first; i < STRIP; i++) strip.data.set(centring.shifts.subarray(0, p), i * p)
       kernel.centreRows(place)
     }
   }
@@ -65,6 +66,7 @@ export function openRowTile(x: DenseMatrix, y: ArrayLike<number> | null, shape: 
     rows: ArrayLike<number> | undefined,
   ): void => {
     for (let i = from; i < to; i++) column[i - from] = values[rows?.[i] ?? i]!
+    column.fill(centring.shifts[j]!, to - from)
     kernel.centreColumn(j)
   }
 

@@ -107,3 +107,13 @@ test('the engine gives the same Gram matrix to the digits of float32', async () 
     await engine.close()
   }
 })
+
+test('rows of a list come in its order and as often as it has them, also where it is as long as the table', () => {
+  const x = { rows: 6, columns: 1, data: Float64Array.of(1, 2, 3, 40, 50, 60) }
+  const options = { hasIntercept: true, isStandardized: false }
+  const list = [4, 0, 0, 1, 1, 2]
+  const { tiles, shifts } = tiledRows(x, { ...options, rows: list })
+  expect(shifts[0]).toBeCloseTo((50 + 1 + 1 + 2 + 2 + 3) / 6, 12)
+  const { data } = tiles.blocks[0]!.tiles[0]!.tile
+  for (const [k, i] of list.entries()) expect(data[k]! + shifts[0]!).toBeCloseTo(x.data[i]!, 12)
+})

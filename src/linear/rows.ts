@@ -13,6 +13,8 @@ export interface Rows {
   readonly x: DenseMatrix
   /** Rows that count: those with a weight above 0. */
   readonly index: Uint32Array
+  /** Whether these are all rows, in their order. */
+  readonly isAll: boolean
   /** ωᵢ: their weights, with sum 1. */
   readonly shares: Float64Array
   /** Subtracted from the columns: their means, or zeros without an intercept. */
@@ -45,7 +47,8 @@ export function rowsOf(x: DenseMatrix, o: RowOptions): Rows {
   const raw = Float64Array.from(index, (i) => o.weights?.[i] ?? 1)
   const total = raw.reduce((sum, w) => sum + w, 0)
   const shares = raw.map((w) => w / total)
-  const { means, variances } = columnMoments(x, index, shares)
+  const isAll = o.rows === undefined && index.length === x.rows
+  const { means, variances } = columnMoments(x, { index, isAll, shares })
   const shifts = o.hasIntercept ? means : new Float64Array(x.columns)
   const isOut = (j: number): boolean => isConstant(Math.sqrt(variances[j]!), means[j]!)
   const scales = variances.map((v, j) => (o.isStandardized && !isOut(j) ? Math.sqrt(v) : 1))
@@ -53,13 +56,13 @@ export function rowsOf(x: DenseMatrix, o: RowOptions): Rows {
   const factors = scales.map((s) => 1 / s)
   for (const j of constant) factors[j] = 0
   const norms = factors.map((f, j) => f * Math.sqrt(variances[j]! + (means[j]! - shifts[j]!) ** 2))
-  return { x, index, shares, shifts, scales, factors, norms, constant }
+  return { x, index, isAll, shares, shifts, scales, factors, norms, constant }
 }
 
 /** With a copy of them. */
 export function tiledRows(x: DenseMatrix, options: RowOptions): TiledRows {
   const rows = rowsOf(x, options)
-  return { ...rows, tiles: tilesOf(x, rows.index, rows.shifts) }
+  return { ...rows, tiles: tilesOf(rows) }
 }
 
 /** Rows `from` to `to` of all columns, shifted and scaled: [to − from, p] into `target`. */

@@ -28,11 +28,13 @@ export async function openSoftmax(
   engine: Engine,
   objective: Objective,
   precision: FloatType,
+  signal?: AbortSignal,
 ): Promise<SoftmaxEngine | null> {
   const { rows, datafit } = objective
   const [n, p, outputs] = [rows.tiles.rows, rows.x.columns, datafit.outputs]
-  if (n * p * outputs < LEAST || n * p * (precision === 'float32' ? 4 : 8) > MOST) return null
-  const session = await engine.load(encodeModel(softmaxModel(objective, precision)).bytes)
+  const numbersOfRow = p + outputs * (objective.offset === null ? 1 : 2)
+  if (n * p * outputs < LEAST || n * numbersOfRow * (precision === 'float32' ? 4 : 8) > MOST) return null
+  const session = await engine.load(encodeModel(softmaxModel(objective, precision)).bytes, signal && { signal })
   return {
     async evaluate({ beta, intercepts }) {
       const found = await session.run({

@@ -132,3 +132,22 @@ test.each<[StabilityOptions, string]>([
   const { x, y } = drawn(30, 6, [2], 1)
   await expect(stabilitySelection(x, y, options)).rejects.toThrow(message)
 })
+
+test('between draws a cancellation is heard', async () => {
+  const { x, y } = drawn(31, 5, [1, 3], 5)
+  const stop = new AbortController()
+  let draws = 0
+  const onProgress = (): void => {
+    draws++
+    setImmediate(() => stop.abort(new Error('enough')))
+  }
+  await expect(stabilitySelection(x, y, { signal: stop.signal, onProgress })).rejects.toThrow('enough')
+  expect(draws).toBe(1)
+})
+
+test('a column without spread is in no path, with a penalty or without', async () => {
+  const { x, y } = drawn(31, 5, [1, 3], 5)
+  const data = x.data.map((v, at) => (at % x.columns === 2 ? 7 : v))
+  const found = await stabilitySelection({ ...x, data }, y, { draws: 2, penaltyFactors: [1, 0, 0, 1, 1] })
+  expect(found.probabilities[0]!.slice(1, 3)).toEqual(Float64Array.of(1, 0))
+})

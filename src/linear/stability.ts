@@ -9,10 +9,12 @@ import type { RunOptions } from '../util/env.js'
 import { PareError } from '../util/errors.js'
 import { counted } from '../util/format.js'
 import { random } from '../util/random.js'
+import { nextTurn } from '../util/turns.js'
 import { checkDesign, type DenseMatrix, rowsWithWeight } from './design.js'
 import { gatherMoments } from './gather-moments.js'
 import { type Moments, momentsOf, withoutMoments } from './moments.js'
 import { type PathOptions, pathOf } from './path.js'
+import { isConstant } from './standard.js'
 import { checkTerms, wrongOption } from './terms.js'
 
 export interface StabilityOptions extends PathOptions, Pick<RunOptions, 'seed' | 'onProgress'> {
@@ -47,7 +49,7 @@ export interface Stability {
 }
 
 /**
- * Columns without a penalty are in every path, with a probability of 1; they count neither for q nor for p and are not selected. The same seed gives
+ * Columns without a penalty are in every path, with a probability of 1 (0 without spread); they count neither for q nor for p and are not selected. The same seed gives
  * the same answer. Throws `DESIGN_…`, `PATH_OPTION`, `FOLDS` where there are fewer than 4 rows.
  */
 export async function stabilitySelection(
@@ -70,13 +72,16 @@ export async function stabilitySelection(
   const { shuffle } = random(seed)
   const kernels = kernelPool()
   for (let draw = 0; draw < draws; draw++) {
+    await nextTurn(options.signal)
     for (const half of await halvesOf(x, y, all, shuffle(rows.slice()), options)) {
       const firsts = firstEntries(half, { ...options, lambdas }, candidates, most, kernels)
       for (const [j, at] of firsts) for (let i = at; i < lambdas.length; i++) counts[i]![j]!++
     }
     onProgress?.({ task: 'stability selection', done: draw + 1, total: draws })
   }
-  const share = (count: number, j: number): number => (options.penaltyFactors?.[j] === 0 ? 1 : count / (2 * draws))
+  const spread = (j: number): number => Math.sqrt(all.scatter[j * (x.columns + 1) + j]! / all.weight)
+  const isFree = (j: number): boolean => options.penaltyFactors?.[j] === 0 && !isConstant(spread(j), all.means[j]!)
+  const share = (count: number, j: number): number => (isFree(j) ? 1 : count / (2 * draws))
   const probabilities = counts.map((list) => list.map(share))
   const last = probabilities.at(-1)!
   const selected = candidates.filter((j) => last[j]! >= threshold).sort((a, b) => last[b]! - last[a]!)

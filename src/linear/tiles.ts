@@ -6,8 +6,8 @@
 import { STRIP as ROWS } from '../kernels/centre-loops.js'
 import { openTileKernel, type TileKernel } from '../kernels/tile-kernel.js'
 import type { Tile } from '../kernels/tile-products.js'
-import type { DenseMatrix } from './design.js'
 import { openRowTile } from './row-tile.js'
+import type { Rows } from './rows.js'
 
 export interface Tiles {
   /** Of the copy. */
@@ -47,15 +47,15 @@ const BLOCK = 1 << 25
 
 const ceiling = (n: number, unit: number): number => Math.ceil(n / unit) * unit
 
-/** Rows `index` of x less the shifts. */
-export function tilesOf(x: DenseMatrix, index: Uint32Array, shifts: Float64Array): Tiles {
+/** The rows that count, less the shifts. */
+export function tilesOf({ x, index, isAll, shifts }: Pick<Rows, 'x' | 'index' | 'isAll' | 'shifts'>): Tiles {
   const columns = x.columns + 1
   const height = Math.min(HEIGHT, ceiling(index.length, ROWS))
   const each = Math.max(1, Math.floor(BLOCK / (columns * height)))
   const all = Math.ceil(index.length / height)
   const filler = openRowTile(x, null, { columns: x.columns, height, isSingle: false })
   filler.begin({ shifts, factors: new Float64Array(x.columns).fill(1) })
-  const list = index.length === x.rows ? {} : { rows: index }
+  const list = isAll ? {} : { rows: index }
   const blocks: Block[] = []
   for (let first = 0; first < all; first += each) {
     const block = blockOf(first, Math.min(each, all - first), { rows: index.length, columns, height })

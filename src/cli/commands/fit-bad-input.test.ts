@@ -94,7 +94,13 @@ test.each<[string, string, readonly string[], string, string | RegExp]>([
     'table.csv, row 4, column y',
   ],
   ['no target at all', table('a,y', 20, (i) => [i, '']), [], 'TABLE_MISSING', 'table.csv, row 1, column y'],
-  ['an empty column', table('a,y', 20, (i) => ['', i]), ['--missing', 'mean'], 'TABLE_MISSING', 'a: a column is empty'],
+  [
+    'an empty column',
+    table('a,y', 20, (i) => ['', i]),
+    ['--missing', 'mean'],
+    'TABLE_MISSING',
+    'table.csv, column a: a column is empty',
+  ],
   ['one class', table('a,y', 30, (i) => [s(i), 'yes']), [], 'RESPONSE', 'there is one class only (got "yes")'],
   [
     'one class of numbers',

@@ -4,6 +4,7 @@
  */
 
 import { PareError } from '../../util/errors.js'
+import { openSum } from '../../util/sums.js'
 
 /** `quadratic`: moments are enough. `curvature`: there is a second derivative, or what bounds the loss like one. */
 export type Trait = 'quadratic' | 'curvature'
@@ -73,15 +74,15 @@ export const loopsOf = (datafit: Datafit): RowLoops => datafit.openLoops?.() ?? 
 
 const rowByRow = (datafit: Datafit): RowLoops => ({
   respond({ y, shares }, eta, slopes, from, to) {
-    let loss = 0
-    for (let i = from; i < to; i++) loss += shares[i]! * datafit.slope(y[i]!, eta, i * datafit.outputs, slopes)
-    return loss
+    const loss = openSum()
+    for (let i = from; i < to; i++) loss.add(shares[i]! * datafit.slope(y[i]!, eta, i * datafit.outputs, slopes))
+    return loss.end()
   },
   conjugate({ y, shares }, v, from, to) {
-    let sum = 0
+    const sum = openSum()
     for (let i = from, at = from * datafit.outputs; i < to; i++, at += datafit.outputs)
-      sum += shares[i]! * datafit.conjugate(y[i]!, v.subarray(at, at + datafit.outputs))
-    return sum
+      sum.add(shares[i]! * datafit.conjugate(y[i]!, v.subarray(at, at + datafit.outputs)))
+    return sum.end()
   },
 })
 

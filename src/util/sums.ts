@@ -1,0 +1,19 @@
+/** Sums whose rounding does not grow with their length (Kahan 1965). */
+
+export interface Sum {
+  add(value: number): void
+  end(): number
+}
+
+export function openSum(): Sum {
+  let [sum, lost] = [0, 0]
+  return {
+    add(value) {
+      const term = value - lost
+      const next = sum + term
+      lost = next - sum - term
+      sum = next
+    },
+    end: () => sum,
+  }
+}
