@@ -1,5 +1,7 @@
 /** Standardized columns of a dense matrix, copied to where compiled loops reach them. */
 
+import { openCentreKernel } from '../kernels/centre-kernel.js'
+import { STRIP } from '../kernels/centre-loops.js'
 import { type ColumnKernel, openColumnKernel } from '../kernels/column-kernel.js'
 import {
   type ColumnOptions,
@@ -10,7 +12,7 @@ import {
   sharesOf,
   spreadAbout,
 } from './columns.js'
-import { type DenseMatrix, stridesOf } from './design.js'
+import { checkCells, type DenseMatrix, MOST, stridesOf } from './design.js'
 import { isConstant, scalingOf } from './standard.js'
 
 /** Columns that are copied together where rows lie one after the other. */
@@ -31,12 +33,15 @@ function standardInto(kernel: ColumnKernel, x: DenseMatrix, y: ArrayLike<number>
   const [source, step] = isWhole ? [x.data, x.rows] : [columns, stride]
   const whole = new Float64Array(stride)
   whole.set(Float64Array.from(index, (i) => y[i]!))
+  const placer = openPlacer(roots)
   const means = new Float64Array(p + 1)
   const spread = new Float64Array(p)
   const shares = roots.map((v) => v * v)
   for (let j = 0; j < p; j++) {
-    means[j] = meanOf(source, j * step, shares)
-    spread[j] = spreadAbout(means[j]!, source, j * step, shares)
+    const { mean, square } = placer.momentsOf(source, j * step)
+    means[j] = mean
+    spread[j] = Math.sqrt(square)
+    if (!(Math.abs(mean) <= MOST && spread[j]! <= MOST)) checkCells(x)
   }
   means[p] = meanOf(whole, 0, shares)
   const scaling = scalingOf(means, spread, o)
@@ -45,11 +50,11 @@ function standardInto(kernel: ColumnKernel, x: DenseMatrix, y: ArrayLike<number>
   const squares = new Float64Array(p)
   for (let j = 0; j < p; j++) {
     const factor = isOut[j] === 1 ? 0 : 1 / scaling.scales[j]!
-    const target = columns.subarray(j * stride, j * stride + n)
-    squares[j] = place(source, j * step, target, roots, o.hasIntercept ? means[j]! : 0, factor)
+    squares[j] = placer.place(source, j * step, o.hasIntercept ? means[j]! : 0, factor)
+    columns.set(placer.placed, j * stride)
   }
   const isExplained = o.hasIntercept && isConstant(spreadAbout(means[p]!, whole, 0, shares), means[p]!)
-  place(whole, 0, whole, roots, o.hasIntercept ? means[p]! : 0, isExplained ? 0 : 1)
+  placeOwn(whole, roots, o.hasIntercept ? means[p]! : 0, isExplained ? 0 : 1)
   const { products, subtract, pass } = kernel
   return { ...scaling, columns: { length: stride, count: p, squares, products, subtract, pass }, y: whole, used: n }
 }
@@ -71,20 +76,52 @@ function copyColumns(x: DenseMatrix, index: Uint32Array, columns: Float64Array, 
   }
 }
 
-/** z = √ω (v − shift) factor; returns zᵀz. */
-function place(
-  values: Numbers,
-  at: number,
-  target: Float64Array,
-  roots: Float64Array,
-  shift: number,
-  factor: number,
-): number {
-  let square = 0
-  for (let i = 0; i < roots.length; i++) {
-    const v = roots[i]! * (values[at + i]! - shift) * factor
-    target[i] = v
-    square += v * v
+interface Placer {
+  /** Of as many values as there are roots, from `at` on: mean, and mean squared distance from it. */
+  momentsOf(values: Numbers, at: number): { readonly mean: number; readonly square: number }
+  /** z = √ω (v − shift) factor, to `placed`; returns zᵀz. */
+  place(values: Numbers, at: number, shift: number, factor: number): number
+  readonly placed: Float64Array
+}
+
+/** By compiled loops, a column at a time. */
+function openPlacer(roots: Float64Array): Placer {
+  const n = roots.length
+  const height = STRIP * Math.ceil(n / STRIP)
+  const { centring, column, strip, tile, centreColumn } = openCentreKernel({
+    ...{ columns: 1, width: 1, height, isSingle: false },
+  })
+  strip.roots.set(roots)
+  const centre = (shift: number, factor: number): void => {
+    centring.shifts[0] = shift
+    centring.factors[0] = factor
+    centring.sums[0] = 0
+    centring.squares[0] = 0
+    // 0 times what another column left there might be no number.
+    column.fill(shift, n)
+    centreColumn(0)
   }
-  return square
+  return {
+    placed: (tile as Float64Array).subarray(0, n),
+    momentsOf(values, at) {
+      column.set(values.subarray(at, at + n))
+      const first = column[0]!
+      centre(first, 1)
+      // In two steps: the second takes off what the first missed.
+      const mean = first + centring.sums[0]!
+      centre(mean, 1)
+      const missed = centring.sums[0]!
+      return { mean: mean + missed, square: Math.max(0, centring.squares[0]! - missed * missed) }
+    },
+    place(values, at, shift, factor) {
+      column.set(values.subarray(at, at + n))
+      centre(shift, factor)
+      return centring.squares[0]!
+    },
+  }
+}
+
+/** The same for what is no column of the matrix, in place. */
+function placeOwn(values: Float64Array, roots: Float64Array, shift: number, factor: number): void {
+  for (let i = 0; i < roots.length; i++) values[i] = roots[i]! * (values[i]! - shift) * factor
 }

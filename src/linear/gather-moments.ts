@@ -87,8 +87,8 @@ export async function gatherParts(
     const moments = isNear(first, frame) ? first : await (await gather(frameOf(first, frame), rows)).end()
     if (!isUsable(moments)) checkCells(x)
     // What no frame brings to numbers that can be squared.
-    const isFinite = moments.means.every(Number.isFinite) && Number.isFinite(moments.rounding)
-    found.push(isFinite ? moments : momentsOf(x, y, of(rows)))
+    const isWhole = moments.means.every(Number.isFinite) && Number.isFinite(moments.rounding)
+    found.push(isWhole ? moments : momentsOf(x, y, of(rows)))
   }
   try {
     // The next part is begun before what comes of the last one is waited for.

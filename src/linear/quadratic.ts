@@ -169,7 +169,12 @@ export function withoutDust(
   beta: Float64Array,
 ): Float64Array {
   const least = DUST * DUST * yy
-  return beta.map((b, j) => (b !== 0 && l1[j]! > 0 && b * b * squares(j) <= least ? 0 : b))
+  const kept = beta.slice()
+  for (let j = 0; j < kept.length; j++) {
+    const b = kept[j]!
+    if (b !== 0 && l1[j]! > 0 && b * b * squares(j) <= least) kept[j] = 0
+  }
+  return kept
 }
 
 /** Of a Gram matrix. */

@@ -139,12 +139,14 @@ function renewNear({ problem: { columns }, near, workspace }: RowSolver, left: F
 
 function lookAtAll(solver: RowSolver, penalized: Penalized, left: Float64Array): Float64Array {
   const { screen, workspace } = solver
-  const thresholds = penalized.l1.map((v) => NEAR * v)
+  const thresholds = new Float64Array(penalized.l1.length)
+  for (let j = 0; j < thresholds.length; j++) thresholds[j] = NEAR * penalized.l1[j]!
   const residual = correlationsOfAll(screen, left, thresholds, workspace.isIn)
-  const near: number[] = []
+  const near = new Int32Array(residual.length)
+  let count = 0
   for (let j = 0; j < residual.length; j++)
-    if (Math.abs(residual[j]!) > thresholds[j]! && workspace.isIn[j] === 0 && screen.norms[j]! > 0) near.push(j)
-  solver.near = Int32Array.from(near)
+    if (Math.abs(residual[j]!) > thresholds[j]! && workspace.isIn[j] === 0 && screen.norms[j]! > 0) near[count++] = j
+  solver.near = near.slice(0, count)
   return residual
 }
 
