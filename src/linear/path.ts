@@ -140,7 +140,7 @@ export function solvePath(
     last = solveGram(partial.problem, held, last, limits, workspace)
     const beta = withoutDust(partial.problem.yy, diagonalOf(partial.problem), held, last.beta)
     // Certificates owe nothing to the solver but the coefficients; from these it has computed what it returned.
-    const penalized = beta.every((b, j) => b === last.beta[j]) ? last : pointAt(partial.problem, beta)
+    const penalized = isSame(beta, last.beta) ? last : pointAt(partial.problem, beta)
     const fit = terms.free.length === 0 ? penalized : pointAt(problem, partial.complete(beta))
     if (isEnough(fit.beta)) break
     const errors = errorsOf(fit.beta)
@@ -150,7 +150,7 @@ export function solvePath(
       gap: dualityGap(partial.problem, held, penalized, errors) + partial.lossOf(fit.residual, errors),
       meanSquare: meanSquare(problem, fit),
       violation: missed,
-      hidden: errors.reduce((most, e) => Math.max(most, e), missed),
+      hidden: Math.max(missed, largestOf(errors)),
       iterations: last.passes,
     })
   }
@@ -169,8 +169,23 @@ function errorsOfMoments({ gram, q, yy }: Quadratic, rounding: number): (beta: F
     let square = 0
     for (let j = 0; j < p; j++) square += (beta[j]! * lengths[j]!) ** 2
     const most = rounding * (2 * Math.sqrt(square) + Math.sqrt(yy))
-    return lengths.map((length) => most * length)
+    const errors = new Float64Array(p)
+    for (let j = 0; j < p; j++) errors[j] = most * lengths[j]!
+    return errors
   }
+}
+
+// Plain loops, as they are over all columns for each λ.
+
+function isSame(a: Float64Array, b: Float64Array): boolean {
+  for (let j = 0; j < a.length; j++) if (a[j] !== b[j]) return false
+  return true
+}
+
+function largestOf(values: Float64Array): number {
+  let largest = 0
+  for (let j = 0; j < values.length; j++) largest = Math.max(largest, values[j]!)
+  return largest
 }
 
 /** The fit of what no penalty but bounds hold, all else at zero. */

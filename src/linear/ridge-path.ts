@@ -7,10 +7,12 @@
 import type { Engine } from '../engine/engine.js'
 import type { FloatType } from '../ir/builder.js'
 import { multiplied, transposed } from '../linalg/products.js'
+import type { ColumnMoments } from './column-moments.js'
 import { meanOf, spreadAbout } from './columns.js'
-import { checkDesign, type DenseMatrix } from './design.js'
-import { gatherMoments, isMany } from './gather-moments.js'
+import { checkDesign, type DenseMatrix, rowsWithWeight } from './design.js'
+import { checkUnread, gatherMoments, isMany } from './gather-moments.js'
 import { type LeaveOneOut, leaveOneOutOf } from './leave-one-out.js'
+import type { Moments } from './moments.js'
 import type { LinearPath, PathOptions } from './path.js'
 import { basisOfGram, basisOfRows, NO_ENERGY, type RidgeBasis, type Roles } from './ridge-basis.js'
 import { type LeftOut, ridgePass } from './ridge-pass.js'
@@ -45,9 +47,9 @@ const HIGH = 0.9
 
 /** Throws `DESIGN_…` and `PATH_OPTION`. */
 export async function ridgePath(x: DenseMatrix, y: ArrayLike<number>, options: RidgeOptions = {}): Promise<RidgePath> {
-  checkDesign(x, y, options.weights)
   checkTerms(options, x.columns)
-  const setting = settingOf(x, y, options)
+  const moments = await momentsFor(x, y, options)
+  const setting = settingOf(x, y, moments, options)
   const { rows, engine } = setting
   const n = rows.index.length
   const size = { count: n, deviation: Math.sqrt(setting.y.reduce((sum, v, i) => sum + rows.shares[i]! * v * v, 0)) }
@@ -73,10 +75,24 @@ export async function ridgePath(x: DenseMatrix, y: ArrayLike<number>, options: R
   }
 }
 
+/** Null with fewer rows than columns: then the rows themselves are decomposed. Throws `DESIGN_…`. */
+async function momentsFor(
+  x: DenseMatrix,
+  y: ArrayLike<number>,
+  { weights, engine, signal }: RidgeOptions,
+): Promise<Moments | null> {
+  const { length } = rowsWithWeight(x.rows, { weights })
+  if (length < x.columns) {
+    checkDesign(x, y, weights)
+    return null
+  }
+  checkUnread(x, y, { engine, weights })
+  return gatherMoments(x, y, { engine, ...(weights && { weights }), ...(signal && { signal }) })
+}
+
 interface Setting {
-  readonly x: DenseMatrix
-  readonly given: ArrayLike<number>
   readonly rows: Rows
+  readonly moments: Moments | null
   /** Of the rows that count, about its mean where there is an intercept. */
   readonly y: Float64Array
   readonly mean: number
@@ -84,29 +100,40 @@ interface Setting {
   readonly hasIntercept: boolean
   readonly engine: Engine | undefined
   readonly signal: AbortSignal | undefined
-  readonly weights: ArrayLike<number> | undefined
+  /** Whether the intercept alone explains y. */
+  readonly isExplained: boolean
 }
 
-function settingOf(x: DenseMatrix, y: ArrayLike<number>, options: RidgeOptions): Setting {
+function settingOf(x: DenseMatrix, y: ArrayLike<number>, moments: Moments | null, options: RidgeOptions): Setting {
   const { hasIntercept = true, isStandardized = true, weights, signal, engine } = options
-  const rows = rowsOf(x, { ...(weights && { weights }), hasIntercept, isStandardized })
+  const rows = rowsOf(
+    x,
+    { ...(weights && { weights }), hasIntercept, isStandardized },
+    moments === null ? undefined : columnsOf(moments),
+  )
   const used = Float64Array.from(rows.index, (i) => y[i]!)
   const mean = hasIntercept ? meanOf(used, 0, rows.shares) : 0
   const centred = used.map((v) => v - mean)
   // By the intercept alone.
   const isExplained = hasIntercept && isConstant(spreadAbout(mean, used, 0, rows.shares), mean)
   return {
-    x,
-    given: isExplained ? new Float64Array(x.rows) : y,
     rows,
+    moments,
     y: isExplained ? centred.fill(0) : centred,
     mean,
     terms: termsOf(rows, { ...options, l1Ratio: 0 }),
     hasIntercept,
     engine: isMany(rows.index.length, x.columns) ? engine : undefined,
     signal,
-    weights,
+    isExplained,
   }
+}
+
+/** Of all columns but y. */
+function columnsOf({ means, scatter, weight }: Moments): ColumnMoments {
+  const p = means.length - 1
+  const variances = Float64Array.from({ length: p }, (_, j) => Math.max(0, scatter[j * (p + 2)]! / weight))
+  return { means: means.slice(0, p), variances }
 }
 
 /** The empty model, in which only the columns without a penalty have coefficients. */
@@ -141,13 +168,12 @@ interface Basis {
 }
 
 async function basisOf(setting: Setting): Promise<Basis> {
-  const { x, given, rows, terms, hasIntercept, weights, engine, signal } = setting
+  const { moments, rows, terms, hasIntercept, isExplained, engine, signal } = setting
   const { factors, free } = terms
   const roles: Roles = { held: [...factors.keys()].filter((j) => factors[j]! > 0), factors, free }
   const options = { engine, ...(signal && { signal }) }
-  const p = x.columns
-  if (rows.index.length < p) return { basis: await basisOfRows(rows, roles, options), correlations: null }
-  const moments = await gatherMoments(x, given, { ...options, ...(weights && { weights }) })
+  const p = rows.x.columns
+  if (moments === null) return { basis: await basisOfRows(rows, roles, options), correlations: null }
   const { scatter, weight, means } = moments
   const second = (j: number, k: number): number =>
     scatter[j * (p + 1) + k]! / weight + (hasIntercept ? 0 : means[j]! * means[k]!)
@@ -156,7 +182,7 @@ async function basisOf(setting: Setting): Promise<Basis> {
     for (let k = 0; k < p; k++) gram[j * p + k] = second(j, k) * rows.factors[j]! * rows.factors[k]!
   return {
     basis: await basisOfGram(gram, p, roles, options),
-    correlations: Float64Array.from({ length: p }, (_, j) => second(j, p) * rows.factors[j]!),
+    correlations: Float64Array.from({ length: p }, (_, j) => (isExplained ? 0 : second(j, p) * rows.factors[j]!)),
   }
 }
 

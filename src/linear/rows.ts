@@ -4,7 +4,7 @@
  */
 
 import type { Tile } from '../kernels/tile-products.js'
-import { columnMoments } from './column-moments.js'
+import { type ColumnMoments, columnMoments } from './column-moments.js'
 import { type DenseMatrix, rowsWithWeight, stridesOf } from './design.js'
 import { isConstant } from './standard.js'
 import { type Block, STRIP, type Tiles, tilesOf } from './tiles.js'
@@ -42,13 +42,14 @@ export interface RowOptions {
   readonly isStandardized: boolean
 }
 
-export function rowsOf(x: DenseMatrix, o: RowOptions): Rows {
+/** `known`: means and variances of the columns, where these are there already. */
+export function rowsOf(x: DenseMatrix, o: RowOptions, known?: ColumnMoments): Rows {
   const index = rowsWithWeight(x.rows, o)
   const raw = Float64Array.from(index, (i) => o.weights?.[i] ?? 1)
   const total = raw.reduce((sum, w) => sum + w, 0)
   const shares = raw.map((w) => w / total)
   const isAll = o.rows === undefined && index.length === x.rows
-  const { means, variances } = columnMoments(x, { index, isAll, shares })
+  const { means, variances } = known ?? columnMoments(x, { index, isAll, shares })
   const shifts = o.hasIntercept ? means : new Float64Array(x.columns)
   const isOut = (j: number): boolean => isConstant(Math.sqrt(variances[j]!), means[j]!)
   const scales = variances.map((v, j) => (o.isStandardized && !isOut(j) ? Math.sqrt(v) : 1))

@@ -48,7 +48,9 @@ export function solveGram(
  * among what comes this near (the strong rule: Tibshirani et al. 2012, eq. 19).
  */
 function workingSet(penalized: Penalized, { beta, residual }: Fit, near: number): readonly number[] {
-  const lowered = { ...penalized, l1: penalized.l1.map((v) => near * v) }
+  const l1 = new Float64Array(beta.length)
+  for (let j = 0; j < l1.length; j++) l1[j] = near * penalized.l1[j]!
+  const lowered = { ...penalized, l1 }
   const working: number[] = []
   for (let j = 0; j < beta.length; j++)
     if (beta[j] !== 0 || violationOf(lowered, 0, residual[j]!, j) > 0) working.push(j)
