@@ -27,6 +27,8 @@ export function openGramKernel(length: number): GramKernel {
 }
 
 export interface KernelPool {
+  /** Columns that problems had room for in the end: what comes next begins with as much. */
+  columns: number
   /** From here on all memory is free again: what was opened before is over. */
   begin(): void
   readonly open: (length: number) => GramKernel
@@ -37,6 +39,7 @@ export function kernelPool(): KernelPool {
   const all: GramKernel[] = []
   const taken = new Set<GramKernel>()
   return {
+    columns: 0,
     begin: () => taken.clear(),
     open(length) {
       const fits = all.filter((k) => !taken.has(k) && k.memory.length >= length)

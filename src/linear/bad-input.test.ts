@@ -162,6 +162,13 @@ describe('what is predicted', () => {
     }
   })
 
+  test('so does one of very many rows, whose terms would drift if they were just added up', async () => {
+    const rows = 300_000
+    const x = { rows, columns: 1, data: Float64Array.from({ length: rows }, (_, i) => Math.sin(i)) }
+    const { lambdas, warnings, df } = await glmPath(x, new Float64Array(rows).fill(3), { family: 'poisson' })
+    expect([lambdas[0], warnings, Math.max(...df)]).toEqual([1, [], 0])
+  })
+
   test('one class alone is an error that names it or the one that has no rows', async () => {
     const solve = (y: readonly (number | string)[], family: 'binomial' | 'multinomial') => glmPath(X, y, { family })
     await expect(solve(Array(N).fill('yes'), 'binomial')).rejects.toThrow('there is one class only (got "yes")')
@@ -297,4 +304,30 @@ describe('few rows', () => {
     await expect(crossValidate(x, [1, 2])).rejects.toThrow('(got "10 folds of 2 rows"). Give 2 folds, or more rows.')
     expect((await crossValidate(x, [1, 2], { folds: 2 })).error[0]).toBeCloseTo(1, 12)
   })
+})
+
+describe('many columns, which are summed where they are placed', () => {
+  const [rows, columns] = [20, 400]
+  const data = Float64Array.from({ length: rows * columns }, (_, at) => Math.sin(3 * at + (at % 7)))
+  const y = data.slice(0, rows)
+
+  test.each(['row-major', 'column-major'] as const)(
+    '%s: a cell that is no number is named, wherever it stands',
+    async (order) => {
+      for (const [row, column] of [
+        [0, 0],
+        [rows - 1, columns - 1],
+        [7, 123],
+      ] as const) {
+        for (const value of [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 1e200, -5e150]) {
+          for (const array of [Float64Array, Float32Array]) {
+            const spoilt = array.from(data)
+            spoilt[order === 'row-major' ? row * columns + column : column * rows + row] = value
+            const x = { rows, columns, data: spoilt, order }
+            await expect(path(x, y)).rejects.toThrow(`X, row ${row + 1}, column ${column + 1}`)
+          }
+        }
+      }
+    },
+  )
 })

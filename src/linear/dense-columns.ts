@@ -34,6 +34,8 @@ function standardInto(kernel: ColumnKernel, x: DenseMatrix, y: ArrayLike<number>
   const whole = new Float64Array(stride)
   whole.set(Float64Array.from(index, (i) => y[i]!))
   const placer = openPlacer(roots)
+  // A cell that is too large has at least this much of a say in the mean or the spread.
+  const most = MOST / (2 * Math.sqrt(n))
   const means = new Float64Array(p + 1)
   const spread = new Float64Array(p)
   const shares = roots.map((v) => v * v)
@@ -41,7 +43,7 @@ function standardInto(kernel: ColumnKernel, x: DenseMatrix, y: ArrayLike<number>
     const { mean, square } = placer.momentsOf(source, j * step)
     means[j] = mean
     spread[j] = Math.sqrt(square)
-    if (!(Math.abs(mean) <= MOST && spread[j]! <= MOST)) checkCells(x)
+    if (!(Math.abs(mean) <= most && spread[j]! <= most)) checkCells(x)
   }
   means[p] = meanOf(whole, 0, shares)
   const scaling = scalingOf(means, spread, o)

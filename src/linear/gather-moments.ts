@@ -115,8 +115,8 @@ function isUsable({ means, scatter }: Moments): boolean {
 const TOGETHER = 1 << 21
 
 /**
- * Rows of a tile. From one column to the next is an odd number of lines of the cache, so that the columns of a row do not
- * meet in the same ones. `counts` of the parts: what fills up their last tiles is multiplied too.
+ * Rows of a tile. From one column to the next is an odd number of lines of the cache, or of pairs of them, so that the columns
+ * of a row do not meet in the same ones. `counts` of the parts: what fills up their last tiles is multiplied too.
  */
 function heightOf(columns: number, precision: FloatType, counts: readonly number[]): number {
   const heights = precision === 'float32' ? [3088, 2064, 1040] : [1552, 1040, 528]

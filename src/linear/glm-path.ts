@@ -121,9 +121,7 @@ export async function glmPathOf(
   const objective = objectiveOf(rows, response, options)
   const terms = repeated(termsOf(rows, options), response.datafit.outputs)
   const isOnEngine = engine !== undefined && isSmooth(objective, terms.at(1))
-  const opening = isOnEngine
-    ? openSoftmax(engine, objective, precisionFor({ tolerance }), signal)
-    : Promise.resolve(null)
+  const opening = isOnEngine ? openSoftmax(engine, objective, precisionFor({ tolerance })) : Promise.resolve(null)
   // What fails meanwhile is told once it is asked for.
   opening.catch(() => {})
   const begin = async (): Promise<NewtonResult> => {
@@ -133,7 +131,9 @@ export async function glmPathOf(
   }
   try {
     const empty = await begin()
-    return await pathFrom(empty, objective, response, terms, await opening, options)
+    const softmax = await opening
+    throwIfAborted(signal)
+    return await pathFrom(empty, objective, response, terms, softmax, options)
   } finally {
     // Where it could not be opened, that has been told by now, or something else has.
     await (await opening.catch(() => null))?.close()

@@ -226,3 +226,11 @@ test.each(['row-major', 'column-major'] as const)(
     }
   },
 )
+
+test('means of sorted columns far from 0 do not lag behind', () => {
+  const rows = 200_000
+  const data = Float64Array.from({ length: rows }, (_, i) => 1.7e18 + 2.5e7 * i)
+  const { means } = momentsOf({ rows, columns: 1, data }, data)
+  const exact = 1.7e18 + (2.5e7 * (rows - 1)) / 2
+  expect(Math.abs(means[0]! - exact)).toBeLessThan(1024)
+})

@@ -35,6 +35,8 @@ export function momentsOf(x: DenseMatrix, y: ArrayLike<number>, { weights, rows 
   const [byRow, byColumn] = stridesOf(x)
   const z = new Float64Array(m)
   const means = new Float64Array(m)
+  // What columns have in common with the first row is taken off, so that running means round by little.
+  const first = new Float64Array(m)
   let [count, weight] = [0, 0]
   const read = (i: number): number => {
     const row = rows === undefined ? i : rows[i]!
@@ -46,10 +48,12 @@ export function momentsOf(x: DenseMatrix, y: ArrayLike<number>, { weights, rows 
   for (let i = 0; i < n; i++) {
     const w = read(i)
     if (w === 0) continue
+    if (count === 0) first.set(z)
     count++
     weight += w
-    for (let j = 0; j < m; j++) means[j]! += (w / weight) * (z[j]! - means[j]!)
+    for (let j = 0; j < m; j++) means[j]! += (w / weight) * (z[j]! - first[j]! - means[j]!)
   }
+  for (let j = 0; j < m; j++) means[j]! += first[j]!
   const sums = outerSums(m)
   for (let i = 0; i < n; i++) {
     const w = read(i)

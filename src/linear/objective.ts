@@ -109,9 +109,9 @@ function meanSlopes({ shares }: TiledRows, slopes: Float64Array, outputs: number
 
 /** Σ ωᵢ of the least losses there can be: the deviance is 2 (loss − this). */
 export function saturatedLoss({ rows, datafit, y }: Objective): number {
-  let sum = 0
-  for (let i = 0; i < y.length; i++) sum += rows.shares[i]! * datafit.saturated(y[i]!)
-  return sum
+  const sum = openSum()
+  for (let i = 0; i < y.length; i++) sum.add(rows.shares[i]! * datafit.saturated(y[i]!))
+  return sum.end()
 }
 
 export function penaltyOf({ l1, l2 }: Penalized, beta: Float64Array): number {

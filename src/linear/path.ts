@@ -131,7 +131,7 @@ export function solvePath(
   const limits = { tolerance: (share * tolerance * problem.yy) / (partial.problem.yy || 1), maxPasses }
   let last = emptyFit(partial.problem, terms, limits)
   const lambdas = lambdasOf(last.residual, terms, { count: moments.count, deviation: Math.sqrt(problem.yy) }, options)
-  const workspace = workspaceOf(partial.problem, kernels?.open)
+  const workspace = workspaceOf(partial.problem, kernels?.open, kernels?.columns)
   const errorsOf = errorsOfMoments(problem, moments.rounding / partial.pivot)
   const solved: Solved[] = []
   for (const lambda of lambdas) {
@@ -154,6 +154,7 @@ export function solvePath(
       iterations: last.passes,
     })
   }
+  if (kernels) kernels.columns = Math.max(kernels.columns, workspace.working.length)
   const reached = lambdas.subarray(0, solved.length)
   return { standard, terms, partial, limits, most: tolerance * 0.5 * problem.yy, lambdas: reached, solved }
 }

@@ -9,6 +9,7 @@ import type { Model } from '../ir/types.js'
 import { openGramKernel, wholeBlocks } from '../kernels/gram-kernel.js'
 import { encodeModel } from '../onnx/codec.js'
 import type { RunOptions } from '../util/env.js'
+import { inFlight } from '../util/in-flight.js'
 import { type DenseMatrix, stridesOf } from './design.js'
 
 export interface ResidualOptions extends Pick<RunOptions, 'signal'> {
@@ -46,16 +47,15 @@ export async function gatherResiduals(
   let total = 0
   try {
     // The next rows are centred while the engine works on the last ones.
-    let last: Promise<void> | undefined
+    const tasks = inFlight(1)
     for (let from = 0; from < x.rows; from += chunk) {
       throwIfAborted(signal)
       const to = Math.min(x.rows, from + chunk)
       const rows = centredRows(x, y, options, from, to, sums.room((to - from) * x.columns))
       for (const w of rows.weights) total += w
-      if (last !== undefined) await last
-      last = sums.add(rows)
+      await tasks.push(sums.add(rows))
     }
-    await last
+    await tasks.end()
     return sums.end().map(({ meanSquare, correlations }) => ({
       meanSquare: meanSquare / total,
       correlations: correlations.map((v) => v / total),
@@ -76,7 +76,7 @@ interface Sums {
   /** For the rows, with whatever it held before. */
   room(length: number): Float64Array
   /** The room is gone until it is done. */
-  add(rows: Rows): Promise<void> | undefined
+  add(rows: Rows): Promise<void>
   end(): readonly ResidualMoments[]
   close?(): Promise<void>
 }
@@ -131,7 +131,7 @@ function kernelSums(columns: number, models: readonly Float64Array[]): Sums {
   const whole = new Float64Array(CHUNK.kernel + columns)
   return {
     room: (length) => whole.subarray(0, length),
-    add({ x, y, weights }) {
+    async add({ x, y, weights }) {
       const count = y.length
       const residuals = new Float64Array(many * count)
       for (let i = 0; i < count; i++) {
@@ -150,7 +150,6 @@ function kernelSums(columns: number, models: readonly Float64Array[]): Sums {
         const all = { count, length: columns, data: rows, stride: wide }
         kernel.subtractRows(all, factors, correlations.subarray(l * wide, (l + 1) * wide))
       }
-      return undefined
     },
     end: () =>
       models.map((_, l) => ({

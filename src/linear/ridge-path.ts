@@ -81,8 +81,8 @@ async function momentsFor(
   y: ArrayLike<number>,
   { weights, engine, signal }: RidgeOptions,
 ): Promise<Moments | null> {
-  const { length } = rowsWithWeight(x.rows, { weights })
-  if (length < x.columns) {
+  const count = weights === undefined ? x.rows : rowsWithWeight(x.rows, { weights }).length
+  if (count < x.columns) {
     checkDesign(x, y, weights)
     return null
   }

@@ -48,7 +48,7 @@ export function openRowTile(x: DenseMatrix, y: ArrayLike<number> | null, shape: 
   const takeRows = (from: number, to: number, rows: ArrayLike<number> | undefined): void => {
     for (let place = 0; place < to - from; place += STRIP) {
       const [first, last] = [from + place, Math.min(to, from + place + STRIP)]
-      if (rows === undefined) strip.data.set(x.data.subarray(Math.min(first, last) * p, last * p))
+      if (rows === undefined) strip.data.set(x.data.subarray(first * p, last * p))
       else
         for (let i = first; i < last; i++)
           strip.data.set(x.data.subarray(rows[i]! * p, (rows[i]! + 1) * p), (i - first) * p)

@@ -28,13 +28,12 @@ export async function openSoftmax(
   engine: Engine,
   objective: Objective,
   precision: FloatType,
-  signal?: AbortSignal,
 ): Promise<SoftmaxEngine | null> {
   const { rows, datafit } = objective
   const [n, p, outputs] = [rows.tiles.rows, rows.x.columns, datafit.outputs]
-  const numbersOfRow = p + outputs * (objective.offset === null ? 1 : 2)
+  const numbersOfRow = p + 1 + outputs * (objective.offset === null ? 1 : 2)
   if (n * p * outputs < LEAST || n * numbersOfRow * (precision === 'float32' ? 4 : 8) > MOST) return null
-  const session = await engine.load(encodeModel(softmaxModel(objective, precision)).bytes, signal && { signal })
+  const session = await engine.load(encodeModel(softmaxModel(objective, precision)).bytes)
   return {
     async evaluate({ beta, intercepts }) {
       const found = await session.run({

@@ -6,14 +6,16 @@ export interface Sum {
 }
 
 export function openSum(): Sum {
-  let [sum, lost] = [0, 0]
+  let [sum, lost, plain] = [0, 0, 0]
   return {
     add(value) {
+      plain += value
       const term = value - lost
       const next = sum + term
       lost = next - sum - term
       sum = next
     },
-    end: () => sum,
+    // What an infinite term loses is no number.
+    end: () => (Number.isFinite(sum) ? sum : plain),
   }
 }

@@ -14,9 +14,9 @@ interface GramSource extends Source {
 
 export type GramWorkspace = Workspace<GramSource>
 
-/** `open` is for tests that want one kernel or the other. */
-export const workspaceOf = (problem: Quadratic, open: Workspace['open'] = openGramKernel): GramWorkspace =>
-  workspaceOn(gramSource(problem, open), open)
+/** `open` is for tests that want one kernel or the other; `columns`: so many are expected to come in. */
+export const workspaceOf = (problem: Quadratic, open: Workspace['open'] = openGramKernel, columns = 0): GramWorkspace =>
+  workspaceOn(gramSource(problem, open, columns), open, columns)
 
 /** With the coefficients that the compact problem has. */
 export const correlationsOf = ({ source, working, room }: GramWorkspace): Float64Array =>
@@ -33,10 +33,10 @@ interface Store {
 }
 
 /** Rows that came in are copied once to where the compiled loops reach them. */
-function gramSource({ gram, q, yy }: Quadratic, open: Workspace['open']): GramSource {
+function gramSource({ gram, q, yy }: Quadratic, open: Workspace['open'], columns: number): GramSource {
   const p = q.length
   const stride = strideOf(p)
-  let store = storeOf(0, stride, open)
+  let store = storeOf(Math.min(p, columns), stride, open)
   return {
     q,
     yy,

@@ -48,10 +48,15 @@ export interface Room {
 
 const FIRST_CAPACITY = 64
 
-/** `open` is for tests that want one kernel or the other. */
-export function workspaceOn<S extends Source>(source: S, open: Workspace['open'] = openGramKernel): Workspace<S> {
+/** `open` is for tests that want one kernel or the other; `columns`: so many are expected to come in. */
+export function workspaceOn<S extends Source>(
+  source: S,
+  open: Workspace['open'] = openGramKernel,
+  columns = 0,
+): Workspace<S> {
   const p = source.q.length
-  return { source, open, working: [], isIn: new Uint8Array(p), room: roomOf(Math.min(p, FIRST_CAPACITY), open) }
+  const room = roomOf(Math.min(p, Math.max(columns, FIRST_CAPACITY)), open)
+  return { source, open, working: [], isIn: new Uint8Array(p), room }
 }
 
 function roomOf(capacity: number, open: Workspace['open']): Room {
