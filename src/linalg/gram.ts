@@ -44,6 +44,9 @@ export interface GramSum {
   end(): Float64Array
 }
 
+/** Of a session that works beside a main thread: its threads do not spin on the core that this one needs. */
+export const BESIDE = { 'session.intra_op.allow_spinning': '0' } as const
+
 /** Columns of one block, at most. */
 const BLOCK = 256
 
@@ -56,7 +59,7 @@ const blocksOf = (columns: number): readonly ColumnBlock[] =>
 export async function openGram({ engine, columns, precision, tile }: GramOptions): Promise<GramAccumulator> {
   const blocks = blocksOf(columns)
   const session = await engine.load(encodeModel(gramModel(blocks, precision, tile)).bytes, {
-    config: { 'session.intra_op.allow_spinning': '0' },
+    config: BESIDE,
   })
   // Memory that is new costs more than what is written into it.
   const spare: Parts[] = []

@@ -46,8 +46,13 @@ export function checkCells(x: DenseMatrix): void {
   if (at >= 0) throw unfit(`X, ${placeOf(x, at)}`, x.data[at]!)
 }
 
-/** All of `checkDesign` but the cells of X. */
-export function checkTarget({ rows }: DesignMatrix, y: ArrayLike<number>, weights?: ArrayLike<number>): void {
+/** All of `checkDesign` but the cells of X, for those who will sum them all: where they are no numbers, sums tell. */
+export function checkUnsummed(x: DenseMatrix, y: ArrayLike<number>): void {
+  checkShape(x, y.length)
+  checkTarget(x, y)
+}
+
+function checkTarget({ rows }: DesignMatrix, y: ArrayLike<number>, weights?: ArrayLike<number>): void {
   const odd = firstUnfit(y)
   if (odd >= 0) throw unfit(`y, row ${odd + 1}`, y[odd]!)
   if (weights === undefined) return

@@ -6,16 +6,7 @@ import type { FloatType } from '../ir/builder.js'
 import { type GramAccumulator, openGram } from '../linalg/gram.js'
 import type { RunOptions } from '../util/env.js'
 import { type InFlight, inFlight } from '../util/in-flight.js'
-import {
-  checkCells,
-  checkDesign,
-  checkShape,
-  checkTarget,
-  type DenseMatrix,
-  MOST,
-  rowsWithWeight,
-  stridesOf,
-} from './design.js'
+import { checkCells, checkDesign, checkUnsummed, type DenseMatrix, MOST, rowsWithWeight, stridesOf } from './design.js'
 import { type MomentOptions, type Moments, momentsOf, ROUNDING } from './moments.js'
 import { openRowTile, type RowTile } from './row-tile.js'
 
@@ -45,8 +36,7 @@ export function checkUnread(
     checkDesign(x, y, weights)
     return
   }
-  checkShape(x, y.length)
-  checkTarget(x, y)
+  checkUnsummed(x, y)
 }
 
 export async function gatherMoments(x: DenseMatrix, y: ArrayLike<number>, o: GatherOptions = {}): Promise<Moments> {

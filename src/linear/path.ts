@@ -7,7 +7,7 @@ import { throwIfAborted } from '../engine/failures.js'
 import type { KernelPool } from '../kernels/gram-kernel.js'
 import { onBasis } from './basis.js'
 import { standardizer } from './columns.js'
-import { checkDesign, checkShape, checkTarget, type DenseMatrix, type DesignMatrix, isSparse } from './design.js'
+import { checkDesign, checkUnsummed, type DenseMatrix, type DesignMatrix, isSparse } from './design.js'
 import { checkUnread, gatherMoments } from './gather-moments.js'
 import { type LinearPath, linearPath, type PathOptions, type Solved } from './linear-path.js'
 import { type Moments, ROUNDING } from './moments.js'
@@ -54,10 +54,7 @@ export async function path(x: DesignMatrix, y: ArrayLike<number>, options: PathO
 /** `checkDesign`, but for cells that are all going to be summed: where they are no numbers, sums tell. */
 function checkUnplaced(x: DesignMatrix, y: ArrayLike<number>, weights: ArrayLike<number> | undefined): void {
   if (isSparse(x) || weights !== undefined) checkDesign(x, y, weights)
-  else {
-    checkShape(x, y.length)
-    checkTarget(x, y)
-  }
+  else checkUnsummed(x, y)
 }
 
 /**

@@ -10,6 +10,7 @@ import { openGramKernel, wholeBlocks } from '../kernels/gram-kernel.js'
 import { encodeModel } from '../onnx/codec.js'
 import type { RunOptions } from '../util/env.js'
 import { inFlight } from '../util/in-flight.js'
+import { addTo } from '../util/sums.js'
 import { type DenseMatrix, stridesOf } from './design.js'
 
 export interface ResidualOptions extends Pick<RunOptions, 'signal'> {
@@ -189,10 +190,6 @@ async function engineSums(engine: Engine, columns: number, models: readonly Floa
       })),
     close: () => session.close(),
   }
-}
-
-function addTo(sum: Float64Array, part: ArrayLike<number>): void {
-  for (let i = 0; i < sum.length; i++) sum[i]! += part[i]!
 }
 
 /** R = y − X B, then Σ w R² and (w R)ᵀ X. */

@@ -4,6 +4,7 @@ import type { Engine } from '../engine/engine.js'
 import { throwIfAborted } from '../engine/failures.js'
 import type { FloatType } from '../ir/builder.js'
 import { inFlight } from '../util/in-flight.js'
+import { addTo } from '../util/sums.js'
 import type { RidgeBasis } from './ridge-basis.js'
 import { engineProducts, loopProducts, type RidgeSums, type Strengths } from './ridge-products.js'
 import { openRowTile } from './row-tile.js'
@@ -97,8 +98,4 @@ function openSums(p: number, { count, shrinkage }: Strengths) {
     },
     end: (): Pass => ({ gradient, squares, leftOut: shrinkage === null ? null : { errors, squaredErrors, largest } }),
   }
-}
-
-function addTo(sum: Float64Array, part: ArrayLike<number>): void {
-  for (let i = 0; i < sum.length; i++) sum[i]! += part[i]!
 }

@@ -6,6 +6,7 @@ import { builder, type FloatType, modelOf } from '../ir/builder.js'
 import { codeOfDType } from '../ir/dtypes.js'
 import { numbers, scalar, tensor } from '../ir/tensor.js'
 import type { Model } from '../ir/types.js'
+import { BESIDE } from '../linalg/gram.js'
 import { openProducts, transposed } from '../linalg/products.js'
 import { encodeModel } from '../onnx/codec.js'
 import type { RidgeBasis } from './ridge-basis.js'
@@ -129,7 +130,7 @@ export async function engineProducts(
 ): Promise<RidgeProducts> {
   const { columns: p, height } = shape
   const bytes = encodeModel(ridgeModel(basis, strengths, shape, precision)).bytes
-  const session = await engine.load(bytes, { config: { 'session.intra_op.allow_spinning': '0' } })
+  const session = await engine.load(bytes, { config: BESIDE })
   const spare: Float64Array[] = []
   return {
     room: () => spare.pop() ?? new Float64Array(p * height),
