@@ -4,6 +4,7 @@
  */
 
 import type { Tensor } from '../ir/types.js'
+import type { Tasks } from '../util/tasks.js'
 
 /** Inputs or outputs of one run, by name. */
 export type Feeds = Readonly<Record<string, Tensor>>
@@ -89,6 +90,8 @@ export interface Engine {
   readonly version: string
   readonly device: Device
   readonly threads: number
+  /** For what is no graph; absent where there are no threads for it. */
+  readonly tasks?: Tasks
   load(model: ModelSource, options?: SessionOptions): Promise<Session>
   /** Times several models interleaved, in one thread of their own, on the same feeds. */
   measure(models: readonly ModelSource[], feeds: readonly Feeds[], options?: MeasureOptions): Promise<readonly Timing[]>

@@ -1,6 +1,7 @@
 /** The `Engine` over threads: one that serves sessions and one, started when first needed, that measures undisturbed. */
 
 import { PareError } from '../util/errors.js'
+import type { Tasks } from '../util/tasks.js'
 import type { Device, Engine, Feeds, ModelSource, Session } from './engine.js'
 import { checkFeeds, checkLent, checkOutputs } from './feeds.js'
 import type { Link } from './link.js'
@@ -13,6 +14,8 @@ export interface RemoteOptions {
   start(): Promise<Link>
   /** Where measuring in a thread of its own is not possible, it shares the one that serves. */
   readonly oneThread?: boolean
+  /** The engine takes them over. */
+  readonly tasks?: Tasks & { close(): Promise<void> }
 }
 
 /** A thread that is started when first asked for, and again after it was lost. */
@@ -36,7 +39,7 @@ function lane(start: () => Promise<Link>, first?: Link) {
 }
 
 /** `first` is a thread that runs already; the engine takes it over. */
-export function remoteEngine({ name, device, start, oneThread = false }: RemoteOptions, first: Link): Engine {
+export function remoteEngine({ name, device, start, oneThread = false, tasks }: RemoteOptions, first: Link): Engine {
   let closed = false
   const open = async () => {
     if (closed) throw new PareError('ENGINE_CLOSED', 'the engine is closed', { remedy: 'Open it again.' })
@@ -50,6 +53,7 @@ export function remoteEngine({ name, device, start, oneThread = false }: RemoteO
     device,
     version: first.facts.version,
     threads: first.facts.threads,
+    ...(tasks && { tasks }),
 
     async load(model, { signal, ...options } = {}) {
       const link = await serving.get()
@@ -80,7 +84,7 @@ export function remoteEngine({ name, device, start, oneThread = false }: RemoteO
 
     async close() {
       closed = true
-      await Promise.all([serving.close(), measuring.close()])
+      await Promise.all([serving.close(), measuring.close(), tasks?.close()])
     },
   }
 }

@@ -32,23 +32,31 @@ export interface KernelPool {
   /** From here on all memory is free again: what was opened before is over. */
   begin(): void
   readonly open: (length: number) => GramKernel
+  /** Memory without a kernel, with whatever it held before. */
+  readonly plain: (length: number) => Float64Array
 }
 
 /** Kernels of problems that are solved one after the other: new memory costs more than much of what is done with it. */
 export function kernelPool(): KernelPool {
-  const all: GramKernel[] = []
-  const taken = new Set<GramKernel>()
+  const kernels: GramKernel[] = []
+  const arrays: Pick<GramKernel, 'memory'>[] = []
+  const taken = new Set<Pick<GramKernel, 'memory'>>()
+  function take<T extends Pick<GramKernel, 'memory'>>(all: T[], length: number, open: (length: number) => T): T {
+    const fits = all.filter((k) => !taken.has(k) && k.memory.length >= length)
+    const found = fits.sort((a, b) => a.memory.length - b.memory.length)[0]
+    const taking = found ?? open(length)
+    if (found === undefined) all.push(taking)
+    taken.add(taking)
+    return taking
+  }
   return {
     columns: 0,
     begin: () => taken.clear(),
     open(length) {
-      const fits = all.filter((k) => !taken.has(k) && k.memory.length >= length)
-      const found = fits.sort((a, b) => a.memory.length - b.memory.length)[0]
-      const kernel = found ?? openGramKernel(length)
-      if (found === undefined) all.push(kernel)
-      taken.add(kernel)
+      const kernel = take(kernels, length, openGramKernel)
       return { ...kernel, memory: kernel.memory.subarray(0, length).fill(0) }
     },
+    plain: (length) => take(arrays, length, (n) => ({ memory: new Float64Array(n) })).memory.subarray(0, length),
   }
 }
 

@@ -32,8 +32,8 @@ export interface GramAccumulator {
   readonly blocks: readonly ColumnBlock[]
   /** Room for some tiles, of each block of columns [tiles, columns of the block, tile], with whatever it held before. */
   room(tiles: number): Parts
-  /** A sum of its own. */
-  begin(): GramSum
+  /** A sum of its own; `total`, [columns, columns] zeros, is what it is written into. */
+  begin(total?: Float64Array): GramSum
   close(): Promise<void>
 }
 
@@ -72,8 +72,7 @@ export async function openGram({ engine, columns, precision, tile }: GramOptions
       const array = precision === 'float32' ? Float32Array : Float64Array
       return blocks.map((block) => new array(tiles * sizeOf(block)))
     },
-    begin() {
-      const total = new Float64Array(columns * columns)
+    begin(total = new Float64Array(columns * columns)) {
       return { add: (parts) => add(parts, total), end: () => mirrored(total, columns) }
     },
     close: () => session.close(),

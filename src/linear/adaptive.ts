@@ -3,6 +3,7 @@
  * found to be nothing is left out. With a first model that finds the true coefficients, so does this.
  */
 
+import { PareError } from '../util/errors.js'
 import { crossValidateAtOnce } from './cross-moments.js'
 import { checkDesign, type DenseMatrix } from './design.js'
 import { type FoldMoments, foldMomentsOf } from './fold-moments.js'
@@ -71,6 +72,7 @@ export async function adaptivePathFrom(
 /** The lasso that it comes to, with factors of a mean of 1 and λ in their units. */
 function weighted(part: FoldMoments, options: PartOptions) {
   const { first = 'ridge', lambdas, ...shared } = options
+  if (part.tests.length < 2) throw noChoice(part.tests.length)
   const firstPath = { ...shared, nLambdas: FIRST_LAMBDAS, l1Ratio: first === 'ridge' ? 0 : 1 }
   const { path, least } = crossValidateAtOnce(
     (p, at) => pathOf(p.all, { ...firstPath, ...(at && { lambdas: at }) }),
@@ -86,6 +88,13 @@ function weighted(part: FoldMoments, options: PartOptions) {
     : { lambdaMinRatio: options.lambdaMinRatio ?? adaptiveMinRatio(penaltyFactors, part.all.count) }
   return { given: { ...options, penaltyFactors, ...scaled }, penaltyFactors, mean }
 }
+
+/** The first of ordered folds have none before them. */
+const noChoice = (folds: number): PareError =>
+  new PareError('FOLDS', 'the first model of an adaptive lasso is chosen by other folds, and there are too few', {
+    value: folds,
+    remedy: 'Take folds that are not ordered, or more of them.',
+  })
 
 /** Of what the first model found on the scale of the fit, times the factors that are given. */
 export function adaptiveFactors(

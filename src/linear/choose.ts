@@ -84,7 +84,7 @@ export function momentJudge(
   wholePath: WholePath = async (pathOf) => pathOf(folds),
 ): Judge {
   const { all } = folds
-  const signal = options.signal && { signal: options.signal }
+  const { engine, signal } = options
   const criteriaOf = criteriaBy(options, all.count, { variance: varianceOf(all), mean: all.means.at(-1)! })
   return {
     variance: varianceOf(all),
@@ -92,7 +92,9 @@ export function momentJudge(
       const given = { ...options, l1Ratio }
       const pathOf = pathOfModel(given, all.means.length - 1)
       const path = await wholePath(pathOf, given)
-      const crossValidation = criteriaOf ? null : await crossValidateBy(pathOf, folds, { ...progress, ...signal, path })
+      const crossValidation = criteriaOf
+        ? null
+        : await crossValidateBy(pathOf, folds, { ...progress, ...(signal && { signal }), engine, path })
       const criteria = criteriaOf?.(path, freedomOf(all, path, given)) ?? null
       return { l1Ratio, path, crossValidation, leaveOneOut: null, criteria }
     },

@@ -1,7 +1,7 @@
 /** Cross-validation of paths with several l1Ratios, on the same folds: which strength with which mix. */
 
-import type { Progress, RunOptions } from '../util/env.js'
-import { type CrossValidation, crossValidateBy, type PathOfPart } from './cross-moments.js'
+import type { Progress } from '../util/env.js'
+import { type CrossValidation, crossValidateBy, type PathByRecipe } from './cross-moments.js'
 import type { CrossValidationOptions } from './cross-validate.js'
 import { checkDesign, type DenseMatrix } from './design.js'
 import { type FoldMoments, foldMomentsOf } from './fold-moments.js'
@@ -41,7 +41,7 @@ export async function crossValidateRatios(
 }
 
 /** By l1Ratio. Throws `PATH_OPTION`. */
-export function pathsByRatio(options: RatioOptions, columns: number): ReadonlyMap<number, PathOfPart> {
+export function pathsByRatio(options: RatioOptions, columns: number): ReadonlyMap<number, PathByRecipe> {
   const { l1Ratios = RATIOS, ...rest } = options
   for (const l1Ratio of l1Ratios.length === 0 ? [Number.NaN] : l1Ratios) checkTerms({ ...rest, l1Ratio }, columns)
   return new Map(l1Ratios.map((l1Ratio) => [l1Ratio, pathOfModel({ ...rest, l1Ratio }, columns)]))
@@ -49,9 +49,9 @@ export function pathsByRatio(options: RatioOptions, columns: number): ReadonlyMa
 
 /** From the moments of the folds alone. */
 export async function crossValidateRatiosBy(
-  pathsBy: ReadonlyMap<number, PathOfPart>,
+  pathsBy: ReadonlyMap<number, PathByRecipe>,
   folds: FoldMoments,
-  { onProgress, signal }: Pick<RunOptions, 'onProgress' | 'signal'> = {},
+  { onProgress, signal, engine }: Pick<CrossValidationOptions, 'onProgress' | 'signal' | 'engine'> = {},
 ): Promise<RatioCrossValidation> {
   const each = folds.tests.length
   const crossValidations: CrossValidation[] = []
@@ -59,6 +59,7 @@ export async function crossValidateRatiosBy(
     const options = {
       onProgress: ({ task, done }: Progress) =>
         onProgress?.({ task, done: i * each + done, total: pathsBy.size * each }),
+      engine,
       ...(signal && { signal }),
     }
     crossValidations.push(await crossValidateBy(pathOfPart, folds, options))

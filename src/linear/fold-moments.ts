@@ -3,7 +3,7 @@
 import type { DenseMatrix } from './design.js'
 import { type FoldOptions, foldsOf, wrongFolds } from './folds.js'
 import { type GatherOptions, gatherParts } from './gather-moments.js'
-import { addMoments, type Moments, withoutMoments } from './moments.js'
+import { type Moments, sumOfMoments, withoutMoments } from './moments.js'
 import { precisionFor, type ToleranceOption } from './precision.js'
 
 export interface FoldMoments {
@@ -30,7 +30,11 @@ export async function foldMomentsOf(
   // Ordered folds train on what came before, not on all others.
   const first = options.isOrdered ? [folds[0]!.train] : []
   const parts = [...folds.map(({ test }) => test), ...first]
-  const found = await gatherParts(x, y, parts, { ...options, precision: precisionFor(options) })
+  const found = await gatherParts(x, y, parts, {
+    ...options,
+    precision: precisionFor(options),
+    isShared: options.engine?.tasks !== undefined,
+  })
   return foldsFrom(found.slice(0, folds.length), found[folds.length] ?? null)
 }
 
@@ -38,19 +42,22 @@ export async function foldMomentsOf(
 export function foldsFrom(moments: readonly Moments[], before: Moments | null): FoldMoments {
   const tests = moments.filter(({ count }) => count > 0)
   if (tests.length < 2) throw wrongFolds(`${tests.length} with rows that have a weight`)
-  return { all: before === null ? tests.reduce(addMoments) : tests.reduce(addMoments, before), tests, before }
+  return { all: sumOfMoments(before === null ? tests : [before, ...tests]), tests, before }
 }
 
 /** Without folds. */
 export const wholeOf = (all: Moments): FoldMoments => ({ all, tests: [], before: null })
 
-/** What fold k is judged by, with the folds that it is made of. Throws `FOLDS` where that is nothing. */
-export function trainingOf({ all, tests, before }: FoldMoments, k: number): FoldMoments {
+/**
+ * What fold k is judged by, with the folds that it is made of. `room`, as long as a scatter, is what its moments may be
+ * written into. Throws `FOLDS` where that is nothing.
+ */
+export function trainingOf({ all, tests, before }: FoldMoments, k: number, room?: Float64Array): FoldMoments {
   const earlier = tests.slice(0, k)
   const part =
     before === null
-      ? { all: withoutMoments(all, tests[k]!), tests: tests.filter((_, i) => i !== k), before }
-      : { all: earlier.reduce(addMoments, before), tests: earlier, before }
+      ? { all: withoutMoments(all, tests[k]!, room), tests: tests.filter((_, i) => i !== k), before }
+      : { all: sumOfMoments([before, ...earlier]), tests: earlier, before }
   if (part.all.count === 0) throw wrongFolds(`no rows that have a weight outside of fold ${k + 1}`)
   return part
 }

@@ -6,6 +6,7 @@ import type { FloatType } from '../ir/builder.js'
 import { type GramAccumulator, openGram } from '../linalg/gram.js'
 import type { RunOptions } from '../util/env.js'
 import { type InFlight, inFlight } from '../util/in-flight.js'
+import { sharedNumbers } from '../util/tasks.js'
 import { checkCells, checkDesign, checkUnsummed, type DenseMatrix, MOST, rowsWithWeight, stridesOf } from './design.js'
 import { type MomentOptions, type Moments, momentsOf, ROUNDING } from './moments.js'
 import { openRowTile, type RowTile } from './row-tile.js'
@@ -15,6 +16,8 @@ export interface GatherOptions extends MomentOptions, Pick<RunOptions, 'signal'>
   readonly engine?: Engine | undefined
   /** Of products on the engine; sums are in float64. float32 takes half the time. Default `float64`. */
   readonly precision?: FloatType
+  /** Whether threads see the moments without a copy. Default false. */
+  readonly isShared?: boolean
 }
 
 /** Multiplications from which on the engine is worth its way. */
@@ -161,7 +164,7 @@ async function begun(frame: Frame, tools: Tools, { rows }: DenseMatrix, o: Gathe
   const seen = tile.begin({ shifts: shift, factors: scales.map((s) => 1 / s) })
   // More than one only where a block holds all columns.
   const most = gram.blocks.length > 1 ? 1 : Math.max(1, Math.floor(TOGETHER / (m * tile.height)))
-  const sum = gram.begin()
+  const sum = gram.begin(o.isShared ? sharedNumbers(m * m) : new Float64Array(m * m))
   const own: Promise<void>[] = []
   let weight = 0
   for (let from = 0; from < count; ) {

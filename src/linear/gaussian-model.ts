@@ -2,7 +2,7 @@
 
 import { kernelPool } from '../kernels/gram-kernel.js'
 import { adaptivePathFrom, adaptivePathOf, checkAdaptive, type FirstModel } from './adaptive.js'
-import type { PathOfPart } from './cross-moments.js'
+import type { PathByRecipe, PathOfPart } from './cross-moments.js'
 import type { DenseMatrix } from './design.js'
 import type { FoldMoments } from './fold-moments.js'
 import { checkGroups, type Grouping, groupPathOf } from './group-path.js'
@@ -20,8 +20,43 @@ export interface ModelOptions extends PathOptions, FirstModel, Partial<Grouping>
   readonly gamma?: number
 }
 
+/** What a path from moments is made of: plain data. */
+export interface ModelRecipe {
+  readonly options: Omit<ModelOptions, NotSent>
+  readonly columns: number
+}
+
+/** What has done its work once there are moments, or cannot be copied. */
+type NotSent = 'engine' | 'signal' | 'weights'
+
+const SENT: Readonly<Record<Exclude<keyof ModelOptions, NotSent>, true>> = {
+  model: true,
+  gamma: true,
+  first: true,
+  columnGroups: true,
+  groupFactors: true,
+  l1Ratio: true,
+  lambdas: true,
+  nLambdas: true,
+  lambdaMinRatio: true,
+  penaltyFactors: true,
+  lowerBounds: true,
+  upperBounds: true,
+  hasIntercept: true,
+  isStandardized: true,
+  tolerance: true,
+  maxPasses: true,
+}
+
 /** Throws `PATH_OPTION` and `PENALTY_SHAPE` at once, `FOLDS` where folds are too few to choose a first model. */
-export function pathOfModel({ model = 'elastic-net', ...options }: ModelOptions, columns: number): PathOfPart {
+export function pathOfModel(options: ModelOptions, columns: number): PathByRecipe {
+  const sent = Object.fromEntries(Object.entries(options).filter(([name]) => Object.hasOwn(SENT, name)))
+  return Object.assign(pathFor(options, columns), { recipe: { options: sent, columns } })
+}
+
+export const pathOfRecipe = ({ options, columns }: ModelRecipe): PathOfPart => pathFor(options, columns)
+
+function pathFor({ model = 'elastic-net', ...options }: ModelOptions, columns: number): PathOfPart {
   checkTerms(options, columns)
   const at = (lambdas: ArrayLike<number> | undefined) => ({ ...options, ...(lambdas && { lambdas }) })
   if (model === 'adaptive-lasso') {

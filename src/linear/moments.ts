@@ -4,6 +4,7 @@
  */
 
 import { BLOCK, openGramKernel, wholeBlocks } from '../kernels/gram-kernel.js'
+import { zerosLike } from '../util/tasks.js'
 import { type DenseMatrix, stridesOf } from './design.js'
 
 export interface Moments {
@@ -166,8 +167,8 @@ export function deviationsOf(x: DenseMatrix, weights?: ArrayLike<number>): Float
   })
 }
 
-/** Of both together (Chan, Golub and LeVeque 1983, eq. 2.1). */
-export function addMoments(a: Moments, b: Moments): Moments {
+/** Of both together (Chan, Golub and LeVeque 1983, eq. 2.1). `room`: what the scatter is written into, that of `a` too. */
+export function addMoments(a: Moments, b: Moments, room: Float64Array = new Float64Array(a.scatter.length)): Moments {
   if (a.weight === 0) return b
   if (b.weight === 0) return a
   const weight = a.weight + b.weight
@@ -177,20 +178,33 @@ export function addMoments(a: Moments, b: Moments): Moments {
     count: a.count + b.count,
     weight,
     means,
-    scatter: combined(a.scatter, b.scatter, shift, (a.weight * b.weight) / weight, 1),
+    scatter: combine(a.scatter, b.scatter, shift, (a.weight * b.weight) / weight, 1, room),
     rounding: Math.max(a.rounding, b.rounding),
   }
+}
+
+/** Of all parts together, of which there is one at least. */
+export function sumOfMoments([first, ...others]: readonly Moments[]): Moments {
+  const room = zerosLike(first!.scatter)
+  return others.reduce((sum, part) => addMoments(sum, part, room), first!)
 }
 
 /** Of the scatter of a column, what rounding alone may leave of it when parts are taken off. */
 const LEFT = 1e-13
 
-/** Of what is left of `all` without `part`; a column whose spread was all in the part is left with none. */
-export function withoutMoments(all: Moments, part: Moments): Moments {
+/**
+ * Of what is left of `all` without `part`; a column whose spread was all in the part is left with none. `room`: what the
+ * scatter is written into.
+ */
+export function withoutMoments(
+  all: Moments,
+  part: Moments,
+  room: Float64Array = new Float64Array(all.scatter.length),
+): Moments {
   const weight = all.weight - part.weight
   const means = all.means.map((v, j) => v + (part.weight / weight) * (v - part.means[j]!))
   const shift = part.means.map((v, j) => v - means[j]!)
-  const scatter = combined(all.scatter, part.scatter, shift, (-weight * part.weight) / all.weight, -1)
+  const scatter = combine(all.scatter, part.scatter, shift, (-weight * part.weight) / all.weight, -1, room)
   const m = means.length
   for (let j = 0; j < m; j++) {
     if (scatter[j * m + j]! > LEFT * all.scatter[j * m + j]!) continue
@@ -199,11 +213,19 @@ export function withoutMoments(all: Moments, part: Moments): Moments {
   return { count: all.count - part.count, weight, means, scatter, rounding: (all.rounding * all.weight) / weight }
 }
 
-/** A ± B + factor · shift shiftᵀ */
-function combined(a: Float64Array, b: Float64Array, shift: Float64Array, factor: number, sign: 1 | -1): Float64Array {
+/** A ± B + factor · shift shiftᵀ; `out` may be A. */
+function combine(
+  a: Float64Array,
+  b: Float64Array,
+  shift: Float64Array,
+  factor: number,
+  sign: 1 | -1,
+  out: Float64Array,
+): Float64Array {
   const m = shift.length
-  const out = new Float64Array(m * m)
-  for (let j = 0; j < m; j++)
-    for (let k = 0; k < m; k++) out[j * m + k] = a[j * m + k]! + sign * b[j * m + k]! + factor * shift[j]! * shift[k]!
+  for (let j = 0; j < m; j++) {
+    const [row, own] = [j * m, factor * shift[j]!]
+    for (let k = 0; k < m; k++) out[row + k] = a[row + k]! + sign * b[row + k]! + own * shift[k]!
+  }
   return out
 }

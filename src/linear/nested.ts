@@ -3,9 +3,8 @@
  * least error of cross-validation is too low for that: it was picked because it is low (Varma and Simon 2006).
  */
 
-import type { RunOptions } from '../util/env.js'
 import { PareError } from '../util/errors.js'
-import { errorOf, type PathOfPart } from './cross-moments.js'
+import { errorOf, type PathByRecipe } from './cross-moments.js'
 import { crossValidateRatiosBy, pathsByRatio, type RatioOptions } from './cross-validate-ratios.js'
 import { summaryOf } from './cv-summary.js'
 import { checkDesign, type DenseMatrix } from './design.js'
@@ -51,9 +50,9 @@ export async function nestedCrossValidate(
 }
 
 async function nestedBy(
-  pathsBy: ReadonlyMap<number, PathOfPart>,
+  pathsBy: ReadonlyMap<number, PathByRecipe>,
   all: FoldMoments,
-  { select = 'cv', onProgress, signal }: Pick<NestedOptions, 'select'> & Pick<RunOptions, 'onProgress' | 'signal'>,
+  { select = 'cv', onProgress, signal, engine }: Pick<NestedOptions, 'select' | 'onProgress' | 'signal' | 'engine'>,
 ): Promise<NestedCrossValidation> {
   const start = all.before === null ? 0 : 2
   const left = all.tests.slice(start)
@@ -61,7 +60,10 @@ async function nestedBy(
   const folds: NestedFold[] = []
   for (const [k, test] of left.entries()) {
     const training = trainingOf(all, start + k)
-    const { l1Ratios, crossValidations, best } = await crossValidateRatiosBy(pathsBy, training, signal && { signal })
+    const { l1Ratios, crossValidations, best } = await crossValidateRatiosBy(pathsBy, training, {
+      engine,
+      ...(signal && { signal }),
+    })
     const found = crossValidations[best]!
     const model = found.path.models[chosenBy(select, found, null)]!
     onProgress?.({ task: 'nested cross-validation', done: k + 1, total: left.length })

@@ -119,7 +119,7 @@ export function solvePath(
 ): PathSolution {
   kernels?.begin()
   const { hasIntercept = true, isStandardized = true, tolerance = TOLERANCE, maxPasses = 10_000, signal } = options
-  const standard = standardized(moments, { hasIntercept, isStandardized })
+  const standard = standardized(moments, { hasIntercept, isStandardized }, kernels?.plain)
   const { problem } = standard
   const terms = termsOf(standard, options)
   const partial = partialOut(problem, terms.free)

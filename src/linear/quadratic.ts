@@ -110,6 +110,12 @@ function scaledGap(problem: Pick<Quadratic, 'q' | 'yy'>, { l1, l2, lower, upper 
     fitted += q[j]! * b
     explained += residual[j]! * b
     const pull = residual[j]! - l2[j]! * b
+    // Without branches that nobody could foretell, where there are no bounds.
+    if (lower[j] === Number.NEGATIVE_INFINITY && upper[j] === Number.POSITIVE_INFINITY) {
+      if (l1[j] !== 0) scale = Math.min(scale, l1[j]! / Math.abs(pull))
+      else if (pull !== 0) return Number.NaN
+      continue
+    }
     const end = pull > 0 ? upper[j]! : -lower[j]!
     if (end !== Number.POSITIVE_INFINITY) isBounded = true
     else if (Math.abs(pull) > l1[j]!) {

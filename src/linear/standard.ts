@@ -54,7 +54,12 @@ export function scalingOf(means: Float64Array, spread: Float64Array, o: ScaleOpt
   }
 }
 
-export function standardized({ weight, means, scatter }: Moments, o: ScaleOptions): Standard {
+/** `room`: what the Gram matrix is written into. */
+export function standardized(
+  { weight, means, scatter }: Moments,
+  o: ScaleOptions,
+  room: (length: number) => Float64Array = (length) => new Float64Array(length),
+): Standard {
   const m = means.length
   const p = m - 1
   const spread = Float64Array.from({ length: p }, (_, j) => Math.sqrt(scatter[j * m + j]! / weight))
@@ -62,7 +67,7 @@ export function standardized({ weight, means, scatter }: Moments, o: ScaleOption
   const { scales } = scaling
   const raw = o.hasIntercept ? new Float64Array(m) : means
   const second = (j: number, k: number): number => scatter[j * m + k]! / weight + raw[j]! * raw[k]!
-  const gram = new Float64Array(p * p)
+  const gram = room(p * p)
   const q = new Float64Array(p)
   const factors = scales.map((s) => 1 / s)
   for (const j of scaling.constant) factors[j] = 0

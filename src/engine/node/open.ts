@@ -9,6 +9,7 @@ import { tryDevice } from './device.js'
 import { INSTALL_NATIVE } from './ort-node.js'
 import type { PlatformSpec } from './platform.js'
 import { startProcess, startThread } from './port.js'
+import { taskThreads } from './tasks.js'
 
 export interface NodeEngineOptions extends EngineOptions {
   /**
@@ -49,7 +50,7 @@ export async function openEngine({
   const start = () => connect(begin(spec))
   if (device !== 'cpu') await tryDevice(spec)
   try {
-    return remoteEngine({ name: 'onnxruntime-node', device, start }, await start())
+    return remoteEngine({ name: 'onnxruntime-node', device, start, ...beside(threads) }, await start())
   } catch (error) {
     if (device !== 'cpu' || !(error instanceof PareError && error.code === 'ENGINE_MISSING')) throw error
     const cause = messageOf(error.detail.cause).split('\n')[0]
@@ -63,5 +64,8 @@ export async function openEngine({
 async function webAssembly(threads: number, begin: (spec: PlatformSpec) => Port): Promise<Engine> {
   const spec: PlatformSpec = { runtime: 'wasm', device: 'wasm', threads }
   const start = () => connect(begin(spec))
-  return remoteEngine({ name: 'onnxruntime-web', device: 'wasm', start }, await start())
+  return remoteEngine({ name: 'onnxruntime-web', device: 'wasm', start, ...beside(threads) }, await start())
 }
+
+/** The caller's thread is one of them. */
+const beside = (threads: number) => (threads > 1 ? { tasks: taskThreads(threads - 1) } : {})

@@ -46,10 +46,15 @@ function gramSource({ gram, q, yy }: Quadratic, open: Workspace['open'], columns
         store = storeOf(Math.min(p, Math.max(working.length, 2 * store.capacity)), stride, open)
         store.rows.set(before)
       }
-      for (let a = 0; a < working.length; a++) {
-        const [row, to] = [working[a]! * p, a * terms.stride]
-        if (a >= from) store.rows.set(gram.subarray(row, row + p), a * stride)
-        for (let b = a < from ? from : 0; b < working.length; b++) terms.gram[to + b] = gram[row + working[b]!]!
+      const { gram: compact, stride: width } = terms
+      for (let b = from; b < working.length; b++) {
+        const row = working[b]! * p
+        store.rows.set(gram.subarray(row, row + p), b * stride)
+        for (let a = 0; a < working.length; a++) {
+          const product = gram[row + working[a]!]!
+          compact[b * width + a] = product
+          if (a < from) compact[a * width + b] = product
+        }
       }
     },
     correlations(working, beta) {
