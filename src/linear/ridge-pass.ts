@@ -2,11 +2,10 @@
 
 import type { Engine } from '../engine/engine.js'
 import { throwIfAborted } from '../engine/failures.js'
-import type { FloatType } from '../ir/builder.js'
 import { inFlight } from '../util/in-flight.js'
 import { addTo } from '../util/sums.js'
 import type { RidgeBasis } from './ridge-basis.js'
-import { engineProducts, loopProducts, type RidgeSums, type Strengths } from './ridge-products.js'
+import { engineProducts, type LeftOutSums, loopProducts, type RidgeSums, type Strengths } from './ridge-products.js'
 import { openRowTile } from './row-tile.js'
 import type { Rows } from './rows.js'
 
@@ -14,8 +13,6 @@ export interface PassOptions {
   readonly engine?: Engine | undefined
   readonly signal?: AbortSignal | undefined
   readonly hasIntercept: boolean
-  /** Of the leverages, on an engine. */
-  readonly precision: FloatType
 }
 
 export interface Pass {
@@ -46,7 +43,7 @@ export async function ridgePass(
   y: Float64Array,
   basis: RidgeBasis,
   strengths: Strengths,
-  { engine, signal, hasIntercept, precision }: PassOptions,
+  { engine, signal, hasIntercept }: PassOptions,
 ): Promise<Pass> {
   const { x, index, isAll, shifts, factors, shares } = rows
   const p = x.columns
@@ -54,9 +51,7 @@ export async function ridgePass(
   const height = HEIGHTS.find((h) => h * p <= TOGETHER && h < 2 * total) ?? HEIGHTS.at(-1)!
   const shape = { columns: p, height, hasIntercept }
   const products =
-    engine === undefined
-      ? loopProducts(basis, strengths, shape)
-      : await engineProducts(engine, basis, strengths, shape, precision)
+    engine === undefined ? loopProducts(basis, strengths, shape) : await engineProducts(engine, basis, strengths, shape)
   const tile = openRowTile(x, null, { columns: p, height, isSingle: false })
   tile.begin({ shifts, factors })
   const list = isAll ? {} : { rows: index }
@@ -84,18 +79,28 @@ export async function ridgePass(
 function openSums(p: number, { count, shrinkage }: Strengths) {
   const gradient = new Float64Array(p * count)
   const squares = new Float64Array(count)
-  const errors = new Float64Array(count)
-  const squaredErrors = new Float64Array(count)
-  let largest = 0
+  const leftOut = shrinkage === null ? null : leftOutSums(count)
   return {
     add(found: RidgeSums): void {
       addTo(gradient, found.gradient)
       addTo(squares, found.squares)
-      if (found.leftOut === null) return
-      addTo(errors, found.leftOut.errors)
-      addTo(squaredErrors, found.leftOut.squaredErrors)
-      largest = Math.max(largest, found.leftOut.largest)
+      if (found.leftOut !== null) leftOut?.add(found.leftOut)
     },
-    end: (): Pass => ({ gradient, squares, leftOut: shrinkage === null ? null : { errors, squaredErrors, largest } }),
+    end: (): Pass => ({ gradient, squares, leftOut: leftOut?.end() ?? null }),
+  }
+}
+
+/** Of chunks of rows. */
+export function leftOutSums(count: number) {
+  const errors = new Float64Array(count)
+  const squaredErrors = new Float64Array(count)
+  let largest = 0
+  return {
+    add(found: LeftOutSums): void {
+      addTo(errors, found.errors)
+      addTo(squaredErrors, found.squaredErrors)
+      largest = Math.max(largest, found.largest)
+    },
+    end: (): LeftOut => ({ errors, squaredErrors, largest }),
   }
 }

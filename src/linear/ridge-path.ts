@@ -1,11 +1,10 @@
 /**
  * The ridge over a path of strengths, 1/2 Σ ωᵢ(yᵢ − β₀ − xᵢᵀβ)² + λ/2 Σ vⱼβⱼ² with weights ω of sum 1, and the error of
  * each row by the fit without it: all from one eigendecomposition (Golub, Heath and Wahba 1979). What is fitted is
- * corrected until the gradient, of the rows themselves, vanishes.
+ * corrected until the gradient vanishes: that of the rows themselves, or of their moments where these hide nothing of it.
  */
 
 import type { Engine } from '../engine/engine.js'
-import type { FloatType } from '../ir/builder.js'
 import { multiplied, transposed } from '../linalg/products.js'
 import type { ColumnMoments } from './column-moments.js'
 import { meanOf, spreadAbout } from './columns.js'
@@ -15,6 +14,7 @@ import { type LeaveOneOut, leaveOneOutOf } from './leave-one-out.js'
 import type { Moments } from './moments.js'
 import type { LinearPath, PathOptions } from './path.js'
 import { basisOfGram, basisOfRows, NO_ENERGY, type RidgeBasis, type Roles } from './ridge-basis.js'
+import { leftOutInSingle } from './ridge-left-out.js'
 import { type LeftOut, ridgePass } from './ridge-pass.js'
 import { type Rows, rowsOf } from './rows.js'
 import { isConstant } from './standard.js'
@@ -36,11 +36,17 @@ export interface RidgePath extends LinearPath {
 /** The gradient, relative to that of the empty model, at which a fit is exact. */
 const EXACT = 1e-10
 
+/** Rounding of moments that leaves room for that. */
+const FINE = 1e-2 * EXACT
+
 /** Readings of the rows, at most. */
 const MOST = 6
 
 /** Largest over smallest curvature up to which float32 gives the errors of rows left out to some seven digits. */
 const WELL = 100
+
+/** Of the mean square of y, what must be left of it for that. */
+const LEFT = 1e-3
 
 /** From here on so little of 1 − h is left that float32 does not do. */
 const HIGH = 0.9
@@ -56,22 +62,55 @@ export async function ridgePath(x: DenseMatrix, y: ArrayLike<number>, options: R
   const start = await started(setting)
   const lambdas = lambdasOf(start.residual, setting.terms, size, options)
   const { basis } = start
-  const isWell = engine !== undefined && n >= x.columns && curvatureRatio(basis, lambdas.at(-1)!) <= WELL
-  let precision: FloatType = isWell ? 'float32' : 'float64'
   const count = lambdas.length
-  let beta = repeated(start.beta, count)
+  const shrinkage = shrinkageOf(basis, lambdas)
+  const isWell = engine !== undefined && n >= x.columns && curvatureRatio(basis, lambdas.at(-1)!) <= WELL
+  const found = isWell ? await fittedByMoments(setting, start, lambdas, shrinkage) : null
+  if (found !== null) return resultOf(setting, lambdas, basis, found)
+  let along = repeated(start.along, count)
   let residual = repeated(start.residual, count)
   for (let round = 1; ; round++) {
-    const shrinkage = shrinkageOf(basis, lambdas)
-    beta = await stepped({ beta, count }, residual, basis, shrinkage, engine)
+    along = await stepped({ along, count }, residual, basis, shrinkage, engine)
+    const beta = await betaOf(along, basis, { p: x.columns, count }, engine)
     const strengths = { beta, count, shrinkage }
-    const { gradient, squares, leftOut } = await ridgePass(rows, setting.y, basis, strengths, { ...setting, precision })
+    const { gradient, squares, leftOut } = await ridgePass(rows, setting.y, basis, strengths, setting)
     residual = optimality(gradient, beta, lambdas, setting.terms)
     const isExact = residual.every((r) => Math.abs(r) <= start.exact)
-    if (!isExact && round < MOST) continue
-    if (precision === 'float64' || leftOut!.largest <= HIGH)
+    if (isExact || round === MOST)
       return resultOf(setting, lambdas, basis, { beta, residual, squares, leftOut: leftOut!, shrinkage, rounds: round })
-    precision = 'float64'
+  }
+}
+
+/** With one reading of the rows, in float32, for what they err left out; null where that is too coarse. */
+async function fittedByMoments(
+  setting: Setting,
+  { basis, along: first, residual: from, exact, problem }: Start,
+  lambdas: Float64Array,
+  shrinkage: Float64Array,
+): Promise<Found | null> {
+  const { rows, engine, terms, moments } = setting
+  if (engine === undefined || problem === null || moments!.rounding > FINE) return null
+  const { gram, correlations, yy } = problem
+  const count = lambdas.length
+  const p = correlations.length
+  let along = repeated(first, count)
+  let residual = repeated(from, count)
+  for (let round = 1; ; round++) {
+    along = await stepped({ along, count }, residual, basis, shrinkage, engine)
+    const beta = await betaOf(along, basis, { p, count }, engine)
+    const gradient = await multiplied(gram, beta, { m: p, k: p, n: count }, engine)
+    for (let at = 0; at < gradient.length; at++) gradient[at] = correlations[Math.floor(at / count)]! - gradient[at]!
+    residual = optimality(gradient, beta, lambdas, terms)
+    if (!residual.every((r) => Math.abs(r) <= exact)) {
+      if (round === MOST) return null
+      continue
+    }
+    const squares = new Float64Array(count).fill(yy)
+    for (let at = 0; at < beta.length; at++)
+      squares[at % count]! -= beta[at]! * (correlations[Math.floor(at / count)]! + gradient[at]!)
+    if (!squares.every((v) => v >= LEFT * yy)) return null
+    const leftOut = await leftOutInSingle(rows, setting.y, basis, { along, shrinkage, count }, { ...setting, engine })
+    return leftOut.largest <= HIGH ? { beta, residual, squares, leftOut, shrinkage, rounds: 1 } : null
   }
 }
 
@@ -137,9 +176,9 @@ function columnsOf({ means, scatter, weight }: Moments): ColumnMoments {
 }
 
 /** The empty model, in which only the columns without a penalty have coefficients. */
-interface Start {
-  readonly basis: RidgeBasis
-  readonly beta: Float64Array
+interface Start extends Basis {
+  /** Its coefficients in the directions of the basis. */
+  readonly along: Float64Array
   /** Xᵀe / n of it; near enough for a first step. */
   readonly residual: Float64Array
   /** What of it counts as nothing. */
@@ -148,23 +187,28 @@ interface Start {
 
 async function started(setting: Setting): Promise<Start> {
   const { rows, terms, engine } = setting
-  const none = new Float64Array(rows.x.columns)
-  const { basis, correlations } = await basisOf(setting)
+  const { basis, problem } = await basisOf(setting)
   const gradientAt = async (beta: Float64Array): Promise<Float64Array> =>
-    (await ridgePass(rows, setting.y, basis, { beta, count: 1, shrinkage: null }, { ...setting, precision: 'float64' }))
-      .gradient
-  const first = correlations ?? (await gradientAt(none))
+    (await ridgePass(rows, setting.y, basis, { beta, count: 1, shrinkage: null }, setting)).gradient
+  const first = problem?.correlations ?? (await gradientAt(new Float64Array(rows.x.columns)))
   const exact = EXACT * first.reduce((most, v) => Math.max(most, Math.abs(v)), 0)
-  if (terms.free.length === 0) return { basis, beta: none, residual: first, exact }
+  const none = new Float64Array(basis.energies.length)
+  if (terms.free.length === 0) return { basis, problem, along: none, residual: first, exact }
   const shrinkage = shrinkageOf(basis, [Number.POSITIVE_INFINITY])
-  const beta = await stepped({ beta: none, count: 1 }, first, basis, shrinkage, engine)
-  return { basis, beta, residual: await gradientAt(beta), exact }
+  const along = await stepped({ along: none, count: 1 }, first, basis, shrinkage, engine)
+  return {
+    basis,
+    problem,
+    along,
+    residual: await gradientAt(await betaOf(along, basis, { p: rows.x.columns, count: 1 }, engine)),
+    exact,
+  }
 }
 
 interface Basis {
   readonly basis: RidgeBasis
-  /** Xᵀy / n, where it came along. */
-  readonly correlations: Float64Array | null
+  /** What moments say; null where the rows were decomposed. */
+  readonly problem: { readonly gram: Float64Array; readonly correlations: Float64Array; readonly yy: number } | null
 }
 
 async function basisOf(setting: Setting): Promise<Basis> {
@@ -173,17 +217,16 @@ async function basisOf(setting: Setting): Promise<Basis> {
   const roles: Roles = { held: [...factors.keys()].filter((j) => factors[j]! > 0), factors, free }
   const options = { engine, ...(signal && { signal }) }
   const p = rows.x.columns
-  if (moments === null) return { basis: await basisOfRows(rows, roles, options), correlations: null }
+  if (moments === null) return { basis: await basisOfRows(rows, roles, options), problem: null }
   const { scatter, weight, means } = moments
   const second = (j: number, k: number): number =>
     scatter[j * (p + 1) + k]! / weight + (hasIntercept ? 0 : means[j]! * means[k]!)
   const gram = new Float64Array(p * p)
   for (let j = 0; j < p; j++)
     for (let k = 0; k < p; k++) gram[j * p + k] = second(j, k) * rows.factors[j]! * rows.factors[k]!
-  return {
-    basis: await basisOfGram(gram, p, roles, options),
-    correlations: Float64Array.from({ length: p }, (_, j) => (isExplained ? 0 : second(j, p) * rows.factors[j]!)),
-  }
+  const correlations = Float64Array.from({ length: p }, (_, j) => (isExplained ? 0 : second(j, p) * rows.factors[j]!))
+  const yy = isExplained ? 0 : second(p, p)
+  return { basis: await basisOfGram(gram, p, roles, options), problem: { gram, correlations, yy } }
 }
 
 /** Curvatures of this size rounding alone may have left. Those of directions without a penalty have a unit of their own. */
@@ -210,20 +253,27 @@ function curvatureRatio({ energies, penalties }: RidgeBasis, lambda: number): nu
   return held.length === 0 ? 1 : Math.max(...held) / Math.min(...held)
 }
 
-/** β + B diag(shrinkage) Bᵀr: from where the residual of the optimality conditions is r to where it vanishes. */
+/**
+ * c + diag(shrinkage) Bᵀr, of β = Bc: from where the residual of the optimality conditions is r to where it vanishes.
+ */
 async function stepped(
-  { beta, count }: { readonly beta: Float64Array; readonly count: number },
+  { along, count }: { readonly along: Float64Array; readonly count: number },
   residual: Float64Array,
   basis: RidgeBasis,
   shrinkage: Float64Array,
   engine: Engine | undefined,
 ): Promise<Float64Array> {
-  const along = await alongOf(residual, basis, count, engine)
-  for (let at = 0; at < along.length; at++) along[at]! *= shrinkage[at]!
-  const { directions, energies } = basis
-  const shape = { m: beta.length / count, k: energies.length, n: count }
-  const step = await multiplied(directions, along, shape, engine)
-  return beta.map((b, at) => b + step[at]!)
+  const step = await alongOf(residual, basis, count, engine)
+  return along.map((c, at) => c + shrinkage[at]! * step[at]!)
+}
+
+/** Bc: [p, count] */
+const betaOf = (along: Float64Array, basis: RidgeBasis, shape: BetaShape, engine?: Engine): Promise<Float64Array> =>
+  multiplied(basis.directions, along, { m: shape.p, k: basis.energies.length, n: shape.count }, engine)
+
+interface BetaShape {
+  readonly p: number
+  readonly count: number
 }
 
 /** Bᵀr: [directions, count] */

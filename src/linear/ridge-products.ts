@@ -2,8 +2,7 @@
 
 import type { Engine } from '../engine/engine.js'
 import { int } from '../ir/attrs.js'
-import { builder, type FloatType, modelOf } from '../ir/builder.js'
-import { codeOfDType } from '../ir/dtypes.js'
+import { type Builder, builder, modelOf } from '../ir/builder.js'
 import { numbers, scalar, tensor } from '../ir/tensor.js'
 import type { Model } from '../ir/types.js'
 import { BESIDE } from '../linalg/gram.js'
@@ -120,16 +119,14 @@ function leftOutOf(
   return { errors: sums, squaredErrors, largest }
 }
 
-/** `precision`: of the leverages alone. */
 export async function engineProducts(
   engine: Engine,
   basis: RidgeBasis,
   strengths: Strengths,
   shape: RidgeShape,
-  precision: FloatType,
 ): Promise<RidgeProducts> {
   const { columns: p, height } = shape
-  const bytes = encodeModel(ridgeModel(basis, strengths, shape, precision)).bytes
+  const bytes = encodeModel(ridgeModel(basis, strengths, shape)).bytes
   const session = await engine.load(bytes, { config: BESIDE })
   const spare: Float64Array[] = []
   return {
@@ -155,7 +152,6 @@ function ridgeModel(
   { directions, energies }: RidgeBasis,
   { count, beta, shrinkage }: Strengths,
   { columns: p, height, hasIntercept }: RidgeShape,
-  precision: FloatType,
 ): Model {
   const r = energies.length
   const sums = ['gradient', 'squares', 'leftErrors', 'leftSquares', 'largest']
@@ -170,31 +166,49 @@ function ridgeModel(
   const weighted = b.op('Mul', [errors, shares])
   b.ops('MatMul', [rows, weighted], { outputs: ['gradient'] })
   out('gradient', [p, count])
-  // Σ over the rows, as a product with the shares.
-  const total = (values: string, name: string): void => {
-    b.ops('FusedMatMul', [shares, values], { ...turned, outputs: [name] })
-    out(name, [1, count])
-  }
-  total(b.op('Mul', [errors, errors]), 'squares')
+  weightedTotal(b, { values: b.op('Mul', [errors, errors]), shares, count }, 'squares')
   const model = (): Model => modelOf(b.graph('ridge'), { '': 21, 'com.microsoft': 1 })
   if (shrinkage === null) return model()
-  const isDouble = precision === 'float64'
   const constant = (shape: readonly number[], values: Float64Array): string =>
-    b.constant(tensor(precision, shape, isDouble ? values : Float32Array.from(values)))
-  const cast = (name: string, to: FloatType): string =>
-    isDouble ? name : b.op('Cast', [name], { attrs: { to: int(codeOfDType(to)) } })
-  const u = b.op('FusedMatMul', [cast(rows, precision), constant([p, r], directions)], turned)
-  const leverages = cast(b.op('MatMul', [b.op('Mul', [u, u]), constant([r, count], shrinkage)]), 'float64')
+    b.constant(tensor('float64', shape, values))
+  const u = b.op('FusedMatMul', [rows, constant([p, r], directions)], turned)
+  const leverages = b.op('MatMul', [b.op('Mul', [u, u]), constant([r, count], shrinkage)])
+  leftOutOutputs(b, { errors, leverages, shares, count, hasIntercept })
+  return model()
+}
+
+interface LeftOutValues {
+  /** [height, count], float64 */
+  readonly errors: string
+  /** xᵀB diag(shrinkage) Bᵀx: [height, count], float64 */
+  readonly leverages: string
+  /** [height, 1] */
+  readonly shares: string
+  readonly count: number
+  readonly hasIntercept: boolean
+}
+
+/** Adds `LeftOutSums` as outputs: leftErrors, leftSquares and largest. */
+export function leftOutOutputs(b: Builder, { errors, leverages, shares, count, hasIntercept }: LeftOutValues): void {
   const one = b.constant(scalar(1, 'float64'))
   const h = b.op('Mul', [shares, hasIntercept ? b.op('Add', [leverages, one]) : leverages])
   b.ops('ReduceMax', [h], { outputs: ['largest'], attrs: { keepdims: int(0) } })
-  out('largest', [])
+  b.output('largest', { kind: 'tensor', dtype: 'float64', shape: [] })
   const rest = b.op('Sub', [one, h])
   const isOwn = b.op('LessOrEqual', [rest, b.constant(scalar(ITS_OWN, 'float64'))])
   const divided = b.op('Div', [errors, rest])
   const square = b.op('Mul', [divided, divided])
   const t = b.op('Where', [isOwn, b.constant(scalar(Number.POSITIVE_INFINITY, 'float64')), square])
-  total(t, 'leftErrors')
-  total(b.op('Mul', [t, t]), 'leftSquares')
-  return model()
+  weightedTotal(b, { values: t, shares, count }, 'leftErrors')
+  weightedTotal(b, { values: b.op('Mul', [t, t]), shares, count }, 'leftSquares')
+}
+
+/** Adds Σ ω values over the rows, as a product with the shares, to the outputs: [1, count]. */
+function weightedTotal(
+  b: Builder,
+  { values, shares, count }: { readonly values: string; readonly shares: string; readonly count: number },
+  name: string,
+): void {
+  b.ops('FusedMatMul', [shares, values], { domain: 'com.microsoft', attrs: { transA: int(1) }, outputs: [name] })
+  b.output(name, { kind: 'tensor', dtype: 'float64', shape: [1, count] })
 }
