@@ -3,7 +3,7 @@
  * (van der Maaten and Hinton 2008, section 2). Arrays are addresses of float64.
  */
 
-/** exp of numbers up to 0, to the last digit or two: 2ⁿ times the series of what is left. */
+/** exp of numbers up to 0, to the last digit or two: 2ⁿ times the series of what is left. 0 from −700 down. */
 function exponential(x: v128): v128 {
   const bounded = f64x2.max(x, f64x2.splat(-700))
   const n = f64x2.nearest(f64x2.mul(bounded, f64x2.splat(1.4426950408889634)))
@@ -24,7 +24,8 @@ function exponential(x: v128): v128 {
   s = f64x2.add(f64x2.splat(1), f64x2.mul(s, r))
   s = f64x2.add(f64x2.splat(1), f64x2.mul(s, r))
   const exponent = i64x2.extend_low_i32x4_s(i32x4.trunc_sat_f64x2_s_zero(n))
-  return f64x2.mul(s, i64x2.shl(i64x2.add(exponent, i64x2.splat(1023)), 52))
+  const found = f64x2.mul(s, i64x2.shl(i64x2.add(exponent, i64x2.splat(1023)), 52))
+  return v128.and(found, f64x2.gt(x, f64x2.splat(-700)))
 }
 
 /** ln v of v from 1 on: of its exponent, and by artanh of (m − 1) / (m + 1) of what m is left, between √½ and √2. */

@@ -24,6 +24,8 @@ export interface Neighbours {
 export interface NeighbourOptions extends Pick<RunOptions, 'onProgress' | 'signal'> {
   /** Without one all is done in plain loops. */
   readonly engine?: Engine | undefined
+  /** Whose neighbours among the rows are looked for. Default: of the rows themselves, each of which is none of its own. */
+  readonly of?: DenseMatrix
 }
 
 /** Pairs from which on the engine is worth its way. */
@@ -37,34 +39,38 @@ const SPARE = 8
 
 /** Exact: of all pairs. `k`: below the number of rows. */
 export async function nearestNeighbours(x: DenseMatrix, k: number, o: NeighbourOptions = {}): Promise<Neighbours> {
+  const { engine, signal, onProgress, of } = o
   const data = byRows(x)
-  const { rows: count, columns } = x
-  const indices = new Int32Array(count * k)
-  const squares = new Float64Array(count * k)
-  const sorter = openSorter(data, columns, { k, indices, squares })
-  if (o.engine === undefined || count * count < MANY) {
-    const all = Int32Array.from({ length: count }, (_, j) => j)
-    for (let i = 0; i < count; i++) sorter.take(i, all)
-    return { count, k, indices, squares }
+  const asked = of === undefined ? data : byRows(of)
+  const { rows, columns } = x
+  const count = of?.rows ?? rows
+  const found: Neighbours = { count, k, indices: new Int32Array(count * k), squares: new Float64Array(count * k) }
+  const take = openSorter({ data, asked, columns, isOwn: of === undefined }, found)
+  if (engine === undefined || rows * count < MANY) {
+    const all = Int32Array.from({ length: rows }, (_, j) => j)
+    for (let i = 0; i < count; i++) take(i, all)
+    return found
   }
-  const candidates = Math.min(count, k + 1 + SPARE)
-  const height = Math.min(count, Math.max(16, Math.floor(TOGETHER / count)))
-  const { targets, queries } = augmented(data, count, columns)
-  const model = nearestModel(targets, { count, columns, candidates, height })
-  const session = await o.engine.load(encodeModel(model).bytes, o.signal ? { signal: o.signal } : {})
+  const candidates = Math.min(rows, k + 1 + SPARE)
+  const height = Math.min(count, Math.max(16, Math.floor(TOGETHER / rows)))
+  const frame = frameOf(data, rows, columns)
+  const model = nearestModel(targetsOf(data, rows, frame), { rows, columns, candidates, height })
+  const session = await engine.load(encodeModel(model).bytes, signal ? { signal } : {})
   try {
+    // The next rows are with the engine while those before are sorted.
     const tasks = inFlight(1)
+    const spare: Float32Array[] = []
     for (let from = 0; from < count; from += height) {
-      throwIfAborted(o.signal)
+      throwIfAborted(signal)
       const to = Math.min(count, from + height)
-      const rows = new Float32Array(height * (columns + 1))
-      rows.set(queries.subarray(from * (columns + 1), to * (columns + 1)))
-      const feeds = { rows: tensor('float32', [height, columns + 1], rows) }
+      const queries = spare.pop() ?? new Float32Array(height * (columns + 1))
+      fillQueries(queries, asked, from, to, frame)
+      const feeds = { rows: tensor('float32', [height, columns + 1], queries) }
       const task = session.run(feeds, { lend: ['rows'] }).then((results) => {
-        const found = numbers(results.nearest!)
-        for (let i = from; i < to; i++)
-          sorter.take(i, found.subarray((i - from) * candidates, (i - from + 1) * candidates))
-        o.onProgress?.({ task: 'neighbours', done: to, total: count })
+        spare.push(numbers(results.rows!) as Float32Array)
+        const nearest = numbers(results.nearest!)
+        for (let i = from; i < to; i++) take(i, nearest.subarray((i - from) * candidates, (i - from + 1) * candidates))
+        onProgress?.({ task: 'neighbours', done: to, total: count })
       })
       await tasks.push(task)
     }
@@ -72,7 +78,7 @@ export async function nearestNeighbours(x: DenseMatrix, k: number, o: NeighbourO
   } finally {
     await session.close()
   }
-  return { count, k, indices, squares }
+  return found
 }
 
 /** Row by row, in place where they lie so. */
@@ -85,70 +91,94 @@ function byRows(x: DenseMatrix): ArrayLike<number> {
   return out
 }
 
+interface Rows {
+  readonly data: ArrayLike<number>
+  readonly asked: ArrayLike<number>
+  readonly columns: number
+  /** Whether those asked are the rows themselves. */
+  readonly isOwn: boolean
+}
+
 /** Takes the k nearest of some candidates for a row, by distances in float64; of equal ones, those that come first. */
-function openSorter(data: ArrayLike<number>, columns: number, { k, indices, squares }: Omit<Neighbours, 'count'>) {
-  return {
-    take(i: number, candidates: ArrayLike<number>): void {
-      const [base, own] = [i * k, i * columns]
-      let size = 0
-      for (let c = 0; c < candidates.length; c++) {
-        const j = candidates[c]!
-        if (j === i) continue
-        const worst = size < k ? Number.POSITIVE_INFINITY : squares[base + k - 1]!
-        let square = 0
-        for (let d = 0, other = j * columns; d < columns; d++) square += (data[own + d]! - data[other + d]!) ** 2
-        if (!(square < worst)) continue
-        let at = size < k ? size++ : k - 1
-        for (; at > 0 && squares[base + at - 1]! > square; at--) {
-          squares[base + at] = squares[base + at - 1]!
-          indices[base + at] = indices[base + at - 1]!
-        }
-        squares[base + at] = square
-        indices[base + at] = j
+function openSorter({ data, asked, columns, isOwn }: Rows, { k, indices, squares }: Neighbours) {
+  return (i: number, candidates: ArrayLike<number>): void => {
+    const [base, own] = [i * k, i * columns]
+    let size = 0
+    for (let c = 0; c < candidates.length; c++) {
+      const j = candidates[c]!
+      if (isOwn && j === i) continue
+      const worst = size < k ? Number.POSITIVE_INFINITY : squares[base + k - 1]!
+      let square = 0
+      for (let d = 0, other = j * columns; d < columns; d++) square += (asked[own + d]! - data[other + d]!) ** 2
+      if (!(square < worst)) continue
+      let at = size < k ? size++ : k - 1
+      for (; at > 0 && squares[base + at - 1]! > square; at--) {
+        squares[base + at] = squares[base + at - 1]!
+        indices[base + at] = indices[base + at - 1]!
       }
-    },
+      squares[base + at] = square
+      indices[base + at] = j
+    }
   }
 }
 
-/**
- * x̃ · ỹ = 2 x·y − |y|² is |x|² less the square distance: one product tells who is near. About the means and in units of the
- * largest number, so that little cancels in float32.
- */
-function augmented(data: ArrayLike<number>, count: number, columns: number) {
+/** About the means and in units of the largest number, so that little cancels in float32. */
+interface Frame {
+  readonly means: Float64Array
+  readonly unit: number
+}
+
+function frameOf(data: ArrayLike<number>, rows: number, columns: number): Frame {
   const means = new Float64Array(columns)
-  for (let i = 0, at = 0; i < count; i++) for (let j = 0; j < columns; j++) means[j]! += data[at++]! / count
+  for (let i = 0, at = 0; i < rows; i++) for (let j = 0; j < columns; j++) means[j]! += data[at++]! / rows
   let largest = 0
-  for (let i = 0, at = 0; i < count; i++)
+  for (let i = 0, at = 0; i < rows; i++)
     for (let j = 0; j < columns; j++) largest = Math.max(largest, Math.abs(data[at++]! - means[j]!))
-  const unit = 1 / (largest || 1)
-  const width = columns + 1
-  const queries = new Float32Array(count * width)
-  const targets = new Float32Array(width * count)
-  for (let i = 0; i < count; i++) {
+  return { means, unit: 1 / (largest || 1) }
+}
+
+/** (2x, −1) of some rows; with (y, |y|²) that gives 2 x·y − |y|², which is |x|² less the square distance. */
+function fillQueries(
+  out: Float32Array,
+  data: ArrayLike<number>,
+  from: number,
+  to: number,
+  { means, unit }: Frame,
+): void {
+  const columns = means.length
+  for (let i = from, at = 0; i < to; i++) {
+    for (let j = 0; j < columns; j++) out[at++] = 2 * unit * (data[i * columns + j]! - means[j]!)
+    out[at++] = -1
+  }
+}
+
+/** [columns + 1, rows] */
+function targetsOf(data: ArrayLike<number>, rows: number, { means, unit }: Frame): Float32Array {
+  const columns = means.length
+  const targets = new Float32Array((columns + 1) * rows)
+  for (let i = 0; i < rows; i++) {
     let square = 0
     for (let j = 0; j < columns; j++) {
       const v = (data[i * columns + j]! - means[j]!) * unit
-      queries[i * width + j] = 2 * v
-      targets[j * count + i] = v
+      targets[j * rows + i] = v
       square += v * v
     }
-    queries[i * width + columns] = -1
-    targets[columns * count + i] = square
+    targets[columns * rows + i] = square
   }
-  return { queries, targets }
+  return targets
 }
 
 interface NearestShape {
-  readonly count: number
+  readonly rows: number
   readonly columns: number
   readonly candidates: number
   readonly height: number
 }
 
-function nearestModel(targets: Float32Array, { count, columns, candidates, height }: NearestShape): Model {
+function nearestModel(targets: Float32Array, { rows, columns, candidates, height }: NearestShape): Model {
   const b = builder(['rows', 'nearest'], 'float32')
   b.input('rows', { kind: 'tensor', dtype: 'float32', shape: [height, columns + 1] })
-  const scores = b.op('MatMul', ['rows', b.constant(tensor('float32', [columns + 1, count], targets))])
+  const scores = b.op('MatMul', ['rows', b.constant(tensor('float32', [columns + 1, rows], targets))])
   const most = b.constant(tensor('int64', [1], BigInt64Array.of(BigInt(candidates))))
   const [, which] = b.ops('TopK', [scores, most], { outputs: 2 })
   b.ops('Cast', [which!], { outputs: ['nearest'], attrs: { to: int(codeOfDType('int32')) } })

@@ -2,7 +2,9 @@
 
 import { checkCells, checkShape, type DenseMatrix } from '../../linear/design.js'
 import { PareError } from '../../util/errors.js'
-import type { Phase, RepulsionMethod } from './descent.js'
+import type { Phase } from './descent.js'
+import type { RepulsionMethod } from './repulsion.js'
+import type { TransformOptions } from './transform.js'
 import type { TsneOptions } from './tsne.js'
 
 export interface Settings {
@@ -85,4 +87,18 @@ function checkStart(init: ArrayLike<number>, length: number): void {
   if (init.length !== length) throw wrong('init', `${init.length} numbers`, `Give ${length}: some for each point.`)
   const at = Array.from(init).findIndex((v) => !Number.isFinite(v))
   if (at >= 0) throw wrong('init', init[at], `Give finite numbers; number ${at} is not.`)
+}
+
+/** Throws `DESIGN_…`, `TSNE_OPTION`. */
+export function checkTransformed(
+  x: DenseMatrix,
+  map: DenseMatrix,
+  { perplexity = 1, iterations = 0 }: TransformOptions,
+): void {
+  checkMapped(x)
+  if (x.columns !== map.columns) throw wrong('columns', x.columns, `Give ${map.columns}, as the map was made of.`)
+  if (!(perplexity >= 1 && perplexity < map.rows / 3))
+    throw wrong('perplexity', perplexity, `Give a number from 1 to below a third of the ${map.rows} rows of the map.`)
+  if (!(Number.isSafeInteger(iterations) && iterations >= 0))
+    throw wrong('iterations', iterations, 'Give a whole number from 0 on.')
 }

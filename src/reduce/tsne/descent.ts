@@ -3,17 +3,12 @@
  * exaggeration and steps of a bounded length, as in openTSNE (Poličar, Stražar and Zupan 2024).
  */
 
-import { PareError } from '../../util/errors.js'
 import type { Tasks } from '../../util/tasks.js'
 import type { Affinities } from './affinities.js'
-import { type Crew, controlBytes, openCrew } from './crew.js'
-import { gridBytes, gridRepulsion, startOf } from './grid.js'
-import { type Arena, openArena } from './memory.js'
-import type { Box, Repulsion, Target } from './repulsion.js'
-import { treeBytes, treeRepulsion } from './tree.js'
-
-/** How repulsion is summed up: all pairs, a tree, or a grid. */
-export type RepulsionMethod = 'exact' | 'barnes-hut' | 'grid'
+import { startOf } from './grid.js'
+import { repulsionBy, repulsionBytes } from './methods.js'
+import { type Box, boxOf, type RepulsionMethod, strideOf, type Target } from './repulsion.js'
+import { openWorkshop, type Workshop } from './workshop.js'
 
 export interface Phase {
   readonly iterations: number
@@ -50,15 +45,13 @@ export interface MovingMap {
   close(): Promise<void>
 }
 
-const strideOf = (dims: number): number => (dims <= 2 ? 2 : 4)
-
 /** `start`: [count, dims]. Throws `TSNE_MEMORY`. */
 export function openMap(start: ArrayLike<number>, affinities: Affinities, options: DescentOptions): MovingMap {
   const { dims, parts, tasks, method, theta, maxStepNorm } = options
   const { count } = affinities
   const stride = strideOf(dims)
   // Whole vectors: an odd number of points in the plane has half a one too many.
-  const room = count + (count % 2)
+  const room = stride === 2 ? count + (count % 2) : count
   const { arena, crew } = opened(affinities, { room, stride, parts, method, tasks })
   const floats = (length: number): number => arena.take(4 * length)
   const starts = arena.take(4 * (count + 1))
@@ -79,10 +72,9 @@ export function openMap(start: ArrayLike<number>, affinities: Affinities, option
   // The half vector too many lies where a point is, so that it is nowhere the outermost, and never moves.
   if (room > count) for (let d = 0; d < stride; d++) at[count * stride + d] = at[d]!
 
-  const forcing = method === 'barnes-hut' || method === 'exact' ? treeRepulsion : gridRepulsion
-  const repelling: Repulsion = forcing(arena, crew, count, method === 'exact' ? 0 : theta)
+  const repelling = repulsionBy(method, { arena, crew, count, theta })
   const target: Target = { at: points, count, dims, stride, out: repulsion, values }
-  const attract = dims <= 2 ? 'attract2' : 'attract3'
+  const attract = dims === 2 ? 'attract2' : 'attract3'
   let box = boxOf(at, count, dims, stride)
 
   /** Fills attraction and repulsion; returns Z, of all pairs of different points. */
@@ -105,7 +97,7 @@ export function openMap(start: ArrayLike<number>, affinities: Affinities, option
       crew.run((k) => [
         [
           ...(['step', points, updates, gains, attraction, repulsion] as const),
-          ...[startOf(vectors, parts, k), startOf(vectors, parts, k + 1), Number(dims <= 2)],
+          ...[startOf(vectors, parts, k), startOf(vectors, parts, k + 1), Number(dims === 2)],
           ...[exaggeration, 1 / z, momentum, learningRate, maxStepNorm, found + 64 * k],
         ],
       ])
@@ -133,28 +125,14 @@ export function openMap(start: ArrayLike<number>, affinities: Affinities, option
   }
 }
 
-interface Sizes {
+interface Sizes extends Pick<DescentOptions, 'parts' | 'method' | 'tasks'> {
   readonly room: number
   readonly stride: number
-  readonly parts: number
-  readonly method: RepulsionMethod
-  readonly tasks: Tasks | undefined
 }
 
-function opened(affinities: Affinities, { room, stride, parts, method, tasks }: Sizes): { arena: Arena; crew: Crew } {
-  const { indices } = affinities
+function opened({ indices }: Affinities, { room, stride, parts, method, tasks }: Sizes): Workshop {
   const own = 4 * (room + 1 + 2 * indices.length + 5 * room * stride + room) + 64 * (parts + 16)
-  const repulsion = method === 'grid' ? gridBytes(room, parts) : treeBytes(room, parts)
-  const bytes = controlBytes(parts) + own + repulsion + 65_536
-  const arena = openArena(bytes, tasks !== undefined && parts > 1)
-  const berth = arena && { memory: arena.memory, control: arena.take(controlBytes(parts)), parts }
-  const crew = berth && openCrew(berth, parts > 1 ? tasks : undefined)
-  if (arena === null || crew === null)
-    throw new PareError('TSNE_MEMORY', 'there is no memory for a map of so many points', {
-      value: `${room} points, ${Math.ceil(bytes / 2 ** 20)} MiB`,
-      remedy: 'It takes WebAssembly with SIMD, and up to 4 GiB: map fewer points, or in another browser.',
-    })
-  return { arena, crew }
+  return openWorkshop(own + repulsionBytes(method, room, parts), parts, tasks)
 }
 
 function packed(values: Float32Array, count: number, dims: number, stride: number): Float32Array {
@@ -162,17 +140,6 @@ function packed(values: Float32Array, count: number, dims: number, stride: numbe
   const out = new Float32Array(count * dims)
   for (let i = 0; i < count; i++) for (let d = 0; d < dims; d++) out[i * dims + d] = values[i * stride + d]!
   return out
-}
-
-function boxOf(points: Float32Array, count: number, dims: number, stride: number): Box {
-  const low = new Array<number>(dims).fill(Number.POSITIVE_INFINITY)
-  const high = new Array<number>(dims).fill(Number.NEGATIVE_INFINITY)
-  for (let i = 0; i < count; i++)
-    for (let d = 0; d < dims; d++) {
-      low[d] = Math.min(low[d]!, points[i * stride + d]!)
-      high[d] = Math.max(high[d]!, points[i * stride + d]!)
-    }
-  return { low, high }
 }
 
 /** Of what the parts of a step found: 4 numbers are one point or two. */

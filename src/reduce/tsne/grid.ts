@@ -29,8 +29,7 @@ const BLOCK = 16
 
 /** Nodes along a side, at least and, by the number of points, at most. */
 const LEAST = 64
-export const mostCells = (count: number): number =>
-  cellsFrom(Math.min(2048, Math.max(192, Math.ceil(8 * Math.sqrt(count)))))
+const mostCells = (count: number): number => cellsFrom(Math.min(2048, Math.max(192, Math.ceil(8 * Math.sqrt(count)))))
 
 /** The least length of a transform that will do: 2ᵃ3ᵇ. */
 function sizeFrom(length: number): number {

@@ -2,6 +2,9 @@
 
 import type { Call } from './crew.js'
 
+/** How repulsion is summed up: all pairs, a tree, or a grid. */
+export type RepulsionMethod = 'exact' | 'barnes-hut' | 'grid'
+
 /** Points of a map: [count, stride], of which the first `dims` count. */
 export interface Points {
   /** Address of float32. */
@@ -16,6 +19,20 @@ export interface Points {
 export interface Box {
   readonly low: readonly number[]
   readonly high: readonly number[]
+}
+
+/** Numbers from one point to the next. */
+export const strideOf = (dims: number): 2 | 4 => (dims === 2 ? 2 : 4)
+
+export function boxOf(points: ArrayLike<number>, count: number, dims: number, stride: number): Box {
+  const low = new Array<number>(dims).fill(Number.POSITIVE_INFINITY)
+  const high = new Array<number>(dims).fill(Number.NEGATIVE_INFINITY)
+  for (let i = 0; i < count; i++)
+    for (let d = 0; d < dims; d++) {
+      low[d] = Math.min(low[d]!, points[i * stride + d]!)
+      high[d] = Math.max(high[d]!, points[i * stride + d]!)
+    }
+  return { low, high }
 }
 
 export interface Target extends Points {

@@ -7,9 +7,11 @@ import type { RunOptions } from '../../util/env.js'
 import { rareTurns } from '../../util/turns.js'
 import { nearestNeighbours } from '../neighbours.js'
 import { conditionals, joint } from './affinities.js'
-import { checkMapped, type Settings, settingsOf } from './check.js'
-import { type MovingMap, openMap, type Phase, type RepulsionMethod } from './descent.js'
+import { checkMapped, checkTransformed, type Settings, settingsOf } from './check.js'
+import { type MovingMap, openMap } from './descent.js'
+import type { RepulsionMethod } from './repulsion.js'
 import { startOfMap } from './start.js'
+import { placedInto, type TransformOptions } from './transform.js'
 
 export interface TsneOptions extends RunOptions {
   /** Its products find the neighbours, and its threads move the points. Without one a few thousand rows take minutes. */
@@ -56,6 +58,8 @@ export interface Tsne {
   readonly iterations: number
   readonly perplexity: number
   readonly method: RepulsionMethod
+  /** Where other rows belong in this map, [rows, nComponents]. Throws `DESIGN_…`, `TSNE_OPTION`. */
+  transform(x: DenseMatrix, options?: TransformOptions): Promise<Float32Array>
 }
 
 /** Iterations between two looks at the divergence, for who is told of it. */
@@ -88,13 +92,21 @@ export async function tsne(x: DenseMatrix, options: TsneOptions = {}): Promise<T
   })
   try {
     await descend(map, settings, options)
+    const embedding = map.embedding()
     return {
-      embedding: map.embedding(),
+      embedding,
       nComponents,
       klDivergence: map.divergence(),
       iterations: settings.total,
       perplexity,
       method,
+      transform: async (other, given = {}) => {
+        checkTransformed(other, x, given)
+        return placedInto({ x, embedding, dims: nComponents, method, theta: settings.theta }, other, {
+          engine,
+          ...given,
+        })
+      },
     }
   } finally {
     await map.close()
@@ -109,7 +121,7 @@ async function descend(
   const turn = rareTurns()
   const curve: number[] = []
   let iteration = 0
-  for (const phase of phases as readonly Phase[])
+  for (const phase of phases)
     for (let i = 0; i < phase.iterations; i++) {
       map.step(phase)
       iteration++
