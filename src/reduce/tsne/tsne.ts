@@ -79,7 +79,12 @@ export async function tsne(x: DenseMatrix, options: TsneOptions = {}): Promise<T
   checkMapped(x)
   const settings = settingsOf(x, options)
   const { engine, signal, onProgress, seed, neighbours } = options
-  const run = { engine, ...(signal && { signal }), ...(onProgress && { onProgress }), ...(seed !== undefined && { seed }) }
+  const run = {
+    engine,
+    ...(signal && { signal }),
+    ...(onProgress && { onProgress }),
+    ...(seed !== undefined && { seed }),
+  }
   const { perplexity, nComponents, method, k } = settings
   throwIfAborted(signal)
   const near = await nearestNeighbours(x, k, { ...run, ...(neighbours && { search: neighbours }) })
