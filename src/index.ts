@@ -23,6 +23,7 @@ export type {
 export type { Attr, DType, Graph, Model, Node, Tensor, Value } from './ir/types.js'
 export * as linear from './linear/index.js'
 export { type DecodeOptions, decodeModel, type EncodeOptions, encodeModel } from './onnx/codec.js'
+export { type ChainOptions, chain } from './passes/chain.js'
 export { type CleanOptions, cleanModel } from './passes/clean.js'
 export { type Inspection, type InspectOptions, inspectModel } from './passes/inspect.js'
 export type { Env, Pass } from './passes/pass.js'
