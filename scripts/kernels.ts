@@ -9,7 +9,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-export const KERNELS: readonly string[] = ['gram', 'dense', 'columns', 'tiles', 'centre', 'logistic']
+export const KERNELS: readonly string[] = ['gram', 'dense', 'columns', 'tiles', 'centre', 'logistic', 'neighbours']
 
 /** Memory is given at instantiation and never allocated from; what follows of 128-bit vectors is plain SIMD. */
 const FLAGS = ['-O3', '--converge', '--runtime', 'stub', '--enable', 'simd', '--importMemory', '--noAssert']
