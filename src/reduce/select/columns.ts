@@ -68,6 +68,8 @@ export function targetOf(y: Target, rows: number, { isClasses }: TargetOptions =
   return column
 }
 
+export const namesOf = (columns: readonly TableColumn[]): readonly string[] => columns.map(({ name }) => name)
+
 export const rowsOf = (column: TableColumn | undefined): number =>
   column === undefined ? 0 : column.kind === 'number' ? column.values.length : column.codes.length
 

@@ -1,5 +1,6 @@
 /** Columns by their mutual information with a target. */
 
+import type { TableColumn } from '../../data/columns.js'
 import type { Engine } from '../../engine/engine.js'
 import type { RunOptions } from '../../util/env.js'
 import { PareError } from '../../util/errors.js'
@@ -7,6 +8,7 @@ import {
   columnsOf,
   type FeatureOptions,
   type Features,
+  namesOf,
   type Ranking,
   ranked,
   rowsOf,
@@ -39,17 +41,18 @@ export interface InformationOptions
  * without such are left as they are. Throws `DESIGN_…`, `SELECT_OPTION`, `SELECT_TARGET`.
  */
 export async function mutualInformation(x: Features, y: Target, options: InformationOptions = {}): Promise<Ranking> {
-  const { names, variables, target, share } = await problemOf(x, y, options)
+  const { columns, variables, target, share } = await problemOf(x, y, options)
   const found = await informationOf(
     variables.map((variable) => [variable, target]),
     options,
     share,
   )
-  return ranked(names, Float64Array.from(found))
+  return ranked(namesOf(columns), Float64Array.from(found))
 }
 
 export interface InformationProblem {
-  readonly names: readonly string[]
+  readonly columns: readonly TableColumn[]
+  /** The same, made ready. */
   readonly variables: readonly Variable[]
   readonly target: Variable
   /** For work on pairs of them. */
@@ -68,7 +71,7 @@ export async function problemOf(x: Features, y: Target, options: InformationOpti
   const isShared = rows * columns.length >= MANY && (engine?.tasks?.threads ?? 0) > 0
   const share = { ...(signal && { signal }), ...(onProgress && { onProgress }), ...(isShared && { engine }) }
   const all = await prepared([...columns, target], { seed, isShared }, share)
-  return { names: columns.map(({ name }) => name), variables: all.slice(0, -1), target: all.at(-1)!, share }
+  return { columns, variables: all.slice(0, -1), target: all.at(-1)!, share }
 }
 
 function checkOptions({ nNeighbors = 3 }: EstimatorOptions): void {
