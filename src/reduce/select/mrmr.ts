@@ -1,8 +1,8 @@
 /** Columns that say much of a target and little of each other (Peng, Long and Ding 2005). */
 
-import { PareError } from '../../util/errors.js'
 import { type Features, namesOf, type Ranking, type Target } from './columns.js'
 import { isCopy } from './copies.js'
+import { checkCount } from './keep.js'
 import { type InformationOptions, type InformationProblem, problemOf } from './mutual-information.js'
 import { informationOf } from './pairs.js'
 
@@ -126,12 +126,4 @@ function takingFrom(
       return { column: best.column, score, redundancy }
     },
   }
-}
-
-function checkCount(nFeatures: number, columns: number): void {
-  if (Number.isSafeInteger(nFeatures) && nFeatures >= 1 && nFeatures <= columns) return
-  throw new PareError('SELECT_KEEP', `so many columns cannot be kept of ${columns}`, {
-    value: nFeatures,
-    remedy: `Give a whole number from 1 to ${columns}.`,
-  })
 }
