@@ -74,7 +74,7 @@ export const rowsOf = (column: TableColumn | undefined): number =>
   column === undefined ? 0 : column.kind === 'number' ? column.values.length : column.codes.length
 
 /** Classes of equal numbers, in their order. */
-export function asCategory({ name, values }: NumberColumn): CategoryColumn {
+function asCategory({ name, values }: NumberColumn): CategoryColumn {
   const distinct = [...new Set(values)].sort((a, b) => a - b)
   const codeOf = new Map(distinct.map((v, code) => [v, code]))
   return { kind: 'category', name, codes: Int32Array.from(values, (v) => codeOf.get(v)!), levels: distinct.map(String) }
