@@ -68,23 +68,27 @@ export function sortOrder(n: i32, keys: usize, order: usize, otherKeys: usize, o
 /** Σ ψ(number of j with |xⱼ − xᵢ| < rᵢ, i among them), x being sorted; `digamma` holds ψ(1), ψ(2), … from 1 on. */
 export function digammaWithin(n: i32, sorted: usize, radii: usize, digamma: usize): f64 {
   let sum: f64 = 0
+  // About as far as from the row before.
+  const up = 1
+  let down = 1
   for (let i = 0; i < n; i++) {
     const x = at(sorted, i)
     const radius = at(radii, i)
     // By steps that double, then by halves.
     let high = i
-    let step = 1
+    let step = up
     while (high + step < n && at(sorted, high + step) - x < radius) {
       high += step
       step <<= 1
     }
     for (step >>= 1; step > 0; step >>= 1) if (high + step < n && at(sorted, high + step) - x < radius) high += step
     let low = i
-    step = 1
+    step = down
     while (low - step >= 0 && x - at(sorted, low - step) < radius) {
       low -= step
       step <<= 1
     }
+    down = max(1, step >> 1)
     for (step >>= 1; step > 0; step >>= 1) if (low - step >= 0 && x - at(sorted, low - step) < radius) low -= step
     sum += at(digamma, high - low + 1)
   }

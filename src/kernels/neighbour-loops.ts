@@ -18,23 +18,26 @@ export function sortOrder(values: Float64Array): Int32Array {
 export function digammaWithin(sorted: Float64Array, radii: Float64Array, digamma: Float64Array): number {
   const n = sorted.length
   let sum = 0
+  // About as far as from the row before.
+  let [up, down] = [1, 1]
   for (let i = 0; i < n; i++) {
     const x = sorted[i]!
     const radius = radii[i]!
     // By steps that double, then by halves.
     let high = i
-    let step = 1
+    let step = up
     while (high + step < n && sorted[high + step]! - x < radius) {
       high += step
       step *= 2
     }
     for (step >>= 1; step > 0; step >>= 1) if (high + step < n && sorted[high + step]! - x < radius) high += step
     let low = i
-    step = 1
+    step = down
     while (low - step >= 0 && x - sorted[low - step]! < radius) {
       low -= step
       step *= 2
     }
+    down = Math.max(1, step >> 1)
     for (step >>= 1; step > 0; step >>= 1) if (low - step >= 0 && x - sorted[low - step]! < radius) low -= step
     sum += digamma[high - low + 1]!
   }
