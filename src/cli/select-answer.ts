@@ -1,6 +1,6 @@
 /** What `pare select` says of columns. */
 
-import type { Method } from '../reduce/select/methods.js'
+import { SCORES } from '../reduce/select/methods.js'
 import type { Selection } from '../reduce/select/table.js'
 import { count, counted, significant } from '../util/format.js'
 import type { Answer } from './command.js'
@@ -12,32 +12,25 @@ const TOP = 40
 
 interface Shown {
   readonly from: string
-  readonly neighbors: number | undefined
   readonly output: string | undefined
+  readonly report: string | undefined
 }
 
 export function selectAnswer(found: Selection, shown: Shown, terminal: Terminal): Answer {
   return { text: textOf(found, shown, terminal), json: jsonOf(found, shown) }
 }
 
-/** Those that were looked for, the best first, then the others. */
-function allOf({ order, names, scores, parts }: Selection): readonly number[] {
-  const isIn = new Set(order)
-  const worth = (j: number): number => parts?.relevance[j] ?? scores[j]!
-  const rest = [...names.keys()].filter((j) => !isIn.has(j)).sort((a, b) => worth(b) - worth(a))
-  return [...order, ...rest]
-}
-
-function jsonOf(found: Selection, { output }: Shown) {
-  const { method, target, isClasses, rows, names, scores, kept, parts, passedFor } = found
+function jsonOf(found: Selection, { output, report }: Shown) {
+  const { method, target, isClasses, rows, names, scores, order, kept, parts, passedFor } = found
   const isKept = new Set(kept)
   return {
     ...(output !== undefined && { output }),
+    ...(report !== undefined && { report }),
     method,
     ...(target !== null && { target, task: isClasses ? 'classification' : 'regression' }),
     rows,
     kept: kept.map((j) => names[j]!),
-    columns: allOf(found).map((j) => ({
+    columns: order.map((j) => ({
       name: names[j]!,
       score: scores[j]!,
       kept: isKept.has(j),
@@ -47,25 +40,16 @@ function jsonOf(found: Selection, { output }: Shown) {
   }
 }
 
-const WORDS: Readonly<Record<Method, string>> = {
-  'mutual-information': 'mutual information, in nats',
-  mrmr: 'mRMR: relevance and redundancy, in nats',
-  lasso: 'lasso: the strength at which a column enters, as a part of the strongest',
-  correlation: 'correlation',
-  spearman: 'rank correlation (Spearman)',
-  variance: 'variance',
-}
-
-function textOf(found: Selection, { from, output }: Shown, terminal: Terminal): string {
-  const { method, target, isClasses, rows, names, kept } = found
-  const all = allOf(found)
+function textOf(found: Selection, { from, output, report }: Shown, terminal: Terminal): string {
+  const { method, target, isClasses, rows, names, order, kept } = found
   const isKept = new Set(kept)
   const lines: readonly (readonly [string, string])[] = [
     ['table', `${from}: ${count(rows)} rows, ${counted(names.length, 'column')} to choose from`],
     ...(target === null ? [] : [['target', `${target}, ${isClasses ? 'classes' : 'numbers'}`] as const]),
-    ['by', WORDS[method]],
+    ['by', SCORES[method]],
     ['kept', `${kept.length} of ${names.length}`],
     ...(output === undefined ? [] : [['written', output] as const]),
+    ...(report === undefined ? [] : [['report', report] as const]),
   ]
   const scored = scoresOf(found)
   return [
@@ -73,10 +57,10 @@ function textOf(found: Selection, { from, output }: Shown, terminal: Terminal): 
     '',
     table(
       [{ title: 'column', shrinkTo: 20 }, ...scored.map(({ column }) => column), { title: 'kept' }],
-      all.slice(0, TOP).map((j) => [names[j]!, ...scored.map(({ cell }) => cell(j)), isKept.has(j) ? 'yes' : '']),
+      order.slice(0, TOP).map((j) => [names[j]!, ...scored.map(({ cell }) => cell(j)), isKept.has(j) ? 'yes' : '']),
       terminal,
     ),
-    ...(all.length > TOP ? [`${all.length - TOP} more are in --json.`] : []),
+    ...(order.length > TOP ? [`${order.length - TOP} more are in --json.`] : []),
   ].join('\n')
 }
 

@@ -143,6 +143,16 @@ test('in a terminal: columns with their scores, the best first, in 80 columns', 
   expect(mrmr).toMatch(/^(a|twice) +\d\.\d+ +0 +\d\.\d+ +yes$/m)
 })
 
+test('a report is written where it is asked for, and never over the table', async () => {
+  const { result } = await selected('--method', 'mrmr', '--keep', '2', '--report', at('r.html'), '-o', at('kept.csv'))
+  expect(result.report).toBe(at('r.html'))
+  const page = await readFile(at('r.html'), 'utf8')
+  expect(page).toContain('2 of 7 columns kept for y')
+  expect(page).toContain('--method mrmr --keep 2')
+  expect((await selected('--report', at('t.csv'))).code).toBe('OUTPUT_IS_INPUT')
+  expect((await selected('--report', at('same.html'), '-o', at('same.html'))).code).toBe('OUTPUT_TWICE')
+})
+
 test('names of rows are told of', async () => {
   const lines = (await readFile(at('t.csv'), 'utf8')).split('\n')
   await writeFile(at('named.csv'), lines.map((line, i) => `${i === 0 ? 'id' : `n${i}`},${line}`).join('\n'))

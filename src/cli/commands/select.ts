@@ -54,6 +54,7 @@ export const select = defineCommand({
     ...DATABASE_OPTIONS,
     ...SEED_OPTION,
     output: { kind: 'text', short: 'o', value: 'file', doc: 'the CSV file to write' },
+    report: { kind: 'text', value: 'file', doc: 'write the scores of all columns as an HTML page' },
   },
   examples: [
     'pare select houses.csv --target price',
@@ -74,10 +75,10 @@ export const select = defineCommand({
         import('../select-cells.js'),
         import('../select-answer.js'),
       ])
-    const { output, table, query, category: categories } = options
+    const { output, report, table, query, category: categories } = options
     const choices = choicesOf(options)
-    await protectInput(undefined, output, false, { read: [path] })
-    if (output !== undefined) await files.checkWritable(output)
+    await protectInput(undefined, output, false, { read: [path], report })
+    for (const written of [output, report]) if (written !== undefined) await files.checkWritable(written)
     const cells = await openTable(await fileSource(path!), { table, query })
     try {
       const found = await selectCells(cells, choices, categories, context)
@@ -87,7 +88,12 @@ export const select = defineCommand({
           output,
           linesOf(cells, found.target === null ? kept : [...kept, found.target], context),
         )
-      return selectAnswer(found, { from: path!, neighbors: choices.nNeighbors, output }, context.terminal)
+      if (report !== undefined) {
+        const { renderSelection } = await import('../../report/selection.js')
+        const page = { table: path!, selection: found, commandLine: context.commandLine }
+        await files.writeFileAtomic(report, renderSelection(page))
+      }
+      return selectAnswer(found, { from: path!, output, report }, context.terminal)
     } finally {
       cells.close()
     }

@@ -47,7 +47,7 @@ export interface Selection extends Ranking {
   /** Whether the target is of classes; null without one. */
   readonly isClasses: boolean | null
   readonly rows: number
-  /** The best first: all of mutual information, the lasso and the variance, else those that were looked for. */
+  /** All columns: the best first, and last those that mRMR did not come to, or that were passed over. */
   readonly order: readonly number[]
   /** In the order of the table. */
   readonly kept: readonly number[]
@@ -75,7 +75,7 @@ export async function selectColumns(table: Table, options: SelectOptions): Promi
   return {
     names: found.names,
     scores: found.scores,
-    order: found.order,
+    order: completed(found),
     method,
     target: options.target ?? null,
     isClasses: target && target.kind === 'category',
@@ -84,6 +84,12 @@ export async function selectColumns(table: Table, options: SelectOptions): Promi
     parts: found.parts ?? null,
     passedFor: found.passedFor ?? null,
   }
+}
+
+function completed({ names, scores, order, parts }: Found): readonly number[] {
+  const isIn = new Set(order)
+  const worth = (j: number): number => parts?.relevance[j] ?? scores[j]!
+  return [...order, ...[...names.keys()].filter((j) => !isIn.has(j)).sort((a, b) => worth(b) - worth(a) || a - b)]
 }
 
 function partsOf(table: Table, options: SelectOptions) {
