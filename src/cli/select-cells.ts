@@ -1,6 +1,7 @@
 /** The columns of a table for `pare select`, judged in as many threads as that is worth. */
 
 import type { CellTable } from '../data/cells.js'
+import type { Table } from '../data/columns.js'
 import type { Description } from '../data/describe.js'
 import type { SelectOptions } from '../reduce/select/table.js'
 import { count, counted } from '../util/format.js'
@@ -30,12 +31,30 @@ export async function selectCells(
   if (choices.method !== 'variance')
     for (const column of columns) if (!named.includes(column.name)) warnOfNames(column, described, onWarning)
   const table = await wholeTable(cells, described, { signal })
+  warnOfCodes(table, choices, onWarning)
   const threads = await threadsFor(choices.method, rows, columns.length, onWarning)
   try {
     return await selectColumns(table, { ...choices, signal, onProgress, ...(threads && { engine: threads.engine }) })
   } finally {
     await threads?.close()
   }
+}
+
+/** Numbers of so few kinds may be names of classes. */
+const FEW_KINDS = 10
+
+function warnOfCodes(
+  { name, columns }: Table,
+  { method, target, task }: SelectOptions,
+  onWarning: Context['warn'],
+): void {
+  const column = columns.find((c) => c.name === target)
+  if (task !== undefined || method === 'variance' || column?.kind !== 'number') return
+  const kinds = new Set(column.values)
+  if (kinds.size > FEW_KINDS || 2 * kinds.size > column.values.length || ![...kinds].every(Number.isInteger)) return
+  onWarning(
+    `${name}, column ${target}: ${counted(kinds.size, 'whole number')}, read as numbers; if they are names of classes, say --task classification`,
+  )
 }
 
 /** Null where there is too little to do. */

@@ -89,9 +89,11 @@ test('text is classes by itself, whole numbers where that is said', async () => 
   expect(text.result).toMatchObject({ task: 'classification', target: 'class' })
   expect(text.result.kept).toEqual(['a', 'twice'])
   const code = ['--target', 'code', ...args]
-  expect((await pare('select', at('t.csv'), ...code)).result.task).toBe('regression')
+  const numbers = await pare('select', at('t.csv'), ...code)
+  expect(numbers.result.task).toBe('regression')
+  expect(numbers.answer.warnings.join()).toMatch(/column code: 3 whole numbers.*--task classification/)
   const said = await pare('select', at('t.csv'), ...code, '--task', 'classification')
-  expect(said.result.task).toBe('classification')
+  expect(said).toMatchObject({ result: { task: 'classification' }, answer: { warnings: [] } })
 })
 
 test('a copy is not kept before what says something else', async () => {

@@ -70,8 +70,9 @@ export async function problemOf(x: Features, y: Target, options: InformationOpti
   const target = targetOf(y, rows, options)
   const isShared = rows * columns.length >= MANY && (engine?.tasks?.threads ?? 0) > 0
   const share = { ...(signal && { signal }), ...(onProgress && { onProgress }), ...(isShared && { engine }) }
-  const all = await prepared([...columns, target], { seed, isShared }, share)
-  return { columns, variables: all.slice(0, -1), target: all.at(-1)!, share }
+  // The target first: its noise owes nothing to how many columns there are.
+  const [own, ...variables] = await prepared([target, ...columns], { seed, isShared }, share)
+  return { columns, variables, target: own!, share }
 }
 
 function checkOptions({ nNeighbors = 3 }: EstimatorOptions): void {

@@ -26,7 +26,7 @@ export type Variable = Continuous | Discrete
 /** Kraskov, Stögbauer and Grassberger 2004, §II: noise of low amplitude parts what is equal. */
 const NOISE = 1e-10
 
-/** What draws the noise of a column: no other column changes it. */
+/** What draws the noise of a column: what others draw does not change it. */
 export interface NoiseSource {
   readonly seed: number
   readonly stream: number
