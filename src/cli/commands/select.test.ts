@@ -188,6 +188,7 @@ describe('what cannot be done is said, with what to do', () => {
     ['a scheme of none', ['--scheme', 'mid'], 'OPTION_UNUSED', '--scheme'],
     ['copies of no correlation', ['--max-correlation', '0.9'], 'OPTION_UNUSED', '--max-correlation'],
     ['a threshold of no variance', ['--threshold', '1'], 'OPTION_UNUSED', '--threshold'],
+    ['a task of none', ['--method', 'variance', '--task', 'regression'], 'OPTION_UNUSED', '--task'],
     ['an unknown column left out', ['--without', 'z'], 'TABLE_COLUMN', 'z'],
     ['an unknown category', ['--category', 'z'], 'TABLE_COLUMN', 'z'],
     [
