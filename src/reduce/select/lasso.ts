@@ -48,21 +48,22 @@ export async function lasso(x: Features, y: Target, options: LassoOptions = {}):
   const rows = rowsOf(columns[0])
   const target = targetOf(y, rows, options)
   const { x: design } = encode(columns, { name: 'X', rows })
-  const { sizes, best } = await modelsOf(design, target, options)
+  const { sizes, lambdas, best } = await modelsOf(design, target, options)
   const spans = spansOf(columns)
-  const sizeOf = (model: Float64Array, [from, to]: Span): number => model.subarray(from, to).reduce((a, b) => a + b, 0)
+  const sizeOf = (of: Float64Array, [from, to]: Span): number => of.subarray(from, to).reduce((a, b) => a + b, 0)
   // Index of the first model with the column.
-  const entries = spans.map((span) => sizes.models.findIndex((model) => sizeOf(model, span) > 0))
-  const scores = Float64Array.from(entries, (at) => (at < 0 ? 0 : sizes.lambdas[at]! / sizes.lambdas[0]!))
-  const entrySize = (j: number): number => (entries[j]! < 0 ? 0 : sizeOf(sizes.models[entries[j]!]!, spans[j]!))
+  const entries = spans.map((span) => sizes.findIndex((model) => sizeOf(model, span) > 0))
+  const scores = Float64Array.from(entries, (at) => (at < 0 ? 0 : lambdas[at]! / lambdas[0]!))
+  const entrySize = (j: number): number => (entries[j]! < 0 ? 0 : sizeOf(sizes[entries[j]!]!, spans[j]!))
   const order = [...spans.keys()].sort((a, b) => scores[b]! - scores[a]! || entrySize(b) - entrySize(a) || a - b)
-  const chosen = best === null ? null : order.filter((j) => sizeOf(sizes.models[best]!, spans[j]!) > 0)
+  const chosen = best === null ? null : order.filter((j) => sizeOf(sizes[best]!, spans[j]!) > 0)
   return { names: namesOf(columns), scores, order, chosen }
 }
 
 interface Models {
-  /** Σ |β| over the vectors of each model, of columns of standard deviation 1; and the strengths. */
-  readonly sizes: { readonly models: readonly Float64Array[]; readonly lambdas: Float64Array }
+  /** By λ: Σ |β| over the vectors of the model, of columns of standard deviation 1. */
+  readonly sizes: readonly Float64Array[]
+  readonly lambdas: Float64Array
   /** Index of the model of least criterion. */
   readonly best: number | null
 }
@@ -78,7 +79,8 @@ async function modelsOf(x: DenseMatrix, target: TableColumn, options: LassoOptio
   if (target.kind === 'number') {
     const found = await path(x, target.values, shared)
     return {
-      sizes: { models: found.models.map(({ coefficients }) => sizesOf([coefficients])), lambdas: found.lambdas },
+      sizes: found.models.map(({ coefficients }) => sizesOf([coefficients])),
+      lambdas: found.lambdas,
       best: criterion
         ? least(informationCriteria(found, { count, variance: deviationOf(target.values) ** 2 })[criterion])
         : null,
@@ -87,7 +89,8 @@ async function modelsOf(x: DenseMatrix, target: TableColumn, options: LassoOptio
   const classes = new Set(target.codes).size
   const found = await glmPath(x, cellsOf(target), { ...shared, family: classes > 2 ? 'multinomial' : 'binomial' })
   return {
-    sizes: { models: found.models.map(({ coefficients }) => sizesOf(coefficients)), lambdas: found.lambdas },
+    sizes: found.models.map(({ coefficients }) => sizesOf(coefficients)),
+    lambdas: found.lambdas,
     best: criterion ? least(glmCriteria(found, { count })[criterion]) : null,
   }
 }

@@ -57,8 +57,7 @@ export async function mrmr(x: Features, y: Target, options: MrmrOptions = {}): P
     scores[best.column] = best.score
     redundancy[best.column] = best.redundancy
     order.push(best.column)
-    const { signal: _, ...rest } = share
-    rest.onProgress?.({ task: 'taking columns', done: order.length, total: nFeatures })
+    share.onProgress?.({ task: 'taking columns', done: order.length, total: nFeatures })
   }
   return { names: namesOf(columns), scores, order, relevance, redundancy }
 }
