@@ -14,7 +14,7 @@ import { fitTable } from '../linear/fit.js'
 import { openMoments } from '../linear/moments.js'
 import { encodeModel } from '../onnx/codec.js'
 import { chain } from '../passes/chain.js'
-import { type Pca, type PcaOptions, pca, pcaOfMoments } from './pca.js'
+import { type Pca, type PcaOptions, pca, pcaOfBlocks, pcaOfMoments } from './pca.js'
 
 let engine: Engine
 beforeAll(async () => {
@@ -276,6 +276,54 @@ test('top components of many columns, from a filter of the covariance', async ()
   certify(x, found)
   const all = await pca(x)
   near(found.components, [...all.components.subarray(0, 5 * 150)], 1)
+})
+
+test('rows in blocks: what they give together; a bad one is told by its place among all', async () => {
+  const x = factors(300, 20)
+  const blockOf = (from: number, to: number) => ({
+    rows: to - from,
+    columns: 20,
+    data: x.data.subarray(from * 20, to * 20),
+  })
+  const held = await pca(x, { nComponents: 4 })
+  async function* read() {
+    for (const [from, to] of [
+      [0, 1],
+      [1, 120],
+      [120, 300],
+    ] as const)
+      yield blockOf(from, to)
+  }
+  const seen: number[] = []
+  const streamed = await pcaOfBlocks(read(), { nComponents: 4, onProgress: ({ done }) => seen.push(done) })
+  near(streamed.components, [...held.components], 1)
+  near(streamed.explainedVariance, [...held.explainedVariance], held.explainedVariance[0]! * 1e-2)
+  expect(seen).toEqual([1, 120, 300])
+  const broken = x.data.slice()
+  broken[20 * 7 + 4] = Number.NaN
+  await expect(pcaOfBlocks([blockOf(0, 120), { rows: 300, columns: 20, data: broken }])).rejects.toMatchObject({
+    code: 'DESIGN_FINITE',
+    detail: { where: 'X, row 128, column 5' },
+  })
+  await expect(pcaOfBlocks([blockOf(0, 9), mixed(3, 4)])).rejects.toMatchObject({ code: 'PCA_SHAPE' })
+  await expect(pcaOfBlocks([])).rejects.toMatchObject({ code: 'DESIGN_EMPTY' })
+  await expect(pcaOfBlocks([blockOf(0, 1)])).rejects.toMatchObject({ code: 'PCA_ROWS' })
+  await expect(pcaOfBlocks([blockOf(0, 9)], { signal: AbortSignal.abort() })).rejects.toThrow()
+})
+
+test('drawn rows of any rank, with zeros: both solvers find eigenpairs, of sparse rows too', async () => {
+  const size = fc.integer({ min: 2, max: 25 })
+  const drawn = fc.record({ rows: size, columns: size, rank: fc.integer({ min: 1, max: 25 }), seed: fc.nat() })
+  await fc.assert(
+    fc.asyncProperty(drawn, fc.boolean(), fc.boolean(), async ({ rows, columns, rank, seed }, isGram, isSparse) => {
+      const full = product(normals(rows, rank, seed), normals(rank, columns, seed + 1))
+      const x = scaled(full, (i, j) => ((i * j + seed) % 3 === 0 ? 0 : 10 ** -(j % 5)))
+      const options = { solver: isGram ? 'gram' : 'covariance' } as const
+      certify(x, await pca(isSparse ? sparse(x) : x, options))
+      certify(x, await pca(x, { ...options, nComponents: 1, isStandardized: true }))
+    }),
+    { numRuns: 80 },
+  )
 })
 
 test('moments of a stream: what the rows themselves give', async () => {
