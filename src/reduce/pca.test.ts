@@ -215,10 +215,9 @@ async function checkGolden(
 describe.each(GOLDEN)('%s', (_, golden) => {
   const x = golden.x()
   test("scikit-learn's numbers, by both solvers, dense and sparse", async () => {
+    // The products of many rows with each other are for few rows.
     for (const design of [x, sparse(x)])
-      for (const solver of ['covariance', 'gram', undefined] as const) {
-        // The products of many rows with each other are for few rows.
-        if (solver === 'gram' && x.rows > 200) continue
+      for (const solver of x.rows > 200 ? [undefined] : (['covariance', 'gram', undefined] as const)) {
         const found = await pca(design, { ...golden.options, ...(solver && { solver }) })
         certify(x, found)
         await checkGolden(found, x, golden)
@@ -270,12 +269,12 @@ test.each([
   },
 )
 
-test('top components of many columns, from a filter of the covariance', async () => {
-  const x = factors(400, 150)
-  const found = await pca(x, { nComponents: 5 })
-  certify(x, found)
-  const all = await pca(x)
-  near(found.components, [...all.components.subarray(0, 5 * 150)], 1)
+test('a few components of very many columns by their covariance', async () => {
+  const x = factors(60, 1600)
+  const found = await pca(x, { nComponents: 5, solver: 'covariance', engine })
+  const rows = await pca(x, { nComponents: 5, solver: 'gram' })
+  near(found.components, [...rows.components], 1)
+  near(found.explainedVariance, [...rows.explainedVariance], rows.explainedVariance[0]! * 1e-2)
 })
 
 test('rows in blocks: what they give together; a bad one is told by its place among all', async () => {
