@@ -9,8 +9,10 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { markdown, type Report, writeReport } from './markdown.js'
 import { chainedSection } from './reduction/chained.js'
+import { componentContests } from './reduction/components.js'
 import { type Contest, held, type Section } from './reduction/contest.js'
-import { mapContests } from './reduction/maps.js'
+import { informationContests } from './reduction/information.js'
+import { mapContests, type Peers } from './reduction/maps.js'
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -27,7 +29,8 @@ const variables = Object.fromEntries(
 )
 const isAsked = (name: string): boolean => only === undefined || name.includes(only)
 
-const contests: readonly Contest[] = [...mapContests({ python, packages, threads })]
+const peers: Peers = { python, packages, threads }
+const contests: readonly Contest[] = [...componentContests(peers), ...mapContests(peers), ...informationContests(peers)]
 const sections: Section[] = []
 const versions: Record<string, string> = {}
 for (const contest of contests.filter(({ name }) => isAsked(name))) {

@@ -41,7 +41,7 @@ export function fromBlocks(engine: Engine, { x }: Irises): Promise<reduce.Pca> {
 }
 
 /** The four measures to a species, by way of the components. */
-export async function classifier(engine: Engine, irises: Irises, found: Pca): Promise<Model> {
+export async function classifier(engine: Engine, irises: Irises, found: reduce.Pca): Promise<Model> {
   const scores = await found.transform(irises.x)
   const names = Array.from({ length: found.nComponents }, (_, k) => `PC${k + 1}`)
   const levels = [...new Set(irises.species)]

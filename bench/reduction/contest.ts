@@ -9,16 +9,14 @@ import { megabytes, run } from '../processes.js'
 
 export interface Tool {
   readonly name: string
-  /** The program and its arguments, to be followed by the folder and the round. */
-  readonly command: readonly string[]
-  /** What comes after these. */
-  readonly rest?: readonly string[]
+  /** The program and its arguments. */
+  readonly command: (folder: string, round: number) => readonly [string, ...string[]]
   /** Rounds that it takes part in; default all. */
   readonly rounds?: number
 }
 
 /** What a tool tells in its last line. */
-interface Told {
+export interface Told {
   readonly seconds: number
   readonly version: string
 }
@@ -30,10 +28,10 @@ export interface Contest {
   /** Writes what the tools read into a folder. */
   prepare(folder: string): Promise<void>
   readonly tools: readonly Tool[]
-  /** Of what a tool left in the folder, by title, in the order of the columns. */
-  qualities?(folder: string, round: number): Promise<Readonly<Record<string, number>>>
-  /** Digits of these. */
-  readonly digits?: Readonly<Record<string, number>>
+  /** Of what a tool told or left in the folder, by title, in the order of the columns. */
+  qualities?(told: Told, folder: string): Promise<Readonly<Record<string, number>>>
+  /** How these are written; default with 4 digits after the point. */
+  readonly write?: (quality: number) => string
 }
 
 interface Measured {
@@ -61,16 +59,16 @@ export async function held(
       contest.tools.map(({ name }) => [name, { seconds: [], peaks: [], qualities: [], version: '' }]),
     )
     for (let round = 0; round < contest.rounds; round++)
-      for (const { name, command, rest = [], rounds = contest.rounds } of contest.tools) {
+      for (const { name, command, rounds = contest.rounds } of contest.tools) {
         if (round >= rounds) continue
-        const [program, ...script] = command
-        const { stdout, peakBytes } = await run(program!, [...script, folder, String(round), ...rest], variables)
+        const [program, ...script] = command(folder, round)
+        const { stdout, peakBytes } = await run(program, script, variables)
         const told = JSON.parse(stdout.trim().split('\n').at(-1)!) as Told
         const own = found.get(name)!
         own.seconds.push(told.seconds)
         if (peakBytes !== null) own.peaks.push(peakBytes)
         own.version = told.version
-        if (contest.qualities) own.qualities.push(await contest.qualities(folder, round))
+        if (contest.qualities) own.qualities.push(await contest.qualities(told, folder))
         console.log(contest.name, name, told.seconds.toFixed(2), JSON.stringify(own.qualities.at(-1) ?? {}))
       }
     return {
@@ -82,7 +80,7 @@ export async function held(
   }
 }
 
-function tableOf({ digits = {} }: Contest, found: ReadonlyMap<string, Measured>): string {
+function tableOf({ write = (v) => v.toFixed(4) }: Contest, found: ReadonlyMap<string, Measured>): string {
   const own = median([...found.values()][0]!.seconds)
   const titles = Object.keys([...found.values()].find(({ qualities }) => qualities.length > 0)?.qualities[0] ?? {})
   const rows = [...found].map(([name, { seconds, peaks, qualities }], i) => [
@@ -91,7 +89,7 @@ function tableOf({ digits = {} }: Contest, found: ReadonlyMap<string, Measured>)
     i === 0 ? '' : `${(median(seconds) / own).toFixed(1)}x`,
     peaks.length === 0 ? '' : megabytes(median(peaks)),
     seconds.length,
-    ...titles.map((title) => median(qualities.map((q) => q[title]!)).toFixed(digits[title] ?? 4)),
+    ...titles.map((title) => write(median(qualities.map((q) => q[title]!)))),
   ])
   return table(['tool', 'seconds', 'its time ÷ ours', 'peak MiB', 'runs', ...titles], rows)
 }

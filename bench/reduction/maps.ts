@@ -30,14 +30,15 @@ interface Mapped {
 
 const ours = (threads: string): Tool => ({
   name: 'pare',
-  command: [process.execPath, '--import', 'tsx', join(here, 'map-ours.ts')],
-  rest: [threads],
+  command: (folder, seed) => [
+    ...([process.execPath, '--import', 'tsx', join(here, 'map-ours.ts')] as [string, ...string[]]),
+    ...[folder, String(seed), threads],
+  ],
 })
 
 const peer = ({ python, threads }: Peers, name: string, rounds?: number): Tool => ({
   name,
-  command: [python, join(here, 'map-peers.py')],
-  rest: [name, threads],
+  command: (folder, seed) => [python, join(here, 'map-peers.py'), folder, String(seed), name, threads],
   ...(rounds !== undefined && { rounds }),
 })
 
@@ -69,8 +70,13 @@ export const mapContests = (peers: Peers): readonly Contest[] => [
             peer(peers, 'openTSNE'),
             {
               name: 'DruidJS',
-              command: [process.execPath, join(here, 'map-druid.mjs')],
-              rest: [peers.packages],
+              command: (folder, seed) => [
+                process.execPath,
+                join(here, 'map-druid.mjs'),
+                folder,
+                String(seed),
+                packages,
+              ],
               rounds: 1,
             },
           ],
@@ -84,7 +90,6 @@ function contest({ python, threads }: Peers, { name, set, rows, rounds, tools }:
     about: `On their first ${COMPONENTS} principal components, perplexity 30, 250 iterations with an exaggeration of 12 and 500 without, all else as the tool has it by default; a seed for each run. "KL" is the divergence from the same affinities for all tools, of exact neighbours and over all pairs; "10-NN" the share of images whose digit most of their 10 nearest neighbours in the map have (\`bench/reduction/map-quality.py\`).`,
     rounds,
     tools,
-    digits: { KL: 4, '10-NN': 4 },
     async prepare(folder) {
       const { data, columns, classes } = await readDigits(set, rows)
       const engine = await openEngine({ threads: Number(threads) })
@@ -95,7 +100,7 @@ function contest({ python, threads }: Peers, { name, set, rows, rounds, tools }:
       writeArray(join(folder, 'x.npy'), { shape: [rows, COMPONENTS], data: scores, isFortran: false })
       writeArray(join(folder, 'labels.npy'), { shape: [rows], data: Float64Array.from(classes), isFortran: false })
     },
-    async qualities(folder) {
+    async qualities(_, folder) {
       const { stdout } = await run(python, [join(here, 'map-quality.py'), folder])
       return JSON.parse(stdout) as Record<string, number>
     },
