@@ -75,7 +75,7 @@ export const mapContests = (peers: Peers): readonly Contest[] => [
                 join(here, 'map-druid.mjs'),
                 folder,
                 String(seed),
-                packages,
+                peers.packages!,
               ],
               rounds: 1,
             },
