@@ -108,12 +108,12 @@ export const partsOf = (colour: string): readonly [number, number, number] => [
  */
 export const PALETTE: Readonly<Record<Theme, readonly string[]>> = {
   light: [
-    ...['#0b6bcb', '#c91808', '#601a5d', '#f48f27', '#9d6c84', '#0023a7', '#3da3e2', '#900928', '#6c4d7f', '#65da84'],
-    ...['#996cfe', '#bf8fac', '#c76f02', '#b427ae', '#8330fb', '#2f6955', '#8cab73', '#619861', '#637b50', '#4d1a83'],
+    ...['#0b6bcb', '#c81a0b', '#62155f', '#fd9428', '#1f04b4', '#8a4f7d', '#4a9df5', '#ac79b1', '#910127', '#2bd1fe'],
+    ...['#fa5b6b', '#633b88', '#8012fc', '#b61eb0', '#b96e25', '#9462fd', '#599a68', '#4f0e8a', '#77c876', '#536b26'],
   ],
   dark: [
-    ...['#6cb4ff', '#f18c22', '#e7f609', '#b514db', '#81fce5', '#9484b2', '#d12515', '#b9c794', '#3b906b', '#f6ba22'],
-    ...['#bf9d73', '#d652fb', '#8d5aaa', '#9ad5ef', '#f14b8e', '#bd761a', '#b6f7a0', '#018efd', '#a6a2d3', '#ad3d48'],
+    ...['#6cb4ff', '#f38b17', '#f1ef7a', '#b60ddd', '#92fef9', '#d61505', '#30967e', '#a178ca', '#add38f', '#fec020'],
+    ...['#8cb16e', '#cd92c7', '#c96859', '#8e58ae', '#33e2c8', '#d74ffd', '#b03946', '#f5438d', '#c2f2b1', '#f8c0fc'],
   ],
 }
 

@@ -61,8 +61,9 @@ function extents(x: ArrayLike<number>, y: ArrayLike<number>) {
   return [left, right, low, high] as const
 }
 
+/** `#webgl` behind the page's address asks for WebGL even where there is no graphics card. */
 function openPainter(): Painter {
-  const opened = glPainter(canvas, points) ?? canvasPainter(freshCanvas(), points)
+  const opened = glPainter(canvas, points, location.hash === '#webgl') ?? canvasPainter(freshCanvas(), points)
   if (!opened) throw new Error('This browser has no canvas to draw on.')
   stageElement.dataset.painter = opened.name
   return opened

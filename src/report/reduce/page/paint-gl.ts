@@ -19,11 +19,15 @@ void main() {
   gl_FragColor = vec4(shade.rgb * a, a);
 }`
 
-/** Null where there is no WebGL, or only one that a processor works through. */
-export function glPainter(canvas: HTMLCanvasElement, points: PaintedPoints): Painter | null {
-  const gl = canvas.getContext('webgl', { antialias: false, failIfMajorPerformanceCaveat: true })
-  const program = gl && linked(gl)
-  if (!gl || !program) return null
+/** WebGL that a processor works through takes longer than discs in an array of pixels. */
+const SOFTWARE = /swiftshader|llvmpipe|softpipe|basic render/i
+
+/** Null where there is no WebGL, or only one without a graphics card, unless `isForced`. */
+export function glPainter(canvas: HTMLCanvasElement, points: PaintedPoints, isForced: boolean): Painter | null {
+  const gl = canvas.getContext('webgl', { antialias: false })
+  if (!gl || (!isForced && SOFTWARE.test(rendererOf(gl)))) return null
+  const program = linked(gl)
+  if (!program) return null
   const n = points.order.length
   const places = new Float32Array(2 * n)
   for (const [at, i] of points.order.entries()) {
@@ -54,6 +58,11 @@ export function glPainter(canvas: HTMLCanvasElement, points: PaintedPoints): Pai
       gl.drawArrays(gl.POINTS, 0, n)
     },
   }
+}
+
+function rendererOf(gl: WebGLRenderingContext): string {
+  const info = gl.getExtension('WEBGL_debug_renderer_info')
+  return String(gl.getParameter(info ? info.UNMASKED_RENDERER_WEBGL : gl.RENDERER))
 }
 
 function fillColours(to: Uint8Array, { colours, groups, isHidden, chosen }: Scene, order: Uint32Array): void {
