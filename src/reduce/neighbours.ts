@@ -1,0 +1,187 @@
+/** The nearest neighbours of each row, by the Euclidean distance. */
+
+import type { Engine } from '../engine/engine.js'
+import { throwIfAborted } from '../engine/failures.js'
+import { int } from '../ir/attrs.js'
+import { builder, modelOf } from '../ir/builder.js'
+import { codeOfDType } from '../ir/dtypes.js'
+import { numbers, tensor } from '../ir/tensor.js'
+import type { Model } from '../ir/types.js'
+import { type DenseMatrix, stridesOf } from '../linear/design.js'
+import { encodeModel } from '../onnx/codec.js'
+import type { RunOptions } from '../util/env.js'
+import { inFlight } from '../util/in-flight.js'
+
+export interface Neighbours {
+  readonly count: number
+  readonly k: number
+  /** Of each row, the nearest first and never itself: [count, k]. */
+  readonly indices: Int32Array
+  /** Their square distances. */
+  readonly squares: Float64Array
+}
+
+export interface NeighbourOptions extends Pick<RunOptions, 'onProgress' | 'signal'> {
+  /** Without one all is done in plain loops. */
+  readonly engine?: Engine | undefined
+  /** Whose neighbours among the rows are looked for. Default: of the rows themselves, each of which is none of its own. */
+  readonly of?: DenseMatrix
+}
+
+/** Pairs from which on the engine is worth its way. */
+const MANY = 1e6
+
+/** Distances that the engine has at once, about. */
+const TOGETHER = 1 << 23
+
+/** Candidates more than asked: distances in float32 are not told apart where they are very close. */
+const SPARE = 8
+
+/** Exact: of all pairs. `k`: below the number of rows. */
+export async function nearestNeighbours(x: DenseMatrix, k: number, o: NeighbourOptions = {}): Promise<Neighbours> {
+  const { engine, signal, onProgress, of } = o
+  const data = byRows(x)
+  const asked = of === undefined ? data : byRows(of)
+  const { rows, columns } = x
+  const count = of?.rows ?? rows
+  const found: Neighbours = { count, k, indices: new Int32Array(count * k), squares: new Float64Array(count * k) }
+  const take = openSorter({ data, asked, columns, isOwn: of === undefined }, found)
+  if (engine === undefined || rows * count < MANY) {
+    const all = Int32Array.from({ length: rows }, (_, j) => j)
+    for (let i = 0; i < count; i++) take(i, all)
+    return found
+  }
+  const candidates = Math.min(rows, k + 1 + SPARE)
+  const height = Math.min(count, Math.max(16, Math.floor(TOGETHER / rows)))
+  const frame = frameOf(data, rows, columns)
+  const model = nearestModel(targetsOf(data, rows, frame), { rows, columns, candidates, height })
+  const session = await engine.load(encodeModel(model).bytes, signal ? { signal } : {})
+  try {
+    // The next rows are with the engine while those before are sorted.
+    const tasks = inFlight(1)
+    const spare: Float32Array[] = []
+    for (let from = 0; from < count; from += height) {
+      throwIfAborted(signal)
+      const to = Math.min(count, from + height)
+      const queries = spare.pop() ?? new Float32Array(height * (columns + 1))
+      fillQueries(queries, asked, from, to, frame)
+      const feeds = { rows: tensor('float32', [height, columns + 1], queries) }
+      const task = session.run(feeds, { lend: ['rows'] }).then((results) => {
+        spare.push(numbers(results.rows!) as Float32Array)
+        const nearest = numbers(results.nearest!)
+        for (let i = from; i < to; i++) take(i, nearest.subarray((i - from) * candidates, (i - from + 1) * candidates))
+        onProgress?.({ task: 'neighbours', done: to, total: count })
+      })
+      await tasks.push(task)
+    }
+    await tasks.end()
+  } finally {
+    await session.close()
+  }
+  return found
+}
+
+/** Row by row, in place where they lie so. */
+function byRows(x: DenseMatrix): ArrayLike<number> {
+  const [byRow, byColumn] = stridesOf(x)
+  if (byColumn === 1 && byRow === x.columns) return x.data
+  const out = new Float64Array(x.rows * x.columns)
+  for (let i = 0, at = 0; i < x.rows; i++)
+    for (let j = 0; j < x.columns; j++) out[at++] = x.data[i * byRow + j * byColumn]!
+  return out
+}
+
+interface Rows {
+  readonly data: ArrayLike<number>
+  readonly asked: ArrayLike<number>
+  readonly columns: number
+  /** Whether those asked are the rows themselves. */
+  readonly isOwn: boolean
+}
+
+/** Takes the k nearest of some candidates for a row, by distances in float64; of equal ones, those that come first. */
+function openSorter({ data, asked, columns, isOwn }: Rows, { k, indices, squares }: Neighbours) {
+  return (i: number, candidates: ArrayLike<number>): void => {
+    const [base, own] = [i * k, i * columns]
+    let size = 0
+    for (let c = 0; c < candidates.length; c++) {
+      const j = candidates[c]!
+      if (isOwn && j === i) continue
+      const worst = size < k ? Number.POSITIVE_INFINITY : squares[base + k - 1]!
+      let square = 0
+      for (let d = 0, other = j * columns; d < columns; d++) square += (asked[own + d]! - data[other + d]!) ** 2
+      if (!(square < worst)) continue
+      let at = size < k ? size++ : k - 1
+      for (; at > 0 && squares[base + at - 1]! > square; at--) {
+        squares[base + at] = squares[base + at - 1]!
+        indices[base + at] = indices[base + at - 1]!
+      }
+      squares[base + at] = square
+      indices[base + at] = j
+    }
+  }
+}
+
+/** About the means and in units of the largest number, so that little cancels in float32. */
+interface Frame {
+  readonly means: Float64Array
+  readonly unit: number
+}
+
+function frameOf(data: ArrayLike<number>, rows: number, columns: number): Frame {
+  const means = new Float64Array(columns)
+  for (let i = 0, at = 0; i < rows; i++) for (let j = 0; j < columns; j++) means[j]! += data[at++]! / rows
+  let largest = 0
+  for (let i = 0, at = 0; i < rows; i++)
+    for (let j = 0; j < columns; j++) largest = Math.max(largest, Math.abs(data[at++]! - means[j]!))
+  return { means, unit: 1 / (largest || 1) }
+}
+
+/** (2x, −1) of some rows; with (y, |y|²) that gives 2 x·y − |y|², which is |x|² less the square distance. */
+function fillQueries(
+  out: Float32Array,
+  data: ArrayLike<number>,
+  from: number,
+  to: number,
+  { means, unit }: Frame,
+): void {
+  const columns = means.length
+  for (let i = from, at = 0; i < to; i++) {
+    for (let j = 0; j < columns; j++) out[at++] = 2 * unit * (data[i * columns + j]! - means[j]!)
+    out[at++] = -1
+  }
+}
+
+/** [columns + 1, rows] */
+function targetsOf(data: ArrayLike<number>, rows: number, { means, unit }: Frame): Float32Array {
+  const columns = means.length
+  const targets = new Float32Array((columns + 1) * rows)
+  for (let i = 0; i < rows; i++) {
+    let square = 0
+    for (let j = 0; j < columns; j++) {
+      const v = (data[i * columns + j]! - means[j]!) * unit
+      targets[j * rows + i] = v
+      square += v * v
+    }
+    targets[columns * rows + i] = square
+  }
+  return targets
+}
+
+interface NearestShape {
+  readonly rows: number
+  readonly columns: number
+  readonly candidates: number
+  readonly height: number
+}
+
+function nearestModel(targets: Float32Array, { rows, columns, candidates, height }: NearestShape): Model {
+  const b = builder(['rows', 'nearest'], 'float32')
+  b.input('rows', { kind: 'tensor', dtype: 'float32', shape: [height, columns + 1] })
+  const scores = b.op('MatMul', ['rows', b.constant(tensor('float32', [columns + 1, rows], targets))])
+  const most = b.constant(tensor('int64', [1], BigInt64Array.of(BigInt(candidates))))
+  const [, which] = b.ops('TopK', [scores, most], { outputs: 2 })
+  b.ops('Cast', [which!], { outputs: ['nearest'], attrs: { to: int(codeOfDType('int32')) } })
+  b.output('nearest', { kind: 'tensor', dtype: 'int32', shape: [height, candidates] })
+  return modelOf(b.graph('nearest'), { '': 21 })
+}

@@ -1,0 +1,3 @@
+/** A thread that works on an embedding beside others. */
+
+export { serve as run } from './crew.js'
