@@ -192,7 +192,7 @@ describe.skipIf(!hasChromium)('in a browser', () => {
     expect(lines).toHaveLength(101)
     for (const line of lines.slice(1)) {
       const [row, x, y, kind] = line.split(',')
-      expect([Number(x), Number(y)]).toEqual([map.x[Number(row) - 1], map.y[Number(row) - 1]])
+      expect([Math.fround(Number(x)), Math.fround(Number(y))]).toEqual([map.x[Number(row) - 1], map.y[Number(row) - 1]])
       expect(kind).toBe('a')
     }
     await on.page.getByRole('button', { name: 'Lasso' }).click()

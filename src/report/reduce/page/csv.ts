@@ -1,5 +1,6 @@
 /** Rows that were chosen, as a table to download. */
 
+import { shortest } from '../../../util/format.js'
 import type { PointMap } from '../point-map.js'
 
 /** Row numbers from 1, coordinates, and what is known of the rows. */
@@ -7,8 +8,8 @@ export function selectionCsv({ x, y, axes, columns }: PointMap, rows: readonly n
   const head = ['row', ...axes, ...columns.map(({ name }) => name)]
   const cells = (i: number): readonly string[] => [
     String(i + 1),
-    String(x[i]),
-    String(y[i]),
+    shortest(x[i]!),
+    shortest(y[i]!),
     ...columns.map((column) => cellOf(column, i)),
   ]
   return [head, ...rows.map(cells)].map((row) => `${row.map(quoted).join(',')}\n`).join('')
@@ -18,7 +19,7 @@ export function selectionCsv({ x, y, axes, columns }: PointMap, rows: readonly n
 export function cellOf(column: PointMap['columns'][number], row: number): string {
   if (column.kind === 'category') return column.levels[column.codes[row]!] ?? ''
   const value = column.values[row]!
-  return Number.isNaN(value) ? '' : String(value)
+  return Number.isNaN(value) ? '' : shortest(value)
 }
 
 const quoted = (text: string): string => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text)
