@@ -18,7 +18,7 @@ const TOGETHER = 128
 const MANY = 250
 
 /**
- * V H₁ H₂ ⋯ Hₙ₋₁, V's rows being vectors: [n, n]. Of a block, H ⋯ H = I − UᵀTU with T upper triangular (Schreiber and Van
+ * V H₁ H₂ ⋯ Hₙ₋₁, V's rows being vectors: [m, n]. Of a block, H ⋯ H = I − UᵀTU with T upper triangular (Schreiber and Van
  * Loan 1989).
  */
 export async function applyReflectors(
@@ -78,15 +78,16 @@ function triangularFactor(inner: Float64Array, tau: Float64Array): Float64Array 
 }
 
 function appliedByLoops(vectors: Float64Array, n: number, blocks: readonly Block[]): Float64Array {
+  const m = vectors.length / n
   const stride = wholeBlocks(n)
   const panel = n * TOGETHER
-  const kernel = openDenseKernel(n * stride + 2 * panel + TOGETHER * stride)
-  const all = kernel.memory.subarray(0, n * stride)
-  const weights = kernel.memory.subarray(n * stride, n * stride + panel)
-  const columns = kernel.memory.subarray(n * stride + panel, n * stride + 2 * panel)
-  const right = kernel.memory.subarray(n * stride + 2 * panel)
+  const kernel = openDenseKernel(m * stride + 2 * panel + TOGETHER * stride)
+  const all = kernel.memory.subarray(0, m * stride)
+  const weights = kernel.memory.subarray(m * stride, m * stride + panel)
+  const columns = kernel.memory.subarray(m * stride + panel, m * stride + 2 * panel)
+  const right = kernel.memory.subarray(m * stride + 2 * panel)
   const v = { data: all, stride }
-  copyRows(vectors, n, all, stride, n)
+  copyRows(vectors, n, all, stride, m)
   for (const block of blocks) {
     const { count, width } = block
     const w = { data: weights, stride: wholeBlocks(count) }
@@ -97,11 +98,11 @@ function appliedByLoops(vectors: Float64Array, n: number, blocks: readonly Block
     copyRows(block.right, width, right, r.stride, count)
     // What stands behind a row of −TU is added to columns that no reflection of the block changes.
     for (let i = 0; i < count; i++) right.fill(0, i * r.stride + width, (i + 1) * r.stride)
-    kernel.addProduct(n, width, count, v, u, w)
-    kernel.addProduct(n, count, width, w, r, v)
+    kernel.addProduct(m, width, count, v, u, w)
+    kernel.addProduct(m, count, width, w, r, v)
   }
-  const result = new Float64Array(n * n)
-  copyRows(all, stride, result, n, n)
+  const result = new Float64Array(m * n)
+  copyRows(all, stride, result, n, m)
   return result
 }
 
@@ -111,14 +112,15 @@ async function appliedOnEngine(
   blocks: readonly Block[],
   engine: Engine,
 ): Promise<Float64Array> {
-  const session = await engine.load(encodeModel(reflectorModel(n, blocks)).bytes)
+  const m = vectors.length / n
+  const session = await engine.load(encodeModel(reflectorModel(m, n, blocks)).bytes)
   try {
     const feeds = blocks.flatMap(({ count, width, columns, right }, k) => [
       [`columns${k}`, tensor('float64', [width, count], columns)] as const,
       [`right${k}`, tensor('float64', [count, width], right)] as const,
     ])
     const { result } = await session.run({
-      vectors: tensor('float64', [n, n], vectors),
+      vectors: tensor('float64', [m, n], vectors),
       ...Object.fromEntries(feeds),
     })
     return numbers(result!) as Float64Array
@@ -128,11 +130,11 @@ async function appliedOnEngine(
 }
 
 /** The columns that the blocks so far have changed, which grow by those of the next one. */
-function reflectorModel(n: number, blocks: readonly Block[]): Model {
+function reflectorModel(m: number, n: number, blocks: readonly Block[]): Model {
   const b = builder(['vectors', 'result', ...blocks.flatMap((_, k) => [`columns${k}`, `right${k}`])], 'float64')
   const input = (name: string, shape: readonly number[]): string =>
     b.input(name, { kind: 'tensor', dtype: 'float64', shape })
-  const all = input('vectors', [n, n])
+  const all = input('vectors', [m, n])
   const part = (from: number, to: number): string => {
     const list = (v: number): string => b.constant(i64([1], [v]), 'list')
     return b.op('Slice', [all, list(from), list(to), list(1)])
@@ -148,6 +150,6 @@ function reflectorModel(n: number, blocks: readonly Block[]): Model {
   }
   // The last row's reflection ends before the last column.
   join(changed, part(n - 1, n), ['result'])
-  b.output('result', { kind: 'tensor', dtype: 'float64', shape: [n, n] })
+  b.output('result', { kind: 'tensor', dtype: 'float64', shape: [m, n] })
   return modelOf(b.graph('reflectors'))
 }

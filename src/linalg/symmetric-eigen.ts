@@ -16,13 +16,20 @@ import { applyReflectors } from './reflectors.js'
 export interface EigenOptions {
   /** Takes the large products. Without one all is done in compiled loops, on one thread. */
   readonly engine?: Engine | undefined
+  /** Vectors of so many of the largest values alone; all values are found. Default: of all. */
+  readonly largest?: number
 }
 
 /**
- * `a`: [n, n], of which the lower triangle is read. Values ascend, and row k of `vectors` belongs to values[k]. The same
- * matrix gives the same bits on the same machine. Throws `EIGEN_SHAPE`, `EIGEN_FINITE`.
+ * `a`: [n, n], of which the lower triangle is read. Values ascend, and row k of `vectors` belongs to values[k]; with
+ * `largest` its rows belong to the last values. The same matrix gives the same bits on the same machine. Throws
+ * `EIGEN_SHAPE`, `EIGEN_FINITE`.
  */
-export async function symmetricEigen(a: Float64Array, n: number, { engine }: EigenOptions = {}): Promise<Spectrum> {
+export async function symmetricEigen(
+  a: Float64Array,
+  n: number,
+  { engine, largest = n }: EigenOptions = {},
+): Promise<Spectrum> {
   if (a.length !== n * n) throw wrongShape(a.length, n)
   const scale = scaleOf(a, n)
   const reduction = reduced(a, n, scale)
@@ -31,7 +38,7 @@ export async function symmetricEigen(a: Float64Array, n: number, { engine }: Eig
     const { values, vectors } = await divideConquer(reduction.diagonal, reduction.off, products)
     return {
       values: values.map((v) => v * scale),
-      vectors: await applyReflectors(vectors, reduction, products, engine),
+      vectors: await applyReflectors(vectors.subarray((n - largest) * n), reduction, products, engine),
     }
   } finally {
     await products.close()

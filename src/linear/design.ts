@@ -28,13 +28,14 @@ export type DesignMatrix = DenseMatrix | SparseMatrix
 export const isSparse = (x: DesignMatrix): x is SparseMatrix => 'columnStarts' in x
 
 /**
- * Throws `DESIGN_SHAPE`, `DESIGN_EMPTY`, `DESIGN_SPARSE`, `DESIGN_WEIGHT`, and with row and column of the first such number `DESIGN_FINITE`
+ * `y` is null where nothing is predicted. Throws `DESIGN_SHAPE`, `DESIGN_EMPTY`, `DESIGN_SPARSE`, `DESIGN_WEIGHT`, and with row and column of the first such number `DESIGN_FINITE`
  * and `DESIGN_RANGE`.
  */
-export function checkDesign(x: DesignMatrix, y: ArrayLike<number>, weights?: ArrayLike<number>): void {
-  if (isSparse(x)) checkSparse(x, y.length)
+export function checkDesign(x: DesignMatrix, y: ArrayLike<number> | null, weights?: ArrayLike<number>): void {
+  const length = y?.length ?? x.rows
+  if (isSparse(x)) checkSparse(x, length)
   else {
-    checkShape(x, y.length)
+    checkShape(x, length)
     checkCells(x)
   }
   checkTarget(x, y, weights)
@@ -47,14 +48,14 @@ export function checkCells(x: DenseMatrix): void {
 }
 
 /** All of `checkDesign` but the cells of X, for those who will sum them all: where they are no numbers, sums tell. */
-export function checkUnsummed(x: DenseMatrix, y: ArrayLike<number>): void {
-  checkShape(x, y.length)
+export function checkUnsummed(x: DenseMatrix, y: ArrayLike<number> | null): void {
+  checkShape(x, y?.length ?? x.rows)
   checkTarget(x, y)
 }
 
-function checkTarget({ rows }: DesignMatrix, y: ArrayLike<number>, weights?: ArrayLike<number>): void {
-  const odd = firstUnfit(y)
-  if (odd >= 0) throw unfit(`y, row ${odd + 1}`, y[odd]!)
+function checkTarget({ rows }: DesignMatrix, y: ArrayLike<number> | null, weights?: ArrayLike<number>): void {
+  const odd = y === null ? -1 : firstUnfit(y)
+  if (odd >= 0) throw unfit(`y, row ${odd + 1}`, y![odd]!)
   if (weights === undefined) return
   if (weights.length !== rows) throw wrongLength('weights', weights.length, `${rows}, one a row`)
   for (let i = 0; i < rows; i++)

@@ -32,7 +32,7 @@ export const isMany = (rows: number, columns: number): boolean => rows * (column
 /** `checkDesign`, but for the cells of X where the engine will read them all: then their sums tell. */
 export function checkUnread(
   x: DenseMatrix,
-  y: ArrayLike<number>,
+  y: ArrayLike<number> | null,
   { engine, weights }: Pick<GatherOptions, 'engine' | 'weights'>,
 ): void {
   if (engine === undefined || weights !== undefined || !isMany(x.rows, x.columns)) {
@@ -42,7 +42,12 @@ export function checkUnread(
   checkUnsummed(x, y)
 }
 
-export async function gatherMoments(x: DenseMatrix, y: ArrayLike<number>, o: GatherOptions = {}): Promise<Moments> {
+/** `y` is null where nothing is predicted: then they are those of X alone. */
+export async function gatherMoments(
+  x: DenseMatrix,
+  y: ArrayLike<number> | null,
+  o: GatherOptions = {},
+): Promise<Moments> {
   const [moments] = await gatherParts(x, y, [o.rows], o)
   return moments!
 }
@@ -50,7 +55,7 @@ export async function gatherMoments(x: DenseMatrix, y: ArrayLike<number>, o: Gat
 /** Of several parts of the rows; undefined is all of them. */
 export async function gatherParts(
   x: DenseMatrix,
-  y: ArrayLike<number>,
+  y: ArrayLike<number> | null,
   parts: readonly (ArrayLike<number> | undefined)[],
   options: GatherOptions,
 ): Promise<readonly Moments[]> {
@@ -59,7 +64,7 @@ export async function gatherParts(
   const of = (rows: ArrayLike<number> | undefined): GatherOptions => (rows ? { ...options, rows } : options)
   const count = given.reduce((sum, rows) => sum + (rows?.length ?? x.rows), 0)
   if (engine === undefined || !isMany(count, x.columns)) return parts.map((rows) => momentsOf(x, y, of(rows)))
-  const columns = x.columns + 1
+  const columns = x.columns + Number(y !== null)
   const precision = columns < WIDE ? 'float64' : (options.precision ?? 'float64')
   const height = heightOf(
     columns,
@@ -226,7 +231,7 @@ const SAMPLE = 1024
 /** Means and ranges of some of the rows, and the mean weight of all. */
 function sampleFrame(
   x: DenseMatrix,
-  y: ArrayLike<number>,
+  y: ArrayLike<number> | null,
   parts: readonly (ArrayLike<number> | undefined)[],
   weights: ArrayLike<number> | undefined,
 ): Frame {
@@ -238,16 +243,16 @@ function sampleFrame(
     const many = Math.min(n, each)
     return Array.from({ length: many }, (_, i) => Math.floor((i * n) / many)).map((i) => rows?.[i] ?? i)
   })
-  const shift = new Float64Array(p + 1)
-  const ranges = new Float64Array(p + 1)
+  const shift = new Float64Array(p + Number(y !== null))
+  const ranges = new Float64Array(shift.length)
   for (const i of at) {
     for (let j = 0; j < p; j++) shift[j]! += x.data[i * byRow + j * byColumn]! / at.length
-    shift[p]! += y[i]! / at.length
+    if (y !== null) shift[p]! += y[i]! / at.length
   }
   for (const i of at) {
     for (let j = 0; j < p; j++)
       ranges[j] = Math.max(ranges[j]!, Math.abs(x.data[i * byRow + j * byColumn]! - shift[j]!))
-    ranges[p] = Math.max(ranges[p]!, Math.abs(y[i]! - shift[p]!))
+    if (y !== null) ranges[p] = Math.max(ranges[p]!, Math.abs(y[i]! - shift[p]!))
   }
   let weight = 0
   if (weights !== undefined)

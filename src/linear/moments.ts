@@ -11,9 +11,9 @@ export interface Moments {
   /** Rows with a weight above 0, and the sum of all weights. */
   readonly count: number
   readonly weight: number
-  /** Of X and, last, of y: [p + 1]. */
+  /** Of X and, last, of y: [p + 1]; of X alone, [p], where nothing is predicted. */
   readonly means: Float64Array
-  /** Σ w (z − mean)(z − mean)ᵀ of z = (x, y): [p + 1, p + 1]. */
+  /** Σ w (z − mean)(z − mean)ᵀ of z = (x, y), or of x alone: [p + 1, p + 1], or [p, p]. */
   readonly scatter: Float64Array
   /** What rounding may have done to an entry of it, as a part of the roots of its two diagonal elements. */
   readonly rounding: number
@@ -29,9 +29,9 @@ export interface MomentOptions {
 }
 
 /** In two passes: the means first, so that nothing cancels. */
-export function momentsOf(x: DenseMatrix, y: ArrayLike<number>, { weights, rows }: MomentOptions = {}): Moments {
+export function momentsOf(x: DenseMatrix, y: ArrayLike<number> | null, { weights, rows }: MomentOptions = {}): Moments {
   const p = x.columns
-  const m = p + 1
+  const m = p + Number(y !== null)
   const n = rows?.length ?? x.rows
   const [byRow, byColumn] = stridesOf(x)
   const z = new Float64Array(m)
@@ -43,7 +43,7 @@ export function momentsOf(x: DenseMatrix, y: ArrayLike<number>, { weights, rows 
     const row = rows === undefined ? i : rows[i]!
     const w = weights === undefined ? 1 : weights[row]!
     for (let j = 0; j < p; j++) z[j] = x.data[row * byRow + j * byColumn]!
-    z[p] = y[row]!
+    if (y !== null) z[p] = y[row]!
     return w
   }
   for (let i = 0; i < n; i++) {
