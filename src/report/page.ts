@@ -8,6 +8,8 @@ export interface Page {
   /** Of the tool that made it. */
   readonly version: string
   readonly body: Markup
+  /** More of it, after the sheet of all reports. */
+  readonly style?: string
   /** Of a page that answers to hands and keys. */
   readonly script?: PageScript
 }
@@ -17,12 +19,10 @@ export interface PageScript {
   readonly text: string
   /** Of the text, in base64: the page's policy lets this script run and no other. */
   readonly sha256: string
-  /** More style, for what the script works on. */
-  readonly style: string
 }
 
 /** A self-contained HTML document: no requests, and no scripts but the given one (its own policy forbids them). */
-export const renderPage = ({ title, version, body, script }: Page): string =>
+export const renderPage = ({ title, version, body, style, script }: Page): string =>
   html`<!doctype html>
 <html lang="en">
 <head>
@@ -31,7 +31,7 @@ export const renderPage = ({ title, version, body, script }: Page): string =>
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'${script && html`; script-src 'sha256-${script.sha256}'`}">
 <meta name="generator" content="pare ${version}">
 <title>${title} · pare</title>
-<style>${{ markup: STYLE }}${script && { markup: script.style }}</style>
+<style>${{ markup: STYLE }}${style !== undefined && { markup: style }}</style>
 </head>
 <body><main>
 ${body}

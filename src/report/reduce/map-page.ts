@@ -36,7 +36,8 @@ ${{ markup: `<script type="application/json" id="map-data">${dataText(map)}</scr
     title,
     version: VERSION,
     body,
-    script: { text: MAP_SCRIPT, sha256: MAP_SCRIPT_SHA256, style: MAP_STYLE },
+    style: MAP_STYLE,
+    script: { text: MAP_SCRIPT, sha256: MAP_SCRIPT_SHA256 },
   })
 }
 

@@ -4,7 +4,8 @@ import { significant } from '../../util/format.js'
 import { html, type Markup } from '../html.js'
 import { shortenTo } from '../svg/labels.js'
 import { coloursOf, type Grouping, groupsOf } from './colours.js'
-import { diameterOf, OPACITY, shuffled } from './page/paint.js'
+import { dots, TENTHS } from './dots.js'
+import { diameterOf, OPACITY } from './page/paint.js'
 import { placesOn } from './places.js'
 import { checkMap, type PointMap } from './point-map.js'
 
@@ -12,10 +13,6 @@ const SIDE = 900
 const MARGIN = 24
 const LEGEND = 180
 const ROW = 20
-/** Points of one path do not add up where they overlap, and one class must not lie on top of the others. */
-const LAYERS = 8
-/** Places are written as whole tenths of a pixel. */
-const TENTHS = 10
 
 /**
  * A standalone SVG on white: points of a colour are a few paths, steps between them being written, so that 70,000 points
@@ -25,39 +22,13 @@ export function mapSvg(map: PointMap, title: string): string {
   checkMap(map)
   const grouping = groupsOf(map.columns[0] ?? null, map.x.length)
   const width = SIDE + (grouping.kind === 'none' ? 0 : LEGEND)
+  const colours = coloursOf(grouping, 'light')
   const diameter = diameterOf(map.x.length, { width: SIDE, height: SIDE }, 1)
   return html`<?xml version="1.0" encoding="UTF-8"?>
 <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${SIDE}" width="${width}" height="${SIDE}" role="img" aria-labelledby="title"><title id="title">${title}</title><rect width="100%" height="100%" fill="#ffffff"/>
-<g transform="scale(${1 / TENTHS})" fill="none" stroke-linecap="round" stroke-width="${(diameter * TENTHS).toFixed(1)}" stroke-opacity="${OPACITY}">${pathsOf(map, grouping)}</g>
+<g transform="scale(${1 / TENTHS})" fill="none" stroke-linecap="round" stroke-width="${(diameter * TENTHS).toFixed(1)}" stroke-opacity="${OPACITY}">${dots(grouping.of, placesOn(map, SIDE * TENTHS, MARGIN * TENTHS)).map(({ group, d }) => html`<path stroke="${colours[group]!}" d="${d}"/>`)}</g>
 ${grouping.kind !== 'none' && legend(map, grouping)}</svg>
 `.markup
-}
-
-function pathsOf(map: PointMap, { of, groups, ...rest }: Grouping): readonly Markup[] {
-  const colours = coloursOf({ of, groups, ...rest }, 'light')
-  const [x, y] = placesOn(map, SIDE * TENTHS, MARGIN * TENTHS)
-  const layers = Array.from({ length: LAYERS }, () => groups.map((): number[] => []))
-  for (const [at, i] of shuffled(of.length).entries()) layers[at % LAYERS]![of[i]!]!.push(i)
-  return layers.flatMap((layer) =>
-    layer.flatMap((points, group) =>
-      points.length === 0 ? [] : [html`<path stroke="${colours[group]!}" d="${dotted(points, x, y)}"/>`],
-    ),
-  )
-}
-
-/** Dots one after the other, from the top: near ones take fewer digits, and of those in one place one is enough. */
-function dotted(points: readonly number[], x: Int32Array, y: Int32Array): string {
-  const stripe = (i: number): number => Math.floor(y[i]! / 200)
-  const sorted = points.toSorted((a, b) => stripe(a) - stripe(b) || x[a]! - x[b]! || y[a]! - y[b]!)
-  let [d, atX, atY] = ['', 0, 0]
-  for (const [k, i] of sorted.entries()) {
-    const [dx, dy] = [x[i]! - atX, y[i]! - atY]
-    if (k > 0 && dx === 0 && dy === 0) continue
-    d += `m${dx}${dy < 0 ? '' : ' '}${dy}h0`
-    atX = x[i]!
-    atY = y[i]!
-  }
-  return d
 }
 
 const FONT = 'font-family="system-ui, sans-serif" font-size="13" fill="#16191d"'
