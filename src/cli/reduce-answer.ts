@@ -59,9 +59,17 @@ function methodFacts(found: Reduced['found']): readonly Fact[] {
       ['solver', solver],
     ]
   }
-  const { tsne, losses } = found
+  const { tsne, losses, initial } = found
   const curve = losses.length > 1 ? ` ${sparkline(losses)}` : ''
   return [
+    ...(initial === null
+      ? []
+      : [
+          [
+            'columns',
+            `brought to ${initial.components} principal components, ${percent(initial.share)} of the variance`,
+          ] as const,
+        ]),
     ['t-SNE', `perplexity ${tsne.perplexity}, ${counted(tsne.iterations, 'iteration')}, ${tsne.method}`],
     ['divergence', `${significant(tsne.klDivergence, 4)}${curve}`],
   ]
@@ -70,7 +78,7 @@ function methodFacts(found: Reduced['found']): readonly Fact[] {
 function methodJson(found: Reduced['found']) {
   if (found.method === 'tsne') {
     const { perplexity, iterations, method, klDivergence } = found.tsne
-    return { perplexity, iterations, repulsion: method, klDivergence, losses: found.losses }
+    return { perplexity, iterations, repulsion: method, klDivergence, losses: found.losses, initial: found.initial }
   }
   const { explainedVariance, explainedVarianceRatio, singularValues, noiseVariance, solver } = found.pca
   return {

@@ -26,6 +26,8 @@ export interface FoundTsne {
   /** The divergence, every `every` iterations from iteration `every` on. */
   readonly losses: readonly number[]
   readonly every: number
+  /** What columns were brought to before; null where they were taken as they are. */
+  readonly initial: { readonly components: number; readonly share: number } | null
 }
 
 type Choice = ReduceValues & { readonly seed: number }
@@ -52,13 +54,15 @@ async function byPca({ x }: Rows, choice: Choice, { engine, signal, onProgress }
   return { scores: columnsOf('pca', data, found.nComponents), found: { method: 'pca', pca: found } }
 }
 
-async function byTsne({ x }: Rows, choice: Choice, { engine, signal, onProgress }: World): Promise<Reduced> {
+async function byTsne({ x }: Rows, choice: Choice, world: World): Promise<Reduced> {
+  const { engine, signal, onProgress } = world
   const { tsne } = await import('../reduce/tsne/tsne.js')
   const { perplexity, iterations, learningRate, init, seed } = choice
   const nComponents = tsneComponents(choice.components)
+  const { near, initial } = await beforeTsne(x, choice, world)
   let losses: readonly number[] = []
   let every = 1
-  const found = await tsne(choice.standardize ? standardized(x) : x, {
+  const found = await tsne(near, {
     engine,
     signal,
     seed,
@@ -77,8 +81,24 @@ async function byTsne({ x }: Rows, choice: Choice, { engine, signal, onProgress 
   })
   return {
     scores: columnsOf('tsne', found.embedding, nComponents),
-    found: { method: 'tsne', tsne: found, losses, every },
+    found: { method: 'tsne', tsne: found, losses, every, initial },
   }
+}
+
+/** Distances of many columns are those of their first components and noise. */
+const INITIAL_COMPONENTS = 50
+
+async function beforeTsne(
+  x: DenseMatrix,
+  { initialComponents: wanted = INITIAL_COMPONENTS, standardize, seed }: Choice,
+  { engine, signal }: World,
+): Promise<{ readonly near: DenseMatrix; readonly initial: FoundTsne['initial'] }> {
+  if (wanted === 0 || x.columns <= wanted || x.rows <= wanted)
+    return { near: standardize ? standardized(x) : x, initial: null }
+  const { pca } = await import('../reduce/pca.js')
+  const found = await pca(x, { engine, signal, seed, nComponents: wanted, isStandardized: standardize })
+  const share = found.explainedVarianceRatio.reduce((sum, v) => sum + v, 0)
+  return { near: await found.transform(x), initial: { components: wanted, share } }
 }
 
 /** `tsne1`, `tsne2`, … of rows that lie one after the other. */

@@ -47,6 +47,14 @@ export const REDUCE_OPTIONS = {
     choices: ['pca', 'random'],
     doc: 'tsne: where points begin (default pca)',
   },
+  initialComponents: {
+    kind: 'number',
+    value: 'n',
+    min: 0,
+    max: 1e6,
+    whole: true,
+    doc: 'tsne: principal components that more columns are brought to first, 0 for none (default 50)',
+  },
   standardize: { kind: 'flag', doc: 'bring columns to standard deviation 1 first' },
   columns: { kind: 'texts', value: 'names', doc: 'columns that take part, as a,b,c (default all of numbers)' },
   without: { kind: 'texts', value: 'column', doc: 'a column that takes no part' },
@@ -63,7 +71,7 @@ export const REDUCE_OPTIONS = {
 export type ReduceValues = OptionValues<typeof REDUCE_OPTIONS>
 
 const OF_PCA = ['whiten', 'model'] as const
-const OF_TSNE = ['perplexity', 'iterations', 'learningRate', 'init'] as const
+const OF_TSNE = ['perplexity', 'iterations', 'learningRate', 'init', 'initialComponents'] as const
 
 /** Throws `OPTION_UNUSED` for what says nothing of the method. */
 export function checkMethod(options: ReduceValues & { readonly model: string | undefined }): void {

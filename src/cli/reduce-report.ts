@@ -1,12 +1,12 @@
 /** What `pare reduce` draws: the page of a map or of components, and pictures. */
 
-import { extname } from 'node:path'
+import { basename, extname } from 'node:path'
 import { renderMap } from '../report/reduce/map-page.js'
 import { renderPca } from '../report/reduce/pca-page.js'
 import { mapPng } from '../report/reduce/picture-png.js'
 import { mapSvg } from '../report/reduce/picture-svg.js'
 import type { PointMap } from '../report/reduce/point-map.js'
-import { count, counted, significant } from '../util/format.js'
+import { count, counted, percent, significant } from '../util/format.js'
 import type { FoundTsne, Reduced } from './reduce-methods.js'
 import type { ReduceValues } from './reduce-options.js'
 import type { Rows } from './reduce-rows.js'
@@ -57,7 +57,7 @@ export function reducePicture(shown: Shown, path: string): string | Uint8Array {
 }
 
 const titleOf = ({ reduced, from }: Shown): string =>
-  `${reduced.found.method === 'pca' ? 'Principal components' : 't-SNE'} of ${from}`
+  `${reduced.found.method === 'pca' ? 'Principal components' : 't-SNE'} of ${basename(from)}`
 
 /** The first two components; a single one lies on a line. */
 function mapOf({ rows, reduced: { scores } }: Shown): PointMap {
@@ -70,12 +70,20 @@ function mapOf({ rows, reduced: { scores } }: Shown): PointMap {
   }
 }
 
-function tsneFacts({ tsne }: FoundTsne, { rows, choice }: Shown): readonly (readonly [string, string])[] {
+function tsneFacts({ tsne, initial }: FoundTsne, { rows, choice }: Shown): readonly (readonly [string, string])[] {
   return [
     [
       'Rows',
       `${count(rows.x.rows)} of ${counted(rows.x.columns, 'column')}${choice.standardize ? ', standardized' : ''}`,
     ],
+    ...(initial === null
+      ? []
+      : [
+          [
+            'Columns',
+            `brought to ${initial.components} principal components, ${percent(initial.share)} of the variance`,
+          ] as const,
+        ]),
     ['Perplexity', String(tsne.perplexity)],
     ['Iterations', String(tsne.iterations)],
     ['Repulsion', tsne.method],

@@ -1,6 +1,6 @@
 /** The page of a map: points to zoom into, to colour and to choose from, in one HTML file that needs nothing else. */
 
-import { counted, shorten, significant } from '../../util/format.js'
+import { shorten, significant } from '../../util/format.js'
 import { VERSION } from '../../util/version.js'
 import { figure } from '../figure.js'
 import { html, type Markup } from '../html.js'
@@ -26,8 +26,9 @@ export interface MapReport {
 /** A self-contained HTML document with a script of its own and no requests. Throws `MAP_POINTS`. */
 export function renderMap(report: MapReport): string {
   const { title, map } = report
-  const body = html`<header><p class="eyebrow">pare ${VERSION}</p><h1>${shorten(title, 120)}</h1><p>${report.note}</p></header>
+  const body = html`<header><p class="eyebrow">pare ${VERSION}</p><h1>${shorten(title, 120)}</h1></header>
 ${interactive(map, title)}
+<section><p class="note">${report.note}</p></section>
 <section><h2>How it was made</h2><dl class="facts">${report.facts.map(([name, value]) => html`<dt>${name}</dt><dd>${value}</dd>`)}</dl></section>
 ${curve(report)}
 <section><h2>Do it again</h2><p class="note">The same table, seed and number of threads give the same map.</p><pre>${report.commandLine}</pre></section>
@@ -61,7 +62,7 @@ ${columns.length > 0 && html`<h2 id="map-by">Colour</h2>${columns.length > 1 ? h
 <h2>Choice</h2>
 <p id="map-count" role="status">No points are chosen.</p>
 <div class="map-buttons">${button('map-download', 'Download CSV', 'Row numbers, coordinates and columns of the chosen points')}${button('map-clear', 'Clear', 'Give up the choice')}${button('map-seen', 'Choose what is seen', 'Choose all points in sight')}</div>
-<p class="note" id="map-help">${counted(map.x.length, 'point')}. Drag to move, wheel or pinch to zoom, point at one to see its row. Lasso and Rectangle choose points, with Shift more of them.${rounded}</p>
+<p class="note" id="map-help">${map.x.length.toLocaleString('en')} points. Drag to move, wheel or pinch to zoom, point at one to see its row. Lasso and Rectangle choose points, with Shift more of them.${rounded}</p>
 </div>
 </div>`
 }

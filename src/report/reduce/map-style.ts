@@ -2,8 +2,11 @@
 
 export const MAP_STYLE = `
 main { max-width: none; padding-left: clamp(0.75rem, 2vw, 2.5rem); padding-right: clamp(0.75rem, 2vw, 2.5rem); }
-main > header, main > section { max-width: 60rem; margin-left: auto; margin-right: auto; }
-.map { display: grid; grid-template-columns: minmax(0, 1fr) minmax(13rem, 17rem); gap: 0.75rem 1.25rem; margin: 1.25rem auto 0; max-width: max(60rem, 150vh); }
+main > header { max-width: max(60rem, 150vh); margin: 0 auto; }
+main > section { max-width: 60rem; margin-left: auto; margin-right: auto; }
+main { padding-top: 1rem; }
+h1 { font-size: clamp(1.2rem, 3vw, 1.6rem); margin: 0; }
+.map { display: grid; grid-template-columns: minmax(0, 1fr) minmax(13rem, 17rem); gap: 0.75rem 1.25rem; margin: 0.75rem auto 0; max-width: max(60rem, 150vh); }
 .map-tools { grid-column: 1 / -1; display: flex; flex-wrap: wrap; gap: 0.5rem; }
 .map-group { display: flex; }
 .map-group button + button { border-left-width: 0; border-top-left-radius: 0; border-bottom-left-radius: 0; }

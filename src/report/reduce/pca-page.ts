@@ -45,24 +45,37 @@ ${pairPlot(report)}
 }
 
 /** Of the first `count` components. */
-export const together = (
-  { explainedVarianceRatio }: Pick<PcaReport, 'explainedVarianceRatio'>,
-  count: number,
-): number => explainedVarianceRatio.subarray(0, count).reduce((sum, v) => sum + v, 0)
+const together = ({ explainedVarianceRatio }: Pick<PcaReport, 'explainedVarianceRatio'>, count: number): number =>
+  explainedVarianceRatio.subarray(0, count).reduce((sum, v) => sum + v, 0)
 
 function summary(report: PcaReport): Markup {
-  const { table, rows, names, nComponents, explainedVariance, explainedVarianceRatio, isStandardized, isWhitened } =
+  const { table, rows, names, explainedVariance, explainedVarianceRatio, isStandardized, isWhitened, nComponents } =
     report
-  const share = together(report, nComponents)
   const first = explainedVarianceRatio[0]!
-  const isNothing = !(share > 0)
-  const half = explainedVarianceRatio.findIndex((_, k) => together(report, k + 1) >= 0.5)
+  const half = firstWith(report, 0.5)
+  const units = 'Columns count by their variance, in the units that they have: those with large numbers lead.'
   return html`<header>
 <p class="eyebrow">pare ${VERSION} · ${shorten(table, 80)}</p>
-<h1>${isNothing ? 'No column varies' : `${counted(nComponents, 'component')} ${nComponents === 1 ? 'holds' : 'hold'} ${percent(share, 1)} of the variance of ${counted(names.length, 'column')}`}</h1>
-<p class="verdict">Of ${rows} rows${isStandardized ? ', each column brought to standard deviation 1' : ''}. ${isStandardized || names.length === 1 ? '' : 'Columns count by their variance, in the units that they have: those with large numbers lead. '}${isWhitened ? 'Scores have variance 1 (whitened).' : ''}</p>
+<h1>${headline(report)}</h1>
+<p class="verdict">Of ${rows} rows${isStandardized ? ', each column brought to standard deviation 1' : ''}. ${isStandardized || names.length === 1 ? '' : units}${isWhitened ? ' Scores have variance 1 (whitened).' : ''}</p>
 </header>
-<dl class="cards">${card('Components', `${nComponents} of ${Math.min(rows, names.length)}`, 'that there can be of so many rows and columns')}${card('First component', percent(first, 1), `of the variance: ${significant(explainedVariance[0]!)}`)}${half >= 0 && card('Half of the variance', counted(half + 1, 'component'), `${percent(together(report, half + 1), 1)} together`)}</dl>`
+<dl class="cards">${card('Components', `${nComponents} of ${Math.min(rows, names.length)}`, 'that there can be of so many rows and columns')}${card('First component', percent(first, 1), `of the variance: ${significant(explainedVariance[0]!)}`)}${half !== null && card('Half of the variance', counted(half, 'component'), `${percent(together(report, half), 1)} together`)}</dl>`
+}
+
+/** How many components are needed for a share of the variance; null where these do not hold it. */
+function firstWith(report: PcaReport, share: number): number | null {
+  const at = report.explainedVarianceRatio.findIndex((_, k) => together(report, k + 1) >= share)
+  return at < 0 ? null : at + 1
+}
+
+/** All components hold all of the variance, which says nothing: then those that hold most of it. */
+function headline(report: PcaReport): string {
+  const { nComponents, names, rows } = report
+  if (!(together(report, nComponents) > 0)) return 'No column varies'
+  const isAll = nComponents === Math.min(rows, names.length)
+  const count = isAll ? (firstWith(report, 0.95) ?? nComponents) : nComponents
+  const who = count === nComponents ? counted(count, 'component') : `${count} of ${counted(nComponents, 'component')}`
+  return `${who} ${count === 1 ? 'holds' : 'hold'} ${percent(together(report, count), 1)} of the variance of ${counted(names.length, 'column')}`
 }
 
 const card = (name: string, big: string, note: string): Markup =>

@@ -48,8 +48,8 @@ function pairs({ scores, rows }: PcaReport, grouping: Grouping, { name, width, h
   const panel = (row: number, column: number): Markup => {
     const [left, top] = [MARGIN.left + column * (side + GAP), MARGIN.top + (row - 1) * (side + GAP)]
     const [xs, ys] = [scores[column]!.values, scores[row]!.values]
-    const x = paddedScale(extentOf(xs), [left, left + side], 3)
-    const y = paddedScale(extentOf(ys), [top + side, top], 3)
+    const x = paddedScale(extentOf(xs), [left, left + side], side / 60)
+    const y = paddedScale(extentOf(ys), [top + side, top], side / 50)
     const at = (values: Float64Array, scale: Scale): Int32Array =>
       Int32Array.from(values, (v) => Math.round(TENTHS * scale.at(v)))
     const paths = dots(grouping.of, [at(xs, x), at(ys, y)], MOST).map(
