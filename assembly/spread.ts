@@ -3,6 +3,10 @@
  * and of a potential on the grid its value and gradient at the points. Arrays are addresses of float32; points are (x, y).
  */
 
+function sum(v: v128): f32 {
+  return f32x4.extract_lane(v, 0) + f32x4.extract_lane(v, 1) + f32x4.extract_lane(v, 2) + f32x4.extract_lane(v, 3)
+}
+
 /** Weights of the four nodes about a place t from 0 to 1 between the middle two: polynomials of degree 3. */
 // @ts-expect-error: decorators are of the language
 function weights(t: v128): v128 {
@@ -52,11 +56,40 @@ export function spread(
 }
 
 // @ts-expect-error
-function sum(v: v128): f32 {
-  return f32x4.extract_lane(v, 0) + f32x4.extract_lane(v, 1) + f32x4.extract_lane(v, 2) + f32x4.extract_lane(v, 3)
+/** Of the weights with themselves, 0 to 3 nodes on: Σ wₖ wₖ₊ₘ, polynomials of degree 6. */
+function overlaps(t: v128): v128 {
+  let a = f32x4(0.5555556, -0.41666667, 0.16666667, -0.027777778)
+  a = f32x4.add(f32x4(-1.6666667, 1.25, -0.5, 0.083333333), f32x4.mul(t, a))
+  a = f32x4.add(f32x4(1.1666667, -0.9166667, 0.41666667, -0.083333333), f32x4.mul(t, a))
+  a = f32x4.add(f32x4(0.44444444, -0.25, 0, 0.027777778), f32x4.mul(t, a))
+  a = f32x4.add(f32x4(-0.5, 0.33333333, -0.083333333, 0), f32x4.mul(t, a))
+  return f32x4.add(f32x4(0.5, 0.22222222, 0.027777778, 0), f32x4.mul(f32x4.mul(t, t), a))
 }
 
-/** −½ of the gradient of the potential at the points, to `out`, and its value, to `values`. Returns the sum of the values. */
+/** Half of their slopes: what the move of one of the two gives. */
+function halfSlopes(t: v128): v128 {
+  let a = f32x4(1.6666667, -1.25, 0.5, -0.083333333)
+  a = f32x4.add(f32x4(-4.1666667, 3.125, -1.25, 0.20833333), f32x4.mul(t, a))
+  a = f32x4.add(f32x4(2.3333333, -1.8333333, 0.83333333, -0.16666667), f32x4.mul(t, a))
+  a = f32x4.add(f32x4(0.66666667, -0.375, 0, 0.041666667), f32x4.mul(t, a))
+  a = f32x4.add(f32x4(-0.5, 0.33333333, -0.083333333, 0), f32x4.mul(t, a))
+  return f32x4.mul(t, a)
+}
+
+/** The form [4, 4] of two such vectors. */
+function form(matrix: usize, a: v128, b: v128): f32 {
+  let row = f32x4.mul(f32x4.splat(f32x4.extract_lane(a, 0)), v128.load(matrix))
+  row = f32x4.add(row, f32x4.mul(f32x4.splat(f32x4.extract_lane(a, 1)), v128.load(matrix, 16)))
+  row = f32x4.add(row, f32x4.mul(f32x4.splat(f32x4.extract_lane(a, 2)), v128.load(matrix, 32)))
+  row = f32x4.add(row, f32x4.mul(f32x4.splat(f32x4.extract_lane(a, 3)), v128.load(matrix, 48)))
+  return sum(f32x4.mul(row, b))
+}
+
+/**
+ * −½ of the gradient of the potential at the points, to `out`, and its value, to `values`. Returns the sum of the values.
+ * `selves`: what a charge does to itself, [4, 4] by nodes apart, twice where there are two such; it is taken off, or 0 where
+ * the points are no charges.
+ */
 export function gather(
   points: usize,
   from: i32,
@@ -66,6 +99,7 @@ export function gather(
   inverse: f32,
   potential: usize,
   cells: i32,
+  selves: usize,
   out: usize,
   values: usize,
 ): f64 {
@@ -82,6 +116,7 @@ export function gather(
       ty = f32x4.splat(v - (j as f32))
     const wx = weights(tx),
       wy = weights(ty),
+      sx = slopes(tx),
       sy = slopes(ty)
     let cell = potential + row * (j as usize) + ((i as usize) << 2)
     let line = v128.load(cell)
@@ -99,10 +134,19 @@ export function gather(
     line = v128.load(cell)
     values4 = f32x4.add(values4, f32x4.mul(f32x4.splat(f32x4.extract_lane(wy, 3)), line))
     slopes4 = f32x4.add(slopes4, f32x4.mul(f32x4.splat(f32x4.extract_lane(sy, 3)), line))
-    const to2 = out + ((k as usize) << 3)
-    store<f32>(to2, scale * sum(f32x4.mul(values4, slopes(tx))))
-    store<f32>(to2, scale * sum(f32x4.mul(slopes4, wx)), 4)
-    const value = sum(f32x4.mul(values4, wx))
+    let value = sum(f32x4.mul(values4, wx))
+    let fx = sum(f32x4.mul(values4, sx))
+    let fy = sum(f32x4.mul(slopes4, wx))
+    if (selves) {
+      const ax = overlaps(tx)
+      const ay = overlaps(ty)
+      value -= form(selves, ay, ax)
+      fx -= form(selves, ay, halfSlopes(tx))
+      fy -= form(selves, halfSlopes(ty), ax)
+    }
+    const target = out + ((k as usize) << 3)
+    store<f32>(target, scale * fx)
+    store<f32>(target, scale * fy, 4)
     store<f32>(values + ((k as usize) << 2), value)
     total += value
   }

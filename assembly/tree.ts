@@ -103,7 +103,7 @@ function squareOf(d: v128): f32 {
 
 /**
  * Of points `from` to `to` of `targets`: Σ (yᵢ − yⱼ) / (1 + d²)² to `out` and Σ 1 / (1 + d²) to `values`, over all points of
- * the tree. A cell narrower than `theta` times its distance is one point. Returns the sum of the values.
+ * the tree but, where they are `isCharge`, itself. A cell narrower than `theta` times its distance is one point. Returns the sum of the values.
  */
 export function repel(
   targets: usize,
@@ -116,13 +116,15 @@ export function repel(
   stack: usize,
   out: usize,
   values: usize,
+  isCharge: i32,
 ): f64 {
   const wide: f32 = 4 / (theta * theta)
   let total: f64 = 0
   for (let i = from; i < to; i++) {
     const own = f32x4.replace_lane(pointAt(targets, i, dims), 3, 0)
     let force = f32x4.splat(0)
-    let value: f32 = 0
+    // Itself is among them.
+    let value: f32 = isCharge ? -1 : 0
     let top = stack
     store<usize>(top, cells)
     top += 4

@@ -66,6 +66,24 @@ test('equal rows are neighbours at no distance, and none its own', async () => {
   }
 })
 
+test('lists find nearly all of them, each with its exact distance', async () => {
+  const x = matrix(20_000, 8)
+  const [exact, lists] = [
+    await nearestNeighbours(x, 15, { engine }),
+    await nearestNeighbours(x, 15, { engine, search: 'lists', seed: 3 }),
+  ]
+  let kept = 0
+  for (let i = 0; i < x.rows; i++) {
+    const own = new Set(exact.indices.subarray(15 * i, 15 * (i + 1)))
+    for (let k = 15 * i; k < 15 * (i + 1); k++) {
+      kept += Number(own.has(lists.indices[k]!))
+      expect(lists.squares[k]).toBeGreaterThanOrEqual(exact.squares[k]!)
+    }
+  }
+  expect(kept / lists.indices.length).toBeGreaterThan(0.95)
+  expect(lists.squares[77]).toBe(square(x.data, 5, x.data, lists.indices[77]!, 8))
+})
+
 test('a cancellation is heard', async () => {
   const signal = AbortSignal.abort()
   await expect(nearestNeighbours(matrix(2000, 3), 5, { engine, signal })).rejects.toMatchObject({ code: 'ABORTED' })

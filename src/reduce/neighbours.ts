@@ -11,6 +11,7 @@ import { type DenseMatrix, stridesOf } from '../linear/design.js'
 import { encodeModel } from '../onnx/codec.js'
 import type { RunOptions } from '../util/env.js'
 import { inFlight } from '../util/in-flight.js'
+import { type ListOptions, queriesOf, type ScaledRows, searchLists, targetsOf } from './inverted-lists.js'
 
 export interface Neighbours {
   readonly count: number
@@ -21,12 +22,17 @@ export interface Neighbours {
   readonly squares: Float64Array
 }
 
-export interface NeighbourOptions extends Pick<RunOptions, 'onProgress' | 'signal'> {
+export interface NeighbourOptions extends Pick<RunOptions, 'onProgress' | 'signal' | 'seed'> {
   /** Without one all is done in plain loops. */
   readonly engine?: Engine | undefined
   /** Whose neighbours among the rows are looked for. Default: of the rows themselves, each of which is none of its own. */
   readonly of?: DenseMatrix
+  /** Default: `lists` for so many rows that all pairs would take minutes. */
+  readonly search?: 'exact' | 'lists'
 }
+
+/** Rows from which on lists take less time than all pairs. */
+const MANY_ROWS = 150_000
 
 /** Pairs from which on the engine is worth its way. */
 const MANY = 1e6
@@ -37,9 +43,12 @@ const TOGETHER = 1 << 23
 /** Candidates more than asked: distances in float32 are not told apart where they are very close. */
 const SPARE = 8
 
-/** Exact: of all pairs. `k`: below the number of rows. */
+/**
+ * Of all pairs, or, from `MANY_ROWS` on, of those in lists that are near, where some in a hundred are missed. `k`: below the
+ * number of rows.
+ */
 export async function nearestNeighbours(x: DenseMatrix, k: number, o: NeighbourOptions = {}): Promise<Neighbours> {
-  const { engine, signal, onProgress, of } = o
+  const { engine, of, seed = 0, search = of === undefined && x.rows >= MANY_ROWS ? 'lists' : 'exact' } = o
   const data = byRows(x)
   const asked = of === undefined ? data : byRows(of)
   const { rows, columns } = x
@@ -52,22 +61,38 @@ export async function nearestNeighbours(x: DenseMatrix, k: number, o: NeighbourO
     return found
   }
   const candidates = Math.min(rows, k + 1 + SPARE)
-  const height = Math.min(count, Math.max(16, Math.floor(TOGETHER / rows)))
   const frame = frameOf(data, rows, columns)
-  const model = nearestModel(targetsOf(data, rows, frame), { rows, columns, candidates, height })
+  const targets = scaled(data, rows, frame)
+  if (search === 'lists' && of === undefined) await searchLists(targets, take, { ...o, engine, seed, candidates })
+  else
+    await searchAll(targets, of === undefined ? targets : scaled(asked, count, frame), take, {
+      ...o,
+      engine,
+      candidates,
+    })
+  return found
+}
+
+async function searchAll(
+  targets: ScaledRows,
+  queries: ScaledRows,
+  take: (i: number, candidates: ArrayLike<number>) => void,
+  { engine, candidates, signal, onProgress }: Omit<ListOptions, 'seed'>,
+): Promise<void> {
+  const { count, columns } = queries
+  const height = Math.min(count, Math.max(16, Math.floor(TOGETHER / targets.count)))
+  const model = nearestModel(targets, { candidates, height })
   const session = await engine.load(encodeModel(model).bytes, signal ? { signal } : {})
   try {
     // The next rows are with the engine while those before are sorted.
     const tasks = inFlight(1)
-    const spare: Float32Array[] = []
     for (let from = 0; from < count; from += height) {
       throwIfAborted(signal)
       const to = Math.min(count, from + height)
-      const queries = spare.pop() ?? new Float32Array(height * (columns + 1))
-      fillQueries(queries, asked, from, to, frame)
-      const feeds = { rows: tensor('float32', [height, columns + 1], queries) }
+      // The last ones are filled up with the first.
+      const which = Array.from({ length: height }, (_, r) => (from + r < count ? from + r : 0))
+      const feeds = { rows: tensor('float32', [height, columns + 1], queriesOf(queries, which)) }
       const task = session.run(feeds, { lend: ['rows'] }).then((results) => {
-        spare.push(numbers(results.rows!) as Float32Array)
         const nearest = numbers(results.nearest!)
         for (let i = from; i < to; i++) take(i, nearest.subarray((i - from) * candidates, (i - from + 1) * candidates))
         onProgress?.({ task: 'neighbours', done: to, total: count })
@@ -78,7 +103,6 @@ export async function nearestNeighbours(x: DenseMatrix, k: number, o: NeighbourO
   } finally {
     await session.close()
   }
-  return found
 }
 
 /** Row by row, in place where they lie so. */
@@ -137,48 +161,24 @@ function frameOf(data: ArrayLike<number>, rows: number, columns: number): Frame 
   return { means, unit: 1 / (largest || 1) }
 }
 
-/** (2x, −1) of some rows; with (y, |y|²) that gives 2 x·y − |y|², which is |x|² less the square distance. */
-function fillQueries(
-  out: Float32Array,
-  data: ArrayLike<number>,
-  from: number,
-  to: number,
-  { means, unit }: Frame,
-): void {
+function scaled(data: ArrayLike<number>, count: number, { means, unit }: Frame): ScaledRows {
   const columns = means.length
-  for (let i = from, at = 0; i < to; i++) {
-    for (let j = 0; j < columns; j++) out[at++] = 2 * unit * (data[i * columns + j]! - means[j]!)
-    out[at++] = -1
-  }
+  const out = new Float32Array(count * columns)
+  for (let i = 0, at = 0; i < count; i++)
+    for (let j = 0; j < columns; j++, at++) out[at] = unit * (data[at]! - means[j]!)
+  return { data: out, count, columns }
 }
 
-/** [columns + 1, rows] */
-function targetsOf(data: ArrayLike<number>, rows: number, { means, unit }: Frame): Float32Array {
-  const columns = means.length
-  const targets = new Float32Array((columns + 1) * rows)
-  for (let i = 0; i < rows; i++) {
-    let square = 0
-    for (let j = 0; j < columns; j++) {
-      const v = (data[i * columns + j]! - means[j]!) * unit
-      targets[j * rows + i] = v
-      square += v * v
-    }
-    targets[columns * rows + i] = square
-  }
-  return targets
-}
-
-interface NearestShape {
-  readonly rows: number
-  readonly columns: number
-  readonly candidates: number
-  readonly height: number
-}
-
-function nearestModel(targets: Float32Array, { rows, columns, candidates, height }: NearestShape): Model {
+/** With all targets in it. */
+function nearestModel(
+  targets: ScaledRows,
+  { candidates, height }: { readonly candidates: number; readonly height: number },
+): Model {
+  const { columns, count } = targets
   const b = builder(['rows', 'nearest'], 'float32')
   b.input('rows', { kind: 'tensor', dtype: 'float32', shape: [height, columns + 1] })
-  const scores = b.op('MatMul', ['rows', b.constant(tensor('float32', [columns + 1, rows], targets))])
+  const all = targetsOf(targets, [...Array(count).keys()])
+  const scores = b.op('MatMul', ['rows', b.constant(tensor('float32', [columns + 1, count], all))])
   const most = b.constant(tensor('int64', [1], BigInt64Array.of(BigInt(candidates))))
   const [, which] = b.ops('TopK', [scores, most], { outputs: 2 })
   b.ops('Cast', [which!], { outputs: ['nearest'], attrs: { to: int(codeOfDType('int32')) } })

@@ -58,6 +58,8 @@ export function settingsOf({ rows }: DenseMatrix, o: TsneOptions): Settings {
     throw wrong('theta', theta, 'Give a number above 0, up to 2; for all pairs take the method exact.')
   if (!['auto', 'exact', 'barnes-hut', 'grid'].includes(method))
     throw wrong('method', method, 'Give auto, exact, barnes-hut or grid.')
+  if (o.neighbours !== undefined && !['exact', 'lists'].includes(o.neighbours))
+    throw wrong('neighbours', o.neighbours, 'Give exact or lists.')
   if (method === 'grid' && nComponents === 3) throw wrong('method', method, 'In 3 dimensions give barnes-hut or exact.')
   if (typeof init === 'string') {
     if (init !== 'pca' && init !== 'random') throw wrong('init', init, 'Give pca, random, or a start for each point.')

@@ -36,13 +36,11 @@ export interface Berth {
 
 const CREW_TASK: Task<Berth, void> = { module: 'reduce/tsne/crew-task.js' }
 
-/** Control words. */
-const EPOCH = 0
+/** Control words: the present order, threads that are still at it, and threads that have come. */
+const ORDER = 0
 const BUSY = 1
 const JOINED = 2
-const ACTIVE = 3
-const COUNT = 4
-const WORDS = 8
+const WORDS = 4
 
 /** Numbers of a call: its name, how many are given, these, and what it returned. */
 const GIVEN = 20
@@ -51,8 +49,16 @@ const PER_CALL = GIVEN + 3
 /** Calls of a part in one run, at most. */
 const MOST_CALLS = 4
 
-/** Of `COUNT`: no more work. */
-const OVER = -1
+/** In place of the number of calls: no more work. */
+const OVER = 255
+
+/**
+ * One word says it all, so that who sees it sees what belongs together: its number, how many calls, and how many threads,
+ * the first ones, are to do them. The others wait for the next.
+ */
+const orderOf = (number: number, count: number, active: number): number => (number << 16) | (count << 8) | active
+const countOf = (order: number): number => (order >> 8) & 255
+const MOST_THREADS = 255
 
 export const controlBytes = (parts: number): number => 4 * WORDS + 8 * parts * MOST_CALLS * PER_CALL
 
@@ -96,14 +102,13 @@ export function serve(berth: Berth): void {
   const { words, slots } = viewsOf(berth)
   const calls = embeddingCalls(berth.memory)
   if (calls === null) return
-  let epoch = Atomics.load(words, EPOCH)
+  let order = Atomics.load(words, ORDER)
   const own = 1 + Atomics.add(words, JOINED, 1)
-  for (;;) {
-    epoch = awaitChange(words, EPOCH, epoch)
-    const count = Atomics.load(words, COUNT)
-    if (count === OVER) return
-    const active = Atomics.load(words, ACTIVE)
-    if (own >= active) continue
+  // Who comes late finds that all is over.
+  while (countOf(order) !== OVER) {
+    order = awaitChange(words, ORDER, order)
+    const [count, active] = [countOf(order), order & 255]
+    if (count === OVER || own >= active) continue
     for (let part = own; part < berth.parts; part += active) doPart(calls, slots, part, count)
     if (Atomics.sub(words, BUSY, 1) === 1) Atomics.notify(words, BUSY)
   }
@@ -115,8 +120,17 @@ export function openCrew(berth: Berth, tasks: Tasks | undefined): Crew | null {
   if (calls === null) return null
   const { parts } = berth
   const { words, slots } = viewsOf(berth)
-  const others = Array.from({ length: tasks === undefined ? 0 : parts - 1 }, () => tasks!.run(CREW_TASK, berth))
+  const invited = tasks === undefined ? 0 : Math.min(parts, MOST_THREADS) - 1
+  const others = Array.from({ length: invited }, () => tasks!.run(CREW_TASK, berth))
   const all = Promise.allSettled(others)
+  let number = 0
+
+  function give(count: number, active: number): void {
+    number = (number + 1) & 0x7fff
+    Atomics.store(words, BUSY, active - 1)
+    Atomics.store(words, ORDER, orderOf(number, count, active))
+    if (invited > 0) Atomics.notify(words, ORDER)
+  }
 
   function run(callsOf: (part: number) => readonly Call[]): readonly number[] {
     let count = 0
@@ -130,12 +144,8 @@ export function openCrew(berth: Berth, tasks: Tasks | undefined): Crew | null {
         slots.set(given, at + 2)
       }
     }
-    const active = Math.min(parts, 1 + Atomics.load(words, JOINED))
-    Atomics.store(words, ACTIVE, active)
-    Atomics.store(words, COUNT, count)
-    Atomics.store(words, BUSY, active - 1)
-    Atomics.add(words, EPOCH, 1)
-    if (others.length > 0) Atomics.notify(words, EPOCH)
+    const active = 1 + Math.min(invited, Atomics.load(words, JOINED))
+    give(count, active)
     for (let part = 0; part < parts; part += active) doPart(calls!, slots, part, count)
     for (let busy = Atomics.load(words, BUSY); busy > 0; ) busy = awaitChange(words, BUSY, busy, LOST_MS)
     return Array.from({ length: parts }, (_, part) => slots[slotOf(part, count - 1) + 2 + GIVEN]!)
@@ -146,9 +156,7 @@ export function openCrew(berth: Berth, tasks: Tasks | undefined): Crew | null {
     calls,
     run,
     async close() {
-      Atomics.store(words, COUNT, OVER)
-      Atomics.add(words, EPOCH, 1)
-      if (others.length > 0) Atomics.notify(words, EPOCH)
+      give(OVER, 1)
       await all
     },
   }

@@ -73,7 +73,7 @@ export function openMap(start: ArrayLike<number>, affinities: Affinities, option
   if (room > count) for (let d = 0; d < stride; d++) at[count * stride + d] = at[d]!
 
   const repelling = repulsionBy(method, { arena, crew, count, theta })
-  const target: Target = { at: points, count, dims, stride, out: repulsion, values }
+  const target: Target = { at: points, count, dims, stride, out: repulsion, values, isCharge: true }
   const attract = dims === 2 ? 'attract2' : 'attract3'
   let box = boxOf(at, count, dims, stride)
 
@@ -84,7 +84,7 @@ export function openMap(start: ArrayLike<number>, affinities: Affinities, option
       const [from, to] = [startOf(count, parts, k), startOf(count, parts, k + 1)]
       return [[attract, starts, indices, p, points, attraction, from, to], ...repelling.callsOf(target, from, to, k)]
     })
-    return sums.reduce((a, b) => a + b, 0) - count
+    return sums.reduce((a, b) => a + b, 0)
   }
 
   return {

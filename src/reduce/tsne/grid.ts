@@ -1,7 +1,7 @@
 /**
  * Repulsion in the plane by a grid, in time that does not depend on pairs (Linderman et al. 2019). The potential
  * φ(y) = Σ 1 / (1 + |y − yⱼ|²) is one convolution, of points spread by cubic splines; its gradient is what two would give:
- * −½ ∇φ = Σ (y − yⱼ) / (1 + |y − yⱼ|²)².
+ * −½ ∇φ = Σ (y − yⱼ) / (1 + |y − yⱼ|²)². What a point of the grid's own density does to itself is known, and taken off.
  */
 
 import type { Crew } from './crew.js'
@@ -29,7 +29,7 @@ const BLOCK = 16
 
 /** Nodes along a side, at least and, by the number of points, at most. */
 const LEAST = 64
-const mostCells = (count: number): number => cellsFrom(Math.min(2048, Math.max(192, Math.ceil(8 * Math.sqrt(count)))))
+const mostCells = (count: number): number => cellsFrom(Math.min(2048, Math.max(512, Math.ceil(8 * Math.sqrt(count)))))
 
 /** The least length of a transform that will do: 2ᵃ3ᵇ. */
 function sizeFrom(length: number): number {
@@ -73,6 +73,8 @@ interface Grid {
   readonly im: number
   readonly spectrum: number
   readonly table: number
+  /** What a charge does to itself, by nodes apart: [4, 4], twice where there are two such. */
+  readonly selves: number
   readonly buffers: readonly (readonly [number, number])[]
 }
 
@@ -99,10 +101,10 @@ export function gridRepulsion(arena: Arena, crew: Crew, count: number): Repulsio
       placed = { x, y, inverse: 1 / spacing, spacing }
       convolve(grid!, crew, points, placed)
     },
-    callsOf: (target, from, to) => {
+    callsOf: ({ at, out, values, isCharge }, from, to) => {
       const { x, y, inverse } = placed
-      const { potential, cells } = grid!
-      return [['gather', target.at, from, to, x, y, inverse, potential, cells, target.out, target.values]]
+      const { potential, cells, selves } = grid!
+      return [['gather', at, from, to, x, y, inverse, potential, cells, isCharge ? selves : 0, out, values]]
     },
   }
 }
@@ -110,12 +112,19 @@ export function gridRepulsion(arena: Arena, crew: Crew, count: number): Repulsio
 type Placed = { readonly x: number; readonly y: number; readonly inverse: number }
 
 function convolve(grid: Grid, crew: Crew, { at, count }: Points, { x, y, inverse }: Placed): void {
-  const { cells, size, padded, density, potential, re, im, spectrum, table, buffers } = grid
+  const { cells, density } = grid
   const { parts } = crew
   const plane = 4 * cells * cells
   crew.run((k) => [
     ['spread', at, startOf(count, parts, k), startOf(count, parts, k + 1), x, y, inverse, density + k * plane, cells],
   ])
+  transform(grid, crew)
+}
+
+/** The potential of the density. */
+function transform(grid: Grid, crew: Crew): void {
+  const { cells, size, padded, density, potential, re, im, spectrum, table, buffers } = grid
+  const { parts } = crew
   crew.run((k) => [['columnsForward', density, parts, cells, size, re, im, ...buffers[k]!, table, k, parts]])
   crew.run((k) => [['rowsConvolved', cells, size, padded, re, im, spectrum, ...buffers[k]!, table, k, parts]])
   crew.run((k) => [['columnsInverse', cells, size, re, im, potential, ...buffers[k]!, table, k, parts]])
@@ -144,6 +153,7 @@ function openGrid(arena: Arena, crew: Crew, cells: number, spacing: number): Gri
     im: take(padded * cells),
     spectrum: take(padded * padded),
     table: take(2 * size),
+    selves: take(16),
     buffers: Array.from({ length: parts }, () => [take(16 * size), take(16 * size)] as const),
   }
   const table = arena.floats(grid.table, 2 * size)
@@ -153,7 +163,20 @@ function openGrid(arena: Arena, crew: Crew, cells: number, spacing: number): Gri
     table[2 * k + 1] = -Math.sin(angle)
   }
   fillSpectrum(grid, crew, arena, spacing)
+  fillSelves(grid, crew, arena)
   return grid
+}
+
+/** By a charge at one node: splines give it to 4 x 4 of them, and each would push at the others. */
+function fillSelves(grid: Grid, crew: Crew, arena: Arena): void {
+  const { cells, density, potential, selves } = grid
+  const middle = Math.floor(cells / 2) * (cells + 1)
+  arena.floats(density, crew.parts * cells * cells).fill(0)[middle] = 1
+  transform(grid, crew)
+  const found = arena.floats(potential, cells * cells)
+  const out = arena.floats(selves, 16)
+  for (let j = 0; j < 4; j++)
+    for (let i = 0; i < 4; i++) out[4 * j + i] = (j === 0 ? 1 : 2) * (i === 0 ? 1 : 2) * found[middle + j * cells + i]!
 }
 
 /**

@@ -36,9 +36,11 @@ export function boxOf(points: ArrayLike<number>, count: number, dims: number, st
 }
 
 export interface Target extends Points {
-  /** Of each point: Σ (yᵢ − yⱼ) / (1 + d²)², [count, stride], and Σ 1 / (1 + d²), [count], itself among j. */
+  /** Of each point: Σ (yᵢ − yⱼ) / (1 + d²)², [count, stride], and Σ 1 / (1 + d²), [count], over all points but itself. */
   readonly out: number
   readonly values: number
+  /** Whether they are the points that repel. */
+  readonly isCharge: boolean
 }
 
 export interface Repulsion {

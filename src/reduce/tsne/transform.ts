@@ -104,7 +104,7 @@ function openField({ embedding, dims, method, theta }: Reference, count: number)
   const { low, high } = boxOf(embedding, known, dims, dims)
   const box = { low: low.map((v) => v - BEYOND), high: high.map((v) => v + BEYOND) }
   repulsion.place({ at: map, count: known, dims, stride }, box)
-  const target = { at: own, count, dims, stride, out, values }
+  const target = { at: own, count, dims, stride, out, values, isCharge: false }
   return (points: Float64Array) => {
     const at = arena.floats(own, count * stride)
     for (let i = 0; i < count; i++)

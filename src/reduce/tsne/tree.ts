@@ -42,7 +42,20 @@ export function treeRepulsion(arena: Arena, crew: Crew, count: number, theta: nu
         })
     },
     callsOf: (target, from, to, part) => [
-      ['repel', target.at, from, to, target.dims, at, cells, theta, stacks[part]!, target.out, target.values],
+      [
+        'repel',
+        target.at,
+        from,
+        to,
+        target.dims,
+        at,
+        cells,
+        theta,
+        stacks[part]!,
+        target.out,
+        target.values,
+        Number(target.isCharge),
+      ],
     ],
   }
 }

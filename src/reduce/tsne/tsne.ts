@@ -39,6 +39,8 @@ export interface TsneOptions extends RunOptions {
    * for few rows.
    */
   readonly method?: 'auto' | RepulsionMethod
+  /** Of all pairs, or from near lists alone. Default: exact up to some 150,000 rows. */
+  readonly neighbours?: 'exact' | 'lists'
   /** Of `barnes-hut`: width over distance of what counts as one point. Default 0.5. */
   readonly theta?: number
   /** Told of the map after each iteration. It is asked for where it is drawn: `embedding` copies it. */
@@ -76,10 +78,16 @@ const LOOK = 50
 export async function tsne(x: DenseMatrix, options: TsneOptions = {}): Promise<Tsne> {
   checkMapped(x)
   const settings = settingsOf(x, options)
-  const { engine, signal } = options
+  const { engine, signal, onProgress, seed, neighbours } = options
+  const run = {
+    engine,
+    ...(signal && { signal }),
+    ...(onProgress && { onProgress }),
+    ...(seed !== undefined && { seed }),
+  }
   const { perplexity, nComponents, method, k } = settings
   throwIfAborted(signal)
-  const near = await nearestNeighbours(x, k, options)
+  const near = await nearestNeighbours(x, k, { ...run, ...(neighbours && { search: neighbours }) })
   const affinities = joint(near, conditionals(near, perplexity).values)
   const start = await startOfMap(x, settings, engine)
   const map = openMap(start, affinities, {
