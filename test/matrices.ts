@@ -39,7 +39,7 @@ const largest = (values: ArrayLike<number>): number => Array.from(values).reduce
 
 /** Largest element of |A − B|, as a part of ‖A‖. */
 export const distance = (a: Matrix, b: Matrix): number =>
-  largest(a.data.map((v, at) => v - b.data[at]!)) / (Math.hypot(...a.data) || 1)
+  largest(a.data.map((v, at) => v - b.data[at]!)) / (Math.sqrt(a.data.reduce((sum, v) => sum + v * v, 0)) || 1)
 
 /** Largest element of |QᵀQ − I|. */
 export const fromOrthonormal = (q: Matrix): number =>

@@ -16,6 +16,7 @@ export interface Rows {
   readonly x: DenseMatrix
   /** Of the columns of x. */
   readonly names: readonly string[]
+  readonly kind: 'table' | 'samples'
   /** Take no part; the first one colours. */
   readonly colours: readonly TableColumn[]
 }
@@ -68,7 +69,7 @@ async function tableRows(source: Source, choice: Choice, { signal, onProgress, w
     if (taking.length === 0) throw nothingLeft(whole.name)
     const { x, names } = encode(taking, whole, { missing })
     const colours = color.map((name) => asClasses(whole.columns.find((c) => c.name === name)!))
-    return { name: whole.name, x, names, colours }
+    return { name: whole.name, kind: 'table', x, names, colours }
   } finally {
     cells.close()
   }
@@ -148,6 +149,7 @@ async function sampleRows(samples: Samples, choice: Choice, { signal, onProgress
   const columns = rows === 0 ? 0 : data!.length / total
   return {
     name: samples.name,
+    kind: 'samples',
     x: { rows, columns, data: data ?? new Float32Array(0) },
     names: namesOf(shape, columns),
     colours: [],

@@ -23,7 +23,7 @@ export interface TopEigenOptions extends EngineOption, Pick<RunOptions, 'signal'
 const DEGREE = 20
 
 /** Rounds after which all eigenvalues are computed instead: the wanted ones lie too close to the others. */
-const ROUNDS = 12
+const ROUNDS = 30
 
 /** Of all directions: a block with more of them takes longer than all eigenvalues. */
 const SHARE = 0.2

@@ -132,10 +132,11 @@ export function rowsWithWeight(
 export const stridesOf = ({ rows, columns, order }: DenseMatrix): readonly [number, number] =>
   order === 'column-major' ? [1, rows] : [columns, 1]
 
-function placeOf({ rows, columns, order }: DenseMatrix, at: number): string {
+/** Of a number of the matrix, of which so many rows came before. */
+export function placeOf({ rows, columns, order }: DenseMatrix, at: number, before = 0): string {
   const [row, column] =
     order === 'column-major' ? [at % rows, Math.floor(at / rows)] : [Math.floor(at / columns), at % columns]
-  return `row ${row + 1}, column ${column + 1}`
+  return `row ${before + row + 1}, column ${column + 1}`
 }
 
 export const emptyDesign = (value: string): PareError =>

@@ -56,14 +56,15 @@ export function upgradeOpset(target = NEWEST): UpgradePass {
   }
   return {
     name: 'upgrade-opset',
-    plan: (model) => upgrade(model, target).plan,
-    run: async (model) => upgrade(model, target).model,
+    plan: (model) => upgraded(model, target).plan,
+    run: async (model) => upgraded(model, target).model,
   }
 }
 
-function upgrade(given: Model, target: number): { readonly model: Model; readonly plan: UpgradePlan } {
-  const upgraded = climb(spellStandardDomain(given), target)
-  return upgraded.plan.to === upgraded.plan.from ? { ...upgraded, model: given } : upgraded
+/** What the pass does, at once. */
+export function upgraded(given: Model, target: number): { readonly model: Model; readonly plan: UpgradePlan } {
+  const climbed = climb(spellStandardDomain(given), target)
+  return climbed.plan.to === climbed.plan.from ? { ...climbed, model: given } : climbed
 }
 
 function climb(model: Model, target: number): { readonly model: Model; readonly plan: UpgradePlan } {

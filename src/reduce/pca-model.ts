@@ -1,6 +1,7 @@
 /** What principal components do with rows: scores, rows back from scores, and a graph for both engines and files. */
 
 import type { Engine } from '../engine/engine.js'
+import { int } from '../ir/attrs.js'
 import { builder, type FloatType, modelOf } from '../ir/builder.js'
 import type { Model } from '../ir/types.js'
 import { multiplied, transposed } from '../linalg/products.js'
@@ -9,11 +10,12 @@ import { PareError } from '../util/errors.js'
 import { centredOperator, type Frame } from './centred-operator.js'
 
 export interface PcaGraphOptions {
-  /** Of input and output. Default `float32`. */
+  /** Of inputs and outputs. Default `float32`. */
   readonly precision?: FloatType
-  /** Default `input` and `scores`. */
-  readonly input?: string
-  readonly output?: string
+  /** One name, or p of inputs [N, 1], one a column, as models of tables have them (in float64). Default `input`. */
+  readonly input?: string | readonly string[]
+  /** One name, or k of outputs [N, 1]. Default `scores`. */
+  readonly output?: string | readonly string[]
 }
 
 /** What scores are made with. */
@@ -63,19 +65,27 @@ export async function rowsOf(
   return { rows, columns: p, data }
 }
 
-/** Scores as a graph: means come off before the product, since afterwards digits would have gone. */
+/** Scores as a graph: means come off before the product, since afterwards digits would have gone. Throws `PCA_SHAPE`. */
 export function pcaGraph(
   projection: Projection,
   { precision = 'float32', input = 'input', output = 'scores' }: PcaGraphOptions,
 ): Model {
   const { means, scales, factors } = projection
   const [p, k] = [means.length, factors.length]
+  if (typeof input !== 'string' && input.length !== p)
+    throw otherWidth('input', input.length, `${p} names, one a column`)
+  if (typeof output !== 'string' && output.length !== k)
+    throw otherWidth('output', output.length, `${k} names, one a component`)
   const weights = weightsOf(projection).map((v, at) => v / scales[Math.floor(at / k)]!)
-  const b = builder([input, output], precision)
-  b.input(input, { kind: 'tensor', dtype: precision, shape: ['N', p] })
-  const centred = b.op('Sub', [input, b.constant(b.tensor([p], means), 'mean')])
-  b.ops('MatMul', [centred, b.constant(b.tensor([p, k], weights), 'components')], { outputs: [output] })
-  b.output(output, { kind: 'tensor', dtype: precision, shape: ['N', k] })
+  const b = builder([input, output].flat(), precision)
+  const value = (width: number) => ({ kind: 'tensor', dtype: precision, shape: ['N', width] }) as const
+  const parts = [input].flat().map((name) => b.input(name, value(typeof input === 'string' ? p : 1)))
+  const rows = parts.length === 1 ? parts[0]! : b.op('Concat', parts, { attrs: { axis: int(1) } })
+  const centred = b.op('Sub', [rows, b.constant(b.tensor([p], means), 'mean')])
+  const inputs = [centred, b.constant(b.tensor([p, k], weights), 'components')]
+  if (typeof output === 'string' || k === 1) b.ops('MatMul', inputs, { outputs: [output].flat() })
+  else b.ops('Split', [b.op('MatMul', inputs)], { attrs: { axis: int(1), num_outputs: int(k) }, outputs: output })
+  for (const name of [output].flat()) b.output(name, value(typeof output === 'string' ? k : 1))
   return modelOf(b.graph('pca'))
 }
 

@@ -38,11 +38,14 @@ export async function byScatter(
   return { energies: values, components: vectors }
 }
 
+/** Up to this size all eigenvalues take no longer than some. */
+const FEW = 1500
+
 /** Of a positive semidefinite matrix, descending. */
 async function largestPairs(a: Float64Array, n: number, all: number, wanted: Wanted, o: SolverOptions) {
   const { engine, signal, seed } = o
   const clipped = (values: Float64Array): Float64Array => values.map((v) => Math.max(0, v))
-  if (typeof wanted === 'number') {
+  if (typeof wanted === 'number' && n > FEW) {
     const { values, vectors } = await topEigen(a, n, wanted, {
       engine,
       ...(signal && { signal }),
@@ -50,11 +53,15 @@ async function largestPairs(a: Float64Array, n: number, all: number, wanted: Wan
     })
     return { values: clipped(values), vectors }
   }
-  const { values, vectors } = await symmetricEigen(a, n, { engine })
+  const { values, vectors } = await symmetricEigen(a, n, {
+    engine,
+    ...(typeof wanted === 'number' && { largest: wanted }),
+  })
   const descending = clipped(values).reverse().subarray(0, all)
-  const k = wanted(descending)
+  const k = typeof wanted === 'number' ? wanted : wanted(descending)
+  const own = vectors.length / n
   const kept = new Float64Array(k * n)
-  for (let i = 0; i < k; i++) kept.set(vectors.subarray((n - 1 - i) * n, (n - i) * n), i * n)
+  for (let i = 0; i < k; i++) kept.set(vectors.subarray((own - 1 - i) * n, (own - i) * n), i * n)
   return { values: descending, vectors: kept }
 }
 

@@ -6,11 +6,14 @@ import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { fromOrthonormal, type Matrix, matrixOf, normals, product, scaled, turned } from '../../test/matrices.js'
 import { sparse } from '../../test/sparse.js'
+import type { Table } from '../data/columns.js'
 import type { Engine } from '../engine/engine.js'
 import { openEngine } from '../engine/node/open.js'
 import { numbers, tensor } from '../ir/tensor.js'
+import { fitTable } from '../linear/fit.js'
 import { openMoments } from '../linear/moments.js'
 import { encodeModel } from '../onnx/codec.js'
+import { chain } from '../passes/chain.js'
 import { type Pca, type PcaOptions, pca, pcaOfMoments } from './pca.js'
 
 let engine: Engine
@@ -412,4 +415,39 @@ describe('bad input', () => {
     await expect(found.transform(mixed(6, 5))).rejects.toMatchObject({ code: 'PCA_SHAPE' })
     await expect(found.inverseTransform(mixed(6, 4))).rejects.toMatchObject({ code: 'PCA_SHAPE' })
   })
+})
+
+test('columns of a table to components to a linear model, as one graph', async () => {
+  const names = ['sepal_length', 'sepal_width', 'petal_length', 'petal_width']
+  const x = iris()
+  const found = await pca(x, { nComponents: 2 })
+  const scores = await found.transform(x)
+  const y = Float64Array.from({ length: 150 }, (_, i) => Math.floor(i / 50) + 0.1 * Math.sin(i))
+  const column = (name: string, j: number) =>
+    ({ kind: 'number', name, values: y.map((_, i) => scores.data[i * 2 + j]!) }) as const
+  const table: Table = {
+    name: 'iris',
+    rows: 150,
+    columns: [column('PC1', 0), column('PC2', 1), { kind: 'number', name: 'y', values: y }],
+  }
+  const fitted = await fitTable(table, { target: 'y', model: 'elastic-net' })
+  const whole = chain(found.toOnnx({ precision: 'float64', input: names, output: ['PC1', 'PC2'] }), fitted.model)
+  expect(whole.graph.inputs).toEqual(names)
+  const session = await engine.load(encodeModel(whole).bytes)
+  const feeds = names.map(
+    (name, j) =>
+      [
+        name,
+        tensor(
+          'float64',
+          [150, 1],
+          y.map((_, i) => x.data[i * 4 + j]!),
+        ),
+      ] as const,
+  )
+  const { prediction } = await session.run(Object.fromEntries(feeds))
+  await session.close()
+  for (const [i, v] of numbers(prediction!).entries()) expect(Math.abs(v - fitted.fitted[i]!)).toBeLessThan(1e-12)
+  for (const names of [{ input: ['a'] }, { output: ['b'] }])
+    expect(() => found.toOnnx(names)).toThrow('there are other columns than the components were found for')
 })

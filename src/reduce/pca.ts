@@ -12,6 +12,7 @@ import type { RunOptions } from '../util/env.js'
 import { PareError } from '../util/errors.js'
 import { random } from '../util/random.js'
 import { centredOperator, type Frame } from './centred-operator.js'
+import { momentsOfBlocks } from './pca-blocks.js'
 import { type ComponentCount, checkCount, countOf, needsAll } from './pca-count.js'
 import { type PcaGraphOptions, pcaGraph, rowsOf, scoresOf } from './pca-model.js'
 import { byRowGram, byScatter, bySketch, type Principal, type Wanted } from './pca-solvers.js'
@@ -104,6 +105,17 @@ export async function pca(x: DesignMatrix, options: PcaOptions = {}): Promise<Pc
   } finally {
     await z.close()
   }
+}
+
+/**
+ * Components of rows that come in blocks, in one pass: for more rows than memory holds. Throws as `pca`, with the place
+ * among all rows, and what the blocks throw; the solver is `covariance`.
+ */
+export async function pcaOfBlocks(
+  blocks: AsyncIterable<DenseMatrix> | Iterable<DenseMatrix>,
+  options: Omit<PcaOptions, 'solver'> = {},
+): Promise<Pca> {
+  return pcaOfMoments(await momentsOfBlocks(blocks, options), options)
 }
 
 /**

@@ -1,10 +1,13 @@
 /** `pare reduce`: rows in fewer dimensions, by principal components or as a map of neighbours. */
 
 import { extname } from 'node:path'
+import type { PcaGraphOptions } from '../../reduce/pca-model.js'
 import { PareError } from '../../util/errors.js'
 import { defineCommand } from '../command.js'
 import { DATABASE_OPTIONS, ENGINE_OPTIONS, engineOptions, SEED_OPTION } from '../inputs.js'
+import type { Reduced } from '../reduce-methods.js'
 import { checkMethod, pcaComponents, REDUCE_OPTIONS, tsneComponents } from '../reduce-options.js'
+import type { Rows } from '../reduce-rows.js'
 
 export const reduce = defineCommand({
   name: 'reduce',
@@ -70,7 +73,7 @@ export const reduce = defineCommand({
       await writeTable(output, { name: output, rows: rows.x.rows, columns })
       if (model !== undefined && found.found.method === 'pca') {
         const { writeModel } = await import('../../onnx/files.js')
-        await writeModel(found.found.pca.toOnnx(), model)
+        await writeModel(found.found.pca.toOnnx(graphNames(rows, found.scores)), model)
       }
       if (report !== undefined) await files.writeFileAtomic(report, reduceReport(shown))
       if (picture !== undefined) await files.writeFileAtomic(picture, reducePicture(shown, picture))
@@ -80,6 +83,12 @@ export const reduce = defineCommand({
     }
   },
 })
+
+/** Of a table the model takes and gives columns by name, as `pare predict` does; of samples the whole rows. */
+function graphNames({ kind, names }: Rows, scores: Reduced['scores']): PcaGraphOptions {
+  if (kind === 'samples') return {}
+  return { precision: 'float64', input: names, output: scores.map(({ name }) => name) }
+}
 
 /** Throws `OUTPUT_FORMAT`. */
 function checkPicture(path: string): void {
