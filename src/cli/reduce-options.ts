@@ -5,7 +5,7 @@ import { kebab } from './args.js'
 import type { OptionSpecs, OptionValues } from './command.js'
 import { unused } from './inputs.js'
 
-export const METHODS = ['pca', 'tsne'] as const
+const METHODS = ['pca', 'tsne'] as const
 
 export const REDUCE_OPTIONS = {
   method: {

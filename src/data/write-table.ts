@@ -13,10 +13,10 @@ import { identifier, loadDuckDB, quoted } from './duckdb.js'
 import { encodeNpy } from './npy.js'
 
 const FORMATS = ['csv', 'tsv', 'parquet', 'npy'] as const
-export type WrittenFormat = (typeof FORMATS)[number]
+type WrittenFormat = (typeof FORMATS)[number]
 
 /** What the ending of a file asks for. Throws `OUTPUT_FORMAT`. */
-export function writtenFormat(path: string): WrittenFormat {
+function writtenFormat(path: string): WrittenFormat {
   const ending = extname(path).slice(1).toLowerCase()
   const format = FORMATS.find((f) => f === ending)
   if (format) return format
