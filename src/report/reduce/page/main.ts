@@ -17,6 +17,11 @@ import { panBy, type Stage, scaleOf, toMap, toPixels, type View, WHOLE, zoomAt }
 const REACH = 14
 const KEY_REACH = 60
 
+/** Milliseconds of a frame beyond which a map that moves is painted with fewer pixels, and after which it is still. */
+const SLOW = 20
+const SETTLED = 160
+const FEW_PIXELS = 500_000
+
 const byId = <E extends Element = HTMLElement>(id: string): E => document.getElementById(id) as unknown as E
 
 const map = unpackMap(JSON.parse(byId('map-data').textContent!) as PackedMap)
@@ -39,6 +44,9 @@ let shown = -1
 let canvas = byId<HTMLCanvasElement>('map-canvas')
 let painter = openPainter()
 let isAsked = false
+/** Whether a whole frame takes long, and whether the next one may do with fewer pixels. */
+let [isSlow, isCoarse] = [false, false]
+let settling: ReturnType<typeof setTimeout> | undefined
 
 /** Scaled alike along both axes, into [−1, 1]. */
 function placesOf({ x, y }: PointMap): Places {
@@ -77,16 +85,34 @@ function freshCanvas(): HTMLCanvasElement {
   return fresh
 }
 
-function draw(): void {
+/** `isMoving`: more frames will follow at once, and each may be a coarse one. */
+function draw(isMoving = false): void {
+  if (!isMoving) isCoarse = false
   if (isAsked) return
   isAsked = true
   requestAnimationFrame(() => {
     isAsked = false
-    painter.paint(view, stage, canvas.width / stage.width, diameterOf(n, stage, view.zoom))
+    const few = Math.sqrt(FEW_PIXELS / (stage.width * stage.height))
+    const ratio = isCoarse ? Math.min(devicePixelRatio, few) : devicePixelRatio
+    sizeCanvas(ratio)
+    const begin = performance.now()
+    painter.paint(view, stage, ratio, diameterOf(n, stage, view.zoom))
+    if (ratio === devicePixelRatio) isSlow = performance.now() - begin > SLOW
+    else {
+      clearTimeout(settling)
+      settling = setTimeout(draw, SETTLED)
+    }
+    isCoarse = isSlow
     placeRing()
     if (stageElement.dataset.frames === undefined) performance.mark('map-painted')
     stageElement.dataset.frames = String(Number(stageElement.dataset.frames ?? 0) + 1)
   })
+}
+
+function sizeCanvas(ratio: number): void {
+  const [width, height] = [Math.round(stage.width * ratio), Math.round(stage.height * ratio)]
+  if (canvas.width !== width) canvas.width = width
+  if (canvas.height !== height) canvas.height = height
 }
 
 function recolour(): void {
@@ -178,7 +204,7 @@ function nearest(px: number, py: number, reach: number): number {
 
 function look(next: View): void {
   view = next
-  draw()
+  draw(true)
 }
 
 const gestures: Gestures = {
@@ -218,8 +244,6 @@ function download(): void {
 
 function resized(): void {
   stage = { width: stageElement.clientWidth || 1, height: stageElement.clientHeight || 1 }
-  canvas.width = Math.round(stage.width * devicePixelRatio)
-  canvas.height = Math.round(stage.height * devicePixelRatio)
   show(-1)
   draw()
 }
