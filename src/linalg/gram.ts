@@ -48,7 +48,7 @@ export interface GramSum {
 export const BESIDE = { 'session.intra_op.allow_spinning': '0' } as const
 
 /** Columns of one block, at most. */
-const BLOCK = 256
+const BLOCK = 128
 
 const blocksOf = (columns: number): readonly ColumnBlock[] =>
   Array.from({ length: Math.ceil(columns / BLOCK) }, (_, a) => ({
