@@ -6,7 +6,7 @@ import type { Source } from '../data/source.js'
 import type { Tensor } from '../ir/types.js'
 import type { DenseMatrix } from '../linear/design.js'
 import { PareError } from '../util/errors.js'
-import { counted } from '../util/format.js'
+import { bytes, count, counted } from '../util/format.js'
 import type { Context } from './command.js'
 import { unused } from './inputs.js'
 import type { ReduceValues } from './reduce-options.js'
@@ -63,6 +63,8 @@ async function tableRows(source: Source, choice: Choice, { signal, onProgress, w
     const isAll = columns.length === 0 && without.length === 0
     const only = cells.names.filter((name) => isIn(name) || color.includes(name))
     const described = await describeTable(cells, { signal, onProgress, onWarning: warn, ...(!isAll && { only }) })
+    const cellCount = described.rows * described.columns.length
+    if (cellCount > MANY_CELLS) warn(heldInMemory(described.rows, described.columns.length))
     const whole = firstRows(await wholeTable(cells, described, { signal }), limit)
     const taking = whole.columns.filter(({ name }) => isIn(name))
     for (const column of taking) if (column.kind === 'category') throw isText(column, whole.name)
@@ -74,6 +76,12 @@ async function tableRows(source: Source, choice: Choice, { signal, onProgress, w
     cells.close()
   }
 }
+
+/** Cells of a table from which on its memory is worth a word: 512 MiB with their copy. */
+const MANY_CELLS = 2 ** 25
+
+const heldInMemory = (rows: number, columns: number): string =>
+  `${count(rows)} rows of ${counted(columns, 'column')} are held in memory, about ${bytes(2 * 8 * rows * columns)}`
 
 function firstRows(table: Table, limit: number | undefined): Table {
   if (limit === undefined || limit >= table.rows) return table

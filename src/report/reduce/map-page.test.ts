@@ -146,6 +146,31 @@ describe.skipIf(!hasChromium)('in a browser', () => {
     await on.page.close()
   })
 
+  test('two fingers that move apart zoom in on what lies between them', async () => {
+    const on = await opened()
+    const [[x, y], [cx, cy]] = [await pixelsOf(on, 20, 0), await pixelsOf(on, 0, 8)]
+    await on.page.evaluate(`{
+      const stage = document.getElementById('map-stage')
+      const { left, top } = stage.getBoundingClientRect()
+      stage.setPointerCapture = () => {}
+      const finger = (type, pointerId, x) => stage.dispatchEvent(new PointerEvent(type, {
+        pointerId, pointerType: 'touch', clientX: left + x, clientY: top + ${y}, bubbles: true }))
+      for (const id of [1, 2]) finger('pointerdown', id, ${x} + (id === 1 ? -20 : 20))
+      for (let k = 1; k <= 30; k++) {
+        finger('pointermove', 1, ${x} - 20 - 2 * k)
+        finger('pointermove', 2, ${x} + 20 + 2 * k)
+      }
+      for (const id of [1, 2]) finger('pointerup', id, 0)
+    }`)
+    await on.page.waitForTimeout(50)
+    // Four times as far from the fingers as before.
+    expect((await on.pixel(x, y))[0]).toBeLessThan(120)
+    const around = await Promise.all([0, 4, 8].map((d) => on.pixel(cx + d, cy + d)))
+    expect(around).toEqual([0, 1, 2].map(() => [255, 255, 255]))
+    expect(on.faults).toEqual([])
+    await on.page.close()
+  })
+
   test('points are named under the pointer, and by keys', async () => {
     const on = await opened()
     const [x, y] = await pixelsOf(on, 20, 0)

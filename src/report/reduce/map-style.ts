@@ -29,7 +29,7 @@ h1 { font-size: clamp(1.2rem, 3vw, 1.6rem); margin: 0; }
 .map-key { color: var(--soft); margin-right: 0.5em; }
 .map-side { min-width: 0; font-size: 0.875rem; }
 .map-side h2 { font-size: 1rem; margin: 0 0 0.5rem; }
-.map-side h2:not(:first-child) { margin-top: 1.5rem; }
+.map-side h2:not(:first-of-type) { margin-top: 1.5rem; }
 .map-side select { width: 100%; margin-bottom: 0.5rem; }
 .map-legend { max-height: 46vh; overflow-y: auto; }
 .map-side .map-class { display: flex; align-items: center; gap: 0.5rem; width: 100%; text-align: left; background: none; border-color: transparent; padding: 0.15rem 0.4rem; min-height: 1.75rem; }
