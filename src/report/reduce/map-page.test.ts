@@ -100,7 +100,9 @@ describe.skipIf(!hasChromium)('in a browser', () => {
     page.on('request', (request) => /^(file|blob):/.test(request.url()) || faults.push(request.url()))
     await page.goto(address + hash)
     await page.locator('#map-stage[data-frames]').waitFor()
-    const box = (await page.locator('#map-stage').boundingBox())!
+    const outer = (await page.locator('#map-stage').boundingBox())!
+    // Within its border.
+    const box = { x: outer.x + 1, y: outer.y + 1, width: outer.width - 2, height: outer.height - 2 }
     const pixel = async (x: number, y: number): Promise<readonly number[]> => {
       // The frame after what was just done; a drawing buffer is read before it is handed to the screen.
       const shot = await page.screenshot({ clip: { x: box.x + x, y: box.y + y, width: 1, height: 1 } })
@@ -148,13 +150,14 @@ describe.skipIf(!hasChromium)('in a browser', () => {
 
   test('two fingers that move apart zoom in on what lies between them', async () => {
     const on = await opened()
-    const [[x, y], [cx, cy]] = [await pixelsOf(on, 20, 0), await pixelsOf(on, 0, 8)]
+    const [x, y] = (await pixelsOf(on, 20, 0)).map(Math.round) as [number, number]
+    const [cx, cy] = await pixelsOf(on, 0, 8)
     await on.page.evaluate(`{
       const stage = document.getElementById('map-stage')
       const { left, top } = stage.getBoundingClientRect()
       stage.setPointerCapture = () => {}
       const finger = (type, pointerId, x) => stage.dispatchEvent(new PointerEvent(type, {
-        pointerId, pointerType: 'touch', clientX: left + x, clientY: top + ${y}, bubbles: true }))
+        pointerId, pointerType: 'touch', clientX: left + 1 + x, clientY: top + 1 + ${y}, bubbles: true }))
       for (const id of [1, 2]) finger('pointerdown', id, ${x} + (id === 1 ? -20 : 20))
       for (let k = 1; k <= 30; k++) {
         finger('pointermove', 1, ${x} - 20 - 2 * k)

@@ -35,7 +35,7 @@ export function listen(stage: HTMLElement, mode: () => Mode, on: Gestures): void
   let drawing: Drawing | null = null
   const placeOf = (event: MouseEvent): readonly [number, number] => {
     const { left, top } = stage.getBoundingClientRect()
-    return [event.clientX - left, event.clientY - top]
+    return [event.clientX - left - stage.clientLeft, event.clientY - top - stage.clientTop]
   }
   const giveUp = (): void => {
     drawing = null
