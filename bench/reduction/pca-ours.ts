@@ -2,7 +2,7 @@
 
 import { closeSync, openSync, readSync } from 'node:fs'
 import { parseNpyHeader } from '../../src/data/npy.js'
-import { type Engine, openEngine, type Pca, pca, pcaOfBlocks, VERSION } from '../../src/node.js'
+import { type Engine, openEngine, reduce, VERSION } from '../../src/node.js'
 import { readArray } from '../linear/arrays.js'
 
 const [file, way, components, threads] = process.argv.slice(2) as [string, string, string, string]
@@ -37,7 +37,7 @@ function* blocks(path: string) {
   }
 }
 
-async function timed(solve: () => Promise<Pca>): Promise<void> {
+async function timed(solve: () => Promise<reduce.Pca>): Promise<void> {
   const begin = performance.now()
   const { explainedVariance } = await solve()
   const seconds = (performance.now() - begin) / 1000
@@ -46,11 +46,11 @@ async function timed(solve: () => Promise<Pca>): Promise<void> {
 
 async function measure(engine: Engine): Promise<void> {
   const warm = { rows: 3000, columns: 60, data: Float64Array.from({ length: 180_000 }, (_, i) => Math.sin(i * i)) }
-  await pca(warm, { nComponents: 5, engine })
-  if (way === 'streamed') return timed(() => pcaOfBlocks(blocks(file), { nComponents, engine }))
+  await reduce.pca(warm, { nComponents: 5, engine })
+  if (way === 'streamed') return timed(() => reduce.pcaOfBlocks(blocks(file), { nComponents, engine }))
   const { shape, data } = readArray(file)
   const x = { rows: shape[0]!, columns: shape[1]!, data: way === 'float32' ? Float32Array.from(data) : data }
-  return timed(() => pca(x, { nComponents, engine }))
+  return timed(() => reduce.pca(x, { nComponents, engine }))
 }
 
 const engine = await openEngine({ threads: Number(threads) })

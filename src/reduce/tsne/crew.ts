@@ -89,9 +89,13 @@ function awaitChange(words: Int32Array, at: number, seen: number, most = Number.
     const now = Atomics.load(words, at)
     if (now !== seen) return now
   }
-  const last = Atomics.wait(words, at, seen, most)
-  if (last === 'timed-out') throw lost()
-  return Atomics.load(words, at)
+  // Woken by a call for what was seen already, it sleeps on.
+  for (;;) {
+    const last = Atomics.wait(words, at, seen, most)
+    const now = Atomics.load(words, at)
+    if (now !== seen) return now
+    if (last === 'timed-out') throw lost()
+  }
 }
 
 const lost = (): PareError =>
