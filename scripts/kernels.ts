@@ -10,7 +10,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 export const KERNELS: readonly string[] = [
-  ...['gram', 'dense', 'columns', 'tiles', 'centre', 'logistic', 'affinities'],
+  ...['gram', 'dense', 'columns', 'tiles', 'centre', 'logistic', 'affinities', 'neighbours'],
   ...['convolve-columns', 'convolve-rows', 'spread', 'descent', 'tree'],
 ]
 

@@ -65,6 +65,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./commands/predict.js')).predict,
   },
   {
+    name: 'select',
+    summary: 'Keep the columns of a table that say most of another one',
+    load: async () => (await import('./commands/select.js')).select,
+  },
+  {
     name: 'doctor',
     summary: 'Show engines, devices and what is missing here',
     load: async () => (await import('./commands/doctor.js')).doctor,

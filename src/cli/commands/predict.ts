@@ -5,6 +5,7 @@ import type { Model, Tensor } from '../../ir/types.js'
 import { CLASSES } from '../../linear/classes.js'
 import { count } from '../../util/format.js'
 import { defineCommand } from '../command.js'
+import { csvCell } from '../csv.js'
 import { DATABASE_OPTIONS, ENGINE_OPTIONS, engineOptions } from '../inputs.js'
 
 export const predict = defineCommand({
@@ -124,8 +125,6 @@ function classesOf(model: Model): readonly string[] {
   const text = model.metadata.get(CLASSES)
   return text === undefined ? [] : (JSON.parse(text) as readonly unknown[]).map(String)
 }
-
-const csvCell = (text: string): string => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text)
 
 const isText = (value: { readonly kind: string; readonly dtype?: string } | undefined): boolean =>
   value?.dtype === 'string'
