@@ -4,7 +4,7 @@
  */
 
 import { readFileSync } from 'node:fs'
-import { chain, type Engine, linear, type Model, openEngine, type Pca, pca, pcaOfBlocks } from '../src/node.js'
+import { chain, type Engine, linear, type Model, openEngine, reduce } from '../src/node.js'
 
 const FILE = new URL('../test/data/iris.csv', import.meta.url)
 
@@ -26,21 +26,22 @@ export function readIrises(): Irises {
 }
 
 /** As many components as explain more than 97 % of the variance. */
-export const componentsOf = (engine: Engine, { x }: Irises): Promise<Pca> => pca(x, { engine, nComponents: 0.97 })
+export const componentsOf = (engine: Engine, { x }: Irises): Promise<reduce.Pca> =>
+  reduce.pca(x, { engine, nComponents: 0.97 })
 
 /** The same from blocks of rows, as of a file that no memory holds. */
-export function fromBlocks(engine: Engine, { x }: Irises): Promise<Pca> {
+export function fromBlocks(engine: Engine, { x }: Irises): Promise<reduce.Pca> {
   function* blocks() {
     for (let row = 0; row < x.rows; row += 60) {
       const data = x.data.subarray(row * 4, (row + 60) * 4)
       yield { rows: data.length / 4, columns: 4, data }
     }
   }
-  return pcaOfBlocks(blocks(), { engine, nComponents: 0.97 })
+  return reduce.pcaOfBlocks(blocks(), { engine, nComponents: 0.97 })
 }
 
 /** The four measures to a species, by way of the components. */
-export async function classifier(engine: Engine, irises: Irises, found: Pca): Promise<Model> {
+export async function classifier(engine: Engine, irises: Irises, found: reduce.Pca): Promise<Model> {
   const scores = await found.transform(irises.x)
   const names = Array.from({ length: found.nComponents }, (_, k) => `PC${k + 1}`)
   const levels = [...new Set(irises.species)]
