@@ -55,6 +55,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./commands/fit.js')).fit,
   },
   {
+    name: 'reduce',
+    summary: 'Bring rows to fewer dimensions: principal components, maps',
+    load: async () => (await import('./commands/reduce.js')).reduce,
+  },
+  {
     name: 'predict',
     summary: 'Apply a fitted model to a table',
     load: async () => (await import('./commands/predict.js')).predict,

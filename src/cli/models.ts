@@ -80,6 +80,9 @@ export interface FilesInUse {
   /** Further files that are written, which may replace nothing that is read, nor each other, nor the output. */
   readonly report?: string | undefined
   readonly checkpoint?: string | undefined
+  readonly more?: Readonly<Record<string, string | undefined>>
+  /** What the output is, in messages. Default `model`. */
+  readonly outputIs?: string
 }
 
 /**
@@ -90,7 +93,7 @@ export async function protectInput(
   input: string | undefined,
   output: string | undefined,
   force: boolean,
-  { model, read = [], report, checkpoint }: FilesInUse = {},
+  { model, read = [], report, checkpoint, more, outputIs = 'model' }: FilesInUse = {},
 ): Promise<void> {
   const itself = await placesOf(input === undefined ? [] : [input])
   const apart = await placesOf(model && input !== undefined ? weightFiles(input, model) : [])
@@ -113,8 +116,8 @@ export async function protectInput(
   if (output !== undefined && overlap(written, others)) {
     throw refused('OUTPUT_IS_INPUT', 'the output would replace a file that is read', output, '-o')
   }
-  const taken = new Map([...written].map((place) => [place, 'model']))
-  for (const [what, path] of Object.entries({ report, checkpoint })) {
+  const taken = new Map([...written].map((place) => [place, outputIs]))
+  for (const [what, path] of Object.entries({ report, checkpoint, ...more })) {
     if (path === undefined) continue
     const place = await placeOf(path)
     if (own.has(place) || others.has(place))

@@ -55,11 +55,11 @@ export async function duckdbCells(source: Source, format: DuckDBFormat, options:
 }
 
 /** Throws `DUCKDB_MISSING` with the line that installs it. */
-async function loadDuckDB(): Promise<DuckDB> {
+export async function loadDuckDB(what = 'reading JSON and databases'): Promise<DuckDB> {
   try {
     return await import('@duckdb/node-api')
   } catch (cause) {
-    throw new PareError('DUCKDB_MISSING', 'reading JSON and databases needs the package @duckdb/node-api', {
+    throw new PareError('DUCKDB_MISSING', `${what} needs the package @duckdb/node-api`, {
       value: messageOf(cause),
       remedy: 'Run: npm install @duckdb/node-api. Or give the table as CSV or Parquet.',
       cause,
@@ -186,6 +186,6 @@ async function readable<T>(where: string, work: () => Promise<T>): Promise<T> {
 
 const firstLine = (cause: unknown): string => messageOf(cause).split('\n')[0]!
 
-const quoted = (text: string): string => `'${text.replaceAll("'", "''")}'`
+export const quoted = (text: string): string => `'${text.replaceAll("'", "''")}'`
 
-const identifier = (name: string): string => `"${name.replaceAll('"', '""')}"`
+export const identifier = (name: string): string => `"${name.replaceAll('"', '""')}"`

@@ -26,3 +26,12 @@ export function toHex(bytes: Uint8Array): string {
   for (const b of bytes) text += HEX[b]!
   return text
 }
+
+/** In Node and in browsers alike. */
+export function toBase64(bytes: Uint8Array): string {
+  const parts: string[] = []
+  // As many arguments as any engine takes.
+  for (let at = 0; at < bytes.length; at += 8192)
+    parts.push(String.fromCharCode(...bytes.subarray(at, Math.min(bytes.length, at + 8192))))
+  return btoa(parts.join(''))
+}

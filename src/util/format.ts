@@ -82,3 +82,14 @@ export function shorten(text: string, length: number): string {
 
 /** `1 sample`, `2 samples`. */
 export const counted = (n: number, one: string): string => `${n} ${one}${n === 1 ? '' : 's'}`
+
+/** The number in as few digits as give it back: of a float32 those that tell it from its neighbours. */
+export function shortest(value: number): string {
+  if (Math.fround(value) !== value) return String(value)
+  // Nine digits tell all float32 apart, six often do.
+  for (let digits = 6; digits < 9; digits++) {
+    const short = Number(value.toPrecision(digits))
+    if (Math.fround(short) === value) return String(short)
+  }
+  return String(Number(value.toPrecision(9)))
+}

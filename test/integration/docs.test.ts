@@ -32,7 +32,7 @@ test('every command has a page, and every page a command', () => {
 for (const path of documentationPages()) {
   describe(basename(path), () => {
     for (const { command, output } of examplesIn(readFileSync(path, 'utf8'))) {
-      const needsData = /\.onnx|houses\.csv/.test(command)
+      const needsData = /\.onnx|houses\.csv|digits/.test(command)
       test.skipIf(needsData && !complete)(command, { timeout: 240_000 }, () => {
         const ran = runExample(command, folder)
         expect(ran, ran.stderr).toMatchObject({ status: 0 })

@@ -1,0 +1,271 @@
+import { copyFile, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { gzipSync } from 'fflate'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { repositoryRoot } from '../../../test/data.js'
+import { pare, pareText } from '../../../test/pare.js'
+import { expectWhole } from '../../../test/report/markup.js'
+import { isInstalled } from '../../data/duckdb.js'
+import { fileSource } from '../../data/files.js'
+import { encodeNpy, npySamples } from '../../data/npy.js'
+import { openTable } from '../../data/open-table.js'
+import { openEngine } from '../../engine/node/open.js'
+import { floatTensor, numbers } from '../../ir/tensor.js'
+import { random } from '../../util/random.js'
+
+let folder: string
+const at = (name: string): string => join(folder, name)
+const read = (name: string): Promise<string> => readFile(at(name), 'utf8')
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'pare-reduce-'))
+  await copyFile(join(repositoryRoot, 'test/data/iris.csv'), at('iris.csv'))
+})
+afterAll(() => rm(folder, { recursive: true, force: true }))
+
+const reduce = (from: string, method: 'pca' | 'tsne', to: string, ...more: readonly string[]) =>
+  pare('reduce', at(from), '--method', method, '-o', at(to), ...more)
+
+/** Cells under the header. */
+const cells = (text: string): readonly (readonly string[])[] =>
+  text
+    .trimEnd()
+    .split('\n')
+    .slice(1)
+    .map((line) => line.split(','))
+
+describe('principal components', () => {
+  test('of the iris have the variances that are known, and their scores have these variances', async () => {
+    const { status, result } = await reduce('iris.csv', 'pca', 'scores.csv', '--color', 'species')
+    expect(status).toBe(0)
+    // scikit-learn's PCA of the same table.
+    const known = [4.22824171, 0.24267075, 0.0782095, 0.02383509]
+    for (const [k, variance] of known.entries()) expect(result.explainedVariance[k]).toBeCloseTo(variance, 8)
+    expect(result.columns).toEqual(['sepal_length', 'sepal_width', 'petal_length', 'petal_width'])
+    const text = await read('scores.csv')
+    expect(text.split('\n')[0]).toBe('pca1,pca2,pca3,pca4,species')
+    const rows = cells(text)
+    expect(rows).toHaveLength(150)
+    for (const [k, variance] of known.entries()) {
+      const own = rows.map((row) => Number(row[k]))
+      expect(own.reduce((a, v) => a + v * v, 0) / 149).toBeCloseTo(variance, 7)
+    }
+    expect(new Set(rows.map((row) => row[4]))).toEqual(new Set(['setosa', 'versicolor', 'virginica']))
+  })
+
+  test('as a model give the same scores to pare predict, by the names of the columns', async () => {
+    const files = ['--without', 'species', '--model', at('pca.onnx'), '--components', '2', '--standardize', '--whiten']
+    expect((await reduce('iris.csv', 'pca', 'two.csv', ...files)).status).toBe(0)
+    expect((await pare('predict', at('pca.onnx'), at('iris.csv'), '-o', at('predicted.csv'))).status).toBe(0)
+    const [scores, predicted] = [await read('two.csv'), await read('predicted.csv')]
+    expect(predicted.split('\n')[0]).toBe('pca1,pca2')
+    const [rows, again] = [cells(scores), cells(predicted)]
+    for (const [i, row] of rows.entries())
+      for (const k of [0, 1]) expect(Number(again[i]![k])).toBeCloseTo(Number(row[k]), 10)
+    expect(rows.reduce((a, row) => a + Number(row[1]) ** 2, 0) / 149).toBeCloseTo(1, 6)
+  })
+
+  test('of samples are a model of whole rows', async () => {
+    const data = Float64Array.from({ length: 40 * 6 }, (_, k) => Math.sin(k * k))
+    await writeFile(at('rows.npy'), encodeNpy(floatTensor('float32', [40, 2, 3], data)))
+    expect((await reduce('rows.npy', 'pca', 'rows.csv', '--model', at('rows.onnx'), '--components', '3')).status).toBe(
+      0,
+    )
+    const engine = await openEngine()
+    try {
+      const session = await engine.load(new Uint8Array(await readFile(at('rows.onnx'))))
+      const { scores } = await session.run({ input: floatTensor('float32', [40, 6], data) })
+      const found = numbers(scores!)
+      for (const [i, row] of cells(await read('rows.csv')).entries())
+        for (const k of [0, 1, 2]) expect(found[3 * i + k]).toBeCloseTo(Number(row[k]), 5)
+    } finally {
+      await engine.close()
+    }
+  })
+
+  test('are as few as hold a part of the variance', async () => {
+    const of = async (components: string) =>
+      (await reduce('iris.csv', 'pca', 'part.csv', '--without', 'species', '--components', components)).result
+    expect((await of('0.95')).components).toEqual(['pca1', 'pca2'])
+    expect((await of('90%')).components).toEqual(['pca1'])
+    expect((await of('mle')).components).toHaveLength(3)
+  })
+
+  test('are shown in the terminal, in a report and in pictures', async () => {
+    const to = ['--report', at('pca.html'), '--picture', at('pca.png'), '--color', 'species']
+    const { status, text } = await pareText(['reduce', at('iris.csv'), '--method', 'pca', '-o', at('s.tsv'), ...to])
+    expect(status).toBe(0)
+    expect(text).toContain('components  4, which hold 100.00 % of the variance')
+    expect(text).toMatch(/pca2 +0\.2427 +5\.31 % +97\.77 %/)
+    expectWhole(await read('pca.html'))
+    expect((await readFile(at('pca.png'))).subarray(1, 4).toString()).toBe('PNG')
+    expect((await read('s.tsv')).split('\n')[0]).toBe('pca1\tpca2\tpca3\tpca4\tspecies')
+  })
+})
+
+describe('t-SNE', () => {
+  const FEW = ['--iterations', '150', '--color', 'species'] as const
+
+  test('maps the iris so that most nearest neighbours are of one kind; the same seed gives the same bytes', async () => {
+    const to = ['--report', at('map.html'), '--picture', at('map.svg')]
+    const { status, result } = await reduce('iris.csv', 'tsne', 'map.csv', ...FEW, ...to)
+    expect(status).toBe(0)
+    expect(result).toMatchObject({
+      method: 'tsne',
+      rows: 150,
+      perplexity: 30,
+      iterations: 400,
+      components: ['tsne1', 'tsne2'],
+    })
+    expect(result.losses.length).toBe(8)
+    expect(result.losses.at(-1)).toBeLessThan(0.3)
+    const rows = cells(await read('map.csv'))
+    const alike = rows.filter((row, i) => {
+      const away = (other: readonly string[]): number =>
+        Math.hypot(Number(row[0]) - Number(other[0]), Number(row[1]) - Number(other[1]))
+      const nearest = rows.filter((_, k) => k !== i).reduce((a, b) => (away(b) < away(a) ? b : a))
+      return nearest[2] === row[2]
+    })
+    expect(alike.length).toBeGreaterThan(135)
+    expect(await read('map.html')).toContain('t-SNE of iris.csv')
+    expect(await read('map.svg')).toContain('versicolor')
+    await reduce('iris.csv', 'tsne', 'again.csv', ...FEW)
+    expect(await read('again.csv')).toBe(await read('map.csv'))
+  })
+
+  test('maps samples of an npy file in three dimensions, wide ones by their first components, with labels beside', async () => {
+    const { normal } = random(5)
+    const data = Float64Array.from({ length: 60 * 80 }, (_, k) => normal(Math.floor(k / 80) % 2 === 0 ? 0 : 3))
+    await writeFile(at('wide.npy'), encodeNpy(floatTensor('float32', [60, 8, 10], data)))
+    await writeFile(at('names.txt'), Array.from({ length: 60 }, (_, i) => (i % 2 === 0 ? 'even' : 'odd')).join('\n'))
+    const options = ['--labels', at('names.txt'), '--components', '3', '--perplexity', '5', '--iterations', '50']
+    const { status, result } = await reduce('wide.npy', 'tsne', 'wide-map.npy', ...options)
+    expect(status).toBe(0)
+    expect(result).toMatchObject({ rows: 60, colors: ['label'], components: ['tsne1', 'tsne2', 'tsne3'] })
+    expect(result.columns[13]).toBe('2,4')
+    expect(result.initial).toMatchObject({ components: 50 })
+    const samples = await npySamples(await fileSource(at('wide-map.npy')))
+    expect(samples.count).toBe(60)
+    for await (const { feeds } of samples.read()) expect(Object.values(feeds)[0]!.shape).toEqual([3])
+  })
+})
+
+test('idx files are read, also packed, a part of them where there is a limit', async () => {
+  const { integer } = random(6)
+  const head = [0, 0, 8, 3, 0, 0, 0, 30, 0, 0, 0, 2, 0, 0, 0, 3]
+  const body = Array.from({ length: 180 }, () => integer(256))
+  await writeFile(at('images.idx.gz'), gzipSync(Uint8Array.from([...head, ...body])))
+  await writeFile(
+    at('labels.idx'),
+    Uint8Array.from([0, 0, 8, 1, 0, 0, 0, 30, ...Array.from({ length: 30 }, (_, i) => i % 3)]),
+  )
+  const labels = ['--labels', at('labels.idx')]
+  const { status, result } = await reduce('images.idx.gz', 'pca', 'images.csv', '--limit', '20', ...labels)
+  expect(status).toBe(0)
+  expect(result).toMatchObject({ rows: 20, columns: ['1,1', '1,2', '1,3', '2,1', '2,2', '2,3'] })
+  expect(cells(await read('images.csv')).map((row) => row[6])).toEqual(
+    Array.from({ length: 20 }, (_, i) => String(i % 3)),
+  )
+})
+
+test.skipIf(!(await isInstalled()))('Parquet is written, and its columns have their names', async () => {
+  expect((await reduce('iris.csv', 'pca', 'scores.parquet', '--color', 'species')).status).toBe(0)
+  const written = await openTable(await fileSource(at('scores.parquet')))
+  expect(written.names).toEqual(['pca1', 'pca2', 'pca3', 'pca4', 'species'])
+  written.close()
+})
+
+const table = (header: string, rows: number, row: (i: number) => readonly (number | string)[]): string =>
+  [header, ...Array.from({ length: rows }, (_, i) => row(i).join(','))].join('\n')
+
+const s = (i: number): number => Math.sin(1.7 * i)
+const plain = table('a,b', 20, (i) => [s(i), s(i + 5)])
+
+test.each<[string, string, 'pca' | 'tsne', readonly string[], string, string]>([
+  [
+    'text',
+    table('a,kind', 20, (i) => [s(i), i % 2 ? 'u' : 'v']),
+    'pca',
+    [],
+    'REDUCE_TEXT',
+    'table.csv, column kind: a column of text',
+  ],
+  [
+    'only text',
+    table('kind', 9, () => ['u']),
+    'pca',
+    ['--color', 'kind'],
+    'TABLE_COLUMN',
+    'no column of numbers is left',
+  ],
+  ['no such colour', plain, 'pca', ['--color', 'c'], 'TABLE_COLUMN', 'there are a, b (got "c")'],
+  ['no such column', plain, 'pca', ['--columns', 'a,B'], 'TABLE_COLUMN', 'Did you mean b?'],
+  [
+    'NaN',
+    table('a,b', 20, (i) => [i === 3 ? 'NaN' : s(i), i]),
+    'pca',
+    [],
+    'TABLE_MISSING',
+    'table.csv, row 4, column a',
+  ],
+  ['infinity', table('a,b', 20, (i) => [i === 3 ? 'inf' : s(i), i]), 'tsne', [], 'DESIGN_FINITE', 'row 4, column a'],
+  ['fewer rows than components', plain, 'pca', ['--components', '3'], 'PCA_COMPONENTS', 'Give a count from 1 to 2'],
+  ['one row', 'a,b\n1,2\n', 'pca', [], 'PCA_ROWS', 'a single row has no variance'],
+  ['no rows', 'a,b\n', 'pca', [], 'DESIGN_EMPTY', 'there is nothing to fit'],
+  ['a perplexity too large', plain, 'tsne', ['--perplexity', '7'], 'TSNE_OPTION', 'perplexity'],
+  ['four dimensions', plain, 'tsne', ['--components', '4'], 'OPTION_VALUE', 'a map of t-SNE has 2 or 3 dimensions'],
+  ['half a component', plain, 'pca', ['--components', '1.5'], 'OPTION_VALUE', '--components: a count'],
+  [
+    'a perplexity of components',
+    plain,
+    'pca',
+    ['--perplexity', '5'],
+    'OPTION_UNUSED',
+    'nothing of principal components',
+  ],
+  ['whitening a map', plain, 'tsne', ['--whiten'], 'OPTION_UNUSED', 'nothing of t-SNE'],
+  ['an unknown picture', plain, 'pca', ['--picture', 'map.gif'], 'OUTPUT_FORMAT', 'SVG or PNG'],
+  ['a table that is no database', plain, 'pca', ['--table', 't'], 'TABLE_FORMAT', 'only a database'],
+])('%s is refused, and nothing is written', async (_, text, method, options, code, message) => {
+  await writeFile(at('table.csv'), text)
+  const before = await readdir(folder)
+  const { status, answer } = await reduce('table.csv', method, 'bad.csv', ...options)
+  expect(answer.error).toMatchObject({ code })
+  expect(answer.error.message).toContain(message)
+  expect(status).toBe(/^(OPTION|OUTPUT)_/.test(code) ? 2 : 3)
+  expect(await readdir(folder)).toEqual(before)
+})
+
+test('missing files, unknown methods and endings, and outputs that would replace what is read are refused', async () => {
+  expect((await reduce('nowhere.csv', 'pca', 'x.csv')).code).toBe('SAMPLES_MISSING')
+  const iris = at('iris.csv')
+  expect((await pare('reduce', iris, '--method', 'umap', '-o', at('x.csv'))).answer.error.message).toContain(
+    'pca, tsne',
+  )
+  expect((await pare('reduce', iris, '-o', at('x.csv'))).code).toBe('OPTION_MISSING')
+  expect((await reduce('iris.csv', 'pca', 'x.xlsx')).code).toBe('OUTPUT_FORMAT')
+  expect((await reduce('iris.csv', 'pca', 'iris.csv')).code).toBe('OUTPUT_IS_INPUT')
+  const twice = ['--without', 'species', '--report', at('x.csv')]
+  expect((await reduce('iris.csv', 'pca', 'x.csv', ...twice)).answer.error.message).toContain('replace the table')
+  expect((await reduce('iris.csv', 'tsne', 'x.csv', '--model', at('m.onnx'))).code).toBe('OPTION_UNUSED')
+  expect((await reduce('iris.csv', 'pca', '-')).status).toBe(2)
+})
+
+test('labels that are not of these rows are refused, and so are columns of samples', async () => {
+  await writeFile(at('plain.csv'), plain)
+  await writeFile(at('few.txt'), 'a\nb\n')
+  const few = await reduce('plain.csv', 'pca', 'x.csv', '--labels', at('few.txt'))
+  expect(few.answer.error).toMatchObject({ code: 'LABEL_COUNT', value: '20 rows, 2 labels' })
+  await writeFile(
+    at('flat.npy'),
+    encodeNpy(
+      floatTensor(
+        'float32',
+        [4, 3],
+        new Float64Array(12).map((_, i) => i * i),
+      ),
+    ),
+  )
+  expect((await reduce('flat.npy', 'pca', 'x.csv', '--columns', 'a')).code).toBe('OPTION_UNUSED')
+})
