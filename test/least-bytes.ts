@@ -8,8 +8,19 @@ export const leastBytes = ({ trials, budget }: Outcome): number =>
     ...trials.flatMap(({ quality, bytes }) => (bytes && quality && quality.drop <= budget.maxDrop ? [bytes] : [])),
   )
 
-/** Whether a model is handed back only where it keeps every promise, and none only where none smaller does. */
-export const handsBackWhatKeeps = ({ trials, chosen, baseline }: Outcome): boolean =>
+/**
+ * Whether a model is handed back only where it keeps every promise, and none only where none smaller does: where all that
+ * keep the budget were measured to be slower.
+ */
+export const handsBackWhatKeeps = ({ trials, chosen, baseline, budget }: Outcome): boolean =>
   chosen === null
-    ? trials.every((t) => t.keeps !== true || t.bytes! >= baseline.bytes)
+    ? trials.every(
+        ({ bytes, quality, latency }) =>
+          !bytes ||
+          !quality ||
+          !latency ||
+          bytes >= baseline.bytes ||
+          quality.drop > budget.maxDrop ||
+          latency.ratio > 1,
+      )
     : trials.some((t) => t.trial.id === chosen && t.keeps === true)

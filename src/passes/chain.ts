@@ -19,8 +19,8 @@ export interface ChainOptions {
 }
 
 /**
- * The first model's inputs (and those of the second that nothing feeds) to the second one's outputs. These names stay; of
- * all others the second model's are made unlike the first one's, and the older standard operators are upgraded to the
+ * The first model's inputs (and those of the second that nothing feeds) to the second one's outputs. The first model's names
+ * stay; the second one's stay where the first has none like them, and are made unlike those otherwise, inputs and outputs too, and the older standard operators are upgraded to the
  * newer. Neither model is changed. Throws `CHAIN_NAMES`, `CHAIN_TYPE`, `CHAIN_SHAPE`, `CHAIN_OPSET`, `CHAIN_FUNCTION`.
  */
 export function chain(first: Model, second: Model, { connect }: ChainOptions = {}): Model {

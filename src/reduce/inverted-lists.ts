@@ -32,6 +32,9 @@ export interface ListOptions extends Pick<RunOptions, 'onProgress' | 'signal'> {
 const LENGTH = 500
 const PROBES = 24
 
+/** Distances that are computed at once, at most. */
+const AT_ONCE = 1 << 24
+
 /** Rounds of Lloyd's algorithm, and rows for each centre that it looks at. */
 const ROUNDS = 8
 const SAMPLE = 128
@@ -52,20 +55,27 @@ export async function searchLists(
       const among: number[] = []
       for (const [rank, l] of order.entries()) {
         if (rank >= PROBES && among.length >= candidates) break
-        among.push(...lists[l]!.members)
+        for (const i of lists[l]!.members) among.push(i)
       }
-      const feeds = {
-        rows: tensor('float32', [members.length, columns + 1], queriesOf(rows, members)),
-        targets: tensor('float32', [columns + 1, among.length], targetsOf(rows, among)),
+      const targets = targetsOf(rows, among)
+      // Many equal rows are one list, however long.
+      const height = Math.max(1, Math.floor(AT_ONCE / among.length))
+      for (let from = 0; from < members.length; from += height) {
+        throwIfAborted(signal)
+        const part = members.slice(from, from + height)
+        const feeds = {
+          rows: tensor('float32', [part.length, columns + 1], queriesOf(rows, part)),
+          targets: tensor('float32', [columns + 1, among.length], targets),
+        }
+        const nearest = numbers((await session.run(feeds, { lend: ['rows'] })).nearest!)
+        for (const [a, i] of part.entries())
+          take(
+            i,
+            Array.from(nearest.subarray(a * candidates, (a + 1) * candidates), (at) => among[at]!),
+          )
+        done += part.length
+        onProgress?.({ task: 'neighbours', done, total: count })
       }
-      const nearest = numbers((await session.run(feeds, { lend: ['rows', 'targets'] })).nearest!)
-      for (const [a, i] of members.entries())
-        take(
-          i,
-          Array.from(nearest.subarray(a * candidates, (a + 1) * candidates), (at) => among[at]!),
-        )
-      done += members.length
-      onProgress?.({ task: 'neighbours', done, total: count })
     }
   } finally {
     await session.close()
@@ -98,7 +108,9 @@ async function listsOf(rows: ScaledRows, o: Pick<ListOptions, 'engine' | 'seed' 
     const kept = [...members.keys()].filter((l) => members[l]!.length > 0)
     const at = (l: number): Float32Array => centres.subarray(l * columns, (l + 1) * columns)
     return kept.map((l) => {
-      const squares = kept.map((m) => at(m).reduce((sum, v, d) => sum + (v - at(l)[d]!) ** 2, 0))
+      throwIfAborted(o.signal)
+      const own = at(l)
+      const squares = kept.map((m) => at(m).reduce((sum, v, d) => sum + (v - own[d]!) ** 2, 0))
       return { members: members[l]!, order: [...kept.keys()].sort((a, b) => squares[a]! - squares[b]!) }
     })
   } finally {

@@ -11,6 +11,7 @@ import { type DenseMatrix, stridesOf } from '../linear/design.js'
 import { encodeModel } from '../onnx/codec.js'
 import type { RunOptions } from '../util/env.js'
 import { inFlight } from '../util/in-flight.js'
+import { rareTurns } from '../util/turns.js'
 import { type ListOptions, queriesOf, type ScaledRows, searchLists, targetsOf } from './inverted-lists.js'
 
 export interface Neighbours {
@@ -44,11 +45,12 @@ const TOGETHER = 1 << 23
 const SPARE = 8
 
 /**
- * Of all pairs, or, from `MANY_ROWS` on, of those in lists that are near, where some in a hundred are missed. `k`: below the
- * number of rows.
+ * Of all pairs, or, from `MANY_ROWS` on, of those in lists that are near, where some in a hundred are missed. The engine
+ * looks in float32 and distances are then taken in float64: neighbours that differ by less than 1e-7 of the square of the
+ * largest distance from the mean may be taken for each other. `k`: below the number of rows.
  */
 export async function nearestNeighbours(x: DenseMatrix, k: number, o: NeighbourOptions = {}): Promise<Neighbours> {
-  const { engine, of, seed = 0, search = of === undefined && x.rows >= MANY_ROWS ? 'lists' : 'exact' } = o
+  const { engine, of, signal, seed = 0, search = of === undefined && x.rows >= MANY_ROWS ? 'lists' : 'exact' } = o
   const data = byRows(x)
   const asked = of === undefined ? data : byRows(of)
   const { rows, columns } = x
@@ -57,7 +59,12 @@ export async function nearestNeighbours(x: DenseMatrix, k: number, o: NeighbourO
   const take = openSorter({ data, asked, columns, isOwn: of === undefined }, found)
   if (engine === undefined || rows * count < MANY) {
     const all = Int32Array.from({ length: rows }, (_, j) => j)
-    for (let i = 0; i < count; i++) take(i, all)
+    const turn = rareTurns()
+    for (let i = 0; i < count; i++) {
+      take(i, all)
+      await turn()
+      throwIfAborted(signal)
+    }
     return found
   }
   const candidates = Math.min(rows, k + 1 + SPARE)

@@ -120,7 +120,7 @@ export async function pcaOfBlocks(
 
 /**
  * Components of rows that nobody holds, from the moments of their columns: one pass over a file of any size gives them.
- * Weights are how often a row counts. Throws as `pca`; the solver is `covariance`.
+ * Of weights only the ratios count. Throws as `pca`; the solver is `covariance`.
  */
 export async function pcaOfMoments(
   moments: Moments,
@@ -148,9 +148,17 @@ async function ofMoments({ count, weight, means, scatter }: Moments, options: Pc
   return modelFrom(await byScatter(own, p, all, wantedOf(facts, options), options), facts, 'covariance', options)
 }
 
+/** The diagonal is that of two passes: of a column far from zero the products leave little but rounding. */
 function sparseMoments(x: SparseMatrix): Moments {
-  const { means } = sparseColumnMoments(x)
-  return { count: x.rows, weight: x.rows, means, scatter: sparseScatter(x, means), rounding: 0 }
+  const { means, variances } = sparseColumnMoments(x)
+  const scatter = sparseScatter(x, means)
+  const p = x.columns
+  for (let j = 0; j < p; j++) {
+    scatter[j * (p + 1)] = x.rows * variances[j]!
+    if (!isConstant(Math.sqrt(variances[j]!), means[j]!)) continue
+    for (let k = 0; k < p; k++) scatter[j * p + k] = scatter[k * p + j] = 0
+  }
+  return { count: x.rows, weight: x.rows, means, scatter, rounding: 0 }
 }
 
 function defaultSolver({ rows, columns }: DesignMatrix, count: ComponentCount | undefined): PcaSolver {

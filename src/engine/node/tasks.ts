@@ -49,7 +49,7 @@ export function taskThreads(threads: number): TaskThreads {
     const lose = (why: unknown): void => {
       const at = running.indexOf(thread)
       if (at >= 0) running.splice(at, 1)
-      for (const { reject } of thread.waiting.values()) reject(lost(why))
+      for (const { reject } of thread.waiting.values()) reject(closed ? isClosed() : lost(why))
       thread.waiting.clear()
     }
     worker.on('error', lose)
@@ -66,7 +66,7 @@ export function taskThreads(threads: number): TaskThreads {
   return {
     threads,
     async run<Input, Output>({ module }: Task<Input, Output>, input: Input): Promise<Output> {
-      if (closed) throw new PareError('ENGINE_CLOSED', 'the engine is closed', { remedy: 'Open it again.' })
+      if (closed) throw isClosed()
       const { worker, waiting } = idlest()
       const id = nextId++
       return new Promise<Output>((resolve, reject) => {
@@ -81,6 +81,8 @@ export function taskThreads(threads: number): TaskThreads {
     },
   }
 }
+
+const isClosed = (): PareError => new PareError('ENGINE_CLOSED', 'the engine is closed', { remedy: 'Open it again.' })
 
 const lost = (why: unknown): PareError =>
   new PareError('ENGINE_LOST', `a thread was lost: ${messageOf(why)}`, { remedy: 'Try again.', cause: why })

@@ -20,6 +20,12 @@ export interface Settings {
   readonly total: number
 }
 
+/** Where there are rows enough for it. */
+const PERPLEXITY = 30
+
+/** A cell nearer to a point than its width over this may hold the point: in three dimensions the diagonal is √3 widths. */
+const WIDEST = 0.57
+
 /** Rows up to which all pairs cost no more than a grid. */
 const FEW = 400
 
@@ -37,7 +43,8 @@ const wrong = (where: string, value: unknown, remedy: string): PareError =>
 
 /** Throws `TSNE_OPTION`. */
 export function settingsOf({ rows }: DenseMatrix, o: TsneOptions): Settings {
-  const { nComponents = 2, perplexity = 30, init = 'pca', seed = 0, theta = 0.5, method = 'auto' } = o
+  const { nComponents = 2, init = 'pca', seed = 0, theta = 0.5, method = 'auto' } = o
+  const { perplexity = Math.min(PERPLEXITY, Math.max(1, Math.ceil(rows / 3) - 1)) } = o
   const { earlyExaggeration = 12, earlyIterations = 250, exaggeration = 1, iterations = 500 } = o
   const { learningRate = 'auto', momentum = 0.8 } = o
   if (nComponents !== 2 && nComponents !== 3) throw wrong('nComponents', nComponents, 'Give 2 or 3.')
@@ -54,8 +61,8 @@ export function settingsOf({ rows }: DenseMatrix, o: TsneOptions): Settings {
   for (const [name, value] of Object.entries({ earlyIterations, iterations }))
     if (!(Number.isSafeInteger(value) && value >= 0)) throw wrong(name, value, 'Give a whole number from 0 on.')
   if (!(momentum >= 0 && momentum < 1)) throw wrong('momentum', momentum, 'Give a number from 0 to below 1.')
-  if (!(theta > 0 && theta <= 2))
-    throw wrong('theta', theta, 'Give a number above 0, up to 2; for all pairs take the method exact.')
+  if (!(theta > 0 && theta <= WIDEST))
+    throw wrong('theta', theta, `Give a number above 0, up to ${WIDEST}; for all pairs take the method exact.`)
   if (!['auto', 'exact', 'barnes-hut', 'grid'].includes(method))
     throw wrong('method', method, 'Give auto, exact, barnes-hut or grid.')
   if (o.neighbours !== undefined && !['exact', 'lists'].includes(o.neighbours))

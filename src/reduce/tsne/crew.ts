@@ -22,7 +22,7 @@ export interface Crew {
   readonly calls: EmbeddingCalls
   /** The calls of each part, one after the other; returns what the last one of each returned, part by part. */
   run(callsOf: (part: number) => readonly Call[]): readonly number[]
-  /** Lets the others go. */
+  /** Lets the others go, those too that have not come yet. */
   close(): Promise<void>
 }
 
@@ -126,8 +126,19 @@ export function openCrew(berth: Berth, tasks: Tasks | undefined): Crew | null {
   const { words, slots } = viewsOf(berth)
   const invited = tasks === undefined ? 0 : Math.min(parts, MOST_THREADS) - 1
   const others = Array.from({ length: invited }, () => tasks!.run(CREW_TASK, berth))
-  const all = Promise.allSettled(others)
   let number = 0
+  let isOpen = true
+  // None is over before all is: an engine that was closed, or a thread that died, has nobody to wait for.
+  let failure: unknown = null
+  for (const other of others)
+    other.then(
+      () => {
+        if (isOpen) failure = lost()
+      },
+      (error) => {
+        if (isOpen) failure = error
+      },
+    )
 
   function give(count: number, active: number): void {
     number = (number + 1) & 0x7fff
@@ -137,6 +148,7 @@ export function openCrew(berth: Berth, tasks: Tasks | undefined): Crew | null {
   }
 
   function run(callsOf: (part: number) => readonly Call[]): readonly number[] {
+    if (failure !== null) throw failure
     let count = 0
     for (let part = 0; part < parts; part++) {
       const own = callsOf(part)
@@ -160,8 +172,8 @@ export function openCrew(berth: Berth, tasks: Tasks | undefined): Crew | null {
     calls,
     run,
     async close() {
+      isOpen = false
       give(OVER, 1)
-      await all
     },
   }
 }

@@ -17,13 +17,18 @@ export async function startOfMap(
   x: DenseMatrix,
   { init, seed, nComponents }: Pick<Settings, 'init' | 'seed' | 'nComponents'>,
   engine: Engine | undefined,
+  signal?: AbortSignal,
 ): Promise<Float64Array> {
   const { normal } = random(seed)
   if (typeof init !== 'string') return Float64Array.from(init)
   const length = x.rows * nComponents
   if (init === 'random') return Float64Array.from({ length }, () => normal(0, SMALL))
   const k = Math.min(nComponents, x.columns)
-  const { transform, explainedVariance } = await pca(x, { nComponents: k, ...(engine && { engine }) })
+  const { transform, explainedVariance } = await pca(x, {
+    nComponents: k,
+    ...(engine && { engine }),
+    ...(signal && { signal }),
+  })
   const scores = (await transform(x)).data
   const unit = SMALL / (Math.sqrt(explainedVariance[0]!) || 1)
   // Equal rows would pull at each other with no direction to part in; missing dimensions have that alone.

@@ -13,8 +13,8 @@ import { repulsionBy, repulsionBytes } from './methods.js'
 import { boxOf, type RepulsionMethod, strideOf } from './repulsion.js'
 import { openWorkshop } from './workshop.js'
 
-export interface TransformOptions extends Omit<NeighbourOptions, 'of'> {
-  /** Neighbours in the map that count for a new point. Default 5, or as many as a third of the map has. */
+export interface TransformOptions extends Omit<NeighbourOptions, 'of' | 'search' | 'seed'> {
+  /** Neighbours in the map that count for a new point. Default 5, or a third of the rows of the map where these are fewer. */
   readonly perplexity?: number
   /** Default 250; with 0 points stay in the middle of their neighbours. */
   readonly iterations?: number
@@ -41,9 +41,11 @@ const REACH = 3
 /** [rows, dims] */
 export async function placedInto(reference: Reference, x: DenseMatrix, o: TransformOptions): Promise<Float32Array> {
   const { embedding, dims } = reference
-  const k = Math.min(reference.x.rows, Math.ceil(REACH * (o.perplexity ?? PERPLEXITY)))
+  const known = reference.x.rows
+  const perplexity = o.perplexity ?? Math.min(PERPLEXITY, Math.max(1, known / REACH))
+  const k = Math.min(known, Math.ceil(REACH * perplexity))
   const near = await nearestNeighbours(reference.x, k, { ...o, of: x })
-  const { values: p } = conditionals(near, Math.min(o.perplexity ?? PERPLEXITY, k))
+  const { values: p } = conditionals(near, perplexity)
   const points = new Float64Array(x.rows * dims)
   for (let i = 0, e = 0; i < x.rows; i++)
     for (let n = 0; n < k; n++, e++)

@@ -18,7 +18,10 @@ export interface TsneOptions extends RunOptions {
   readonly engine?: Engine | undefined
   /** Dimensions of the map. Default 2. */
   readonly nComponents?: 2 | 3
-  /** Neighbours that count for each row, smoothly: at least 1, and below a third of the rows. Default 30. */
+  /**
+   * Neighbours that count for each row, smoothly: at least 1, and below a third of the rows. Default 30, or with fewer
+   * rows the largest whole number that may be.
+   */
   readonly perplexity?: number
   /** Where the points begin: by the first principal components, at random, or as given, [rows, nComponents]. Default `pca`. */
   readonly init?: 'pca' | 'random' | ArrayLike<number>
@@ -41,7 +44,10 @@ export interface TsneOptions extends RunOptions {
   readonly method?: 'auto' | RepulsionMethod
   /** Of all pairs, or from near lists alone. Default: exact up to some 150,000 rows. */
   readonly neighbours?: 'exact' | 'lists'
-  /** Of `barnes-hut`: width over distance of what counts as one point. Default 0.5. */
+  /**
+   * Of `barnes-hut`: width over distance of what counts as one point, up to 0.57, where a cell could be that of the point
+   * itself. Default 0.5.
+   */
   readonly theta?: number
   /** Told of the map after each iteration. It is asked for where it is drawn: `embedding` copies it. */
   readonly onIteration?: (iteration: {
@@ -64,12 +70,15 @@ export interface Tsne {
   transform(x: DenseMatrix, options?: TransformOptions): Promise<Float32Array>
 }
 
+/** Each has a grid of its own: more of them take longer to add up than they save. */
+const MOST_PARTS = 32
+
 /** Iterations between two looks at the divergence, for who is told of it. */
 const LOOK = 50
 
 /**
- * The same seed, engine and number of threads give the same map. Throws `DESIGN_…`, `TSNE_OPTION`, and `ABORTED` once the
- * signal fired.
+ * The same seed, engine and number of threads give the same map. Throws `DESIGN_…`, `TSNE_OPTION`, `RANDOM_SEED`,
+ * `TSNE_MEMORY`, `TSNE_TREE`, what the engine throws, and `ABORTED` once the signal fired.
  *
  * @example
  * const engine = await openEngine()
@@ -89,13 +98,13 @@ export async function tsne(x: DenseMatrix, options: TsneOptions = {}): Promise<T
   throwIfAborted(signal)
   const near = await nearestNeighbours(x, k, { ...run, ...(neighbours && { search: neighbours }) })
   const affinities = joint(near, conditionals(near, perplexity).values)
-  const start = await startOfMap(x, settings, engine)
+  const start = await startOfMap(x, settings, engine, signal)
   const map = openMap(start, affinities, {
     dims: nComponents,
     method,
     theta: settings.theta,
     maxStepNorm: 5,
-    parts: engine?.tasks === undefined ? 1 : engine.tasks.threads + 1,
+    parts: engine?.tasks === undefined ? 1 : Math.min(MOST_PARTS, engine.tasks.threads + 1),
     tasks: engine?.tasks,
   })
   try {

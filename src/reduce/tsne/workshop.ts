@@ -17,8 +17,9 @@ export function openWorkshop(bytes: number, parts: number, tasks: Tasks | undefi
   const berth = arena && { memory: arena.memory, control: arena.take(control), parts }
   const crew = berth && openCrew(berth, parts > 1 ? tasks : undefined)
   if (arena !== null && crew !== null) return { arena, crew }
-  throw new PareError('TSNE_MEMORY', 'there is no memory for a map of so many points', {
+  throw new PareError('TSNE_MEMORY', 'a map of so many points cannot be made here', {
     value: `${Math.ceil(bytes / 2 ** 20)} MiB`,
-    remedy: 'It takes WebAssembly with SIMD, and up to 4 GiB: map fewer points, or in another browser.',
+    remedy:
+      'It takes WebAssembly with SIMD and no more than 4 GiB: map fewer points, with fewer threads, or elsewhere.',
   })
 }
