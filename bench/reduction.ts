@@ -11,6 +11,7 @@ import { markdown, type Report, writeReport } from './markdown.js'
 import { chainedSection } from './reduction/chained.js'
 import { componentContests } from './reduction/components.js'
 import { type Contest, held, type Section } from './reduction/contest.js'
+import { browserSection } from './reduction/in-browser.js'
 import { informationContests } from './reduction/information.js'
 import { mapContests, type Peers } from './reduction/maps.js'
 
@@ -37,6 +38,10 @@ for (const contest of contests.filter(({ name }) => isAsked(name))) {
   const found = await held(contest, variables)
   sections.push(found.section)
   Object.assign(versions, found.versions)
+}
+if (isAsked('browser')) {
+  const section = await browserSection(threads)
+  if (section !== null) sections.push(section)
 }
 if (isAsked('chain')) sections.push(await chainedSection(threads, join(import.meta.dirname, 'reduction-chain.svg')))
 
