@@ -1,17 +1,19 @@
 /** Principal components and t-SNE of the rows of `pare reduce`, as columns with names and what there is to say of them. */
 
 import type { NumberColumn } from '../data/columns.js'
+import type { FloatColumn } from '../data/write-table.js'
 import type { Engine } from '../engine/engine.js'
 import type { DenseMatrix } from '../linear/design.js'
 import type { Pca } from '../reduce/pca.js'
 import type { Tsne } from '../reduce/tsne/tsne.js'
 import type { Context } from './command.js'
+import { componentNames } from './reduce-names.js'
 import { pcaComponents, type ReduceValues, tsneComponents } from './reduce-options.js'
 import type { Rows } from './reduce-rows.js'
 
 export interface Reduced {
   /** One a component, as they are written. */
-  readonly scores: readonly NumberColumn[]
+  readonly scores: readonly (NumberColumn | FloatColumn)[]
   readonly found: FoundPca | FoundTsne
 }
 
@@ -102,12 +104,14 @@ async function beforeTsne(
 }
 
 /** `tsne1`, `tsne2`, … of rows that lie one after the other. */
-const columnsOf = (name: string, data: ArrayLike<number>, width: number): readonly NumberColumn[] =>
-  Array.from({ length: width }, (_, k) => ({
-    kind: 'number',
-    name: `${name}${k + 1}`,
-    values: Float64Array.from({ length: data.length / width }, (_, i) => data[i * width + k]!),
-  }))
+function columnsOf(name: string, data: Float32Array | Float64Array, width: number): Reduced['scores'] {
+  const one = (k: number) => Array.from({ length: data.length / width }, (_, i) => data[i * width + k]!)
+  return componentNames(name, width).map((own, k) =>
+    data instanceof Float32Array
+      ? { kind: 'number', name: own, values: Float32Array.from(one(k)) }
+      : { kind: 'number', name: own, values: Float64Array.from(one(k)) },
+  )
+}
 
 /** Columns of mean 0 and standard deviation 1 (with 1/n); of a constant column zeros. */
 function standardized({ rows, columns, data }: DenseMatrix): DenseMatrix {

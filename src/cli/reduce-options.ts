@@ -40,7 +40,7 @@ export const REDUCE_OPTIONS = {
     value: 'n',
     min: 1e-9,
     max: 1e9,
-    doc: 'tsne: length of its steps (default the number of rows)',
+    doc: 'tsne: length of its steps (default the number of rows, a twelfth of it in the first 250 iterations)',
   },
   init: {
     kind: 'choice',

@@ -1,6 +1,7 @@
 /** What `pare reduce` draws: the page of a map or of components, and pictures. */
 
 import { basename, extname } from 'node:path'
+import type { TableColumn } from '../data/columns.js'
 import { renderMap } from '../report/reduce/map-page.js'
 import { renderPca } from '../report/reduce/pca-page.js'
 import { mapPng } from '../report/reduce/picture-png.js'
@@ -37,7 +38,7 @@ export function reduceReport(shown: Shown): string {
       isStandardized: choice.standardize,
       isWhitened: choice.whiten,
       scores,
-      colour: rows.colours[0] ?? null,
+      colour: rows.colours[0] ? asClasses(rows.colours[0]) : null,
       commandLine,
     })
   }
@@ -66,7 +67,29 @@ function mapOf({ rows, reduced: { scores } }: Shown): PointMap {
     x: x!.values,
     y: y?.values ?? new Float64Array(x!.values.length),
     axes: [x!.name, y?.name ?? ''],
-    columns: rows.colours,
+    columns: rows.colours.map(asClasses),
+  }
+}
+
+/** Whole numbers of which there are few are classes, as digits are. */
+const MOST_CLASSES = 20
+
+function asClasses(column: TableColumn): TableColumn {
+  if (column.kind === 'category') return column
+  const found = new Set<number>()
+  for (const v of column.values) {
+    if (Number.isNaN(v)) continue
+    if (!Number.isInteger(v)) return column
+    found.add(v)
+    if (found.size > MOST_CLASSES) return column
+  }
+  const values = [...found].sort((a, b) => a - b)
+  const codeOf = new Map(values.map((v, code) => [v, code]))
+  return {
+    kind: 'category',
+    name: column.name,
+    codes: Int32Array.from(column.values, (v) => codeOf.get(v) ?? -1),
+    levels: values.map(String),
   }
 }
 

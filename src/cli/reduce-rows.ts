@@ -1,6 +1,7 @@
 /** The rows that `pare reduce` works on: columns of a table, or samples of npy and idx files; and what colours them. */
 
-import type { NumberColumn, Table, TableColumn } from '../data/columns.js'
+import { firstRows } from '../data/cells.js'
+import type { TableColumn } from '../data/columns.js'
 import type { Samples } from '../data/samples.js'
 import type { Source } from '../data/source.js'
 import type { Tensor } from '../ir/types.js'
@@ -17,7 +18,7 @@ export interface Rows {
   /** Of the columns of x. */
   readonly names: readonly string[]
   readonly kind: 'table' | 'samples'
-  /** Take no part; the first one colours. */
+  /** As they are in the table; they take no part, and the first one colours. */
   readonly colours: readonly TableColumn[]
 }
 
@@ -53,7 +54,8 @@ async function tableRows(source: Source, choice: Choice, { signal, onProgress, w
     import('../linear/encode.js'),
   ])
   const { color, without, missing, limit, table: tableName, query } = choice
-  const cells = await openTable(source, { table: tableName, query })
+  const opened = await openTable(source, { table: tableName, query })
+  const cells = limit === undefined ? opened : firstRows(opened, limit)
   try {
     const columns = choice.columns.flatMap((list) => list.split(',').map((name) => name.trim()))
     const unknown = [...columns, ...color, ...without].find((name) => !cells.names.includes(name))
@@ -65,12 +67,12 @@ async function tableRows(source: Source, choice: Choice, { signal, onProgress, w
     const described = await describeTable(cells, { signal, onProgress, onWarning: warn, ...(!isAll && { only }) })
     const cellCount = described.rows * described.columns.length
     if (cellCount > MANY_CELLS) warn(heldInMemory(described.rows, described.columns.length))
-    const whole = firstRows(await wholeTable(cells, described, { signal }), limit)
+    const whole = await wholeTable(cells, described, { signal })
     const taking = whole.columns.filter(({ name }) => isIn(name))
     for (const column of taking) if (column.kind === 'category') throw isText(column, whole.name)
     if (taking.length === 0) throw nothingLeft(whole.name)
     const { x, names } = encode(taking, whole, { missing })
-    const colours = color.map((name) => asClasses(whole.columns.find((c) => c.name === name)!))
+    const colours = color.map((name) => whole.columns.find((c) => c.name === name)!)
     return { name: whole.name, kind: 'table', x, names, colours }
   } finally {
     cells.close()
@@ -82,15 +84,6 @@ const MANY_CELLS = 2 ** 25
 
 const heldInMemory = (rows: number, columns: number): string =>
   `${count(rows)} rows of ${counted(columns, 'column')} are held in memory, about ${bytes(2 * 8 * rows * columns)}`
-
-function firstRows(table: Table, limit: number | undefined): Table {
-  if (limit === undefined || limit >= table.rows) return table
-  const columns = table.columns.map(
-    (c): TableColumn =>
-      c.kind === 'number' ? { ...c, values: c.values.subarray(0, limit) } : { ...c, codes: c.codes.subarray(0, limit) },
-  )
-  return { ...table, rows: limit, columns }
-}
 
 /** Text has no distances: one column a level would weigh it by how many levels there are. */
 const isText = ({ name, levels }: TableColumn & { kind: 'category' }, table: string): PareError =>
@@ -106,28 +99,6 @@ const nothingLeft = (where: string): PareError =>
     remedy: 'Name fewer with --color and --without, or others with --columns.',
   })
 
-/** Whole numbers of which there are few are classes, as digits are. */
-const MOST_CLASSES = 20
-
-function asClasses(column: TableColumn): TableColumn {
-  if (column.kind === 'category') return column
-  const found = new Set<number>()
-  for (const v of column.values) {
-    if (Number.isNaN(v)) continue
-    if (!Number.isInteger(v)) return column
-    found.add(v)
-    if (found.size > MOST_CLASSES) return column
-  }
-  const values = [...found].sort((a, b) => a - b)
-  const codeOf = new Map(values.map((v, code) => [v, code]))
-  return {
-    kind: 'category',
-    name: column.name,
-    codes: Int32Array.from(column.values, (v) => codeOf.get(v) ?? -1),
-    levels: values.map(String),
-  }
-}
-
 async function sampleRows(samples: Samples, choice: Choice, { signal, onProgress }: World): Promise<Rows> {
   for (const [name, value] of Object.entries({
     columns: choice.columns[0],
@@ -138,6 +109,8 @@ async function sampleRows(samples: Samples, choice: Choice, { signal, onProgress
   }))
     if (value !== undefined)
       throw unused(`--${name}`, 'samples have no columns with names', 'Leave it out; --labels colours them.')
+  if (choice.missing === 'mean')
+    throw unused('--missing mean', 'of samples nothing is filled in', 'Leave it out, or give a table.')
   const { numbers } = await import('../ir/tensor.js')
   const total = Math.min(samples.count ?? Number.POSITIVE_INFINITY, choice.limit ?? Number.POSITIVE_INFINITY)
   let data: Float32Array | Float64Array | null = null
@@ -217,5 +190,5 @@ async function labelColumn(
   }
   const { classes } = labels
   if (classes) return { kind: 'category', name: 'label', codes: Int32Array.from(values), levels: classes }
-  return asClasses({ kind: 'number', name: 'label', values } satisfies NumberColumn)
+  return { kind: 'number', name: 'label', values }
 }

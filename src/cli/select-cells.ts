@@ -3,12 +3,10 @@
 import type { CellTable } from '../data/cells.js'
 import type { Table } from '../data/columns.js'
 import type { Description } from '../data/describe.js'
+import { isMany } from '../reduce/select/share-out.js'
 import type { SelectOptions } from '../reduce/select/table.js'
 import { count, counted } from '../util/format.js'
 import type { Context } from './command.js'
-
-/** Numbers from which on columns go to several threads. */
-const MANY = 2 ** 18
 
 /** Multiplications from which on a lasso is worth the start of an engine. */
 const MUCH_WORK = 2e9
@@ -64,7 +62,7 @@ async function threadsFor(method: SelectOptions['method'], rows: number, columns
     const engine = await openEngine({ onWarning })
     return { engine, close: () => engine.close() }
   }
-  if ((method !== 'mutual-information' && method !== 'mrmr') || rows * columns < MANY) return null
+  if ((method !== 'mutual-information' && method !== 'mrmr') || !isMany(rows, columns)) return null
   const [{ taskThreads }, { physicalCores }] = await Promise.all([
     import('../engine/node/tasks.js'),
     import('../engine/node/cores.js'),

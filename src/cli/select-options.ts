@@ -4,6 +4,7 @@ import type { Keep } from '../reduce/select/keep.js'
 import { METHODS } from '../reduce/select/methods.js'
 import type { SelectOptions } from '../reduce/select/table.js'
 import { PareError } from '../util/errors.js'
+import { kebab } from './args.js'
 import type { OptionSpecs, OptionValues } from './command.js'
 import { unused } from './inputs.js'
 
@@ -62,8 +63,11 @@ export function selectChoices(options: SelectValues & { readonly seed: number })
   const { target, method, keep, task, neighbors, scheme, maxCorrelation, threshold, without, missing, seed } = options
   for (const [name, methods] of Object.entries(OF_METHODS)) {
     if (options[name as keyof SelectValues] === undefined || methods.includes(method)) continue
-    const flag = `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
-    throw unused(flag, `this says nothing of ${method}`, `Leave it out, or choose --method ${methods.join(' or ')}.`)
+    throw unused(
+      `--${kebab(name)}`,
+      `this says nothing of ${method}`,
+      `Leave it out, or choose --method ${methods.join(' or ')}.`,
+    )
   }
   return {
     method,

@@ -25,6 +25,27 @@ export interface CellTable {
   close(): void
 }
 
+/** The first rows, after which nothing more is read. */
+export function firstRows(cells: CellTable, limit: number): CellTable {
+  return {
+    ...cells,
+    async *blocks(columns) {
+      let left = limit
+      for await (const block of cells.blocks(columns)) {
+        const rows = Math.min(left, block.rows)
+        yield rows === block.rows ? block : { rows, columns: block.columns.map((column) => cut(column, rows)) }
+        left -= rows
+        if (left === 0) return
+      }
+    },
+  }
+}
+
+const cut = (column: CellColumn, rows: number): CellColumn => ({
+  numbers: () => column.numbers().subarray(0, rows),
+  text: (row) => column.text(row),
+})
+
 /** Cells that stand for nothing, beside empty ones. */
 const MISSING = new Set(['na', 'n/a', 'nan', 'null', 'none', '-', '.'])
 

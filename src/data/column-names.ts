@@ -18,13 +18,17 @@ export function unknownColumn(where: string, name: string, names: readonly strin
 }
 
 /** Throws `TABLE_COLUMN` where two have the same name. */
-export function checkDistinct(where: string, names: readonly string[]): void {
+export function checkDistinct(
+  where: string,
+  names: readonly string[],
+  remedy = 'Rename one of them in the first row.',
+): void {
   const again = names.findIndex((name, k) => names.indexOf(name) < k)
   if (again < 0) return
   throw new PareError('TABLE_COLUMN', 'two columns have the same name', {
     where: `${where}, columns ${names.indexOf(names[again]!) + 1} and ${again + 1}`,
     value: names[again],
-    remedy: 'Rename one of them in the first row.',
+    remedy,
   })
 }
 

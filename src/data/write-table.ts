@@ -6,14 +6,31 @@ import type { DuckDBAppender } from '@duckdb/node-api'
 import { floatTensor } from '../ir/tensor.js'
 import { PareError } from '../util/errors.js'
 import { writeFileAtomic } from '../util/files.js'
-import { shortest } from '../util/format.js'
+import { shortestFloat } from '../util/format.js'
 import { inTempFolder } from '../util/temp.js'
-import type { NumberColumn, Table, TableColumn } from './columns.js'
+import type { CategoryColumn, NumberColumn, TableColumn } from './columns.js'
 import { identifier, loadDuckDB, quoted } from './duckdb.js'
 import { encodeNpy } from './npy.js'
 
 const FORMATS = ['csv', 'tsv', 'parquet', 'npy'] as const
 type WrittenFormat = (typeof FORMATS)[number]
+
+/** Numbers that are float32 by what they are, and so are written in no more digits than that holds. */
+export interface FloatColumn {
+  readonly kind: 'number'
+  readonly name: string
+  /** NaN where a cell is missing. */
+  readonly values: Float32Array
+}
+
+type WrittenColumn = TableColumn | FloatColumn
+
+/** A table, of which some columns may be float32. */
+export interface WrittenTable {
+  readonly name: string
+  readonly rows: number
+  readonly columns: readonly WrittenColumn[]
+}
 
 /** What the ending of a file asks for. Throws `OUTPUT_FORMAT`. */
 function writtenFormat(path: string): WrittenFormat {
@@ -31,7 +48,7 @@ function writtenFormat(path: string): WrittenFormat {
  * Whole or not at all (`writeFileAtomic`). Of npy the columns of numbers alone, as float32 [rows, columns], float64 where
  * one needs it. Throws `OUTPUT_FORMAT`, `DUCKDB_MISSING`, `FILE_UNWRITABLE`, `DISK_FULL`.
  */
-export async function writeTable(path: string, table: Table): Promise<void> {
+export async function writeTable(path: string, table: WrittenTable): Promise<void> {
   const format = writtenFormat(path)
   if (format === 'npy') return writeFileAtomic(path, npyOf(table))
   if (format === 'parquet') return writeParquet(path, table)
@@ -46,7 +63,7 @@ export async function checkFormat(path: string): Promise<void> {
 /** Rows that are made into text at a time. */
 const BLOCK = 4096
 
-function* linesOf({ columns, rows }: Table, delimiter: string): Generator<string> {
+function* linesOf({ columns, rows }: WrittenTable, delimiter: string): Generator<string> {
   const needsQuotes = new RegExp(`["\\r\\n${delimiter}]`)
   const cell = (text: string): string => (needsQuotes.test(text) ? `"${text.replaceAll('"', '""')}"` : text)
   yield `${columns.map(({ name }) => cell(name)).join(delimiter)}\n`
@@ -58,14 +75,15 @@ function* linesOf({ columns, rows }: Table, delimiter: string): Generator<string
   }
 }
 
-function textOf(column: TableColumn, row: number): string {
+function textOf(column: WrittenColumn, row: number): string {
   if (column.kind === 'category') return column.levels[column.codes[row]!] ?? ''
   const value = column.values[row]!
-  return Number.isNaN(value) ? '' : shortest(value)
+  if (Number.isNaN(value)) return ''
+  return column.values instanceof Float32Array ? shortestFloat(value) : String(value)
 }
 
-function npyOf({ columns, rows }: Table): Uint8Array {
-  const numbers = columns.filter((c): c is NumberColumn => c.kind === 'number')
+function npyOf({ columns, rows }: WrittenTable): Uint8Array {
+  const numbers = columns.filter((c): c is Exclude<WrittenColumn, CategoryColumn> => c.kind === 'number')
   const width = numbers.length
   const data = new Float64Array(rows * width)
   for (const [k, { values }] of numbers.entries()) for (let i = 0; i < rows; i++) data[i * width + k] = values[i]!
@@ -73,7 +91,7 @@ function npyOf({ columns, rows }: Table): Uint8Array {
   return encodeNpy(floatTensor(isShort ? 'float32' : 'float64', [rows, width], data))
 }
 
-async function writeParquet(path: string, table: Table): Promise<void> {
+async function writeParquet(path: string, table: WrittenTable): Promise<void> {
   const { DuckDBInstance } = await loadDuckDB('writing Parquet')
   const { columns, rows } = table
   const instance = await DuckDBInstance.create(':memory:')
@@ -99,11 +117,12 @@ async function writeParquet(path: string, table: Table): Promise<void> {
   }
 }
 
-const isFloat = ({ values }: NumberColumn): boolean => values.every((v) => Object.is(Math.fround(v), v))
+const isFloat = ({ values }: NumberColumn | FloatColumn): boolean =>
+  values instanceof Float32Array || values.every((v) => Object.is(Math.fround(v), v))
 
-const numberType = (column: NumberColumn): string => (isFloat(column) ? 'FLOAT' : 'DOUBLE')
+const numberType = (column: NumberColumn | FloatColumn): string => (isFloat(column) ? 'FLOAT' : 'DOUBLE')
 
-function cellAppender(column: TableColumn): (to: DuckDBAppender, row: number) => void {
+function cellAppender(column: WrittenColumn): (to: DuckDBAppender, row: number) => void {
   if (column.kind === 'category') {
     const { codes, levels } = column
     return (to, row) => (codes[row]! < 0 ? to.appendNull() : to.appendVarchar(levels[codes[row]!]!))

@@ -83,9 +83,11 @@ export function shorten(text: string, length: number): string {
 /** `1 sample`, `2 samples`. */
 export const counted = (n: number, one: string): string => `${n} ${one}${n === 1 ? '' : 's'}`
 
-/** The number in as few digits as give it back: of a float32 those that tell it from its neighbours. */
-export function shortest(value: number): string {
-  if (Math.fround(value) !== value) return String(value)
+/**
+ * Of a float32: as few digits as tell it from its neighbours. They give it back once they are rounded to float32, and not
+ * before: of a float64 that happens to be one, `String` gives the digits.
+ */
+export function shortestFloat(value: number): string {
   // Nine digits tell all float32 apart, six often do.
   for (let digits = 6; digits < 9; digits++) {
     const short = Number(value.toPrecision(digits))

@@ -14,6 +14,7 @@ import { openEngine } from '../../engine/node/open.js'
 import { floatTensor, numbers } from '../../ir/tensor.js'
 import { random } from '../../util/random.js'
 
+const hasDuckDB = await isInstalled()
 let folder: string
 const at = (name: string): string => join(folder, name)
 const read = (name: string): Promise<string> => readFile(at(name), 'utf8')
@@ -169,7 +170,7 @@ test('idx files are read, also packed, a part of them where there is a limit', a
   )
 })
 
-test.skipIf(!(await isInstalled()))('Parquet is written, and its columns have their names', async () => {
+test.skipIf(!hasDuckDB)('Parquet is written, and its columns have their names', async () => {
   expect((await reduce('iris.csv', 'pca', 'scores.parquet', '--color', 'species')).status).toBe(0)
   const written = await openTable(await fileSource(at('scores.parquet')))
   expect(written.names).toEqual(['pca1', 'pca2', 'pca3', 'pca4', 'species'])
@@ -268,4 +269,94 @@ test('labels that are not of these rows are refused, and so are columns of sampl
     ),
   )
   expect((await reduce('flat.npy', 'pca', 'x.csv', '--columns', 'a')).code).toBe('OPTION_UNUSED')
+  expect((await reduce('flat.npy', 'pca', 'x.csv', '--missing', 'mean')).answer.error).toMatchObject({
+    code: 'OPTION_UNUSED',
+    where: '--missing mean',
+  })
+})
+
+test('with a limit no more of a table is read, nor checked', async () => {
+  const rows = (i: number) => [i < 12 ? s(i) : '', i < 12 ? s(i + 5) : 'no number', i < 12 ? 'u' : 'v']
+  await writeFile(at('long.csv'), table('a,b,kind', 13, rows))
+  expect((await reduce('long.csv', 'pca', 'some.csv', '--color', 'kind')).code).toBe('TABLE_CELL')
+  const { result } = await reduce('long.csv', 'pca', 'some.csv', '--color', 'kind', '--limit', '12')
+  expect(result.rows).toBe(12)
+  await writeFile(at('short.csv'), table('a,b,kind', 12, rows))
+  expect((await reduce('short.csv', 'pca', 'all.csv', '--color', 'kind', '--limit', '100')).result.rows).toBe(12)
+  expect(await read('some.csv')).toBe(await read('all.csv'))
+})
+
+test.skipIf(!hasDuckDB)('and so it is of tables that DuckDB reads', async () => {
+  const lines = Array.from({ length: 5000 }, (_, i) => JSON.stringify({ a: s(i), b: s(i + 5) }))
+  await writeFile(at('lines.jsonl'), lines.join('\n'))
+  const { result } = await reduce('lines.jsonl', 'pca', 'lines.csv', '--limit', '7')
+  expect(result.rows).toBe(7)
+})
+
+describe('colours', () => {
+  const price = (i: number): number => 1700000128 + i
+  const shop = table('a,b,price,stars', 20, (i) => [s(i), s(i + 5), price(i), i % 3])
+  const both = ['--color', 'price', '--color', 'stars'] as const
+
+  test('are written as they are in the table, and an array holds scores alone', async () => {
+    await writeFile(at('shop.csv'), shop)
+    expect((await reduce('shop.csv', 'pca', 'shop-scores.csv', ...both)).status).toBe(0)
+    expect(cells(await read('shop-scores.csv')).map((row) => row.slice(2))).toEqual(
+      Array.from({ length: 20 }, (_, i) => [String(price(i)), String(i % 3)]),
+    )
+    expect((await reduce('shop.csv', 'pca', 'shop.npy', ...both)).status).toBe(0)
+    for await (const { feeds } of (await npySamples(await fileSource(at('shop.npy')))).read())
+      expect(Object.values(feeds)[0]!.shape).toEqual([2])
+  })
+
+  test('of few whole numbers are classes where they are drawn', async () => {
+    await writeFile(at('shop.csv'), shop)
+    expect((await reduce('shop.csv', 'pca', 'x.csv', '--color', 'stars', '--picture', at('stars.svg'))).status).toBe(0)
+    expect(await read('stars.svg')).toMatch(/>2 <tspan/)
+  })
+
+  test.skipIf(!hasDuckDB)('stay numbers in Parquet', async () => {
+    await writeFile(at('shop.csv'), shop)
+    expect((await reduce('shop.csv', 'pca', 'shop.parquet', ...both)).status).toBe(0)
+    const written = await openTable(await fileSource(at('shop.parquet')))
+    for await (const { columns } of written.blocks([3]))
+      expect(columns[0]!.numbers().slice(0, 3)).toEqual(Float64Array.of(0, 1, 2))
+    written.close()
+  })
+})
+
+describe('two columns of one name are refused before the work', () => {
+  const named = (name: string) => table(`a,b,${name}`, 20, (i) => [s(i), s(i + 5), s(3 * i)])
+  test.each<[string, string, string, readonly string[]]>([
+    ['a colour that is called like a component', 'pca2', 'x.csv', ['--color', 'pca2']],
+    ['and where the data says how many there are', 'pca2', 'x.csv', ['--color', 'pca2', '--components', '0.9']],
+    ['a colour given twice', 'c', 'x.csv', ['--color', 'c', '--color', 'c']],
+    ['a colour that is called like the labels', 'label', 'x.csv', ['--color', 'label', '--labels', 'names.txt']],
+    ['an input and an output of the model', 'pca1', 'x.csv', ['--model', 'x.onnx']],
+  ])('%s', async (_, name, to, options) => {
+    await writeFile(at('names.txt'), Array.from({ length: 20 }, (_, i) => `n${i % 2}`).join('\n'))
+    await writeFile(at('named.csv'), named(name))
+    const before = await readdir(folder)
+    const found = await reduce(
+      'named.csv',
+      'pca',
+      to,
+      ...options.map((o) => (o.includes('.') && o !== '0.9' ? at(o) : o)),
+    )
+    expect(found.answer.error).toMatchObject({ code: 'TABLE_COLUMN', value: name })
+    expect(found.text).not.toContain('first row')
+    expect(await readdir(folder)).toEqual(before)
+  })
+
+  test('capitals tell names apart in CSV, and not in Parquet', async () => {
+    await writeFile(at('named.csv'), named('PCA1'))
+    expect((await reduce('named.csv', 'pca', 'capitals.csv', '--color', 'PCA1')).status).toBe(0)
+    if (hasDuckDB)
+      expect((await reduce('named.csv', 'pca', 'capitals.parquet', '--color', 'PCA1')).code).toBe('TABLE_COLUMN')
+  })
+
+  test('a colour that is called like a component that is not written is none of them', async () => {
+    await writeFile(at('named.csv'), named('pca2'))
+    expect((await reduce('named.csv', 'pca', 'one.csv', '--color', 'pca2', '--components', '1')).status).toBe(0)
+  })
 })

@@ -41,15 +41,23 @@ export const reduce = defineCommand({
     checkMethod(options)
     if (options.method === 'pca') pcaComponents(options.components)
     else tsneComponents(options.components)
-    const [{ protectInput }, files, { checkFormat, writeTable }, { readRows }, { reduced }, { openEngine }] =
-      await Promise.all([
-        import('../models.js'),
-        import('../../util/files.js'),
-        import('../../data/write-table.js'),
-        import('../reduce-rows.js'),
-        import('../reduce-methods.js'),
-        import('../../engine/node/open.js'),
-      ])
+    const [
+      { protectInput },
+      files,
+      { checkFormat, writeTable },
+      { readRows },
+      { checkNames },
+      { reduced },
+      { openEngine },
+    ] = await Promise.all([
+      import('../models.js'),
+      import('../../util/files.js'),
+      import('../../data/write-table.js'),
+      import('../reduce-rows.js'),
+      import('../reduce-names.js'),
+      import('../reduce-methods.js'),
+      import('../../engine/node/open.js'),
+    ])
     const { output, model, report, picture, labels } = options
     await checkFormat(output)
     if (picture !== undefined) checkPicture(picture)
@@ -62,6 +70,7 @@ export const reduce = defineCommand({
     for (const written of [output, model, report, picture])
       if (written !== undefined) await files.checkWritable(written)
     const rows = await readRows(path!, options, context)
+    checkNames(rows, options)
     const engine = await openEngine(engineOptions(options, context.warn))
     try {
       const { signal, onProgress, warn } = context
@@ -69,7 +78,7 @@ export const reduce = defineCommand({
       const { reduceReport, reducePicture } = await import('../reduce-report.js')
       const { reduceAnswer } = await import('../reduce-answer.js')
       const shown = { rows, reduced: found, from: path!, choice: options, commandLine: context.commandLine }
-      const columns = [...found.scores, ...rows.colours]
+      const columns = isNpy(output) ? found.scores : [...found.scores, ...rows.colours]
       await writeTable(output, { name: output, rows: rows.x.rows, columns })
       if (model !== undefined && found.found.method === 'pca') {
         const { writeModel } = await import('../../onnx/files.js')
@@ -89,6 +98,9 @@ function graphNames({ kind, names }: Rows, scores: Reduced['scores']): PcaGraphO
   if (kind === 'samples') return {}
   return { precision: 'float64', input: names, output: scores.map(({ name }) => name) }
 }
+
+/** An array has no names by which a number could be told from a score. */
+const isNpy = (path: string): boolean => extname(path).toLowerCase() === '.npy'
 
 /** Throws `OUTPUT_FORMAT`. */
 function checkPicture(path: string): void {

@@ -152,7 +152,9 @@ test('a report is written where it is asked for, and never over the table', asyn
   expect(page).toContain('2 of 7 columns kept for y')
   expect(page).toContain('--method mrmr --keep 2')
   expect((await selected('--report', at('t.csv'))).code).toBe('OUTPUT_IS_INPUT')
-  expect((await selected('--report', at('same.html'), '-o', at('same.html'))).code).toBe('OUTPUT_TWICE')
+  const twice = await selected('--report', at('same.csv'), '-o', at('same.csv'))
+  expect(twice.code).toBe('OUTPUT_TWICE')
+  expect(twice.text).toContain('replace the table')
 })
 
 test('names of rows are told of', async () => {
@@ -213,6 +215,61 @@ describe('what cannot be done is said, with what to do', () => {
   ])('target %s %j', async (target, args, code) => {
     const { answer } = await pare('select', at('t.csv'), '--target', target, ...args)
     expect(answer.error?.code).toBe(code)
+  })
+
+  test('rows too few for the BIC are told of with an option that there is', async () => {
+    const { normal } = random(3)
+    const rows = Array.from({ length: 6 }, () => Array.from({ length: 9 }, () => normal()))
+    await writeFile(at('wide.csv'), ['a,b,c,d,e,f,g,h,y', ...rows].join('\n'))
+    const args = [at('wide.csv'), '--target', 'y', '--method', 'lasso'] as const
+    const { answer } = await pare('select', ...args)
+    expect(answer.error.code).toBe('CRITERIA_NOISE')
+    expect(answer.error.remedy).toContain('--keep with a number')
+    expect((await pare('select', ...args, '--keep', '3')).result.kept).toHaveLength(3)
+  })
+
+  test.each(['kept.parquet', 'kept.tsv', 'kept.npy', 'kept'])('CSV is not written as %s', async (name) => {
+    const { status, code } = await selected('-o', at(name))
+    expect([status, code]).toEqual([2, 'OUTPUT_FORMAT'])
+    await expect(readFile(at(name))).rejects.toThrow('ENOENT')
+  })
+
+  test('where nothing is kept no file is written, and that is said', async () => {
+    await writeFile(at('flat.csv'), 'x,y\n1,1\n1,2\n1,3\n')
+    for (const args of [['variance'], ['lasso']]) {
+      const { status, answer, result } = await pare(
+        'select',
+        at('flat.csv'),
+        '--target',
+        'y',
+        '-o',
+        at('none.csv'),
+        '--method',
+        ...args,
+      )
+      expect(status).toBe(0)
+      expect(result.kept).toEqual([])
+      expect(result).not.toHaveProperty('output')
+      expect(answer.warnings.join()).toContain('no table is written')
+      await expect(readFile(at('none.csv'))).rejects.toThrow('ENOENT')
+    }
+  })
+
+  test('by the variance a target is left apart, whatever it holds', async () => {
+    await writeFile(at('gap.csv'), 'x,y\n1,1\n2,\n4,2\n')
+    const { result } = await pare(
+      'select',
+      at('gap.csv'),
+      '--target',
+      'y',
+      '--method',
+      'variance',
+      '-o',
+      at('kept.csv'),
+    )
+    expect(result).toMatchObject({ kept: ['x'], target: 'y', task: 'regression' })
+    expect(await readFile(at('kept.csv'), 'utf8')).toBe('x,y\n1,1\n2,\n4,2\n')
+    expect((await pare('select', at('gap.csv'), '--target', 'z', '--method', 'variance')).code).toBe('TABLE_COLUMN')
   })
 
   test('no target; one row; one class; no rows; a gap in the target', async () => {

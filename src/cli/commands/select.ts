@@ -1,6 +1,8 @@
 /** `pare select`: the columns of a table that say most of one of them. */
 
+import { extname } from 'node:path'
 import type { CellTable } from '../../data/cells.js'
+import { PareError } from '../../util/errors.js'
 import type { Context } from '../command.js'
 import { defineCommand } from '../command.js'
 import { csvCell } from '../csv.js'
@@ -39,15 +41,21 @@ export const select = defineCommand({
       ])
     const { output, report, table, query, category: categories } = options
     const choices = selectChoices(options)
-    await protectInput(undefined, output, false, { read: [path], report })
+    if (output !== undefined) checkEnding(output)
+    await protectInput(undefined, output, false, { read: [path], report, outputIs: 'table' })
     for (const written of [output, report]) if (written !== undefined) await files.checkWritable(written)
     const cells = await openTable(await fileSource(path!), { table, query })
     try {
       const found = await selectCells(cells, choices, categories, context)
       const kept = found.kept.map((j) => found.names[j]!)
-      if (output !== undefined)
+      const written = kept.length === 0 ? undefined : output
+      if (kept.length === 0)
+        context.warn(
+          `${cells.name}: no column is worth keeping${output === undefined ? '' : ', and no table is written'}`,
+        )
+      if (written !== undefined)
         await files.writeFileAtomic(
-          output,
+          written,
           linesOf(cells, found.target === null ? kept : [...kept, found.target], context),
         )
       if (report !== undefined) {
@@ -55,12 +63,22 @@ export const select = defineCommand({
         const page = { table: path!, selection: found, commandLine: context.commandLine }
         await files.writeFileAtomic(report, renderSelection(page))
       }
-      return selectAnswer(found, { from: path!, output, report }, context.terminal)
+      return selectAnswer(found, { from: path!, output: written, report }, context.terminal)
     } finally {
       cells.close()
     }
   },
 })
+
+/** Throws `OUTPUT_FORMAT`. */
+function checkEnding(path: string): void {
+  if (extname(path).toLowerCase() === '.csv') return
+  throw new PareError('OUTPUT_FORMAT', 'the columns that are kept are written as CSV', {
+    where: '-o',
+    value: path,
+    remedy: 'Give a name that ends with .csv.',
+  })
+}
 
 /** As the table has them, column by column. */
 async function* linesOf(cells: CellTable, names: readonly string[], { signal, onProgress }: Context) {

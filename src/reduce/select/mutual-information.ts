@@ -19,7 +19,7 @@ import {
 import type { EstimatorOptions } from './estimators.js'
 import { informationOf } from './pairs.js'
 import { prepared } from './prepare.js'
-import type { ShareOptions } from './share-out.js'
+import { isMany, type ShareOptions } from './share-out.js'
 import type { Variable } from './variables.js'
 
 export interface InformationOptions
@@ -59,16 +59,13 @@ export interface InformationProblem {
   readonly share: ShareOptions
 }
 
-/** Numbers from which on they are worth the way to another thread. */
-const MANY = 2 ** 18
-
 export async function problemOf(x: Features, y: Target, options: InformationOptions): Promise<InformationProblem> {
   const { engine, signal, onProgress, seed = 0 } = options
   checkOptions(options)
   const columns = columnsOf(x, options)
   const rows = rowsOf(columns[0])
   const target = targetOf(y, rows, options)
-  const isShared = rows * columns.length >= MANY && (engine?.tasks?.threads ?? 0) > 0
+  const isShared = isMany(rows, columns.length) && (engine?.tasks?.threads ?? 0) > 0
   const share = { ...(signal && { signal }), ...(onProgress && { onProgress }), ...(isShared && { engine }) }
   // The target first: its noise owes nothing to how many columns there are.
   const [own, ...variables] = await prepared([target, ...columns], { seed, isShared }, share)

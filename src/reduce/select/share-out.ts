@@ -10,6 +10,11 @@ export interface ShareOptions extends Pick<RunOptions, 'onProgress' | 'signal'> 
   readonly engine?: Pick<Engine, 'tasks'> | undefined
 }
 
+/** Numbers from which on columns are worth the way to another thread. */
+const MANY = 2 ** 18
+
+export const isMany = (rows: number, columns: number): boolean => rows * columns >= MANY
+
 export interface Done<Output> {
   readonly item: number
   readonly output: Output
@@ -52,18 +57,36 @@ export async function shareOut<Input extends object, Output>(
   // It is heard below, unless something else fails before.
   elsewhere.catch(() => {})
   const outputs: Output[] = []
+  let own = 0
   try {
     signal?.throwIfAborted()
     for (const { item, output } of taken(given, of(input))) {
       outputs[item] = output
+      own++
       onProgress?.({ task: name, done: Math.max(1, Math.min(items, next[0]!) - others), total: items })
       await nextTurn(signal)
     }
-    for (const { item, output } of (await elsewhere).flat()) outputs[item] = output
+    // Threads may never have begun, and are waited for only where they have taken something.
+    if (own < items) for (const { item, output } of (await orAborted(elsewhere, signal)).flat()) outputs[item] = output
     signal?.throwIfAborted()
   } finally {
     Atomics.store(next, 0, items)
   }
   if (others > 0) onProgress?.({ task: name, done: items, total: items })
   return outputs
+}
+
+/** What work gives, or an error as soon as it is cancelled. */
+async function orAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  signal?.throwIfAborted()
+  let onAbort = (): void => {}
+  const aborted = new Promise<never>((_, reject) => {
+    onAbort = () => reject(signal?.reason)
+  })
+  signal?.addEventListener('abort', onAbort, { once: true })
+  try {
+    return await Promise.race([work, aborted])
+  } finally {
+    signal?.removeEventListener('abort', onAbort)
+  }
 }

@@ -69,7 +69,7 @@ export async function selectColumns(table: Table, options: SelectOptions): Promi
       remedy: 'Give a number of columns or a share of them, or choose by the lasso.',
     })
   }
-  const { columns, target } = partsOf(table, options)
+  const { columns, target, isClasses } = partsOf(table, options)
   const most = typeof keep === 'number' ? countOf(keep, columns.length) : columns.length
   const found = await rankedBy(columns, target, { ...options, most, criterion: keep === 'bic' ? 'bic' : undefined })
   return {
@@ -78,7 +78,7 @@ export async function selectColumns(table: Table, options: SelectOptions): Promi
     order: completed(found),
     method,
     target: options.target ?? null,
-    isClasses: target && target.kind === 'category',
+    isClasses,
     rows: table.rows,
     kept: found.candidates.slice(0, most).toSorted((a, b) => a - b),
     parts: found.parts ?? null,
@@ -101,24 +101,26 @@ function partsOf(table: Table, options: SelectOptions) {
     })
   }
   const fill = (column: TableColumn): TableColumn => filled(column, table.name, options)
-  if (name === undefined) {
+  if (name === undefined || method === 'variance') {
+    const apart = [...without, ...(name === undefined ? [] : [name])]
     const names = table.columns.map((column) => column.name)
-    const unknown = without.find((given) => !names.includes(given))
+    const unknown = apart.find((given) => !names.includes(given))
     if (unknown !== undefined) throw unknownColumn(table.name, unknown, names)
-    const left = table.columns.filter((column) => !without.includes(column.name))
-    return { columns: left.map(fill), target: null }
+    const left = table.columns.filter((column) => !apart.includes(column.name))
+    const own = table.columns.find((column) => column.name === name)
+    return { columns: left.map(fill), target: null, isClasses: own ? own.kind === 'category' : null }
   }
   const { target, columns } = rolesOf(table, { target: name, without })
   if (task === 'regression' && target.kind === 'category') throw textTarget(table.name, name, target.levels[0])
   const isClasses = task === undefined ? undefined : task === 'classification'
   const given = targetOf(target, table.rows, isClasses === undefined ? {} : { isClasses })
-  if (method !== 'variance' && isSame(given)) {
+  if (isSame(given)) {
     throw new PareError('SELECT_TARGET', 'the column to predict is the same in all rows', {
       where: `${table.name}, column ${name}`,
       remedy: 'Name another one: no column says anything of it.',
     })
   }
-  return { columns: columns.map(fill), target: given }
+  return { columns: columns.map(fill), target: given, isClasses: given.kind === 'category' }
 }
 
 const isSame = (column: TableColumn): boolean =>
@@ -164,7 +166,10 @@ async function rankedBy(columns: readonly TableColumn[], target: TableColumn | n
   }
   if (method === 'lasso') {
     const whole = engine && 'load' in engine ? { engine } : {}
-    const found = await lasso(columns, target, { ...whole, ...(signal && { signal }), ...(criterion && { criterion }) })
+    const own = { ...whole, ...(signal && { signal }), ...(criterion && { criterion }) }
+    const found = await lasso(columns, target, own).catch((error) => {
+      throw error instanceof PareError && error.code === 'CRITERIA_NOISE' ? noCriterion(error) : error
+    })
     return { ...found, candidates: found.chosen ?? found.order }
   }
   if (method === 'mutual-information') {
@@ -174,6 +179,13 @@ async function rankedBy(columns: readonly TableColumn[], target: TableColumn | n
   const { relevance, redundancy, ...found } = await mrmr(columns, target, { ...given, nFeatures: most })
   return { ...found, candidates: found.order, parts: { relevance, redundancy } }
 }
+
+const noCriterion = (cause: PareError): PareError =>
+  new PareError('CRITERIA_NOISE', 'the noise cannot be told from this data', {
+    ...cause.detail,
+    remedy: 'Give --keep with a number of columns or a share of them; the BIC needs more rows than columns.',
+    cause,
+  })
 
 const textTarget = (table: string, name: string, value: string | undefined): PareError =>
   new PareError('SELECT_TARGET', 'the column to predict holds text', {

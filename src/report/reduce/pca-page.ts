@@ -1,6 +1,6 @@
 /** The report of principal components: one HTML file with variances, loadings and scores, that needs nothing else. */
 
-import type { NumberColumn, TableColumn } from '../../data/columns.js'
+import type { TableColumn } from '../../data/columns.js'
 import { counted, percent, shorten, significant } from '../../util/format.js'
 import { VERSION } from '../../util/version.js'
 import { html, type Markup } from '../html.js'
@@ -23,7 +23,7 @@ export interface PcaReport {
   readonly isStandardized: boolean
   readonly isWhitened: boolean
   /** One column a component. */
-  readonly scores: readonly NumberColumn[]
+  readonly scores: readonly { readonly name: string; readonly values: Float32Array | Float64Array }[]
   /** What colours the rows. */
   readonly colour: TableColumn | null
   readonly commandLine: string

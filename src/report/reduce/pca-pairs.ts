@@ -50,7 +50,7 @@ function pairs({ scores, rows }: PcaReport, grouping: Grouping, { name, width, h
     const [xs, ys] = [scores[column]!.values, scores[row]!.values]
     const x = paddedScale(extentOf(xs), [left, left + side], side / 60)
     const y = paddedScale(extentOf(ys), [top + side, top], side / 50)
-    const at = (values: Float64Array, scale: Scale): Int32Array =>
+    const at = (values: ArrayLike<number>, scale: Scale): Int32Array =>
       Int32Array.from(values, (v) => Math.round(TENTHS * scale.at(v)))
     const paths = dots(grouping.of, [at(xs, x), at(ys, y)], MOST).map(
       ({ group, d }) => html`<path class="group${group}" d="${d}"/>`,

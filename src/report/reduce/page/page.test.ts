@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { MOST_EXACT, packMap, unpackMap } from '../point-map.js'
 import { paintDiscs } from '../raster.js'
+import { selectionCsv } from './csv.js'
 import { inside, rectangle } from './lasso.js'
 import { nearIndex } from './near.js'
 import { shuffled } from './paint.js'
@@ -119,4 +120,16 @@ test('a disc covers its area, wherever between pixels it lies, and is cut at the
       },
     ),
   )
+})
+
+test('what is chosen is written with the very numbers of the columns', () => {
+  const values = Float64Array.of(1700000128, Math.fround(0.1), Number.NaN)
+  const map = {
+    x: Float32Array.of(0.1, 2, 3),
+    y: Float32Array.of(-0.7, 5, 6),
+    axes: ['tsne1', 'tsne2'] as const,
+    columns: [{ kind: 'number', name: 'when, or so', values } as const],
+  }
+  expect(selectionCsv(map, [0, 2])).toBe('row,tsne1,tsne2,"when, or so"\n1,0.1,-0.7,1700000128\n3,3,6,\n')
+  expect(Number(selectionCsv(map, [1]).trim().split(',').at(-1))).toBe(values[1])
 })
