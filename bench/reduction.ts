@@ -10,10 +10,10 @@ import { parseArgs } from 'node:util'
 import { markdown, type Report, writeReport } from './markdown.js'
 import { chainedSection } from './reduction/chained.js'
 import { componentContests } from './reduction/components.js'
-import { type Contest, held, type Section } from './reduction/contest.js'
+import { type Contest, held, type Peers, type Section } from './reduction/contest.js'
 import { browserSection } from './reduction/in-browser.js'
 import { informationContests } from './reduction/information.js'
-import { mapContests, type Peers } from './reduction/maps.js'
+import { mapContests } from './reduction/maps.js'
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

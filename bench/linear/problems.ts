@@ -1,9 +1,7 @@
 /** The problems that are solved side by side, each with data of its own. */
 
-import { fileSource } from '../../src/data/files.js'
-import { idxArray } from '../../src/data/idx.js'
 import { random } from '../../src/util/random.js'
-import { requiredPath } from '../samples/types.js'
+import { readDigits } from '../samples/digits.js'
 
 /** What is asked of a tool: a path, one with cross-validation, one of classes, a ridge with leave-one-out. */
 export type Kind = 'path' | 'cv' | 'binomial' | 'multinomial' | 'ridge'
@@ -168,19 +166,8 @@ const grid = (from: number, ratio: number, count = 100): Float64Array =>
   Float64Array.from({ length: count }, (_, i) => from * ratio ** (i / (count - 1)))
 
 async function digits(scale: number): Promise<Data> {
-  const [images, labels] = await Promise.all(
-    ['images-idx3', 'labels-idx1'].map(async (what) =>
-      idxArray(await fileSource(requiredPath(`mnist/t10k-${what}-ubyte.gz`))),
-    ),
-  )
-  const [rows, columns] = [Math.round(images!.count! * scale), 784]
+  const { rows, columns, pixels, classes } = await readDigits('t10k', Math.round(10_000 * scale))
   const x = new Float64Array(rows * columns)
-  const y = new Float64Array(rows)
-  for (let i = 0; i < rows; i++) {
-    const pixels = (await images!.next())!.bytes()
-    for (let j = 0; j < columns; j++) x[j * rows + i] = pixels[j]! / 255
-    y[i] = (await labels!.next())!.bytes()[0]!
-  }
-  await Promise.all([images!.close(), labels!.close()])
-  return { rows, columns, x, y, lambdas: Float64Array.of(1 / rows) }
+  for (let i = 0; i < rows; i++) for (let j = 0; j < columns; j++) x[j * rows + i] = pixels[i * columns + j]! / 255
+  return { rows, columns, x, y: Float64Array.from(classes), lambdas: Float64Array.of(1 / rows) }
 }

@@ -24,8 +24,8 @@ import {
 } from '../../src/node.js'
 import { table } from '../markdown.js'
 import { median } from '../peers/latency.js'
+import { brightness, type Digits, readDigits } from '../samples/digits.js'
 import type { Section } from './contest.js'
-import { type Digits, readDigits } from './digits.js'
 
 const COMPONENTS = 50
 const HIDDEN = [512, 256] as const
@@ -73,11 +73,12 @@ export async function chainedSection(threads: string, picture: string): Promise<
   const single = await openEngine({ threads: 1 })
   try {
     const [training, test] = [await readDigits('train', 60_000), await readDigits('t10k', 10_000)]
-    const x = { rows: training.rows, columns: training.columns, data: training.data, order: 'row-major' } as const
+    const [pixels, tested] = [brightness(training), brightness(test)]
+    const x = { rows: training.rows, columns: training.columns, data: pixels, order: 'row-major' } as const
     const pca = await reduce.pca(x, { engine, nComponents: COMPONENTS, whiten: true })
     const scores = Float32Array.from((await pca.transform(x)).data)
     const models: readonly (readonly [string, Model])[] = [
-      ['pixels', await trained(engine, datasetOf(training.data, training), training.columns)],
+      ['pixels', await trained(engine, datasetOf(pixels, training), training.columns)],
       [
         `${COMPONENTS} components, in the graph`,
         chain(pca.toOnnx(), await trained(engine, datasetOf(scores, training), COMPONENTS)),
@@ -86,7 +87,7 @@ export async function chainedSection(threads: string, picture: string): Promise<
     const files = models.map(([, model]) => encodeModel(model).bytes)
     const latencies: number[][] = models.map(() => [])
     for (const batch of BATCHES) {
-      const rows = f32([batch, test.columns], test.data.subarray(0, batch * test.columns))
+      const rows = f32([batch, test.columns], tested.subarray(0, batch * test.columns))
       const feeds = models.map(([, { graph }]) => graph.inputs[0]!)
       const timings = await single.measure(
         files,
@@ -127,7 +128,7 @@ export async function chainedSection(threads: string, picture: string): Promise<
 
 async function accuracyOf(engine: Engine, model: Model, test: Digits): Promise<number> {
   const [input, output] = [model.graph.inputs[0]!, model.graph.outputs[0]!]
-  const data = datasetOf(test.data, test)
+  const data = datasetOf(brightness(test), test)
   const renamed: Dataset = {
     count: data.count,
     inputs: new Map([[input, data.inputs.get('input')!]]),

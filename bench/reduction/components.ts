@@ -4,8 +4,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { random } from '../../src/util/random.js'
 import { writeArray } from '../linear/arrays.js'
-import type { Contest, Told, Tool } from './contest.js'
-import type { Peers } from './maps.js'
+import { type Contest, type Peers, script, type Told, type Tool } from './contest.js'
 
 const here = import.meta.dirname
 const [ROWS, COLUMNS, COMPONENTS] = [100_000, 1000, 50]
@@ -34,10 +33,7 @@ export function componentContests({ python, packages, threads }: Peers): readonl
   const toolsFor = (way: Way): readonly Tool[] => [
     {
       name: 'pare',
-      command: (folder) => [
-        ...([process.execPath, '--import', 'tsx', join(here, 'pca-ours.ts')] as const),
-        ...[join(folder, 'x.npy'), way, String(COMPONENTS), threads],
-      ],
+      command: (folder) => [...script('pca-ours.ts'), ...[join(folder, 'x.npy'), way, String(COMPONENTS), threads]],
     },
     {
       name: 'scikit-learn',
@@ -89,13 +85,7 @@ export function componentContests({ python, packages, threads }: Peers): readonl
       ours!,
       {
         name: 'ml-pca',
-        command: (folder) => [
-          process.execPath,
-          join(here, 'pca-ml.mjs'),
-          join(folder, 'x.npy'),
-          String(COMPONENTS),
-          packages,
-        ],
+        command: (folder) => [...script('pca-ml.ts'), join(folder, 'x.npy'), String(COMPONENTS), packages],
       },
     ],
   )

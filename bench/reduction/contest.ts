@@ -7,6 +7,20 @@ import { table } from '../markdown.js'
 import { median } from '../peers/latency.js'
 import { megabytes, run } from '../processes.js'
 
+export interface Peers {
+  /** A Python with scikit-learn and openTSNE. */
+  readonly python: string
+  /** A folder with DruidJS and ml-pca in its `node_modules`; null where there is none. */
+  readonly packages: string | null
+  readonly threads: string
+}
+
+/** A script of this folder, as a program and its arguments. */
+export const script = (name: string): [string, ...string[]] => [
+  process.execPath,
+  ...['--import', 'tsx', join(import.meta.dirname, name)],
+]
+
 export interface Tool {
   readonly name: string
   /** The program and its arguments. */

@@ -6,8 +6,8 @@ import { join } from 'node:path'
 import { addressOf, bundlePage, hasChromium, openBrowser, serveFolder, stopServer } from '../../test/browser.js'
 import { table } from '../markdown.js'
 import { median } from '../peers/latency.js'
+import { brightness, readDigits } from '../samples/digits.js'
 import type { Section } from './contest.js'
-import { readDigits } from './digits.js'
 
 const [MAPPED, ROWS, ROUNDS] = [2000, 10_000, 3] as const
 
@@ -81,8 +81,7 @@ export async function browserSection(threads: string): Promise<Section | null> {
   if (!hasChromium) return null
   const folder = mkdtempSync(join(tmpdir(), 'pare-browser-'))
   await bundlePage(folder, PAGE)
-  const { data } = await readDigits('t10k', ROWS)
-  writeFileSync(join(folder, 'pixels'), new Uint8Array(data.buffer))
+  writeFileSync(join(folder, 'pixels'), new Uint8Array(brightness(await readDigits('t10k', ROWS)).buffer))
   const server = await serveFolder(folder)
   const browser = await openBrowser()
   try {

@@ -4,8 +4,7 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { random } from '../../src/util/random.js'
 import { writeArray } from '../linear/arrays.js'
-import type { Contest, Told, Tool } from './contest.js'
-import type { Peers } from './maps.js'
+import { type Contest, type Peers, script, type Told, type Tool } from './contest.js'
 
 const here = import.meta.dirname
 const [ROWS, COLUMNS] = [100_000, 50]
@@ -58,10 +57,7 @@ export const informationContests = ({ python, threads }: Peers): readonly Contes
       tools: [
         {
           name: 'pare',
-          command: (folder) => [
-            ...([process.execPath, '--import', 'tsx', join(here, 'information-ours.ts')] as const),
-            ...[folder, kind, threads],
-          ],
+          command: (folder) => [...script('information-ours.ts'), ...[folder, kind, threads]],
         },
         peer('scikit-learn', '1', 2),
         peer(`scikit-learn, n_jobs=${threads}`, threads, 2),

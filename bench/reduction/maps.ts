@@ -5,19 +5,11 @@ import { join } from 'node:path'
 import { openEngine, reduce } from '../../src/node.js'
 import { writeArray } from '../linear/arrays.js'
 import { run } from '../processes.js'
-import type { Contest, Tool } from './contest.js'
-import { readDigits } from './digits.js'
+import { brightness, readDigits } from '../samples/digits.js'
+import { type Contest, type Peers, script, type Tool } from './contest.js'
 
 const here = import.meta.dirname
 const COMPONENTS = 50
-
-export interface Peers {
-  /** A Python with scikit-learn and openTSNE. */
-  readonly python: string
-  /** A folder with DruidJS and ml-pca in its `node_modules`; null where there is none. */
-  readonly packages: string | null
-  readonly threads: string
-}
 
 interface Mapped {
   readonly name: string
@@ -30,10 +22,7 @@ interface Mapped {
 
 const ours = (threads: string): Tool => ({
   name: 'pare',
-  command: (folder, seed) => [
-    ...([process.execPath, '--import', 'tsx', join(here, 'map-ours.ts')] as [string, ...string[]]),
-    ...[folder, String(seed), threads],
-  ],
+  command: (folder, seed) => [...script('map-ours.ts'), ...[folder, String(seed), threads]],
 })
 
 const peer = ({ python, threads }: Peers, name: string, rounds?: number): Tool => ({
@@ -70,13 +59,7 @@ export const mapContests = (peers: Peers): readonly Contest[] => [
             peer(peers, 'openTSNE'),
             {
               name: 'DruidJS',
-              command: (folder, seed) => [
-                process.execPath,
-                join(here, 'map-druid.mjs'),
-                folder,
-                String(seed),
-                peers.packages!,
-              ],
+              command: (folder, seed) => [...script('map-druid.ts'), folder, String(seed), peers.packages!],
               rounds: 1,
             },
           ],
@@ -91,9 +74,10 @@ function contest({ python, threads }: Peers, { name, set, rows, rounds, tools }:
     rounds,
     tools,
     async prepare(folder) {
-      const { data, columns, classes } = await readDigits(set, rows)
+      const digits = await readDigits(set, rows)
+      const { columns, classes } = digits
       const engine = await openEngine({ threads: Number(threads) })
-      const x = { rows, columns, data, order: 'row-major' } as const
+      const x = { rows, columns, data: brightness(digits), order: 'row-major' } as const
       const { transform } = await reduce.pca(x, { engine, nComponents: COMPONENTS, precision: 'float64' })
       const scores = Float64Array.from((await transform(x)).data)
       await engine.close()

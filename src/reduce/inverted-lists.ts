@@ -5,21 +5,11 @@
 
 import type { Engine, Session } from '../engine/engine.js'
 import { throwIfAborted } from '../engine/failures.js'
-import { int } from '../ir/attrs.js'
-import { builder, modelOf } from '../ir/builder.js'
-import { codeOfDType } from '../ir/dtypes.js'
 import { numbers, tensor } from '../ir/tensor.js'
-import type { Model } from '../ir/types.js'
 import { encodeModel } from '../onnx/codec.js'
 import type { RunOptions } from '../util/env.js'
 import { random } from '../util/random.js'
-
-/** Rows about their means, in units of the largest number: [count, columns]. */
-export interface ScaledRows {
-  readonly data: Float32Array
-  readonly count: number
-  readonly columns: number
-}
+import { assignModel, nearestModel, queriesOf, type ScaledRows, targetsOf } from './nearest-products.js'
 
 export interface ListOptions extends Pick<RunOptions, 'onProgress' | 'signal'> {
   readonly engine: Engine
@@ -47,7 +37,7 @@ export async function searchLists(
 ): Promise<void> {
   const { count, columns } = rows
   const lists = await listsOf(rows, { engine, seed, ...(signal && { signal }) })
-  const session = await engine.load(encodeModel(topModel(columns, candidates)).bytes, signal ? { signal } : {})
+  const session = await engine.load(encodeModel(nearestModel(columns, candidates)).bytes, signal ? { signal } : {})
   try {
     let done = 0
     for (const { members, order } of lists) {
@@ -162,56 +152,4 @@ function meansOf({ data, columns }: ScaledRows, which: Uint32Array, lists: Int32
     const n = counts[Math.floor(at / columns)]!
     return n === 0 ? v : sums[at]! / n
   })
-}
-
-/** (2x, −1) of some rows; with (y, |y|²) that gives 2 x·y − |y|², which is |x|² less the square distance. */
-export function queriesOf({ data, columns }: ScaledRows, which: ArrayLike<number>): Float32Array {
-  const out = new Float32Array(which.length * (columns + 1))
-  for (let k = 0, at = 0; k < which.length; k++) {
-    for (let d = 0; d < columns; d++) out[at++] = 2 * data[which[k]! * columns + d]!
-    out[at++] = -1
-  }
-  return out
-}
-
-/** [columns + 1, targets] */
-export function targetsOf({ data, columns }: ScaledRows, which: ArrayLike<number>): Float32Array {
-  const many = which.length
-  const out = new Float32Array((columns + 1) * many)
-  for (let k = 0; k < many; k++) {
-    let square = 0
-    for (let d = 0; d < columns; d++) {
-      const v = data[which[k]! * columns + d]!
-      out[d * many + k] = v
-      square += v * v
-    }
-    out[columns * many + k] = square
-  }
-  return out
-}
-
-function scoringModel(columns: number) {
-  const b = builder(['rows', 'targets', 'nearest'], 'float32')
-  b.input('rows', { kind: 'tensor', dtype: 'float32', shape: ['H', columns + 1] })
-  b.input('targets', { kind: 'tensor', dtype: 'float32', shape: [columns + 1, 'T'] })
-  return { b, scores: b.op('MatMul', ['rows', 'targets']) }
-}
-
-const asInt32 = { to: int(codeOfDType('int32')) }
-
-function topModel(columns: number, candidates: number): Model {
-  const { b, scores } = scoringModel(columns)
-  const most = b.constant(tensor('int64', [1], BigInt64Array.of(BigInt(candidates))))
-  const [, which] = b.ops('TopK', [scores, most], { outputs: 2 })
-  b.ops('Cast', [which!], { outputs: ['nearest'], attrs: asInt32 })
-  b.output('nearest', { kind: 'tensor', dtype: 'int32', shape: ['H', candidates] })
-  return modelOf(b.graph('top'), { '': 21 })
-}
-
-function assignModel(columns: number): Model {
-  const { b, scores } = scoringModel(columns)
-  const which = b.op('ArgMax', [scores], { attrs: { axis: int(1), keepdims: int(0) } })
-  b.ops('Cast', [which], { outputs: ['nearest'], attrs: asInt32 })
-  b.output('nearest', { kind: 'tensor', dtype: 'int32', shape: ['H'] })
-  return modelOf(b.graph('assign'), { '': 21 })
 }

@@ -2,17 +2,14 @@
 
 import type { Engine } from '../engine/engine.js'
 import { throwIfAborted } from '../engine/failures.js'
-import { int } from '../ir/attrs.js'
-import { builder, modelOf } from '../ir/builder.js'
-import { codeOfDType } from '../ir/dtypes.js'
 import { numbers, tensor } from '../ir/tensor.js'
-import type { Model } from '../ir/types.js'
 import { type DenseMatrix, stridesOf } from '../linear/design.js'
 import { encodeModel } from '../onnx/codec.js'
 import type { RunOptions } from '../util/env.js'
 import { inFlight } from '../util/in-flight.js'
 import { rareTurns } from '../util/turns.js'
-import { type ListOptions, queriesOf, type ScaledRows, searchLists, targetsOf } from './inverted-lists.js'
+import { type ListOptions, searchLists } from './inverted-lists.js'
+import { nearestModel, queriesOf, type ScaledRows } from './nearest-products.js'
 
 export interface Neighbours {
   readonly count: number
@@ -88,7 +85,7 @@ async function searchAll(
 ): Promise<void> {
   const { count, columns } = queries
   const height = Math.min(count, Math.max(16, Math.floor(TOGETHER / targets.count)))
-  const model = nearestModel(targets, { candidates, height })
+  const model = nearestModel(columns, candidates, targets)
   const session = await engine.load(encodeModel(model).bytes, signal ? { signal } : {})
   try {
     // The next rows are with the engine while those before are sorted.
@@ -174,21 +171,4 @@ function scaled(data: ArrayLike<number>, count: number, { means, unit }: Frame):
   for (let i = 0, at = 0; i < count; i++)
     for (let j = 0; j < columns; j++, at++) out[at] = unit * (data[at]! - means[j]!)
   return { data: out, count, columns }
-}
-
-/** With all targets in it. */
-function nearestModel(
-  targets: ScaledRows,
-  { candidates, height }: { readonly candidates: number; readonly height: number },
-): Model {
-  const { columns, count } = targets
-  const b = builder(['rows', 'nearest'], 'float32')
-  b.input('rows', { kind: 'tensor', dtype: 'float32', shape: [height, columns + 1] })
-  const all = targetsOf(targets, [...Array(count).keys()])
-  const scores = b.op('MatMul', ['rows', b.constant(tensor('float32', [columns + 1, count], all))])
-  const most = b.constant(tensor('int64', [1], BigInt64Array.of(BigInt(candidates))))
-  const [, which] = b.ops('TopK', [scores, most], { outputs: 2 })
-  b.ops('Cast', [which!], { outputs: ['nearest'], attrs: { to: int(codeOfDType('int32')) } })
-  b.output('nearest', { kind: 'tensor', dtype: 'int32', shape: [height, candidates] })
-  return modelOf(b.graph('nearest'), { '': 21 })
 }

@@ -1,22 +1,18 @@
-/** Components by ml-pca: node pca-ml.mjs FILE COMPONENTS PACKAGES; PACKAGES is a folder where it is installed. */
+/** Components by ml-pca: `npx tsx pca-ml.ts FILE COMPONENTS PACKAGES`; PACKAGES is a folder where it is installed. */
 
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
+import { readArray } from '../linear/arrays.js'
 
-const [file, components, packages] = process.argv.slice(2)
+const [file, components, packages] = process.argv.slice(2) as [string, string, string]
 const require = createRequire(join(packages, 'package.json'))
 const { PCA } = require('ml-pca')
 const { version } = JSON.parse(readFileSync(join(packages, 'node_modules/ml-pca/package.json'), 'utf8'))
 
-const bytes = readFileSync(file)
-const start = 10 + bytes.readUInt16LE(8)
-const [rows, columns] = /'shape': \((\d+), (\d+)\)/
-  .exec(bytes.toString('latin1', 0, start))
-  .slice(1)
-  .map(Number)
-const at = (i, j) => bytes.readDoubleLE(start + 8 * (i * columns + j))
-const x = Array.from({ length: rows }, (_, i) => Array.from({ length: columns }, (_, j) => at(i, j)))
+const { shape, data } = readArray(file)
+const [rows, columns] = shape as [number, number]
+const x = Array.from({ length: rows }, (_, i) => Array.from(data.subarray(i * columns, (i + 1) * columns)))
 
 const begin = performance.now()
 const variances = new PCA(x, { method: 'covarianceMatrix' }).getEigenvalues().slice(0, Number(components))
