@@ -3,6 +3,7 @@
  * are declared once: validation, command-line flags, documentation and the search space all come from there.
  */
 
+import type { Samples } from '../data/samples.js'
 import type { Histogram } from '../grids/histogram.js'
 import type { Model } from '../ir/types.js'
 import type { Env } from '../passes/pass.js'
@@ -45,6 +46,10 @@ export interface Calibration {
 export interface TransformEnv extends Env {
   /** Absent where there are no samples: transforms that need it refuse. */
   readonly calibration?: Calibration
+  /** What transforms may look at, and recovery learns from; never what judges. */
+  readonly samples?: Samples
+  /** The model before any step: what recovery and corrections bring a model back to. */
+  readonly teacher?: Model
   /** Keep to operators of the ONNX standard. */
   readonly portable?: boolean
 }

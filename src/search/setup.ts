@@ -137,7 +137,12 @@ export async function openSetup(model: Model, options: CompressOptions, runFolde
       feeds,
       maxDrop,
       runFolder,
-      env: { ...env, ...(calibration && { calibration }) },
+      env: {
+        ...env,
+        teacher: prepared,
+        ...(data && { samples: data.calibration(session) }),
+        ...(calibration && { calibration }),
+      },
       measure,
       data: judge && {
         name: samples!.name,
