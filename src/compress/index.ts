@@ -1,6 +1,7 @@
 /** All transforms, by id. A new one is a file of its own and a line here. */
 
 import { PareError } from '../util/errors.js'
+import { pruneChannels } from './prune/channels.js'
 import { quantizeDynamic } from './quantize/dynamic.js'
 import { quantizeNBits } from './quantize/nbits.js'
 import { quantizeStatic } from './quantize/static.js'
@@ -16,6 +17,7 @@ export const TRANSFORMS: readonly Transform[] = [
   storeF16,
   storeBinary,
   storeTernary,
+  pruneChannels,
 ].map((t) => t as unknown as Transform)
 
 export function findTransform(id: string): Transform {

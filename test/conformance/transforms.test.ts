@@ -35,6 +35,8 @@ const NOISE: Readonly<Record<string, number>> = {
   'store/f16': 2 ** -11 / Math.sqrt(3),
   'store/binary': 2 ** -23,
   'store/ternary': 2 ** -23,
+  // A quarter of the units of each layer, that with the smallest weights, holds at most a quarter of the squares.
+  'prune/channels': Math.sqrt(1 / 4),
 }
 /** Three deviations of errors that add as squares along the layers. */
 const bound = (id: string, depth: number): number => 3 * NOISE[id]! * Math.sqrt(depth)

@@ -36,6 +36,8 @@ export interface Group {
   readonly touches: readonly string[]
   /** Two or more. */
   readonly units: readonly Unit[]
+  /** Indices that a unit has along the outputs of its layers: 1 for a channel, the size of a head for a head. */
+  readonly width: number
 }
 
 export interface Groups {
@@ -108,9 +110,11 @@ function unitOf({ places }: IndexClass, axes: Axes, graph: Graph): Unit {
 function groupOf(units: readonly Unit[], graph: Graph, layers: readonly Layer[]): Group {
   const [first] = units as readonly [Unit]
   const constants = new Set(first.slices.map((s) => s.constant))
-  const readers = graph.nodes.filter((node) => node.inputs.some((name) => constants.has(name))).map(nodeKey)
-  const made = layers.filter(({ output }) => first.places.has(axisKey(output))).map(({ node }) => nodeKey(node))
-  return { name: made.join(' + '), layers: made, touches: readers, units }
+  const touches = graph.nodes.filter((node) => node.inputs.some((name) => constants.has(name))).map(nodeKey)
+  const made = layers.filter(({ output }) => first.places.has(axisKey(output)))
+  const width = Math.max(0, ...made.map(({ output }) => first.places.get(axisKey(output))!.length))
+  const names = made.map(({ node }) => nodeKey(node))
+  return { name: names.join(' + '), layers: names, touches, units, width }
 }
 
 function numbered(groups: readonly Group[]): readonly Group[] {
