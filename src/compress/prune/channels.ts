@@ -5,6 +5,7 @@ import type { Params, Transform, TransformEnv } from '../transform.js'
 import { chooseUnits } from './choose.js'
 import { cutUnits } from './cut.js'
 import { findGroups } from './groups.js'
+import { scoreUnits } from './score-units.js'
 import { SCORES } from './scores/index.js'
 import { l2 } from './scores/l2.js'
 
@@ -53,8 +54,7 @@ export const pruneChannels: Transform<typeof params> = {
   async apply(model: Model, p: Params<typeof params>, env: TransformEnv) {
     const excluded = new Set(p.exclude)
     const groups = findGroups(model).groups.filter((g) => !g.touches.some((key) => excluded.has(key)))
-    const score = SCORES.find((s) => s.id === p.score) ?? l2
-    const scores = await score.score(groups, { model, env })
+    const scores = await scoreUnits(p.score, groups, { model, env })
     const units = chooseUnits(groups, scores, { ratio: p.ratio, scope: p.scope, multiple: Math.round(p.multiple) })
     return cutUnits(model, units)
   },

@@ -33,3 +33,9 @@ export function eachElement({ shape }: Tensor, { axis, indices }: Slice, see: (p
     }
   }
 }
+
+/** A score from what it gives each unit of a group. */
+export const perUnit = (
+  groups: readonly Group[],
+  of: (group: Group) => ArrayLike<number>,
+): ReadonlyMap<Group, Float64Array> => new Map(groups.map((group) => [group, Float64Array.from(of(group))]))
