@@ -4,6 +4,14 @@
  */
 
 export { type Gradient, type GradientOptions, gradient } from './autodiff/gradient.js'
+export {
+  type Amount,
+  type Pruned,
+  type PrunedGroup,
+  type PruneOptions,
+  prune,
+} from './compress/prune/index.js'
+export { rewind } from './compress/prune/rewind.js'
 export { type QuantizeOptions, quantize } from './compress/quantize/index.js'
 export { type Label, type Labels, withLabels } from './data/labels.js'
 export type { Sample, Samples } from './data/samples.js'

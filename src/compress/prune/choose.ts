@@ -4,7 +4,7 @@ import type { Group, Unit } from './groups.js'
 
 export interface Choice {
   /** The part of the units that goes: of each group, or of all together. */
-  readonly ratio: number
+  readonly ratio: number | ReadonlyMap<Group, number>
   readonly scope: 'layer' | 'global'
   /** Widths that stay are rounded up to a multiple of this, where the layer is that wide. */
   readonly multiple: number
@@ -12,12 +12,17 @@ export interface Choice {
 
 export type UnitScores = ReadonlyMap<Group, Float64Array>
 
-/** The units that go; of each group at least one stays. Ties go to the unit that comes first. */
+/**
+ * The units that go; of each group at least one stays. Ties go to the unit that comes first. Where each group has a
+ * ratio of its own, that decides, whatever the scope.
+ */
 export function chooseUnits(groups: readonly Group[], scores: UnitScores, choice: Choice): readonly Unit[] {
-  const most = choice.scope === 'global' ? cheapestOfAll(groups, scores, choice.ratio) : null
+  const { ratio, scope, multiple } = choice
+  const most = typeof ratio === 'number' && scope === 'global' ? cheapestOfAll(groups, scores, ratio) : null
+  const ratioOf = (group: Group): number => (typeof ratio === 'number' ? ratio : (ratio.get(group) ?? 0))
   return groups.flatMap((group) => {
-    const wanted = most?.get(group) ?? choice.ratio * group.units.length
-    const count = group.units.length - leftOf(group, group.units.length - wanted, choice.multiple)
+    const wanted = most?.get(group) ?? ratioOf(group) * group.units.length
+    const count = group.units.length - leftOf(group, group.units.length - wanted, multiple)
     return cheapest(scores.get(group)!)
       .slice(0, count)
       .map((i) => group.units[i]!)

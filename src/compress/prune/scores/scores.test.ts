@@ -1,14 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { weights } from '../../../../test/compress-models.js'
-import { value } from '../../../../test/small-models.js'
+import { LSTM, MLP, modelOfX, RESIDUAL, samplesFor } from '../../../../test/prune-models.js'
 import type { Label } from '../../../data/labels.js'
 import type { Samples } from '../../../data/samples.js'
 import type { Engine } from '../../../engine/engine.js'
 import { openEngine } from '../../../engine/node/open.js'
-import { int, ints } from '../../../ir/attrs.js'
-import { type Builder, builder, modelOf } from '../../../ir/builder.js'
-import { f32, i64, numbers } from '../../../ir/tensor.js'
-import type { Dim, Model, Tensor } from '../../../ir/types.js'
+import { f32, numbers } from '../../../ir/tensor.js'
+import type { Model, Tensor } from '../../../ir/types.js'
 import { encodeModel } from '../../../onnx/codec.js'
 import { mutualInformation } from '../../../reduce/select/mutual-information.js'
 import { random } from '../../../util/random.js'
@@ -26,70 +24,7 @@ beforeAll(async () => {
 })
 afterAll(() => engine.close())
 
-function model(input: readonly Dim[], build: (b: Builder) => string): Model {
-  const b = builder()
-  b.input('x', value('float32', input))
-  b.output(build(b))
-  return modelOf(b.graph())
-}
-
-const dense = (b: Builder, x: string, shape: readonly number[], seed: number, name: string): string =>
-  b.op(
-    'Gemm',
-    [x, b.constant(weights(shape, seed), `${name}_w`), b.constant(weights([shape[1]!], seed + 9), `${name}_b`)],
-    {
-      name,
-    },
-  )
-
-const conv = (b: Builder, x: string, shape: readonly number[], seed: number, name: string): string => {
-  const pad = (shape[2]! - 1) / 2
-  const w = b.constant(weights(shape, seed), `${name}_w`)
-  return b.op('Conv', [x, w], { name, attrs: { pads: ints([pad, pad, pad, pad]) } })
-}
-
-const norm = (b: Builder, x: string, channels: number, seed: number): string => {
-  const ones = b.constant(f32([channels], new Float32Array(channels).fill(1)), 'variance')
-  const [scale, shift, centre] = [0, 1, 2].map((i) => b.constant(weights([channels], seed + i), 'norm'))
-  return b.op('BatchNormalization', [x, scale!, shift!, centre!, ones])
-}
-
-const MLP = model(['n', 5], (b) => {
-  const h = b.op('Tanh', [dense(b, 'x', [5, 7], 1, 'first')])
-  return b.op('Softmax', [dense(b, b.op('Tanh', [dense(b, h, [7, 6], 3, 'second')]), [6, 3], 5, 'last')])
-})
-
-const RESIDUAL = model(['n', 2, 6, 6], (b) => {
-  const a = b.op('Sigmoid', [norm(b, conv(b, 'x', [6, 2, 3, 3], 1, 'a'), 6, 20)])
-  const sum = b.op('Add', [a, norm(b, conv(b, a, [6, 6, 3, 3], 2, 'b'), 6, 30)])
-  const pooled = b.op('Flatten', [
-    b.op('AveragePool', [sum], { attrs: { kernel_shape: ints([3, 3]), strides: ints([3, 3]) } }),
-  ])
-  return dense(b, pooled, [24, 3], 3, 'last')
-})
-
-const LSTM = model([4, 1, 3], (b) => {
-  const [w, r] = [b.constant(weights([1, 20, 3], 1), 'w'), b.constant(weights([1, 20, 5], 2), 'r')]
-  const [, h] = b.ops('LSTM', ['x', w, r], { name: 'cell', outputs: 3, attrs: { hidden_size: int(5) } })
-  const row = b.op('Squeeze', [h!, b.constant(i64([1], [0]), 'axis')])
-  return dense(b, row, [5, 2], 3, 'last')
-})
-
 const MODELS = { MLP, RESIDUAL, LSTM }
-
-function samplesFor({ graph }: Model, count: number, label?: (i: number) => Label): Samples {
-  const shape = (graph.values.get('x') as { readonly shape: readonly Dim[] }).shape.map((d) =>
-    typeof d === 'string' ? 1 : d!,
-  )
-  return {
-    name: 'drawn',
-    count,
-    async *read() {
-      for (let i = 0; i < count; i++)
-        yield { name: `${i}`, feeds: { x: weights(shape as number[], 100 + i, 1) }, ...(label && { label: label(i) }) }
-    },
-  }
-}
 
 const envWith = (samples?: Samples, seed = 0): TransformEnv => ({
   engine: async () => engine,
@@ -200,7 +135,7 @@ test('a score that is none is said', async () => {
 /** x -> W1 -> h -> W2 -> y, without anything between: all by hand. */
 const W1 = [1, -2, 0.5, 3, 0, 1]
 const W2 = [2, 1, -1, 0.5, 0.25, -3]
-const LINEAR = model([1, 2], (b) => {
+const LINEAR = modelOfX([1, 2], (b) => {
   const h = b.op('MatMul', ['x', b.constant(f32([2, 3], W1), 'w1')], { name: 'hidden' })
   return b.op('MatMul', [h, b.constant(f32([3, 2], W2), 'w2')], { name: 'out' })
 })
