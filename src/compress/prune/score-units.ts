@@ -7,7 +7,7 @@ import { SCORES } from './scores/index.js'
 import type { Score, ScoreContext } from './scores/score.js'
 
 /** Throws `PRUNE_SCORE` for a name that is none. */
-export function findScore(id: string): Score {
+function findScore(id: string): Score {
   const found = SCORES.find((s) => s.id === id)
   if (found !== undefined) return found
   throw new PareError('PRUNE_SCORE', 'there is no such score', {
