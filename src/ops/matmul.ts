@@ -2,6 +2,7 @@
 
 import { intAttr } from '../ir/attrs.js'
 import type { Dim } from '../ir/types.js'
+import { einsumAxes } from './axes/einsum.js'
 import { gemmAxes, matmulAxes } from './axes/matmul.js'
 import { type Call, type Cost, dtypeOf, type Fact, type OpDef, shapeOf } from './def.js'
 import { einsumMacs, einsumShape } from './einsum.js'
@@ -145,6 +146,7 @@ export const matmul: readonly OpDef[] = [
     outputs: ['Output'],
     attrs: { equation: 'string' },
     grad: einsumGrad,
+    axes: einsumAxes,
     infer: (call) => [
       fact(
         commonDType(

@@ -69,7 +69,7 @@ const skip = (op: string, inputs: readonly string[]): OpDef =>
       return [like(call), statistic, statistic, like(call)]
     },
     quant: map(0, 1),
-    axes: layerNormAxes([0, 1], [0, 3]),
+    axes: layerNormAxes(1),
   })
 
 /** [batch, sequence] ids, embedded in the width of the word embedding. */

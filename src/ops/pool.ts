@@ -2,7 +2,7 @@
 
 import { intAttr, intsAttr } from '../ir/attrs.js'
 import type { Dim } from '../ir/types.js'
-import { channelAxes, maxPoolAxes } from './axes/tools.js'
+import { channelAxes, gridSampleAxes, maxPoolAxes } from './axes/tools.js'
 import { type Call, dtypeOf, type OpDef, shapeOf } from './def.js'
 import { averagePoolGrad, globalAveragePoolGrad, globalMaxPoolGrad, maxPoolGrad } from './gradients/pool.js'
 import { def, fact, map, move } from './make.js'
@@ -175,7 +175,7 @@ export const pool: readonly OpDef[] = [
     inputs: ['X', 'grid'],
     outputs: ['Y'],
     attrs: { align_corners: 'int', mode: 'string', padding_mode: 'string' },
-    axes: channelAxes,
+    axes: gridSampleAxes,
     infer: (call) => [fact(dtypeOf(call.inputs[0]), gridSampleShape(call))],
     quant: map(0),
   }),

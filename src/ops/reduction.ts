@@ -2,7 +2,7 @@
 
 import { intAttr } from '../ir/attrs.js'
 import type { Dim } from '../ir/types.js'
-import { argumentAxes, cumulativeAxes, reduceAxes } from './axes/reduction.js'
+import { argumentAxes, cumulativeAxes, reduceAxes, topKAxes } from './axes/reduction.js'
 import { type Call, dtypeOf, type Fact, type GradRule, type OpDef, shapeOf } from './def.js'
 import {
   cumSumGrad,
@@ -118,6 +118,7 @@ const topK = def('TopK', 1, {
   attrs: { axis: 'int', k: 'int', largest: 'int', sorted: 'int' },
   quant: move(0),
   grad: topKGrad,
+  axes: topKAxes,
   infer: (call) => {
     const shape = shapeOf(call.inputs[0])
     const dtype = dtypeOf(call.inputs[0])

@@ -2,7 +2,7 @@
 
 import { intAttr, stringAttr } from '../ir/attrs.js'
 import type { Dim, Node } from '../ir/types.js'
-import { gatherAxes, sliceAxes } from './axes/select.js'
+import { gatherAxes, sliceAxes, triluAxes } from './axes/select.js'
 import { type Call, dtypeOf, type OpDef, shapeOf } from './def.js'
 import {
   gatherElementsGrad,
@@ -141,6 +141,7 @@ const trilu = def('Trilu', 14, {
   attrs: { upper: 'int' },
   quant: { kind: 'map', inputs: [0] },
   grad: sameOpGrad,
+  axes: triluAxes,
   infer: (call) => [like(call)],
 })
 

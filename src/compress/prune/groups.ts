@@ -9,7 +9,8 @@ import { nodeKey } from '../../ir/graphs.js'
 import type { Graph, Model, Node } from '../../ir/types.js'
 import type { AxisRef } from '../../ops/def.js'
 import { findOp } from '../../ops/index.js'
-import { type Axes, axesCall, axisKey, axisOfKey, closeAxes, type IndexClass, placeOf } from './axes.js'
+import { type Axes, axesCall, closeAxes, placeOf } from './axes.js'
+import { axisKey, axisOfKey, type IndexClass } from './index-sets.js'
 
 export interface Slice {
   /** Name of a constant of the model's graph. */

@@ -28,18 +28,25 @@ export const instanceNormAxes: AxesRule = {
   },
 }
 
-/** Statistics over the axes from `axis` on; `outputs`: those that have the shape of the input. */
-export const layerNormAxes = (inputs: readonly number[] = [0], outputs: readonly number[] = [0]): AxesRule => ({
+/** Statistics over the axes from `axis` on. All outputs, and the inputs that are summed first, have the axes before it. */
+export const layerNormAxes = (...inputs: readonly number[]): AxesRule => ({
   links(call) {
     const first = axisOf(call, intAttr(call.node, 'axis', -1))
     if (first === null) return []
     const rank = rankOf(call.inputs[0])
     const free = Array.from({ length: first }, (_, axis) => axis)
+    const present = [...call.node.outputs.keys()].filter((at) => call.node.outputs[at] !== '')
     return [
-      ...inputs.flatMap((input) =>
-        rankOf(call.inputs[input]) === rank ? free.map((axis) => tie(inAxis(input, axis), outAxis(0, axis))) : [],
+      ...present.flatMap((at) =>
+        keepLinks(
+          call,
+          Array.from({ length: rank - first }, (_, i) => first + i),
+          at,
+        ),
       ),
-      ...outputs.slice(1).flatMap((out) => free.map((axis) => tie(outAxis(out, axis), outAxis(0, axis)))),
+      ...inputs.flatMap((input) =>
+        rankOf(call.inputs[input]) === rank ? free.map((axis) => tie(inAxis(input, axis), inAxis(0, axis))) : [],
+      ),
       ...Array.from({ length: rank - first }, (_, i) => hold(inAxis(0, first + i), WHY)),
     ]
   },

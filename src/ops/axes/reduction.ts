@@ -3,7 +3,7 @@
 import { intAttr } from '../../ir/attrs.js'
 import type { AxesCall, AxesRule, AxisLink } from '../def.js'
 import { axesOf, normalizeAxis, scalarOf, whereOf } from '../shapes.js'
-import { hold, inAxis, outAxis, rankOf, tie } from './tools.js'
+import { axisOf, hold, inAxis, keepLinks, outAxis, rankOf, tie } from './tools.js'
 
 const WHY = 'reduces over it'
 
@@ -53,5 +53,14 @@ export const cumulativeAxes: AxesRule = {
     return Array.from({ length: rank }, (_, i) =>
       i === over ? hold(inAxis(0, i), 'sums along it') : tie(inAxis(0, i), outAxis(0, i)),
     )
+  },
+}
+
+/** Values and indices. */
+export const topKAxes: AxesRule = {
+  links(call) {
+    const axis = axisOf(call, intAttr(call.node, 'axis', -1))
+    if (axis === null) return []
+    return [...[0, 1].flatMap((at) => keepLinks(call, [axis], at)), hold(inAxis(0, axis), 'sorts along it')]
   },
 }

@@ -1,4 +1,4 @@
-/** Axes of Slice and Gather: what they take goes with their output, what they leave may go alone. */
+/** Axes of ops that select: what Slice and Gather take goes with their output, what they leave may go alone. */
 
 import { intAttr } from '../../ir/attrs.js'
 import { i64, tensor } from '../../ir/tensor.js'
@@ -6,7 +6,7 @@ import type { Tensor } from '../../ir/types.js'
 import { type AxesCall, type AxesRule, type AxisLink, dtypeOf, type NodePatch, shapeOf } from '../def.js'
 import { dimList, hasInput, isStatic, normalizeAxis, whereOf } from '../shapes.js'
 import { sliced } from '../slicing.js'
-import { axisOf, inAxis, outAxis, rankOf, sizeOf, tie } from './tools.js'
+import { axisOf, inAxis, keepLinks, outAxis, rankOf, sizeOf, tie } from './tools.js'
 
 /** Whole numbers of the type of input 1: all bounds of a Slice have one. */
 const whole = (call: AxesCall, values: readonly number[]): Tensor =>
@@ -93,5 +93,13 @@ export const gatherAxes: AxesRule = {
     const place = (k: number): number => (left ? left.indexOf(k) : k)
     const picks = (out ?? [...found.picks.keys()]).map((j) => place(found.picks[j]!))
     return { inputs: new Map([[1, whole(call, picks)]]) }
+  },
+}
+
+/** All but the axes of the matrices. */
+export const triluAxes: AxesRule = {
+  links(call) {
+    const rank = rankOf(call.inputs[0])
+    return keepLinks(call, [rank - 2, rank - 1])
   },
 }

@@ -76,6 +76,11 @@ export const channelAxes: AxesRule = {
   links: (call) => (rankOf(call.inputs[0]) < 2 ? [] : [0, 1].map((axis) => tie(inAxis(0, axis), outAxis(0, axis)))),
 }
 
+/** X [N, C, …], grid [N, …, 2 or 3]. */
+export const gridSampleAxes: AxesRule = {
+  links: (call) => [...channelAxes.links(call), tie(inAxis(1, 0), outAxis(0, 0))],
+}
+
 /** The indices of a MaxPool count through all channels. */
 export const maxPoolAxes: AxesRule = {
   links: (call) => ((call.node.outputs[1] ?? '') === '' ? channelAxes.links(call) : []),
