@@ -20,6 +20,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./commands/quantize.js')).quantize,
   },
   {
+    name: 'prune',
+    summary: 'Cut out the channels, neurons and heads that matter least',
+    load: async () => (await import('./commands/prune.js')).prune,
+  },
+  {
     name: 'compress',
     summary: 'Find the smallest or fastest model that keeps the quality',
     load: async () => (await import('./commands/compress.js')).compress,

@@ -64,6 +64,8 @@ export interface PrunedGroup {
 
 export interface Pruned {
   readonly model: Model
+  /** What was cut: the model that was given, cleaned. */
+  readonly prepared: Model
   /** Without what came of the last recovery. */
   readonly cut: Model
   readonly ratio: number
@@ -118,6 +120,7 @@ export async function prune(model: Model, options: PruneOptions, env: Env): Prom
   const closed = found.groups.filter((g) => !isOpen(g)).map((g) => [g.name, 'it is excluded'] as const)
   return {
     model: await cleanModel(done.model, env),
+    prepared,
     cut: await cleanModel(done.cut, env),
     ratio,
     groups: found.groups.map(({ name, layers, units }) => ({
