@@ -5,7 +5,7 @@ import type { Ratio } from '../engine/timing.js'
 import type { Inspection } from '../passes/inspect.js'
 import { measureValue } from '../search/measure-text.js'
 import type { Measure } from '../search/outcome.js'
-import { bytes, count, milliseconds, percent, significant } from '../util/format.js'
+import { bytes, count, counted, milliseconds, percent, significant } from '../util/format.js'
 import type { Recovery } from './recovery.js'
 import { table } from './table.js'
 import { safe, type Terminal, wrap } from './terminal.js'
@@ -103,13 +103,15 @@ function qualityText({ measure, samples, before, cut, after }: PruneQuality): st
 
 function pathText({ path, ratio }: PruneAnswer): string {
   const { points, observations } = path!
+  if (ratio === 0)
+    return `None of ${points.length} cuts, compared on ${observations} observations without recovery, is worth it.`
   return `Of ${points.length} cuts, compared on ${observations} observations without recovery, the one without ${percent(ratio, 0)} of the units was chosen.`
 }
 
 const recoveryText = ({ steps, batch, from, best, epochs }: Recovery): string =>
   best === 0
-    ? `Recovery took ${steps} steps of ${batch} samples and made nothing better: the cut weights are kept.`
-    : `Recovered from ${from} in ${steps} steps of ${batch} samples; the weights are those of epoch ${best} of ${epochs}.`
+    ? `Recovery took ${steps} steps of ${counted(batch, 'sample')} and made nothing better: the cut weights are kept.`
+    : `Recovered from ${from} in ${steps} steps of ${counted(batch, 'sample')}; the weights are those of epoch ${best} of ${epochs}.`
 
 function heldText(held: PruneAnswer['held']): string {
   const [first] = held

@@ -7,6 +7,7 @@ import { shapeOf } from '../ops/def.js'
 import { factFinder } from '../passes/facts.js'
 import { type Dataset, part, readDataset, shuffled } from '../train/dataset.js'
 import { distillation } from '../train/distill.js'
+import type { Epoch } from '../train/loop.js'
 import { crossEntropy } from '../train/losses/cross-entropy.js'
 import { squaredError } from '../train/losses/squared.js'
 import { type Objective, objectiveFor } from '../train/objective.js'
@@ -57,11 +58,10 @@ export async function recovered(
   const { engine, seconds, seed = 0, signal, onProgress, onWarning } = options
   const { data, objectives, from } = await lessonFor(model, options)
   const all = shuffled(data, random(seed).fork(-7))
-  const batch = Math.max(1, Math.min(BATCH, Math.floor(LEARNED * data.count)))
   const base: Omit<TrainOptions, 'data'> = {
     engine,
     loss: objectives,
-    batchSize: batch,
+    batchSize: Math.max(1, Math.min(BATCH, Math.floor(LEARNED * data.count))),
     learningRate: RATE,
     optimizer: adam(),
     schedule: oneCycle(),
@@ -69,12 +69,13 @@ export async function recovered(
     seed,
     ...(signal && { signal }),
   }
-  const secondsOfStep = await timed(model, base, all, batch)
+  const { secondsOfStep, batch } = await timed(model, base, all)
   const wanted = Math.max(1, Math.floor(seconds / secondsOfStep))
   const rows = Math.min(data.count, Math.ceil((wanted * batch) / LEARNED))
   const epochs = Math.max(1, Math.floor(wanted / Math.max(1, Math.floor((LEARNED * rows) / batch))))
   const trained = await train(model, {
     ...base,
+    batchSize: batch,
     data: part(all, 0, rows),
     epochs,
     ...(onWarning && { onWarning }),
@@ -129,10 +130,12 @@ async function labelObjective(model: Model, samples: Samples, signal?: AbortSign
   return objectiveFor(model, outputs[0]!, isClass && hasClasses ? crossEntropy() : squaredError())
 }
 
-/** Seconds of one step, once warm. */
-async function timed(model: Model, options: Omit<TrainOptions, 'data'>, all: Dataset, batch: number): Promise<number> {
-  const data = part(all, 0, Math.min(all.count, TIMED * batch))
+/** Seconds of one step, once warm, and how many samples it takes: a model may be fixed to one. */
+async function timed(model: Model, options: Omit<TrainOptions, 'data'>, all: Dataset) {
+  const wanted = options.batchSize!
+  const data = part(all, 0, Math.min(all.count, TIMED * wanted))
   const seconds: number[] = []
-  await train(model, { ...options, data, validation: null, epochs: 2, onEpoch: (e) => seconds.push(e.seconds) })
-  return seconds.at(-1)! / Math.max(1, Math.floor(data.count / batch))
+  const timing = { ...options, data, validation: null, epochs: 2, onEpoch: (e: Epoch) => seconds.push(e.seconds) }
+  const { steps } = await train(model, timing)
+  return { secondsOfStep: seconds.at(-1)! / (steps / 2), batch: Math.min(wanted, Math.floor(data.count / (steps / 2))) }
 }

@@ -6,6 +6,8 @@ import type { Samples } from '../../data/samples.js'
 import type { Model } from '../../ir/types.js'
 import { PareError } from '../../util/errors.js'
 import { bytes } from '../../util/format.js'
+import { nearest } from '../../util/nearest.js'
+import { didYouMean } from '../args.js'
 import { type Context, defineCommand } from '../command.js'
 import { secondsOf } from '../duration.js'
 import { shapesOf } from '../feeds.js'
@@ -43,7 +45,7 @@ export const prune = defineCommand({
       value: 'output',
       doc: 'the output that holds class scores, where it is not found by itself',
     },
-    score: { kind: 'choice', choices: SCORE_NAMES, default: 'l2', doc: 'what a unit is worth' },
+    score: { kind: 'text', value: 'name', doc: `what a unit is worth (default l2): ${SCORE_NAMES.join(', ')}` },
     ratio: { kind: 'number', value: 'part', min: 0, max: 0.95, percent: true, doc: 'the part of the units that goes' },
     select: {
       kind: 'choice',
@@ -82,6 +84,7 @@ export const prune = defineCommand({
   ],
   async run([path], options, context) {
     const amount = amountOf(options)
+    const score = scoreOf(options.score)
     const seconds = options.recover === undefined ? null : secondsOf(options.recover, '--recover')
     if (options.rounds !== undefined && options.schedule === 'one-shot')
       throw unused('--rounds', 'one shot is one round', 'Give --schedule iterative or gradual.')
@@ -133,7 +136,7 @@ export const prune = defineCommand({
         model,
         {
           amount,
-          score: options.score,
+          score,
           scope: options.scope,
           schedule: options.schedule,
           rounds,
@@ -154,7 +157,7 @@ export const prune = defineCommand({
       const [before, after] = [inspectModel(pruned.prepared), inspectModel(pruned.model)]
       const answer: PruneAnswer = {
         output,
-        score: options.score,
+        score,
         ratio: pruned.ratio,
         groups: answers.groupRows(pruned, before, after),
         held: [...pruned.held].map(([layer, reason]) => ({ layer, reason })),
@@ -180,6 +183,16 @@ export const prune = defineCommand({
     }
   },
 })
+
+/** Throws `OPTION_VALUE`. */
+function scoreOf(name = 'l2'): string {
+  if (SCORE_NAMES.includes(name)) return name
+  throw new PareError('OPTION_VALUE', 'there is no such score', {
+    where: '--score',
+    value: name,
+    remedy: `${didYouMean(nearest(name, SCORE_NAMES))}Give one of: ${SCORE_NAMES.join(', ')}.`,
+  })
+}
 
 interface Asked {
   readonly ratio: number | undefined
