@@ -13,7 +13,8 @@ export interface Choice {
 export type UnitScores = ReadonlyMap<Group, Float64Array>
 
 /**
- * The units that go; of each group at least one stays. Ties go to the unit that comes first. Where each group has a
+ * The units that go; of each group at least one stays. Ties go to the unit that comes first; a group
+ * without scores keeps all. Where each group has a
  * ratio of its own, that decides, whatever the scope.
  */
 export function chooseUnits(groups: readonly Group[], scores: UnitScores, choice: Choice): readonly Unit[] {
@@ -21,9 +22,11 @@ export function chooseUnits(groups: readonly Group[], scores: UnitScores, choice
   const most = typeof ratio === 'number' && scope === 'global' ? cheapestOfAll(groups, scores, ratio) : null
   const ratioOf = (group: Group): number => (typeof ratio === 'number' ? ratio : (ratio.get(group) ?? 0))
   return groups.flatMap((group) => {
+    const own = scores.get(group)
+    if (own === undefined) return []
     const wanted = most?.get(group) ?? ratioOf(group) * group.units.length
     const count = group.units.length - leftOf(group, group.units.length - wanted, multiple)
-    return cheapest(scores.get(group)!)
+    return cheapest(own)
       .slice(0, count)
       .map((i) => group.units[i]!)
   })
@@ -39,8 +42,8 @@ const cheapest = (scores: Float64Array): readonly number[] =>
  */
 function cheapestOfAll(groups: readonly Group[], scores: UnitScores, ratio: number): ReadonlyMap<Group, number> {
   const all = groups.flatMap((group) => {
-    const own = scores.get(group)!
-    const mean = own.reduce((a, b) => a + b, 0) / own.length
+    const own = scores.get(group) ?? []
+    const mean = [...own].reduce((a, b) => a + b, 0) / own.length
     return [...own].map((score) => ({ group, score: mean > 0 ? score / mean : 0 }))
   })
   const gone = all.sort((a, b) => a.score - b.score).slice(0, Math.floor(ratio * all.length))

@@ -17,12 +17,12 @@ function findScore(id: string): Score {
 }
 
 /**
- * By group, in the order of its units; the smaller, the less is lost. Throws `PRUNE_SAMPLES` where the score looks at
+ * By group, in the order of its units; the smaller, the less is lost. Groups that the score says nothing of are left out. Throws `PRUNE_SAMPLES` where the score looks at
  * samples and there are none, and `PRUNE_SCORE` where it cannot be told, or is no finite number.
  */
 export async function scoreUnits(id: string, groups: readonly Group[], context: ScoreContext): Promise<UnitScores> {
   const found = groups.length === 0 ? new Map() : await findScore(id).score(groups, context)
-  const odd = groups.find((group) => !found.get(group)!.every(Number.isFinite))
+  const odd = groups.find((group) => found.get(group)?.every(Number.isFinite) === false)
   if (odd === undefined) return found
   throw new PareError('PRUNE_SCORE', 'the score of a unit is not a finite number', {
     where: odd.name,

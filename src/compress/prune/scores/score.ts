@@ -18,7 +18,7 @@ export interface Score {
   readonly source: string
   /** What it looks at beside the model: nothing, outputs of layers on samples, or gradients on samples with labels. */
   readonly needs: 'weights' | 'activations' | 'gradients'
-  /** One number a unit, in the order of the group's; the smaller, the less is lost. Comparable within a group. */
+  /** One number a unit, in the order of the group's; the smaller, the less is lost. Comparable within a group. A group that it says nothing of is left out. */
   score(groups: readonly Group[], context: ScoreContext): Promise<ReadonlyMap<Group, Float64Array>>
 }
 

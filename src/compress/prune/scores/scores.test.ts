@@ -11,6 +11,7 @@ import { encodeModel } from '../../../onnx/codec.js'
 import { mutualInformation } from '../../../reduce/select/mutual-information.js'
 import { random } from '../../../util/random.js'
 import type { TransformEnv } from '../../transform.js'
+import { chooseUnits } from '../choose.js'
 import { findGroups, type Group } from '../groups.js'
 import { scoreUnits } from '../score-units.js'
 import { entropyOf } from './entropy.js'
@@ -179,6 +180,26 @@ describe('by hand', () => {
     const scales = [20, 30].map((seed) => numbers(weights([6], seed)))
     const wanted = Array.from({ length: 6 }, (_, u) => mean(scales.map((s) => Math.abs(s[u]!))))
     expect((await scored('bn-scale', RESIDUAL))[0]).toEqual(closeTo(wanted))
+  })
+
+  test('normalization: layers without one are left out, and keep all units', async () => {
+    const half = modelOfX(['n', 2, 6, 6], (b) => {
+      const w = [
+        weights([4, 2, 1, 1], 1),
+        weights([4], 2),
+        weights([4], 3),
+        weights([5, 4, 1, 1], 4),
+        weights([3, 5, 1, 1], 5),
+      ]
+      const [a, one, zero, c, d] = w.map((t) => b.constant(t, 'w'))
+      const norm = b.op('BatchNormalization', [b.op('Conv', ['x', a!], { name: 'a' }), one!, zero!, zero!, one!])
+      return b.op('Conv', [b.op('Conv', [norm, c!], { name: 'c' }), d!], { name: 'd' })
+    })
+    const { groups } = findGroups(half)
+    const found = await scoreUnits('bn-scale', groups, { model: half, env: envWith() })
+    expect([...found.keys()].map((g) => g.name)).toEqual(['a'])
+    for (const scope of ['layer', 'global'] as const)
+      expect(chooseUnits(groups, found, { ratio: 0.5, scope, multiple: 1 })).toHaveLength(2)
   })
 
   test('classes: slopes of the cross-entropy', async () => {
