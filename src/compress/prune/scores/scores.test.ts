@@ -93,7 +93,8 @@ describe.each(SCORES.map((s) => ({ id: s.id })))('$id', ({ id }) => {
       const { groups } = findGroups(m)
       const orders = new Map(groups.map((g) => [g.name, random(5).shuffle(g.units.map((_, i) => i))]))
       for (const label of [classOf, undefined]) {
-        const samples = samplesFor(m, 12, label)
+        // Few samples make ties, which go to the unit that comes first.
+        const samples = samplesFor(m, id === 'mrmr' ? 24 : 12, label)
         const plain = await scored(id, m, samples)
         expect(plain.map((s) => s.length)).toEqual(groups.map((g) => g.units.length))
         expect(plain.flat().every(Number.isFinite)).toBe(true)
