@@ -36,7 +36,7 @@ export function axesCall(node: Node, graph: Graph, factOf: FactOf, opsets: Reado
   }
 }
 
-/** The value and axis that a reference of a node names; null where there is none, or its size is not a number. */
+/** The value and axis that a reference of a node names; null where the node has none there. */
 export const placeOf = (node: Node, ref: AxisRef): ValueAxis | null => {
   const value = (ref.of === 'input' ? node.inputs : node.outputs)[ref.at] ?? ''
   return value === '' ? null : { value, axis: ref.axis }

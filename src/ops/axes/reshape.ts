@@ -61,8 +61,23 @@ function reshapeLinks(call: AxesCall): readonly AxisLink[] {
     if (from.length === 1) {
       return [{ kind: 'blocks', flat: inAxis(0, from[0]!), parts: to.map((axis) => outAxis(0, axis)) }]
     }
-    return []
+    return outerLinks({ from, to }, input, out)
   })
+}
+
+/**
+ * Several axes against several: the first ones and the last ones are known where one divides the other, for with
+ * [A, c] → [A/r, r·c] index k of r·c is index k mod c of c. The axes between keep their sizes.
+ */
+function outerLinks({ from, to }: Run, input: readonly Dim[], out: readonly Dim[]): readonly AxisLink[] {
+  const pair = (i: number, index: (k: number, ratio: number, size: number) => number): readonly AxisLink[] => {
+    const [a, b] = [inAxis(0, from.at(i)!), outAxis(0, to.at(i)!)]
+    const [n, m] = [input[a.axis], out[b.axis]]
+    if (typeof n !== 'number' || typeof m !== 'number') return []
+    if (n % m === 0) return [tie(a, b, (k) => index(k, n / m, m))]
+    return m % n === 0 ? [tie(b, a, (k) => index(k, m / n, n))] : []
+  }
+  return [...pair(0, (k, ratio) => Math.floor(k / ratio)), ...pair(-1, (k, _, size) => k % size)]
 }
 
 /** What two shapes have in common from the left and from the right, and what lies between taken apart by products. */
