@@ -112,6 +112,8 @@ describe('the choice of units', () => {
     name: 'g',
     layers: ['g'],
     touches: [],
+    madeAt: [],
+    readAt: [],
     units: Array.from({ length: count }, () => ({ ...unit })),
     width,
   })

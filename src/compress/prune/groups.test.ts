@@ -7,12 +7,15 @@ import type { Engine } from '../../engine/engine.js'
 import { openEngine } from '../../engine/node/open.js'
 import { int, ints } from '../../ir/attrs.js'
 import { type Builder, builder, modelOf } from '../../ir/builder.js'
-import { f32, i64, numbers } from '../../ir/tensor.js'
+import { f32, i64, numbers, scalar, tensor } from '../../ir/tensor.js'
 import type { Dim, Model } from '../../ir/types.js'
 import { encodeModel } from '../../onnx/codec.js'
 import { inspectModel } from '../../passes/inspect.js'
+import { dense, embedding, layerNorm, positions, transformerBlock } from '../../train/layers/index.js'
+import { sequential } from '../../train/layers/sequential.js'
 import { cutUnits } from './cut.js'
 import { findGroups } from './groups.js'
+import { axisKey } from './index-sets.js'
 import { maskUnits } from './mask.js'
 
 let engine: Engine
@@ -50,7 +53,7 @@ const transpose = (b: Builder, x: string, perm: readonly number[]): string =>
 async function outputs(m: Model, seed: number) {
   const session = await engine.load(encodeModel(m).bytes, { optimization: 'off' })
   try {
-    return await session.run(randomFeeds(session.inputs, { seed, dims: { n: 2, s: 5 } }))
+    return await session.run(randomFeeds(session.inputs, { seed, dims: { n: 2, s: 5, N: 2 } }))
   } finally {
     await session.close()
   }
@@ -84,6 +87,11 @@ describe('groups of channels', () => {
       return [matmul(b, reshape(b, c, [0, -1]), [128, 5], 4, 'out')]
     })
     expect(groupsOf(m)).toEqual(['a: 6', 'c: 8'])
+    const [first] = findGroups(m).groups
+    const at = (name: string) => m.graph.nodes.find((n) => n.name === name)!
+    expect(first!.madeAt).toEqual([{ value: at('a').outputs[0], axis: 1 }])
+    expect(first!.readAt).toEqual([{ value: at('c').inputs[0], axis: 1 }])
+    expect(first!.units[2]!.places.get(axisKey(first!.readAt[0]!))).toEqual([2])
     expect(findGroups(m).held.get('out')).toMatch(/an output of the model/)
     const cut = await certify(m)
     expect(cut.graph.nodes.find((n) => n.name === 'd')!.attrs.group).toEqual(int(4))
@@ -136,6 +144,54 @@ describe('groups of channels', () => {
   })
 })
 
+describe('shapes that are computed', () => {
+  const number = (b: Builder, ...values: readonly number[]): string => b.constant(i64([values.length], values), 'k')
+
+  test('by an open batch hold nothing but the batch', async () => {
+    const m = model(['n', 3, 4, 4], (b) => {
+      const a = b.op('Relu', [conv(b, 'x', [6, 3, 3, 3], 1, 'a')])
+      const batch = b.op('Gather', [b.op('Shape', [a]), b.constant(scalar(0, 'int64'), 'first')])
+      const target = b.op('Concat', [b.op('Unsqueeze', [batch, number(b, 0)]), number(b, 96)], {
+        attrs: { axis: int(0) },
+      })
+      return [matmul(b, b.op('Reshape', [a, target]), [96, 5], 2, 'out')]
+    })
+    expect(groupsOf(m)).toEqual(['a: 6'])
+    await certify(m)
+  })
+
+  test('by a size that is read hold its axis, and say so', () => {
+    const m = model(['n', 3, 4, 4], (b) => {
+      const a = conv(b, 'x', [6, 3, 3, 3], 1, 'a')
+      const count = b.op('Gather', [b.op('Shape', [a]), b.constant(scalar(1, 'int64'), 'second')], { name: 'read' })
+      const divided = b.op('Div', [a, b.op('Cast', [count], { attrs: { to: int(1) } })])
+      return [conv(b, divided, [2, 6, 1, 1], 2, 'out')]
+    })
+    expect(groupsOf(m)).toEqual([])
+    expect(findGroups(m).held.get('a')).toBe('its size is read: read (Gather) picks from it')
+  })
+
+  test('for a Resize become scales', async () => {
+    const m = model(['n', 3, 4, 4], (b) => {
+      const a = conv(b, 'x', [6, 3, 3, 3], 1, 'a')
+      const front = b.op('Slice', [b.op('Shape', [a]), number(b, 0), number(b, 2)])
+      const sizes = b.op('Concat', [front, number(b, 8, 12)], { attrs: { axis: int(0) } })
+      return [conv(b, b.op('Resize', [a, '', '', sizes]), [2, 6, 1, 1], 2, 'out')]
+    })
+    expect(groupsOf(m)).toEqual(['a: 6'])
+    await certify(m)
+  })
+
+  test('with ends that are as far as can be', async () => {
+    const m = model([1, 3, 4, 4], (b) => {
+      const a = conv(b, 'x', [9, 3, 3, 3], 1, 'a')
+      const far = b.constant(tensor('int64', [2], BigInt64Array.of(8n, 2n ** 63n - 1n)), 'ends')
+      return [conv(b, b.op('Slice', [a, number(b, 1, 1), far, number(b, 1, 2)]), [2, 7, 1, 1], 2, 'out')]
+    })
+    await certify(m)
+  })
+})
+
 describe('groups of other units', () => {
   test('attention heads, and the neurons between two products', async () => {
     const m = model(['n', 's', 24], (b) => {
@@ -149,6 +205,17 @@ describe('groups of other units', () => {
     })
     expect(groupsOf(m)).toEqual(['q + k + v: 6', 'up: 30'])
     expect(findGroups(m).held.get('o')).toMatch(/an input of the model/)
+    await certify(m)
+  })
+
+  test('heads and neurons of the transformers that are trained here, from one matrix of queries, keys and values', async () => {
+    const m = sequential([embedding(11, 24), positions(), transformerBlock({ heads: 6 }), layerNorm(), dense(11)], {
+      input: [5],
+      inputType: 'int64',
+      seed: 3,
+    })
+    expect(groupsOf(m)).toEqual(['layer2.0.1.qkv: 6', 'layer2.1.1: 96'])
+    expect(findGroups(m).groups[0]!.width).toBe(12)
     await certify(m)
   })
 

@@ -9,13 +9,13 @@ import { int, ints } from '../../../ir/attrs.js'
 import { type Builder, builder } from '../../../ir/builder.js'
 import { allNames } from '../../../ir/graphs.js'
 import { i64, numbers } from '../../../ir/tensor.js'
-import type { Model, Node, Tensor } from '../../../ir/types.js'
+import type { Model, Tensor } from '../../../ir/types.js'
 import { encodeModel } from '../../../onnx/codec.js'
 import { shapeOf } from '../../../ops/def.js'
 import { factFinder } from '../../../passes/facts.js'
 import { standardOpset } from '../../../passes/standard-domain.js'
 import type { Group } from '../groups.js'
-import { axisKey, axisOfKey, type ValueAxis } from '../index-sets.js'
+import { axisKey, type ValueAxis } from '../index-sets.js'
 import { samplesOf } from './samples.js'
 import type { ScoreContext } from './score.js'
 
@@ -102,7 +102,7 @@ function probeOf(groups: readonly Group[], model: Model) {
   const places = new Map<string, Place>()
   let from = 0
   const placesOf = groups.map((group) =>
-    readPlaces(group, model).flatMap((at) => {
+    placesWith(group).flatMap((at) => {
       const shape = shapeOf(facts(at.value))
       const size = shape?.[at.axis]
       if (!shape || typeof size !== 'number') return []
@@ -133,6 +133,9 @@ function probeOf(groups: readonly Group[], model: Model) {
   }
 }
 
+/** Where products read the units, behind activation functions and pools; where none does, where they are made. */
+const placesWith = ({ readAt, madeAt }: Group): readonly ValueAxis[] => (readAt.length > 0 ? readAt : madeAt)
+
 /** Of each unit the mean over its indices along all places. */
 const unitMeans = (
   { units }: Group,
@@ -143,20 +146,6 @@ const unitMeans = (
     const found = places.flatMap((place) => unit.places.get(axisKey(place))!.map((k) => at(place, k)))
     return found.length === 0 ? 0 : found.reduce((a, b) => a + b, 0) / found.length
   })
-
-/**
- * Where a group's units are read: values that enter a product with weights along the units' axis, behind activation
- * functions and pools. Where no product reads them, what the layers put out.
- */
-function readPlaces(group: Group, { graph }: Model): readonly ValueAxis[] {
-  const [first] = group.units
-  const summed = new Set(first!.slices.filter((s) => s.role === 'contraction').map((s) => s.constant))
-  const places = [...first!.places.keys()].map(axisOfKey).filter(({ value }) => !graph.constants.has(value))
-  const isRead = (node: Node, value: string): boolean =>
-    node.inputs.includes(value) && node.inputs.some((name) => summed.has(name))
-  const read = places.filter(({ value }) => graph.nodes.some((node) => isRead(node, value)))
-  return read.length > 0 ? read : places.slice(0, 1)
-}
 
 /** The mean over all other axes, and that of absolute values, each [size]. */
 function emitMeans(b: Builder, { value, axis, rank, size }: Place, opset: number): readonly string[] {
