@@ -2,14 +2,18 @@
 
 import type { Samples } from '../../../data/samples.js'
 import { draw, take } from '../../../data/split.js'
+import { inspectModel } from '../../../passes/inspect.js'
 import { PareError } from '../../../util/errors.js'
 import type { ScoreContext } from './score.js'
 
 /** The standard error of a mean over so many is a twentieth of a deviation. */
 const LOOKED_AT = 400
+/** Fewer where runs are long: products in all runs together, about a minute with their gradients. */
+const WORK = 4e10
+const LEAST = 16
 
 /** Throws `PRUNE_SAMPLES` where there are none. */
-export async function samplesOf({ env: { samples, seed = 0 } }: Pick<ScoreContext, 'env'>): Promise<Samples> {
+export async function samplesOf({ model, env: { samples, seed = 0 } }: ScoreContext): Promise<Samples> {
   if (samples === undefined) {
     throw new PareError('PRUNE_SAMPLES', 'this score looks at what units do on samples, and there are none', {
       where: 'prune/channels',
@@ -17,7 +21,8 @@ export async function samplesOf({ env: { samples, seed = 0 } }: Pick<ScoreContex
     })
   }
   const { count } = samples
+  const limit = Math.max(LEAST, Math.min(LOOKED_AT, Math.floor(WORK / Math.max(1, inspectModel(model).macs))))
   // Frames that hand on states stay together.
-  if (count === null || samples.carry?.length) return take(samples, LOOKED_AT)
-  return draw({ ...samples, count }, LOOKED_AT, seed)
+  if (count === null || samples.carry?.length) return take(samples, limit)
+  return draw({ ...samples, count }, limit, seed)
 }

@@ -5,7 +5,7 @@ import type { Label } from '../../../data/labels.js'
 import type { Samples } from '../../../data/samples.js'
 import type { Engine } from '../../../engine/engine.js'
 import { openEngine } from '../../../engine/node/open.js'
-import { f32, numbers } from '../../../ir/tensor.js'
+import { f32, i64, numbers } from '../../../ir/tensor.js'
 import type { Model, Tensor } from '../../../ir/types.js'
 import { encodeModel } from '../../../onnx/codec.js'
 import { mutualInformation } from '../../../reduce/select/mutual-information.js'
@@ -201,6 +201,19 @@ describe('by hand', () => {
     expect([...found.keys()].map((g) => g.name)).toEqual(['a'])
     for (const scope of ['layer', 'global'] as const)
       expect(chooseUnits(groups, found, { ratio: 0.5, scope, multiple: 1 })).toHaveLength(2)
+  })
+
+  test('what nothing reads is worth nothing', async () => {
+    const part = modelOfX(['n', 4], (b) => {
+      const y = b.op('MatMul', ['x', b.constant(weights([4, 6], 1), 'w')], { name: 'wide' })
+      const [zero, three, one] = [0, 3, 1].map((v) => b.constant(i64([1], [v]), 'at'))
+      return b.op('Slice', [y, zero!, three!, one!])
+    })
+    const { groups } = findGroups(part)
+    expect(groups.map((g) => [g.units.length, g.readAt])).toEqual([[3, []]])
+    expect((await scored('taylor', part, samplesFor(part, 3))).flat()).toEqual(
+      groups.flatMap((g) => g.units.map(() => 0)),
+    )
   })
 
   test('classes: slopes of the cross-entropy', async () => {

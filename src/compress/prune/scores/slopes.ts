@@ -32,12 +32,13 @@ export interface Slopes {
 
 /**
  * Sample by sample, as the square of a mean over a batch is no mean of squares. What the loss is: see `likelihoodOf`.
- * Throws `PRUNE_SAMPLES`, `PRUNE_SCORE` where no weights that read units are floats of the main graph, `GRADIENT_…`.
+ * Throws `PRUNE_SAMPLES`, `PRUNE_SCORE` where the weights that read units are no floats of the main graph, `GRADIENT_…`.
  */
 export async function slopesOf(groups: readonly Group[], context: ScoreContext): Promise<Slopes> {
   const { model, env } = context
   const plain = withoutDropout(await prepared(model))
   const readers = readersOf(groups, plain)
+  if (readers.length === 0) return { sizes: noneOf(groups), squares: noneOf(groups) }
   const engine = await env.engine()
   const samples = await samplesOf(context)
   const original = await engine.load(encodeModel(model).bytes)
@@ -78,6 +79,8 @@ export async function slopesOf(groups: readonly Group[], context: ScoreContext):
   return { sizes: mean('sizes'), squares: mean('squares') }
 }
 
+const noneOf = (groups: readonly Group[]) => new Map(groups.map((g) => [g, new Float64Array(g.units.length)]))
+
 const keyOf = ({ constant, axis }: Slice): string => `${axis}:${constant}`
 
 const sumOf = (values: ArrayLike<number> | undefined, { indices }: Slice): number =>
@@ -99,7 +102,8 @@ function readersOf(groups: readonly Group[], { graph }: Model): readonly Reader[
       if (t !== undefined && isFloat(t.dtype))
         found.set(keyOf(slice), { constant: slice.constant, axis: slice.axis, size: t.shape[slice.axis]! })
     }
-    if (own.some((slice) => found.has(keyOf(slice)))) continue
+    // What nothing reads is worth nothing.
+    if (own.length === 0 || own.some((slice) => found.has(keyOf(slice)))) continue
     throw new PareError('PRUNE_SCORE', 'no float weights read these units, by which a loss could be differentiated', {
       where: group.name,
       remedy: 'Choose a score that takes no gradients, or exclude the layer.',
