@@ -1,5 +1,5 @@
 /**
- * `npx tsx bench/pruning.ts tiny|cnn|resnet [FILE] [--epochs 4]`: every score against random, accuracy over products
+ * `npm run bench:pruning -- tiny|cnn|resnet [FILE] [--epochs 4] [--threads 2]`: every score against random, accuracy over products
  * without recovery; and recovered at half of the products. FILE is what `bench/levers/train.ts` wrote. Writes
  * bench/pruning.md and bench/pruning.svg.
  */
