@@ -1,6 +1,7 @@
 /** All transforms, by id. A new one is a file of its own and a line here. */
 
 import { PareError } from '../util/errors.js'
+import { equalizeWeights } from './equalize/weights.js'
 import { quantizeDynamic } from './quantize/dynamic.js'
 import { quantizeNBits } from './quantize/nbits.js'
 import { quantizeStatic } from './quantize/static.js'
@@ -8,6 +9,7 @@ import { storeBinary, storeF16, storeInt4, storeInt8, storeTernary } from './sto
 import type { Transform } from './transform.js'
 
 export const TRANSFORMS: readonly Transform[] = [
+  equalizeWeights,
   quantizeStatic,
   quantizeDynamic,
   quantizeNBits,

@@ -61,8 +61,10 @@ export interface Transform<S extends ParamSpecs = ParamSpecs> {
   readonly summary: string
   readonly params: S
   readonly needsCalibration: boolean
+  /** It readies a model for the steps behind it, and by itself makes no file smaller. Default false. */
+  readonly prepares?: boolean
   /** Why the transform has nothing to do on this model, or null. */
-  refuses(model: Model, env: Pick<TransformEnv, 'portable'>): string | null
+  refuses(model: Model, env: Pick<TransformEnv, 'portable' | 'samples' | 'teacher'>): string | null
   apply(model: Model, params: Params<S>, env: TransformEnv): Promise<Model>
 }
 
