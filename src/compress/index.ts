@@ -2,6 +2,7 @@
 
 import { PareError } from '../util/errors.js'
 import { equalizeWeights } from './equalize/weights.js'
+import { biasCorrection } from './quantize/bias-correction.js'
 import { quantizeDynamic } from './quantize/dynamic.js'
 import { quantizeNBits } from './quantize/nbits.js'
 import { quantizeStatic } from './quantize/static.js'
@@ -18,6 +19,7 @@ export const TRANSFORMS: readonly Transform[] = [
   storeF16,
   storeBinary,
   storeTernary,
+  biasCorrection,
 ].map((t) => t as unknown as Transform)
 
 export function findTransform(id: string): Transform {

@@ -72,20 +72,27 @@ export function recipeFor(kind: QuantizeKind, calibrated: boolean, options: Int8
 }
 
 /**
- * Applies the steps one after the other; a step that refuses the model is passed over. Where an earlier step changed
- * what the values between the layers hold, ranges are found anew for one that needs them.
+ * Applies the steps one after the other; a step that refuses the model is passed over. Where a step changed what the
+ * values between the layers hold, ranges are found anew for one behind it that needs them.
  */
 export async function applySteps(model: Model, steps: readonly RecipeStep[], env: TransformEnv): Promise<Model> {
   let current = model
+  let known: TransformEnv = { ...env, unrounded: env.unrounded ?? model }
   let isStale = false
   for (const { transform: id, params } of steps) {
     env.signal?.throwIfAborted()
     const transform = findTransform(id)
     const checked = checkParams(transform, params)
-    if (transform.refuses(current, env) !== null) continue
-    const known = transform.needsCalibration && isStale ? await calibratedAnew(current, env) : env
+    if (transform.refuses(current, known) !== null) continue
+    if (transform.needsCalibration && isStale) {
+      known = await calibratedAnew(current, known)
+      isStale = false
+    }
     const next = await transform.apply(current, checked, known)
-    if (next !== current && transform.prepares === true) isStale = true
+    if (next !== current && transform.role !== 'rounds' && transform.role !== 'corrects') {
+      known = { ...known, unrounded: next }
+      isStale = true
+    }
     current = next
   }
   return current

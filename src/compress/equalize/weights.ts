@@ -38,7 +38,7 @@ export const equalizeWeights: Transform<typeof params> = {
   summary: 'ranges of weights evened out between layers, the outputs kept',
   params,
   needsCalibration: false,
-  prepares: true,
+  role: 'prepares',
   refuses: (model) =>
     layerFlows(model, []).length > 0 ? null : 'no two layers with nothing but Relu and the like between them',
   async apply(model: Model, p: EqualizeParams, env) {

@@ -31,6 +31,7 @@ export const quantizeNBits: Transform<typeof params> = {
   summary: '4- or 8-bit block weights for MatMul and Gemm (com.microsoft.MatMulNBits)',
   params,
   needsCalibration: false,
+  role: 'rounds',
   refuses(model, env) {
     if (env.portable === true) return 'MatMulNBits is not an operator of the ONNX standard'
     const found = someGraph(model.graph, (graph) => graph.nodes.some((n) => constantProduct(n, graph) !== null))

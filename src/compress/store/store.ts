@@ -81,6 +81,7 @@ function storeTransform(id: string, summary: string, expand: Expand, opset = 7):
     summary,
     params,
     needsCalibration: false,
+    role: 'rounds',
     refuses(model) {
       const given = standardOpset(model.opsets)
       if (given < opset) return `${id} needs opset ${opset}, and the model's is ${given}`
