@@ -6,7 +6,7 @@ import { runScript } from './processes.js'
 const SCRIPT = `
 import { readFileSync } from 'node:fs'
 import { prepareModel } from './dist/compress/prepare.js'
-import { calibrateUnits } from './dist/compress/quantize/calibrate-units.js'
+import { calibrateUnits } from './dist/compress/quantize/index.js'
 import { openSamples } from './dist/data/open.js'
 import { take } from './dist/data/split.js'
 import { openEngine } from './dist/engine/node/open.js'

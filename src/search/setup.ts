@@ -2,7 +2,7 @@
 
 import { arch } from 'node:os'
 import { prepareModel } from '../compress/prepare.js'
-import { calibrateUnits } from '../compress/quantize/calibrate-units.js'
+import { calibrateUnits } from '../compress/quantize/index.js'
 import type { TransformEnv } from '../compress/transform.js'
 import type { Sample, Samples } from '../data/samples.js'
 import { draw, split, take } from '../data/split.js'

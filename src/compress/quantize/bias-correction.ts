@@ -39,15 +39,16 @@ export const biasCorrection: Transform<typeof params> = {
   params,
   needsCalibration: false,
   role: 'corrects',
-  refuses(model, env) {
+  refuses(_model, env) {
     const before = env.unrounded ?? env.teacher
     if (env.samples === undefined || before === undefined) return 'bias correction needs samples'
-    return roundedLayers(before, model, []).length > 0 ? null : 'no layer has rounded weights'
+    return before.graph.nodes.some((node) => isLayer(node, before.graph)) ? null : 'no layer with constant weights'
   },
   async apply(model: Model, p: CorrectionParams, env) {
     const before = env.unrounded ?? env.teacher
     if (env.samples === undefined || before === undefined) return model
     const layers = roundedLayers(before, model, p.exclude)
+    if (layers.length === 0) return model
     return removeDead.run(await correctInOrder(before, model, layers, env.samples, p.samples, env), env)
   },
 }

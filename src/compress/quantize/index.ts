@@ -15,6 +15,8 @@ import { calibrateUnits } from './calibrate-units.js'
 import { suspectOutputs } from './check.js'
 import { quantizeStatic } from './static.js'
 
+export { calibrateUnits }
+
 export interface QuantizeOptions extends Int8Options {
   readonly to: QuantizeKind
   /**
