@@ -48,6 +48,7 @@ export function storeTransform<S extends ParamSpecs>(store: Store<S>): Transform
     summary,
     params: { ...store.params, ...common },
     needsCalibration: false,
+    role: 'rounds',
     refuses(model) {
       const given = standardOpset(model.opsets)
       if (given < opset) return `${id} needs opset ${opset}, and the model's is ${given}`
