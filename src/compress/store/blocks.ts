@@ -77,7 +77,7 @@ interface Parts {
   readonly zeros: Part | number
 }
 
-function partsOf({ values, scales, zeros }: Blocks, bits: 2 | 3, isHalf: boolean): Parts {
+function partsOf({ values, scales, zeros, blocksPerRow }: Blocks, bits: 2 | 3, isHalf: boolean): Parts {
   const [base, middle] = [2 ** bits, 2 ** (bits - 1)]
   const unsigned = (list: Int8Array | Float32Array): Part =>
     cast(
@@ -86,12 +86,13 @@ function partsOf({ values, scales, zeros }: Blocks, bits: 2 | 3, isHalf: boolean
         base,
       ),
     )
+  const shape = [scales.length / blocksPerRow, blocksPerRow, 1]
   return {
     integers: unsigned(values),
     zeros: zeros === undefined ? middle : unsigned(zeros),
     scales: isHalf
-      ? cast(plain(tensor('float16', [scales.length], Uint16Array.from(scales, floatToHalf)), 's'))
-      : plain(f32([scales.length], scales), 's'),
+      ? cast(plain(tensor('float16', shape, Uint16Array.from(scales, floatToHalf)), 's'))
+      : plain(f32(shape, scales), 's'),
   }
 }
 
@@ -107,7 +108,7 @@ function assembled(r: Rewriter, hint: string, { integers, zeros, scales }: Parts
     r.node('Reshape', [part.emit(r, hint), list(r, ...shape)], r.fresh(`${hint}_b`))
   const zero = typeof zeros === 'number' ? r.constant(f32([], [zeros]), 'zero') : shaped(zeros, rows, blocksPerRow, 1)
   const centred = r.node('Sub', [shaped(integers, rows, blocksPerRow, block), zero], r.fresh(`${hint}_d`))
-  const scaled = r.node('Mul', [centred, shaped(scales, rows, blocksPerRow, 1)], r.fresh(`${hint}_m`))
+  const scaled = r.node('Mul', [centred, scales.emit(r, hint)], r.fresh(`${hint}_m`))
   return unblocked(r, hint, scaled, layout)
 }
 
