@@ -1,7 +1,7 @@
 /**
  * Deep Compression (Han et al. 2016) of LeNet-300-100: `npx tsx examples/lenet.ts FOLDER`, where the folder holds the four
  * idx files of MNIST. The network is trained; then small weights are cut step by step, after the cubic schedule of Zhu and
- * Gupta (2017), while the others train on; then the weights of each layer come to share 32 values, which train on too; and
+ * Gupta (2017), while the others train on; then the weights of each layer come to share 16 values, which train on too; and
  * what is left is stored as these values and the gaps between the weights that are not zero.
  */
 
@@ -29,8 +29,8 @@ const network = (): Model =>
   sequential([scale(1 / 255), flatten(), dense(300), relu(), dense(100), relu(), dense(10)], { input: [28, 28] })
 
 /** Shares of the weights of each layer that are left in the end: the last layer has few, and needs them. */
-const LEFT = [0.07, 0.1, 0.3]
-const BITS = 5
+const LEFT = [0.06, 0.09, 0.25]
+const BITS = 4
 
 const isWeight = ({ dtype, shape }: Tensor): boolean => dtype === 'float32' && shape.length === 2
 const valuesOf = (t: Tensor): Float32Array => new Float32Array(t.bytes().slice().buffer)
