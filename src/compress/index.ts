@@ -6,6 +6,8 @@ import { biasCorrection } from './quantize/bias-correction.js'
 import { quantizeDynamic } from './quantize/dynamic.js'
 import { quantizeNBits } from './quantize/nbits.js'
 import { quantizeStatic } from './quantize/static.js'
+import { storeCodebook } from './store/codebook.js'
+import { storeSparse } from './store/sparse.js'
 import { storeBinary, storeF16, storeInt4, storeInt8, storeTernary } from './store/store.js'
 import type { Transform } from './transform.js'
 
@@ -19,6 +21,8 @@ export const TRANSFORMS: readonly Transform[] = [
   storeF16,
   storeBinary,
   storeTernary,
+  storeCodebook,
+  storeSparse,
   biasCorrection,
 ].map((t) => t as unknown as Transform)
 
