@@ -1,6 +1,7 @@
 /** All transforms, by id. A new one is a file of its own and a line here. */
 
 import { PareError } from '../util/errors.js'
+import { equalizeSmooth } from './equalize/smooth.js'
 import { equalizeWeights } from './equalize/weights.js'
 import { biasCorrection } from './quantize/bias-correction.js'
 import { quantizeDynamic } from './quantize/dynamic.js'
@@ -13,6 +14,7 @@ import type { Transform } from './transform.js'
 
 export const TRANSFORMS: readonly Transform[] = [
   equalizeWeights,
+  equalizeSmooth,
   quantizeStatic,
   quantizeDynamic,
   quantizeNBits,

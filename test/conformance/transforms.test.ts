@@ -11,6 +11,7 @@ import { peakTargets } from '../../src/compress/quantize/peaks.js'
 import { calibrationTargets, findUnits } from '../../src/compress/quantize/units.js'
 import { applySteps } from '../../src/compress/recipes.js'
 import { checkParams, type Transform, type TransformEnv } from '../../src/compress/transform.js'
+import type { Samples } from '../../src/data/samples.js'
 import { comparison } from '../../src/engine/compare.js'
 import type { Engine, Feeds, Session } from '../../src/engine/engine.js'
 import { openEngine } from '../../src/engine/node/open.js'
@@ -28,6 +29,7 @@ import { randomFeeds } from '../random-feeds.js'
  */
 const NOISE: Readonly<Record<string, number>> = {
   'equalize/weights': 2 ** -22,
+  'equalize/smooth': 2 ** -22,
   'quantize/bias-correction': 2 ** -22,
   'quantize/static': Math.hypot(4 / 127, 8 / 255) / Math.sqrt(12),
   'quantize/dynamic': Math.hypot(4 / 127, 8 / 255) / Math.sqrt(12),
@@ -79,13 +81,21 @@ async function feedsFor({ model, feeds }: CompressCase): Promise<readonly Feeds[
 async function envFor(model: Model, feeds: readonly Feeds[], portable = false): Promise<TransformEnv> {
   const units = findUnits(model.graph)
   const engine = async () => native
-  if (!units.some((u) => u.weight !== undefined)) return { engine, portable }
+  const samples: Samples = {
+    name: 'feeds',
+    count: feeds.length,
+    async *read() {
+      yield* feeds.map((f, i) => ({ feeds: f, name: `${i}` }))
+    },
+  }
+  const known = { engine, portable, samples, teacher: model }
+  if (!units.some((u) => u.weight !== undefined)) return known
   async function* stream() {
     yield* feeds
   }
   const peaks = peakTargets(model.graph, units)
   const calibration = await calibrate(model, calibrationTargets(model.graph, units), stream(), native, { peaks })
-  return { engine, portable, calibration }
+  return { ...known, calibration }
 }
 
 /** Bytes a node that preparing a model may add: a constant that was shared, of a few dozen numbers. */
