@@ -4,6 +4,9 @@ import { PareError } from '../util/errors.js'
 import { quantizeDynamic } from './quantize/dynamic.js'
 import { quantizeNBits } from './quantize/nbits.js'
 import { quantizeStatic } from './quantize/static.js'
+import { sparsifyMagnitude } from './sparsify/magnitude.js'
+import { sparsifySparseGpt } from './sparsify/sparsegpt.js'
+import { sparsifyWanda } from './sparsify/wanda.js'
 import { storeBinary, storeF16, storeInt4, storeInt8, storeTernary } from './store/store.js'
 import type { Transform } from './transform.js'
 
@@ -16,6 +19,9 @@ export const TRANSFORMS: readonly Transform[] = [
   storeF16,
   storeBinary,
   storeTernary,
+  sparsifyMagnitude,
+  sparsifyWanda,
+  sparsifySparseGpt,
 ].map((t) => t as unknown as Transform)
 
 export function findTransform(id: string): Transform {

@@ -21,6 +21,7 @@ import { encodeModel } from '../../src/onnx/codec.js'
 import type { PareError } from '../../src/util/errors.js'
 import { COMPRESS_CASES, type CompressCase } from '../compress-models.js'
 import { randomFeeds } from '../random-feeds.js'
+import { samplesOf } from '../samples-of.js'
 
 /**
  * Root mean square of the error that rounding to the grid makes, relative to that of the values. A grid of step s
@@ -35,7 +36,13 @@ const NOISE: Readonly<Record<string, number>> = {
   'store/f16': 2 ** -11 / Math.sqrt(3),
   'store/binary': 2 ** -23,
   'store/ternary': 2 ** -23,
+  // Of normal values the smaller half holds 7.1 % of the squares; rows here have magnitudes of their own.
+  'sparsify/magnitude': 0.3,
+  'sparsify/wanda': 0.3,
+  'sparsify/sparsegpt': 0.3,
 }
+/** What sets weights to zero leaves their bytes to a store. */
+const isSparse = (id: string): boolean => id.startsWith('sparsify/')
 /** Three deviations of errors that add as squares along the layers. */
 const bound = (id: string, depth: number): number => 3 * NOISE[id]! * Math.sqrt(depth)
 
@@ -74,13 +81,14 @@ async function feedsFor({ model, feeds }: CompressCase): Promise<readonly Feeds[
 async function envFor(model: Model, feeds: readonly Feeds[], portable = false): Promise<TransformEnv> {
   const units = findUnits(model.graph)
   const engine = async () => native
-  if (!units.some((u) => u.weight !== undefined)) return { engine, portable }
+  const samples = samplesOf(feeds)
+  if (!units.some((u) => u.weight !== undefined)) return { engine, portable, samples }
   async function* stream() {
     yield* feeds
   }
   const peaks = peakTargets(model.graph, units)
   const calibration = await calibrate(model, calibrationTargets(model.graph, units), stream(), native, { peaks })
-  return { engine, portable, calibration }
+  return { engine, portable, samples, calibration }
 }
 
 const defaults = (t: Transform) => checkParams(t, {})
@@ -155,7 +163,9 @@ describe.each(COMPRESS_CASES)('$name', (c) => {
     })
 
     test('makes the file no larger, and smaller where it changed it', () => {
-      if (result !== c.model) expect(encodeModel(result).byteLength).toBeLessThan(encodeModel(c.model).byteLength)
+      const [after, before] = [result, c.model].map((m) => encodeModel(m).byteLength) as [number, number]
+      if (isSparse(id)) expect(after).toBeLessThanOrEqual(before)
+      else if (result !== c.model) expect(after).toBeLessThan(before)
     })
 
     test('keeps tied weights tied: no weight is written twice', () => {

@@ -59,7 +59,7 @@ export function weightMatrix({ weight, groups, rows, depth, isTransposed }: Laye
 }
 
 /** Such a matrix as the tensor that the layer's node reads. */
-export function weightTensor(
+function weightTensor(
   { weight, groups, rows, depth, isTransposed }: Layer,
   graph: Graph,
   matrix: Float32Array,
