@@ -37,7 +37,7 @@ export function inverseTransposed(l: Float64Array, n: number): Float64Array {
  * answer to a change of variable j is, where those after it are free: the inverse of H's trailing part begins with
  * U_jj² and, divided by it, U_j.
  */
-export function inverseFactor(h: Float64Array, n: number): Float64Array | null {
+function inverseFactor(h: Float64Array, n: number): Float64Array | null {
   const turned = h.slice(0, n * n).reverse()
   const l = cholesky(turned, n)
   if (l === null) return null

@@ -78,24 +78,26 @@ export interface Choice<T> {
 export interface Judge {
   /** `better` where it leaves the outputs nearer on held-out samples than `plain`, else that one. */
   choose<T>(weight: SeenWeight, better: Choice<T>, plain: Choice<T>): T
-  /** One sentence. */
+  /** Whether there was anything to choose. */
+  isAsked(): boolean
+  /** One sentence. A weight that was asked about more than once counts as it was last. */
   tell(method: string, plain: string, missing: ReadonlyMap<string, string>): string
 }
 
 export function openJudge(): Judge {
-  const lost: string[] = []
-  let won = 0
+  const won = new Map<Layer, boolean>()
   return {
     choose({ layer, heldOut }, better, plain) {
       const isBetter =
         reconstructionError(better.delta, heldOut, layer) < reconstructionError(plain.delta, heldOut, layer)
-      if (isBetter) won++
-      else lost.push(nodeKey(layer.node))
+      won.set(layer, isBetter)
       return isBetter ? better.value : plain.value
     },
+    isAsked: () => won.size > 0,
     tell(method, plain, missing) {
-      const total = won + lost.length + missing.size
-      const of = `${method} for ${won} of ${total} ${total === 1 ? 'weight' : 'weights'}`
+      const lost = [...won].flatMap(([layer, isBetter]) => (isBetter ? [] : [nodeKey(layer.node)]))
+      const total = won.size + missing.size
+      const of = `${method} for ${won.size - lost.length} of ${total} ${total === 1 ? 'weight' : 'weights'}`
       const back = lost.length === 0 ? '' : `; ${plain}, which is no worse on held-out samples, for ${lost.join(', ')}`
       const [first] = missing
       const blind =

@@ -9,11 +9,13 @@ import { floats, tensor } from '../../ir/tensor.js'
 import type { Graph, Model } from '../../ir/types.js'
 import { freshNames } from '../../passes/names.js'
 import { removeDead } from '../../passes/remove-dead.js'
+import type { Layer } from '../layers/layer.js'
 import type { Params, Transform } from '../transform.js'
 import { packNibbles, quantizeBlocks } from './blocks.js'
 import { neededInFloat } from './needed.js'
 import { type ConstantProduct, constantProduct } from './products.js'
 import { type Rewriter, rewriter, someGraph, withOpset } from './rewrite.js'
+import { openRounder, type Rounder, roundingParam } from './rounder.js'
 import { transposed } from './transpose.js'
 import { allFinite } from './weights.js'
 
@@ -21,6 +23,7 @@ const params = {
   bits: { kind: 'choice', choices: ['4', '8'], default: '4', doc: 'bits a weight' },
   block: { kind: 'choice', choices: ['16', '32', '64', '128'], default: '32', doc: 'weights that share a scale' },
   minElements: { kind: 'number', default: 1024, min: 1, max: 1e9, doc: 'leave smaller weights alone' },
+  rounding: roundingParam,
   exclude: { kind: 'names', default: [], doc: 'nodes that stay as they are' },
 } as const
 
@@ -38,12 +41,16 @@ export const quantizeNBits: Transform<typeof params> = {
   },
   async apply(model: Model, p: NBitsParams, env) {
     const fresh = freshNames(model)
-    const graph = mapGraphs(model.graph, (g) => quantizeGraph(g, p, fresh))
+    const excluded = new Set(p.exclude)
+    const wanted = ({ node }: Layer): boolean => node.op !== 'Conv' && !excluded.has(nodeKey(node))
+    const rounder = await openRounder(model, p.rounding, env, wanted)
+    const graph = mapGraphs(model.graph, (g) => quantizeGraph(g, p, fresh, rounder))
+    rounder.report('quantize/nbits')
     return graph === model.graph ? model : removeDead.run(withOpset(withGraph(model, graph), 'com.microsoft', 1), env)
   },
 }
 
-function quantizeGraph(graph: Graph, p: NBitsParams, fresh: (hint: string) => string): Graph {
+function quantizeGraph(graph: Graph, p: NBitsParams, fresh: (hint: string) => string, rounder: Rounder): Graph {
   const excluded = new Set(p.exclude)
   const isNeeded = neededInFloat(graph)
   const fits = (name: string): boolean => {
@@ -68,7 +75,7 @@ function quantizeGraph(graph: Graph, p: NBitsParams, fresh: (hint: string) => st
       : [original.shape[0]!, original.shape[1]!]
     const bits = Number(p.bits) as 4 | 8
     const block = Number(p.block)
-    const constants = written.get(w.weight) ?? writeBlocks(r, w, columns, depth, block, bits)
+    const constants = written.get(w.weight) ?? writeBlocks(r, w, columns, depth, block, bits, rounder)
     written.set(w.weight, constants)
     const out = node.outputs[0]!
     const product = w.bias === undefined ? out : fresh(`${out}_m`)
@@ -99,10 +106,12 @@ function writeBlocks(
   depth: number,
   block: number,
   bits: 4 | 8,
+  rounder: Rounder,
 ): readonly string[] {
   const original = floats(r.graph.constants.get(weight)!)
   const data = isTurned ? original : transposed(original, depth, columns)
-  const blocks = quantizeBlocks(data, columns, depth, block, bits)
+  const plain = quantizeBlocks(data, columns, depth, block, bits)
+  const blocks = rounder.blocks(weight, plain, { depth, block, bits }, 'rows')
   const unsigned = Uint8Array.from(blocks.values, (v) => v + 2 ** (bits - 1))
   const bytes = bits === 4 ? packNibbles(unsigned) : unsigned
   return [

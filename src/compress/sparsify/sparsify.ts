@@ -41,7 +41,7 @@ export function prunable(
   )
 }
 
-export const NOTHING_PRUNABLE = 'no Conv, MatMul or Gemm with constant weights'
+const NOTHING_PRUNABLE = 'no Conv, MatMul or Gemm with constant weights'
 
 export const refusesSparse = (model: Model): string | null =>
   prunable(model.graph, { minElements: sparseParams.minElements.default, exclude: [] }).size > 0
