@@ -7,6 +7,8 @@ import { quantizeStatic } from './quantize/static.js'
 import { sparsifyMagnitude } from './sparsify/magnitude.js'
 import { sparsifySparseGpt } from './sparsify/sparsegpt.js'
 import { sparsifyWanda } from './sparsify/wanda.js'
+import { storeCodebook } from './store/codebook.js'
+import { storeSparse } from './store/sparse.js'
 import { storeBinary, storeF16, storeInt4, storeInt8, storeTernary } from './store/store.js'
 import type { Transform } from './transform.js'
 
@@ -22,6 +24,8 @@ export const TRANSFORMS: readonly Transform[] = [
   sparsifyMagnitude,
   sparsifyWanda,
   sparsifySparseGpt,
+  storeCodebook,
+  storeSparse,
 ].map((t) => t as unknown as Transform)
 
 export function findTransform(id: string): Transform {

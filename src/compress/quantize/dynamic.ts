@@ -171,7 +171,7 @@ function writeWeight(
   const w = r.graph.constants.get(c.weight)!
   const data = c.transposed ? transposed(floats(w), w.shape[0]!, w.shape[1]!) : floats(w)
   const shape = c.transposed ? [w.shape[1]!, w.shape[0]!] : w.shape
-  const round: Round = (plain, limits) => rounder.channels(c.weight, plain, limits, 'columns')
+  const round: Round = (plain, limits) => rounder.channels(w, plain, limits, 'columns')
   const q = alwaysClear(data, shape, p.perChannel, round)
   return [r.constant(q.values, `${c.weight}_q`), r.constant(q.scale, `${c.weight}_s`)]
 }

@@ -108,10 +108,10 @@ function writeBlocks(
   bits: 4 | 8,
   rounder: Rounder,
 ): readonly string[] {
-  const original = floats(r.graph.constants.get(weight)!)
-  const data = isTurned ? original : transposed(original, depth, columns)
+  const t = r.graph.constants.get(weight)!
+  const data = isTurned ? floats(t) : transposed(floats(t), depth, columns)
   const plain = quantizeBlocks(data, columns, depth, block, bits)
-  const blocks = rounder.blocks(weight, plain, { depth, block, bits }, 'rows')
+  const blocks = rounder.blocks(t, plain, { depth, block, bits }, 'rows')
   const unsigned = Uint8Array.from(blocks.values, (v) => v + 2 ** (bits - 1))
   const bytes = bits === 4 ? packNibbles(unsigned) : unsigned
   return [

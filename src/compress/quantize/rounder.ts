@@ -8,7 +8,7 @@ import { roundAdaptive } from '../../grids/rounding/adaround.js'
 import { roundGptq } from '../../grids/rounding/gptq.js'
 import { roundingErrors, type WeightGrid } from '../../grids/rounding/grid.js'
 import { elements, floats, tensor } from '../../ir/tensor.js'
-import type { Model } from '../../ir/types.js'
+import type { Model, Tensor } from '../../ir/types.js'
 import { openJudge, type SeenWeight, seenWeights } from '../layers/judged.js'
 import { findLayers, type Layer, layersByWeight, weightMatrix } from '../layers/layer.js'
 import type { TransformEnv } from '../transform.js'
@@ -31,9 +31,9 @@ export type Order = 'stored' | 'rows' | 'columns'
 
 export interface Rounder {
   /** The weight with integers chosen anew. `limits`: the largest integer, one for all or one for each output. */
-  channels(weight: string, q: QuantizedWeight, limits: ArrayLike<number>, order: Order): QuantizedWeight
+  channels(weight: Tensor, q: QuantizedWeight, limits: ArrayLike<number>, order: Order): QuantizedWeight
   /** Blocks of `block` along the rows of a weight, `depth` long, with integers chosen anew. */
-  blocks(weight: string, blocks: Blocks, form: BlockForm, order: Order): Blocks
+  blocks(weight: Tensor, blocks: Blocks, form: BlockForm, order: Order): Blocks
   /** Tells how often the choice stood. */
   report(id: string): void
 }
@@ -76,8 +76,10 @@ export async function openRounder(
     `rounding by ${NAMES[method]}`,
   )
   const judge = openJudge()
-  const choose = (weight: string, given: Rounded, order: Order): Int8Array => {
-    const seen = of.get(weight)
+  // By the tensor itself: inside of subgraphs names may stand for others.
+  const known = new Map([...of].map(([weight, seen]) => [graph.constants.get(weight)!, seen]))
+  const choose = (weight: Tensor, given: Rounded, order: Order): Int8Array => {
+    const seen = known.get(weight)
     if (seen === undefined) return given.integers
     env.signal?.throwIfAborted()
     const { layer } = seen

@@ -56,11 +56,12 @@ function clearWeight(
   rounder: Rounder,
 ): QuantizedWeight {
   const { weight, axis } = together[0]!
-  const channels = graph.constants.get(weight!)!.shape[axis!]!
+  const t = graph.constants.get(weight!)!
+  const channels = t.shape[axis!]!
   const limits = new Uint8Array(perChannel ? channels : 1).fill(FULL)
   for (;;) {
     const plain = unitWeight(together, graph, grids, perChannel, limits)
-    const q = rounder.channels(weight!, plain, limits, 'stored')
+    const q = rounder.channels(t, plain, limits, 'stored')
     const reaches = together.flatMap((unit) => {
       const grid = grids.get(unit.data[0]!)!
       return isSummed(unit) ? [reachOf(unit, q.values, grid, peaks.get(peakKey(unit)))] : []
