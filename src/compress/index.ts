@@ -7,6 +7,9 @@ import { biasCorrection } from './quantize/bias-correction.js'
 import { quantizeDynamic } from './quantize/dynamic.js'
 import { quantizeNBits } from './quantize/nbits.js'
 import { quantizeStatic } from './quantize/static.js'
+import { sparsifyMagnitude } from './sparsify/magnitude.js'
+import { sparsifySparseGpt } from './sparsify/sparsegpt.js'
+import { sparsifyWanda } from './sparsify/wanda.js'
 import { storeCodebook } from './store/codebook.js'
 import { storeSparse } from './store/sparse.js'
 import { storeBinary, storeF16, storeInt4, storeInt8, storeTernary } from './store/store.js'
@@ -23,6 +26,9 @@ export const TRANSFORMS: readonly Transform[] = [
   storeF16,
   storeBinary,
   storeTernary,
+  sparsifyMagnitude,
+  sparsifyWanda,
+  sparsifySparseGpt,
   storeCodebook,
   storeSparse,
   biasCorrection,

@@ -54,6 +54,8 @@ export interface TransformEnv extends Env {
   readonly unrounded?: Model
   /** Keep to operators of the ONNX standard. */
   readonly portable?: boolean
+  /** Told in a sentence what a step did that its result does not show, such as layers for which it kept to a plainer way. */
+  readonly report?: (message: string) => void
 }
 
 /** What a transform may know before it refuses. */

@@ -20,6 +20,8 @@ import {
 import type { Tensor } from '../../ir/types.js'
 import { packNibbles, quantizeBlocks } from '../quantize/blocks.js'
 import type { Rewriter } from '../quantize/rewrite.js'
+import { type Rounder, roundingParam } from '../quantize/rounder.js'
+import { FULL } from '../quantize/weights.js'
 import { bestAxis } from './axis.js'
 import { DIGITS_OPSET } from './digits.js'
 import { type Expand, hintOf, overhead, toFloat } from './expand.js'
@@ -30,8 +32,8 @@ import { storeTransform } from './transform.js'
 export const storeInt8 = storeTransform({
   id: 'store/int8',
   summary: 'weights stored as int8 with a scale a channel, computed in float32',
-  params: {},
-  expand: () => expandInt8,
+  params: { rounding: roundingParam },
+  expand: (_, rounder) => expandInt8(rounder),
 })
 export const storeInt4 = storeTransform({
   id: 'store/int4',
@@ -44,9 +46,14 @@ export const storeInt4 = storeTransform({
       default: 'absmax',
       doc: 'how the grid of each block is chosen: the whole range, least squared error, or half-quadratic',
     },
-    zeros: { kind: 'flag', default: false, doc: 'a zero point a block, for weights that lie to one side of zero' },
+    zeros: {
+      kind: 'flag',
+      default: false,
+      doc: 'a zero point a block, for weights on one side of zero; rounded to the nearest',
+    },
+    rounding: roundingParam,
   },
-  expand: (p) => expandInt4(p.range, p.zeros),
+  expand: (p, rounder) => expandInt4(p.range, p.zeros, rounder),
 })
 export const storeF16 = storeTransform({
   id: 'store/f16',
@@ -81,15 +88,18 @@ function expandF16(r: Rewriter, name: string, t: Tensor): string | null {
 }
 
 /** Scales along the axis that loses least; `weight = Cast(q) · scale`, the scale shaped to broadcast. */
-function expandInt8(r: Rewriter, name: string, t: Tensor): string | null {
-  const q = bestAxis(floats(t), t.shape)
-  if (t.byteLength - q.values.byteLength - q.scale.byteLength <= overhead(name, 2, 2)) return null
-  const hint = hintOf(name)
-  const shape = q.axis === null ? [] : t.shape.map((d, i) => (i === q.axis ? d : 1)).slice(q.axis)
-  const real = r.node('Cast', [r.constant(q.values, `${hint}_q`)], r.fresh(`${hint}_c`), toFloat)
-  const scale = r.constant(tensor('float32', shape, elements(q.scale)), `${hint}_s`)
-  return r.node('Mul', [real, scale], r.fresh(`${hint}_f`))
-}
+const expandInt8 =
+  (rounder: Rounder): Expand =>
+  (r, name, t) => {
+    const plain = bestAxis(floats(t), t.shape)
+    if (t.byteLength - plain.values.byteLength - plain.scale.byteLength <= overhead(name, 2, 2)) return null
+    const q = rounder.channels(t, plain, [FULL], 'stored')
+    const hint = hintOf(name)
+    const shape = q.axis === null ? [] : t.shape.map((d, i) => (i === q.axis ? d : 1)).slice(q.axis)
+    const real = r.node('Cast', [r.constant(q.values, `${hint}_q`)], r.fresh(`${hint}_c`), toFloat)
+    const scale = r.constant(tensor('float32', shape, elements(q.scale)), `${hint}_s`)
+    return r.node('Mul', [real, scale], r.fresh(`${hint}_f`))
+  }
 
 const BLOCK = 32
 
@@ -98,7 +108,7 @@ const fitsHalf = (largest: number): boolean => largest >= 2 ** -11 && largest <=
 
 /** int4 in blocks along the rows [first dimension, rest] with float16 scales, padded to whole blocks. */
 const expandInt4 =
-  (range: BlockRange, hasZeros: boolean): Expand =>
+  (range: BlockRange, hasZeros: boolean, rounder: Rounder): Expand =>
   (r, name, t) => {
     const rows = t.shape.length < 2 ? 1 : t.shape[0]!
     const depth = elementCount(t.shape) / rows
@@ -112,7 +122,8 @@ const expandInt4 =
     if (t.byteLength - bytes <= overhead(name, ops + (hasZeros ? 2 : 0), constants + (hasZeros ? 1 : 0))) return null
     const hint = hintOf(name)
     const roundScale = isHalf ? (s: number) => halfToFloat(floatToHalf(s)) : Math.fround
-    const blocks = quantizeBlocks(data, rows, depth, block, 4, roundScale, { range, hasZeros })
+    const plain = quantizeBlocks(data, rows, depth, block, 4, roundScale, { range, hasZeros })
+    const blocks = rounder.blocks(t, plain, { depth, block, bits: 4 }, 'stored')
     const q = r.constant(
       tensorOfBytes('int4', [rows, blocks.blocksPerRow, block], packNibbles(blocks.values)),
       `${hint}_q`,
