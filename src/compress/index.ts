@@ -4,10 +4,12 @@ import { PareError } from '../util/errors.js'
 import { quantizeDynamic } from './quantize/dynamic.js'
 import { quantizeNBits } from './quantize/nbits.js'
 import { quantizeStatic } from './quantize/static.js'
+import { recoverDistill } from './recover/distill.js'
 import { storeBinary, storeF16, storeInt4, storeInt8, storeTernary } from './store/store.js'
 import type { Transform } from './transform.js'
 
 export const TRANSFORMS: readonly Transform[] = [
+  recoverDistill,
   quantizeStatic,
   quantizeDynamic,
   quantizeNBits,

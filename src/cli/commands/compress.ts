@@ -3,7 +3,6 @@
 import { readFile } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import type { Samples } from '../../data/samples.js'
 import type { CompressOptions } from '../../search/compress.js'
 import type { Outcome } from '../../search/outcome.js'
 import type { Metric } from '../../search/quality.js'
@@ -11,6 +10,7 @@ import { messageOf, PareError } from '../../util/errors.js'
 import { defineCommand } from '../command.js'
 import { shapesOf } from '../feeds.js'
 import { DATA_OPTIONS, limited, openData, requireUnread, SEED_OPTION, SHAPE_OPTION, THREADS_OPTION } from '../inputs.js'
+import { labelled } from '../labelled.js'
 
 export const compress = defineCommand({
   name: 'compress',
@@ -132,15 +132,6 @@ async function writeReport(path: string, outcome: Outcome): Promise<void> {
     import('../../util/files.js'),
   ])
   await writeFileAtomic(path, renderReport(outcome))
-}
-
-async function labelled(samples: Samples, labels: string | undefined): Promise<Samples> {
-  if (labels === undefined) return samples
-  const [{ openLabels }, { withLabels }] = await Promise.all([
-    import('../../data/open-labels.js'),
-    import('../../data/labels.js'),
-  ])
-  return withLabels(samples, await openLabels(labels))
 }
 
 /** A module that exports `evaluate` and `higherIsBetter`, as its default or by name. */
