@@ -7,7 +7,7 @@ import { findTransform } from '../compress/index.js'
 import { checkParams } from '../compress/transform.js'
 import type { InputShapes } from '../passes/with-shapes.js'
 import { messageOf, PareError } from '../util/errors.js'
-import type { Step } from './trial.js'
+import type { Step, Trial } from './trial.js'
 
 export interface RecipeFile {
   readonly version: 1
@@ -23,6 +23,15 @@ const VERSION = 1
 const KNOWN: readonly string[] = ['version', 'steps', 'seed', 'portable', 'shapes']
 
 export const recipeText = (recipe: RecipeFile): string => `${JSON.stringify(recipe, null, 2)}\n`
+
+/** What makes a trial again, with what its search was told. */
+export function recipeOf(
+  { steps, seed }: Trial,
+  { portable, shapes }: { readonly portable?: boolean; readonly shapes?: InputShapes },
+): RecipeFile {
+  const isSized = shapes !== undefined && Object.keys(shapes).length > 0
+  return { version: VERSION, steps, seed, ...(portable && { portable }), ...(isSized && { shapes }) }
+}
 
 /**
  * Reads a recipe; `where` names its file in messages. Throws `RECIPE_JSON`, `RECIPE_VERSION`, `RECIPE_FORM` for what is

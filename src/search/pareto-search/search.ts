@@ -5,7 +5,6 @@
  */
 
 import { TRANSFORMS } from '../../compress/index.js'
-import type { Transform } from '../../compress/transform.js'
 import { type Random, random } from '../../util/random.js'
 import type { CompressOptions } from '../compress.js'
 import { isRestored, makeTrial, runTrial, timed } from '../evaluate.js'
@@ -21,8 +20,6 @@ import { openSpace, type Space } from './space.js'
 import { type Goal, promising, volumeOf } from './worth.js'
 
 export interface FrontOptions extends Pick<CompressOptions, 'minutes' | 'trials' | 'more' | 'recover'> {
-  /** Default: all. */
-  readonly transforms?: readonly Transform[]
   readonly sampler?: Sampler
 }
 
@@ -56,7 +53,7 @@ export async function searchFront(exploration: Exploration, options: FrontOption
   const baseline = await remember<Latency>(journal, 'baseline', () => timed(setup, setup.original))
   const seconds = options.recover ?? (options.minutes === undefined ? null : 60 * options.minutes * RECOVERY_SHARE)
   const most = seconds === null ? null : await recoverySteps(setup, journal, seconds)
-  const transforms = withRecoverySteps(options.transforms ?? TRANSFORMS, most)
+  const transforms = withRecoverySteps(TRANSFORMS, most)
   const space = openSpace(transforms, setup.prepared, setup.env, { activations: setup.activations })
   const goal: Goal = { originalBytes: setup.original.byteLength, maxDrop: setup.maxDrop, limits: setup.limits }
   const course: Course = { ...exploration, goal, space, limit, sampler: options.sampler ?? bred }
