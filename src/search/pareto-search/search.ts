@@ -86,12 +86,14 @@ interface Progress {
   readonly growth: number[]
   /** Of each recipe the result of the highest rung that it came to, as of the whole recipe. */
   readonly latest: Map<string, TrialResult>
+  /** By rung and file: what comes to the same file is not measured twice. */
+  readonly files: Map<string, TrialResult>
   drawn: number
 }
 
 async function brackets(course: Course): Promise<Progress> {
   const planned: Runner[] = [...course.recipes]
-  const progress: Progress = { results: [], screened: [], growth: [], latest: new Map(), drawn: 0 }
+  const progress: Progress = { results: [], screened: [], growth: [], latest: new Map(), files: new Map(), drawn: 0 }
   for (let bracket = 0; !isOver(course, progress.drawn); bracket++) {
     const runners = drawRunners(course, progress, planned, random(course.setup.env.seed ?? 0).fork(bracket))
     if (runners.length === 0) break
@@ -132,6 +134,7 @@ async function climb(course: Course, progress: Progress, bracket: readonly Runne
       if (result === null) break
       done.set(result, runner)
       const { steps } = runner
+      if (result.sha256 !== undefined) progress.files.set(`${level} ${result.sha256}`, result)
       progress.latest.set(JSON.stringify(steps), { ...result, trial: { ...result.trial, steps } })
       if (rung.share < 1) {
         progress.screened.push(screenedOf(result, level))
@@ -156,7 +159,7 @@ async function tried(
   course: Course,
   { name, steps }: Runner,
   level: number,
-  { results, drawn }: Progress,
+  { files, drawn }: Progress,
 ): Promise<TrialResult | null> {
   const { setup, journal, limit } = course
   const rung = RUNGS[level]!
@@ -176,7 +179,7 @@ async function tried(
   const samples = samplesOn(rung, setup.judge?.samples ?? 0)
   const result = await runTrial(benchOn(setup, rung), trial, {
     isWritten: isFull,
-    ...(isFull && { known: (hash: string) => results.find((r) => r.sha256 === hash) }),
+    known: (hash) => files.get(`${level} ${hash}`),
     ...(samples !== undefined && { samples }),
   })
   await journal.record(key, result)
