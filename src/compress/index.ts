@@ -7,6 +7,7 @@ import { biasCorrection } from './quantize/bias-correction.js'
 import { quantizeDynamic } from './quantize/dynamic.js'
 import { quantizeNBits } from './quantize/nbits.js'
 import { quantizeStatic } from './quantize/static.js'
+import { recoverDistill } from './recover/distill.js'
 import { sparsifyMagnitude } from './sparsify/magnitude.js'
 import { sparsifySparseGpt } from './sparsify/sparsegpt.js'
 import { sparsifyWanda } from './sparsify/wanda.js'
@@ -18,6 +19,7 @@ import type { Transform } from './transform.js'
 export const TRANSFORMS: readonly Transform[] = [
   equalizeWeights,
   equalizeSmooth,
+  recoverDistill,
   quantizeStatic,
   quantizeDynamic,
   quantizeNBits,

@@ -17,6 +17,7 @@ import type { Model } from '../ir/types.js'
 import { encodeModel } from '../onnx/codec.js'
 import type { InputShapes } from '../passes/with-shapes.js'
 import type { RunOptions } from '../util/env.js'
+import { PareError } from '../util/errors.js'
 import { makeFolder } from '../util/files.js'
 import { inLockedFolder } from '../util/lock.js'
 import { inTempFolder } from '../util/temp.js'
@@ -24,10 +25,11 @@ import { chooseBest, isMeasured, type Measured, type Objective, unseenRisk } fro
 import { buildCandidate, candidatePath, timed } from './evaluate.js'
 import { explore, FINALISTS, isStatic, LONGER } from './explore.js'
 import { LAYER_SAMPLES } from './fallback.js'
-import { askedOf, seenBy } from './identity.js'
+import { askedOf, isForFront, seenBy } from './identity.js'
 import { checkJournal, type Journal, openJournal, refuseUnfinished, remember, valuesIn } from './journal.js'
 import { layersOf } from './layers.js'
 import type { Missed, Outcome } from './outcome.js'
+import { searchFront } from './pareto-search/search.js'
 import type { Metric } from './quality.js'
 import { openSetup, optional, type Setup, settingsOf } from './setup.js'
 import { summarize } from './summarize.js'
@@ -47,6 +49,17 @@ export interface CompressOptions extends RunOptions {
   readonly samples?: Samples
   /** Largest loss of quality, in the measure's unit. Default 0.01. */
   readonly maxDrop?: number
+  /** Hard limits of what is handed back: bytes of the file, milliseconds of a run (median). */
+  readonly maxBytes?: number
+  readonly maxLatency?: number
+  /** Try every lever for so many minutes, of all runs together, and keep the front of quality, latency and bytes. */
+  readonly minutes?: number
+  /** Try every lever in so many recipes. With `minutes`: whatever ends first. */
+  readonly trials?: number
+  /** Minutes more for a search in the run folder that came to its end. */
+  readonly more?: number
+  /** Seconds that a recovery may take; turned into a number of steps once. Default: what the transforms say, or with `minutes` a twentieth of these. */
+  readonly recover?: number
   /** What to make small. Default `latency`. */
   readonly for?: Objective
   /** Where the model will run: latency is measured there. Default `node`. */
@@ -88,6 +101,7 @@ export interface Compressed {
 export async function compress(model: Model, options: CompressOptions = {}): Promise<Compressed> {
   const { runFolder, signal } = options
   settingsOf(options)
+  if (isForFront(options) && options.samples === undefined) throw needsSamples()
   try {
     if (runFolder === undefined) {
       return await inTempFolder('search', (folder) =>
@@ -101,9 +115,16 @@ export async function compress(model: Model, options: CompressOptions = {}): Pro
   }
 }
 
+const needsSamples = (): PareError =>
+  new PareError('OPTION_MISSING', 'a search of every lever needs samples: nothing else tells what a lever costs', {
+    where: 'samples',
+    remedy: 'Give them with --data, or leave out minutes, trials and more.',
+  })
+
 async function searchIn(runFolder: string, model: Model, given: CompressOptions): Promise<Compressed> {
   const started = performance.now()
-  const options = { ...given, original: given.original ?? encodeModel(model).bytes }
+  const isResumed = given.resume === true || given.more !== undefined
+  const options = { ...given, resume: isResumed, original: given.original ?? encodeModel(model).bytes }
   const path = join(runFolder, 'journal.jsonl')
   const asked = await askedOf(options)
   if (options.resume !== true && options.restart !== true) await refuseUnfinished(path)
@@ -117,7 +138,8 @@ async function searchIn(runFolder: string, model: Model, given: CompressOptions)
     const elapsed = (): number => (performance.now() - started) / 1000
     const journal = await openJournal(path, identity, options.resume === true, elapsed)
     const { objective } = settingsOf(options)
-    const found = await explore({ setup, journal, objective, recipes: recipesFor(model, setup, options) })
+    const exploration = { setup, journal, objective, recipes: recipesFor(model, setup, options) }
+    const found = isForFront(options) ? await searchFront(exploration, options) : await explore(exploration)
     const chosen = chooseBest(found.results, objective, setup.original.byteLength)
     const bytes = chosen === null ? null : new Uint8Array(await readFile(candidatePath(runFolder, chosen.sha256)))
     const risk = unseenRisk(chosen)

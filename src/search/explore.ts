@@ -2,7 +2,7 @@
 
 import type { Recipe } from '../compress/recipes.js'
 import { chooseBest, isMeasured, type Measured, type Objective } from './choose.js'
-import { candidatePath, isRestored, makeTrial, runTrial, timed, timedTogether } from './evaluate.js'
+import { candidatePath, isQuickEnough, isRestored, makeTrial, runTrial, timed, timedTogether } from './evaluate.js'
 import {
   type FallbackMemo,
   fallbackModes,
@@ -14,6 +14,7 @@ import {
 } from './fallback.js'
 import { type Journal, remember } from './journal.js'
 import { layersOf } from './layers.js'
+import type { FrontSearch } from './outcome.js'
 import { optional, type Setup } from './setup.js'
 import { type FloatProfile, profileInFloat, slowLayers } from './slow-layers.js'
 import type { Latency, Step, TrialResult } from './trial.js'
@@ -32,6 +33,8 @@ export interface Found {
   readonly baseline: Latency
   /** By the steps, layers left out of account, that layers were asked about. */
   readonly sensitivity: ReadonlyMap<string, readonly Sensitivity[]>
+  /** Of a search for a front. */
+  readonly search?: FrontSearch
 }
 
 /** Failing recipes that are taken through fall-back, at most: those that promise most. */
@@ -66,7 +69,7 @@ export async function explore(exploration: Exploration): Promise<Found> {
  * The results and one more, unless another trial came to the same file, or the original is that file: where steps find
  * nothing to do, what they are called does not say what the candidate is.
  */
-function withNew(results: readonly TrialResult[], more: TrialResult, { sha256 }: Setup): readonly TrialResult[] {
+export function withNew(results: readonly TrialResult[], more: TrialResult, { sha256 }: Setup): readonly TrialResult[] {
   const isTwin = more.sha256 === sha256 || results.some((r) => r.sha256 === more.sha256)
   return more.sha256 !== undefined && isTwin ? results : [...results, more]
 }
@@ -79,7 +82,10 @@ export const LONGER = 3
  * The best that may be handed back, timed again side by side and longer: measurements far apart in time compare badly.
  * Repeated until the winner is among those, for the luck of a short measurement must not decide.
  */
-async function runOff(exploration: Exploration, results: readonly TrialResult[]): Promise<readonly TrialResult[]> {
+export async function runOff(
+  exploration: Exploration,
+  results: readonly TrialResult[],
+): Promise<readonly TrialResult[]> {
   const { setup, objective } = exploration
   const again = new Set<string>()
   let settled = results
@@ -119,7 +125,9 @@ async function timedAgain(
   const again = new Map(finalists.map((r, i) => [r.trial.id, latencies[i]!]))
   return results.map((r) => {
     const latency = again.get(r.trial.id)
-    return latency === undefined ? r : { ...r, latency, keeps: r.keeps === true && !maybeSlower(latency) }
+    return latency === undefined
+      ? r
+      : { ...r, latency, keeps: r.keeps === true && !maybeSlower(latency) && isQuickEnough(setup, latency) }
   })
 }
 

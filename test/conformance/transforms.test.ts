@@ -87,7 +87,7 @@ async function feedsFor({ model, feeds }: CompressCase): Promise<readonly Feeds[
 async function envFor(model: Model, feeds: readonly Feeds[], portable = false): Promise<TransformEnv> {
   const units = findUnits(model.graph)
   const engine = async () => native
-  const known = { engine, portable, samples: samplesOf(feeds), teacher: model }
+  const known = { engine, portable, samples: samplesOf(feeds) }
   if (!units.some((u) => u.weight !== undefined)) return known
   async function* stream() {
     yield* feeds
