@@ -14,6 +14,7 @@ import {
 } from './fallback.js'
 import { type Journal, remember } from './journal.js'
 import { layersOf } from './layers.js'
+import { formsFor, mixedPrecision } from './mixed-precision/mixed-precision.js'
 import type { FrontSearch } from './outcome.js'
 import { optional, type Setup } from './setup.js'
 import { type FloatProfile, profileInFloat, slowLayers } from './slow-layers.js'
@@ -58,6 +59,7 @@ export async function explore(exploration: Exploration): Promise<Found> {
     const fallen = await fallBack(exploration, failing, asked, results)
     if (fallen !== null) results = withNew(results, fallen, setup)
   }
+  if (objective === 'size') results = await withMixed(exploration, results)
   const settled = await runOff(exploration, results)
   const best = chooseBest(settled, objective, setup.original.byteLength)
   const key = best === null ? '' : layersAside(best.trial.steps)
@@ -170,6 +172,23 @@ async function withoutSlowLayers(
     }
   }
   return found
+}
+
+/** The results, and a candidate whose layers have the forms that save most bytes for what they err. */
+async function withMixed(exploration: Exploration, results: readonly TrialResult[]): Promise<readonly TrialResult[]> {
+  const { setup, journal } = exploration
+  const mixed = await mixedPrecision(setup, {
+    forms: formsFor(setup),
+    layers: layersOf(setup.prepared),
+    cost: (bytes) => bytes.byteLength,
+    goal: 'quality',
+    remember: (key, make) => remember(journal, key, make),
+  })
+  if (mixed === null) return results
+  const forms = [...mixed.forms.values()]
+  const counts = [...new Set(forms)].map((id) => `${forms.filter((other) => other === id).length} ${id}`)
+  const recipe = { name: `mixed precision: ${counts.join(', ')}`, steps: mixed.steps }
+  return withNew(results, await tried(exploration, recipe, results), setup)
 }
 
 /** `others`: a trial that comes to the file of one of them is not measured again. */
