@@ -7,6 +7,7 @@ import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { prepareModel } from '../src/compress/prepare.js'
+import { quantizeBlocks } from '../src/compress/quantize/blocks.js'
 import { calibrateUnits } from '../src/compress/quantize/calibrate-units.js'
 import { applySteps, type RecipeStep } from '../src/compress/recipes.js'
 import type { TransformEnv } from '../src/compress/transform.js'
@@ -15,7 +16,8 @@ import { take } from '../src/data/split.js'
 import { comparison } from '../src/engine/compare.js'
 import type { Engine } from '../src/engine/engine.js'
 import { openEngine } from '../src/engine/node/open.js'
-import type { Model } from '../src/ir/types.js'
+import { elementCount, f32, floats, floatToHalf, halfToFloat } from '../src/ir/tensor.js'
+import type { Model, Tensor } from '../src/ir/types.js'
 import { decodeModel, encodeModel } from '../src/onnx/codec.js'
 import { table, writeReport } from './markdown.js'
 import { samplesFor } from './samples/index.js'
@@ -28,19 +30,54 @@ interface Variant {
 
 const step = (transform: string, params: Readonly<Record<string, unknown>> = {}): RecipeStep => ({ transform, params })
 
-const PREPARED: readonly (readonly [string, readonly RecipeStep[]])[] = [
-  ['', []],
-  [', equalized', [step('equalize/weights')]],
-]
+const CORRECT = step('quantize/bias-correction')
 
 /** Static int8 with one scale a weight, or one a channel. */
 const STATIC: readonly Variant[] = [false, true].flatMap((perChannel) =>
-  PREPARED.flatMap(([name, before]) => {
-    const steps = [...before, step('quantize/static', { perChannel })]
-    const plain = `int8 ${perChannel ? 'per channel' : 'per tensor'}${name}`
-    return [{ name: plain, steps }]
+  [false, true].flatMap((isEqualized) => {
+    const name = `${perChannel ? 'per channel' : 'per tensor'}${isEqualized ? ', equalized' : ''}`
+    const steps = [...(isEqualized ? [step('equalize/weights')] : []), step('quantize/static', { perChannel })]
+    return [
+      { name, steps },
+      { name: `${name}, biases corrected`, steps: [...steps, CORRECT] },
+    ]
   }),
 )
+
+const RANGES = ['absmax', 'mse', 'hqq'] as const
+
+/** Weights stored in blocks of 32; those of 2 and 3 bits are put on their grids and left in float32. */
+const STORED: readonly Stored[] = [4, 3, 2].flatMap((bits) =>
+  [false, true].flatMap((hasZeros) => RANGES.map((range) => ({ bits, hasZeros, range }))),
+)
+
+interface Stored {
+  readonly bits: number
+  readonly hasZeros: boolean
+  readonly range: (typeof RANGES)[number]
+}
+
+const BLOCK = 32
+/** Smaller constants stay as they are. */
+const LEAST = 512
+
+/** The model with its large weights on grids of so many bits; scales are float16, zero points whole. */
+function onGrids(model: Model, { bits, hasZeros, range }: Stored): Model {
+  const half = (s: number): number => halfToFloat(floatToHalf(s))
+  const constants = [...model.graph.constants].map(([name, t]): readonly [string, Tensor] => {
+    if (t.dtype !== 'float32' || t.shape.length < 2 || elementCount(t.shape) < LEAST) return [name, t]
+    const rows = t.shape[0]!
+    const depth = elementCount(t.shape) / rows
+    const q = quantizeBlocks(floats(t), rows, depth, BLOCK, bits, half, { range, hasZeros })
+    const real = floats(t).map((_, i) => {
+      const [row, column] = [Math.floor(i / depth), i % depth]
+      const at = row * q.blocksPerRow + Math.floor(column / BLOCK)
+      return (q.values[row * q.blocksPerRow * BLOCK + column]! - (q.zeros?.[at] ?? 0)) * q.scales[at]!
+    })
+    return [name, f32(t.shape, real)]
+  })
+  return { ...model, graph: { ...model.graph, constants: new Map(constants) } }
+}
 
 const HELD_OUT = 28
 const CALIBRATION = 64
@@ -75,41 +112,57 @@ async function errorOf({ model, heldOut }: Subject, candidate: Model, engine: En
   return { worst: Math.max(...errors), rms: Math.sqrt(errors.reduce((n, e) => n + e * e, 0) / errors.length) }
 }
 
-async function rowsOf(names: readonly string[], variants: readonly Variant[], engine: Engine) {
+const percent = (error: number): string => `${(100 * error).toPrecision(3)} %`
+
+/** A column a model: the error of each way to make a candidate of it. */
+async function columnsOf<T>(
+  names: readonly string[],
+  ways: readonly T[],
+  make: (subject: Subject, way: T) => Promise<Model>,
+) {
   const columns: string[][] = []
   for (const name of names) {
     const subject = await open(name, engine)
     const cells: string[] = []
-    for (const { name: variant, steps } of variants) {
-      const candidate = await applySteps(subject.model, steps, subject.env)
-      const { worst, rms } = await errorOf(subject, candidate, engine)
-      const bytes = encodeModel(candidate).byteLength
-      console.log(`${name}: ${variant}: ${worst.toPrecision(3)} ${rms.toPrecision(3)} ${bytes}`)
-      cells.push(`${(100 * rms).toPrecision(3)} %`)
-    }
+    for (const way of ways) cells.push(percent((await errorOf(subject, await make(subject, way), engine)).rms))
+    console.log(name, ...cells)
     columns.push(cells)
   }
-  return table(
-    ['', ...names],
-    variants.map(({ name }, v) => [name, ...columns.map((cells) => cells[v]!)]),
-  )
+  return ways.map((_, v) => columns.map((cells) => cells[v]!))
 }
+
+const FIXED = ['yunet-n-320', 'openseeface-mnv3-detection', 'ultraface-slim-320', 'ultraface-rfb-320']
+const WEIGHTS = ['mnist-cntk', 'ultraface-slim-320', 'yunet-n-320', 'dtln-1', 'go1-policy']
 
 const engine = await openEngine({ threads: 1 })
 try {
   const runtime = createRequire(import.meta.url)('onnxruntime-node/package.json') as { version: string }
-  const fixed = await rowsOf(
-    ['yunet-n-320', 'openseeface-mnv3-detection', 'ultraface-slim-320', 'ultraface-rfb-320'],
-    STATIC,
-    engine,
-  )
+  const fixed = await columnsOf(FIXED, STATIC, ({ model, env }, { steps }) => applySteps(model, steps, env))
+  const stored = await columnsOf(WEIGHTS, STORED, async ({ model }, way) => onGrids(model, way))
   writeReport(join(import.meta.dirname, 'quantize-depth.md'), {
     title: 'Quantization in depth',
     about: [
       `Relative L2 error of the outputs (root mean square over the outputs) against the float model, on ${HELD_OUT} held-out samples; ${CALIBRATION} other samples calibrate.`,
     ],
     versions: { 'onnxruntime-node': runtime.version },
-    sections: [{ heading: 'Static int8', table: fixed }],
+    sections: [
+      {
+        heading: 'Static int8',
+        text: 'Weights and activations in 8 bits (`quantize/static`, min-max ranges); `equalize/weights` before it, with absorbed biases, and `quantize/bias-correction` behind it.',
+        table: table(
+          ['weights', ...FIXED],
+          STATIC.map(({ name }, i) => [name, ...fixed[i]!]),
+        ),
+      },
+      {
+        heading: 'Stored weights',
+        text: `Weights of at least ${LEAST} elements in blocks of ${BLOCK}, float16 scales; with zero points, whole ones. \`absmax\`: the whole range; \`mse\`: clipped for the least squared error; \`hqq\`: half-quadratic. Activations stay float32.`,
+        table: table(
+          ['bits', 'zero points', 'range', ...WEIGHTS],
+          STORED.map(({ bits, hasZeros, range }, i) => [bits, hasZeros ? 'yes' : 'no', range, ...stored[i]!]),
+        ),
+      },
+    ],
   })
 } finally {
   await engine.close()

@@ -14,7 +14,7 @@ import {
 } from './fallback.js'
 import { type Journal, remember } from './journal.js'
 import { layersOf } from './layers.js'
-import { formsFor, mixedPrecision } from './mixed-precision/mixed-precision.js'
+import { type Form, mixedPrecision } from './mixed-precision/mixed-precision.js'
 import type { FrontSearch } from './outcome.js'
 import { optional, type Setup } from './setup.js'
 import { type FloatProfile, profileInFloat, slowLayers } from './slow-layers.js'
@@ -27,6 +27,8 @@ export interface Exploration {
   readonly journal: Journal
   readonly objective: Objective
   readonly recipes: readonly Recipe[]
+  /** Forms that layers may take in mixed precision; without, or without samples, it is not tried. */
+  readonly forms?: readonly Form[]
 }
 
 export interface Found {
@@ -59,7 +61,7 @@ export async function explore(exploration: Exploration): Promise<Found> {
     const fallen = await fallBack(exploration, failing, asked, results)
     if (fallen !== null) results = withNew(results, fallen, setup)
   }
-  if (objective === 'size') results = await withMixed(exploration, results)
+  results = await withMixed(exploration, results)
   const settled = await runOff(exploration, results)
   const best = chooseBest(settled, objective, setup.original.byteLength)
   const key = best === null ? '' : layersAside(best.trial.steps)
@@ -176,17 +178,18 @@ async function withoutSlowLayers(
 
 /** The results, and a candidate whose layers have the forms that save most bytes for what they err. */
 async function withMixed(exploration: Exploration, results: readonly TrialResult[]): Promise<readonly TrialResult[]> {
-  const { setup, journal } = exploration
+  const { setup, journal, forms = [] } = exploration
+  if (forms.length === 0) return results
   const mixed = await mixedPrecision(setup, {
-    forms: formsFor(setup),
+    forms,
     layers: layersOf(setup.prepared),
     cost: (bytes) => bytes.byteLength,
     goal: 'quality',
     remember: (key, make) => remember(journal, key, make),
   })
   if (mixed === null) return results
-  const forms = [...mixed.forms.values()]
-  const counts = [...new Set(forms)].map((id) => `${forms.filter((other) => other === id).length} ${id}`)
+  const taken = [...mixed.forms.values()]
+  const counts = [...new Set(taken)].map((id) => `${taken.filter((other) => other === id).length} ${id}`)
   const recipe = { name: `mixed precision: ${counts.join(', ')}`, steps: mixed.steps }
   return withNew(results, await tried(exploration, recipe, results), setup)
 }
