@@ -6,6 +6,7 @@
 import type { RangeMethod } from '../grids/ranges.js'
 import type { Model } from '../ir/types.js'
 import { findTransform } from './index.js'
+import { calibrateUnits } from './quantize/calibrate-units.js'
 import { findUnits } from './quantize/units.js'
 import { checkParams, type TransformEnv } from './transform.js'
 
@@ -70,16 +71,37 @@ export function recipeFor(kind: QuantizeKind, calibrated: boolean, options: Int8
   }
 }
 
-/** Applies the steps one after the other; a step that refuses the model is passed over. */
+/**
+ * Applies the steps one after the other; a step that refuses the model is passed over. Where a step changed what the
+ * values between the layers hold, ranges are found anew for one behind it that needs them.
+ */
 export async function applySteps(model: Model, steps: readonly RecipeStep[], env: TransformEnv): Promise<Model> {
   let current = model
+  let known: TransformEnv = { ...env, unrounded: env.unrounded ?? model }
+  let isStale = false
   for (const { transform: id, params } of steps) {
     env.signal?.throwIfAborted()
     const transform = findTransform(id)
     const checked = checkParams(transform, params)
-    if (transform.refuses(current, env) === null) current = await transform.apply(current, checked, env)
+    if (transform.refuses(current, known) !== null) continue
+    if (transform.needsCalibration && isStale) {
+      known = await calibratedAnew(current, known)
+      isStale = false
+    }
+    const next = await transform.apply(current, checked, known)
+    if (next !== current && transform.role !== 'rounds' && transform.role !== 'corrects') {
+      known = { ...known, unrounded: next }
+      isStale = true
+    }
+    current = next
   }
   return current
+}
+
+async function calibratedAnew(model: Model, env: TransformEnv): Promise<TransformEnv> {
+  const { calibration: _, ...rest } = env
+  const found = env.samples && (await calibrateUnits(model, env.samples, env))
+  return found === undefined ? rest : { ...rest, calibration: found }
 }
 
 /** Why steps have nothing to do on a model, each reason once. */

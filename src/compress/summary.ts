@@ -49,7 +49,11 @@ function count(graph: Graph, outer: ReadonlyMap<string, Tensor>, counts: Counts)
   const dequantized = new Set(graph.nodes.flatMap((n) => (n.op === 'DequantizeLinear' ? n.outputs : [])))
   const integers = new Set(graph.nodes.flatMap((n) => (/^u?int[48]$/.test(storedAs(n, constants)) ? n.outputs : [])))
   const scales = new Set(graph.nodes.flatMap((n) => (n.inputs.some((i) => integers.has(i)) ? n.inputs : [])))
+  const zeros = new Set(
+    graph.nodes.flatMap((n) => (n.op === 'Sub' && n.inputs.every((i) => integers.has(i)) ? [n.inputs[1]!] : [])),
+  )
   for (const node of graph.nodes) {
+    if (zeros.has(node.outputs[0]!)) continue
     const kind = kindOf(node, dequantized) ?? STORED[storedAs(node, constants)] ?? digitsOf(node, constants)
     // The scales of stored integers are stored themselves.
     if (kind && !(kind === 'storedFloat16' && scales.has(node.outputs[0]!))) counts[kind]++
