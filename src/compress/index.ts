@@ -1,6 +1,8 @@
 /** All transforms, by id. A new one is a file of its own and a line here. */
 
 import { PareError } from '../util/errors.js'
+import { factorizeSvd } from './factorize/svd.js'
+import { factorizeTucker } from './factorize/tucker.js'
 import { quantizeDynamic } from './quantize/dynamic.js'
 import { quantizeNBits } from './quantize/nbits.js'
 import { quantizeStatic } from './quantize/static.js'
@@ -8,6 +10,8 @@ import { storeBinary, storeF16, storeInt4, storeInt8, storeTernary } from './sto
 import type { Transform } from './transform.js'
 
 export const TRANSFORMS: readonly Transform[] = [
+  factorizeSvd,
+  factorizeTucker,
   quantizeStatic,
   quantizeDynamic,
   quantizeNBits,
