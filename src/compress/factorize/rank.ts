@@ -26,13 +26,17 @@ export function rankByTail({ squares }: Spectrum, tail: number): number {
   return rank
 }
 
+/** What rounding a weight to float32 leaves, as a share of the largest term: noise that is always there. */
+const ROUNDING = 2 ** -45
+
 /**
  * Terms that are more than white noise, at least 1. `bic` sees the `long` side as so many observations of `short`
  * variables: a low-rank matrix with noise is what probabilistic PCA describes, and its criterion serves as it is.
  */
 export function rankByCriterion({ squares, long }: Spectrum, criterion: RankCriterion): number {
   if (squares.length < 2) return squares.length
-  if (criterion === 'vbmf') return Math.max(1, vbmfRank(squares, long))
-  const variances = squares.map((v) => v / long)
+  const noisy = squares.map((v) => Math.max(v, ROUNDING * squares[0]!))
+  if (criterion === 'vbmf') return Math.max(1, vbmfRank(noisy, long))
+  const variances = noisy.map((v) => v / long)
   return countOf('bic', variances, { rows: long, columns: squares.length })
 }
