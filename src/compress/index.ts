@@ -4,6 +4,8 @@ import { PareError } from '../util/errors.js'
 import { equalizeSmooth } from './equalize/smooth.js'
 import { equalizeWeights } from './equalize/weights.js'
 import { biasCorrection } from './quantize/bias-correction.js'
+import { factorizeSvd } from './factorize/svd.js'
+import { factorizeTucker } from './factorize/tucker.js'
 import { quantizeDynamic } from './quantize/dynamic.js'
 import { quantizeNBits } from './quantize/nbits.js'
 import { quantizeStatic } from './quantize/static.js'
@@ -20,6 +22,8 @@ export const TRANSFORMS: readonly Transform[] = [
   recoverDistill,
   equalizeWeights,
   equalizeSmooth,
+  factorizeSvd,
+  factorizeTucker,
   quantizeStatic,
   quantizeDynamic,
   quantizeNBits,

@@ -31,6 +31,9 @@ const NOISE: Readonly<Record<string, number>> = {
   'equalize/weights': 2 ** -22,
   'equalize/smooth': 2 ** -22,
   'quantize/bias-correction': 2 ** -22,
+  // What a hundredth of the energy leaves out.
+  'factorize/svd': 0.1,
+  'factorize/tucker': 0.1,
   'quantize/static': Math.hypot(4 / 127, 8 / 255) / Math.sqrt(12),
   'quantize/dynamic': Math.hypot(4 / 127, 8 / 255) / Math.sqrt(12),
   'quantize/nbits': Math.hypot(2.5 / 8, 4 / 127) / Math.sqrt(12),
@@ -121,7 +124,14 @@ function large(model: Model, of: Model = model): number {
   const counts = (m: Model) => constantsOf(m).map(([, t]) => elementCount(t.shape))
   const least = Math.max(512, Math.max(...counts(of)) / 8)
   return counts(model).filter((n) => n > least).length
+/** Elements of constants of at least an eighth of those of the largest: weights, and not the scales that come with them. */
+function large(model: Model, of: Model = model): readonly number[] {
+  const counts = (m: Model) => constantsOf(m).map(([, t]) => elementCount(t.shape))
+  const least = Math.max(512, Math.max(...counts(of)) / 8)
+  return counts(model).filter((n) => n >= least)
 }
+
+const sum = (values: readonly number[]): number => values.reduce((n, v) => n + v, 0)
 
 const sameBytes = (a: Tensor | undefined, b: Tensor): boolean =>
   a !== undefined &&
@@ -180,7 +190,9 @@ describe.each(COMPRESS_CASES)('$name', (c) => {
     })
 
     test('keeps tied weights tied: no weight is written twice', () => {
-      expect(large(result, c.model)).toBeLessThanOrEqual(large(c.model))
+      const [now, before] = [large(result, c.model), large(c.model)]
+      // A weight in parts is more constants, of fewer elements.
+      if (now.length > before.length) expect(sum(now)).toBeLessThan(sum(before))
     })
 
     test('leaves alone what must not change', () => {
