@@ -13,6 +13,7 @@ import { recoverDistill } from './recover/distill.js'
 import { sparsifyMagnitude } from './sparsify/magnitude.js'
 import { sparsifySparseGpt } from './sparsify/sparsegpt.js'
 import { sparsifyWanda } from './sparsify/wanda.js'
+import { storeInt2, storeInt3 } from './store/blocks.js'
 import { storeCodebook } from './store/codebook.js'
 import { storeSparse } from './store/sparse.js'
 import { storeBinary, storeF16, storeInt4, storeInt8, storeTernary } from './store/store.js'
@@ -35,6 +36,8 @@ export const TRANSFORMS: readonly Transform[] = [
   sparsifyMagnitude,
   sparsifyWanda,
   sparsifySparseGpt,
+  storeInt3,
+  storeInt2,
   storeCodebook,
   storeSparse,
   biasCorrection,

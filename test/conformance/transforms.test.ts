@@ -46,6 +46,8 @@ const NOISE: Readonly<Record<string, number>> = {
   'sparsify/magnitude': 0.3,
   'sparsify/wanda': 0.3,
   'sparsify/sparsegpt': 0.3,
+  'store/int3': 2.5 / 4 / Math.sqrt(12),
+  'store/int2': 2.5 / 2 / Math.sqrt(12),
   // 32 values, better placed than those of a grid: at most half the error of 16 in blocks.
   'store/codebook': 2.5 / 16 / Math.sqrt(12),
   'store/sparse': 2 ** -23,
