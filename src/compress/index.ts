@@ -6,6 +6,7 @@ import { equalizeWeights } from './equalize/weights.js'
 import { biasCorrection } from './quantize/bias-correction.js'
 import { factorizeSvd } from './factorize/svd.js'
 import { factorizeTucker } from './factorize/tucker.js'
+import { pruneChannels } from './prune/channels.js'
 import { quantizeDynamic } from './quantize/dynamic.js'
 import { quantizeNBits } from './quantize/nbits.js'
 import { quantizeStatic } from './quantize/static.js'
@@ -41,6 +42,7 @@ export const TRANSFORMS: readonly Transform[] = [
   storeCodebook,
   storeSparse,
   biasCorrection,
+  pruneChannels,
 ].map((t) => t as unknown as Transform)
 
 export function findTransform(id: string): Transform {

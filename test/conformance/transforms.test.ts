@@ -51,6 +51,8 @@ const NOISE: Readonly<Record<string, number>> = {
   // 32 values, better placed than those of a grid: at most half the error of 16 in blocks.
   'store/codebook': 2.5 / 16 / Math.sqrt(12),
   'store/sparse': 2 ** -23,
+  // A quarter of the units of each layer, that with the smallest weights, holds at most a quarter of the squares.
+  'prune/channels': Math.sqrt(1 / 4),
 }
 /** What sets weights to zero leaves their bytes to a store. */
 const isSparse = (id: string): boolean => id.startsWith('sparsify/')
