@@ -64,8 +64,8 @@ export const apply = defineCommand({
     })
     signal.throwIfAborted()
     await files.writeFileAtomic(options.output, bytes)
-    const list = steps.map(({ transform, passedOver }) =>
-      safe(passedOver === undefined ? `${transform}` : `${transform}: passed over, ${passedOver}`),
+    const list = steps.map(({ transform, refusal }) =>
+      safe(refusal === undefined ? transform : `${transform}: nothing to do on the model itself, ${refusal}`),
     )
     const size = `${safe(options.output)}: ${bytesText(bytes.byteLength)}${original ? `, from ${bytesText(original.byteLength)}` : ''}.`
     return { text: [...list, size].join('\n'), json: { output: options.output, bytes: bytes.byteLength, steps } }

@@ -9,13 +9,21 @@ export const factorizeParams = {
     default: 'energy',
     doc: 'what decides how much of a weight is kept',
   },
-  energy: { kind: 'number', default: 0.99, min: 0, max: 1, doc: 'share of the energy that each layer keeps' },
+  energy: {
+    kind: 'number',
+    default: 0.99,
+    min: 0,
+    max: 1,
+    doc: 'share of the energy that each layer keeps',
+    search: { low: 0.7, high: 0.999 },
+  },
   ratio: {
     kind: 'number',
     default: 0.5,
     min: 0.01,
     max: 1,
     doc: 'share of the parameters of these layers that may be left',
+    search: { low: 0.15, high: 0.8 },
   },
   for: {
     kind: 'choice',

@@ -54,7 +54,7 @@ export async function searchFront(exploration: Exploration, options: FrontOption
   const seconds = options.recover ?? (options.minutes === undefined ? null : 60 * options.minutes * RECOVERY_SHARE)
   const most = seconds === null ? null : await recoverySteps(setup, journal, seconds)
   const transforms = withRecoverySteps(TRANSFORMS, most)
-  const space = openSpace(transforms, setup.prepared, setup.env, { activations: setup.activations })
+  const space = await openSpace(transforms, setup.prepared, setup.env, { activations: setup.activations })
   const goal: Goal = { originalBytes: setup.original.byteLength, maxDrop: setup.maxDrop, limits: setup.limits }
   const course: Course = { ...exploration, goal, space, limit, sampler: options.sampler ?? bred }
   const { results, screened, drawn, growth } = await brackets(course)
