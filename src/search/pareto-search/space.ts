@@ -43,7 +43,7 @@ const STAGES: Readonly<
   recover: { folders: ['recover'], most: 1, chance: 0.75 },
   quantize: { folders: ['quantize'], most: 2, chance: 0.65 },
   store: { folders: ['store'], most: 1, chance: 0.85 },
-    correct: { folders: [], most: 1, chance: 0.2 },
+  correct: { folders: [], most: 1, chance: 0.2 },
 }
 const NAMES = Object.keys(STAGES) as readonly StageName[]
 
