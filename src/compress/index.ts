@@ -3,6 +3,9 @@
 import { PareError } from '../util/errors.js'
 import { equalizeSmooth } from './equalize/smooth.js'
 import { equalizeWeights } from './equalize/weights.js'
+import { factorizeSvd } from './factorize/svd.js'
+import { factorizeTucker } from './factorize/tucker.js'
+import { pruneChannels } from './prune/channels.js'
 import { biasCorrection } from './quantize/bias-correction.js'
 import { quantizeDynamic } from './quantize/dynamic.js'
 import { quantizeNBits } from './quantize/nbits.js'
@@ -11,15 +14,18 @@ import { recoverDistill } from './recover/distill.js'
 import { sparsifyMagnitude } from './sparsify/magnitude.js'
 import { sparsifySparseGpt } from './sparsify/sparsegpt.js'
 import { sparsifyWanda } from './sparsify/wanda.js'
+import { storeInt2, storeInt3 } from './store/blocks.js'
 import { storeCodebook } from './store/codebook.js'
 import { storeSparse } from './store/sparse.js'
 import { storeBinary, storeF16, storeInt4, storeInt8, storeTernary } from './store/store.js'
 import type { Transform } from './transform.js'
 
 export const TRANSFORMS: readonly Transform[] = [
+  recoverDistill,
   equalizeWeights,
   equalizeSmooth,
-  recoverDistill,
+  factorizeSvd,
+  factorizeTucker,
   quantizeStatic,
   quantizeDynamic,
   quantizeNBits,
@@ -31,9 +37,12 @@ export const TRANSFORMS: readonly Transform[] = [
   sparsifyMagnitude,
   sparsifyWanda,
   sparsifySparseGpt,
+  storeInt3,
+  storeInt2,
   storeCodebook,
   storeSparse,
   biasCorrection,
+  pruneChannels,
 ].map((t) => t as unknown as Transform)
 
 export function findTransform(id: string): Transform {

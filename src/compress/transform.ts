@@ -76,10 +76,10 @@ export interface TransformEnv extends Env {
   readonly unrounded?: Model
   /** Keep to operators of the ONNX standard. */
   readonly portable?: boolean
-  /** Told in a sentence what a step did that its result does not show, such as layers for which it kept to a plainer way. */
-  readonly report?: (message: string) => void
   /** Told of the losses over the course of a recovery. */
   readonly onRecovered?: (losses: readonly number[]) => void
+  /** Told in a sentence what a step did that its result does not show, such as layers for which it kept to a plainer way. */
+  readonly report?: (message: string) => void
 }
 
 /** What a transform may know before it refuses. */

@@ -82,7 +82,7 @@ function cost(view: View, size: Size, bySize: boolean, groups?: Groups): Scatter
       : [],
   )
   return {
-    id: `cost-${bySize ? 'size' : 'latency'}-${size.name}`,
+    id: `cost-${groups ? (bySize ? 'size-' : 'latency-') : ''}${size.name}`,
     width: size.width,
     height: size.height,
     title: `${bySize ? 'Size' : 'Latency'} against drop in quality`,

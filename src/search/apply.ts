@@ -20,10 +20,10 @@ export interface ApplyOptions extends Omit<RunOptions, 'seed'> {
   readonly threads?: number
 }
 
-/** A step of a recipe, and why the model stayed as it was where it did. */
+/** A step of a recipe, and why the model as it was given has nothing for it; what other steps made of it may have. */
 export interface AppliedStep {
   readonly transform: string
-  readonly passedOver?: string
+  readonly refusal?: string
 }
 
 export interface Applied {
@@ -66,15 +66,14 @@ export async function applyRecipe(model: Model, recipe: RecipeFile, options: App
 }
 
 async function applied(prepared: Model, { steps }: RecipeFile, env: TransformEnv): Promise<Applied> {
-  const done: AppliedStep[] = []
-  let current = prepared
-  for (const [i, step] of steps.entries()) {
-    env.onProgress?.({ task: step.transform, done: i, total: steps.length })
-    const reason = findTransform(step.transform).refuses(current, env)
-    const next = reason === null ? await applySteps(current, [step], env) : current
-    const passedOver = reason ?? (next === current ? 'it found nothing to do' : null)
-    done.push({ transform: step.transform, ...(passedOver !== null && { passedOver }) })
-    current = next
+  const model = await applySteps(prepared, steps, env)
+  // Asked about another object: recovery refuses what nothing changed.
+  const asked = { ...prepared }
+  return {
+    bytes: encodeModel(await compact.run(model, env)).bytes,
+    steps: steps.map(({ transform }) => {
+      const refusal = findTransform(transform).refuses(asked, env)
+      return { transform, ...(refusal !== null && { refusal }) }
+    }),
   }
-  return { bytes: encodeModel(await compact.run(current, env)).bytes, steps: done }
 }

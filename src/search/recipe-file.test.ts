@@ -87,7 +87,7 @@ test('steps that find nothing to do are told, and samples that are missing', asy
   const model = fragileModel()
   const steps = ['store/f16', 'store/int8', 'store/ternary'].map((transform) => ({ transform, params: {} }))
   const applied = await applyRecipe(model, { version: 1, steps, seed: 0 }, { threads: 1 })
-  expect(applied.steps.map((s) => s.passedOver === undefined)).toEqual([true, false, false])
+  expect(applied.steps.map((s) => s.refusal === undefined)).toEqual([true, true, false])
   const needy = { version: 1, steps: [{ transform: 'quantize/static', params: {} }], seed: 0 } as const
   await expect(applyRecipe(model, needy, { threads: 1 })).rejects.toMatchObject({ code: 'RECIPE_SAMPLES' })
 })

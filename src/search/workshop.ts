@@ -107,7 +107,7 @@ export async function openWorkshop(
     const learned = async (): Promise<Learned> => {
       const calibration = data ? await calibrateUnits(prepared, data.calibration(session), env) : undefined
       const calibratedBy = data && calibration ? data.calibratedBy() : null
-      const learning = data && { samples: data.calibration(session), training: data.training(session) }
+      const learning = data && { samples: data.samples(session), training: data.training(session) }
       return {
         env: { ...env, teacher: prepared, ...learning, ...(calibration && { calibration }) },
         calibratedBy,
@@ -178,6 +178,9 @@ async function partsOf(samples: Samples, prepared: Model, { seed = 0, signal, on
     /** What calibrates; `original` makes the states that it needs. */
     calibration: (original: Session): Samples =>
       draw({ ...withStates(read, original), count: read.count }, CALIBRATION, seed),
+    /** The same, to be read again and again. */
+    samples: (original: Session): Samples =>
+      draw({ ...withStates(parts.calibration, original), count: read.count }, CALIBRATION, seed),
     /** What recovery learns from; of recordings it sees no more than what calibrates does. */
     training: (original: Session): Samples =>
       draw({ ...withStates(parts.training, original), count: parts.training.count }, Math.max(1, most), seed),

@@ -31,6 +31,13 @@ const NOISE: Readonly<Record<string, number>> = {
   'equalize/weights': 2 ** -22,
   'equalize/smooth': 2 ** -22,
   'quantize/bias-correction': 2 ** -22,
+  // What a hundredth of the energy leaves out.
+  'factorize/svd': 0.1,
+  'factorize/tucker': 0.1,
+  'store/int3': 2.5 / 4 / Math.sqrt(12),
+  'store/int2': 2.5 / 2 / Math.sqrt(12),
+  // A quarter of the units of each layer, that with the smallest weights, holds at most a quarter of the squares.
+  'prune/channels': Math.sqrt(1 / 4),
   'quantize/static': Math.hypot(4 / 127, 8 / 255) / Math.sqrt(12),
   'quantize/dynamic': Math.hypot(4 / 127, 8 / 255) / Math.sqrt(12),
   'quantize/nbits': Math.hypot(2.5 / 8, 4 / 127) / Math.sqrt(12),
@@ -47,6 +54,9 @@ const NOISE: Readonly<Record<string, number>> = {
   'store/codebook': 2.5 / 16 / Math.sqrt(12),
   'store/sparse': 2 ** -23,
 }
+/** Bytes a node that preparing a model may add: a constant that was shared, of a few dozen numbers. */
+const PREPARED = 300
+
 /** What sets weights to zero leaves their bytes to a store. */
 const isSparse = (id: string): boolean => id.startsWith('sparsify/')
 /** Three deviations of errors that add as squares along the layers. */
@@ -87,18 +97,15 @@ async function feedsFor({ model, feeds }: CompressCase): Promise<readonly Feeds[
 async function envFor(model: Model, feeds: readonly Feeds[], portable = false): Promise<TransformEnv> {
   const units = findUnits(model.graph)
   const engine = async () => native
-  const known = { engine, portable, samples: samplesOf(feeds) }
-  if (!units.some((u) => u.weight !== undefined)) return known
+  const samples = samplesOf(feeds)
+  if (!units.some((u) => u.weight !== undefined)) return { engine, portable, samples }
   async function* stream() {
     yield* feeds
   }
   const peaks = peakTargets(model.graph, units)
   const calibration = await calibrate(model, calibrationTargets(model.graph, units), stream(), native, { peaks })
-  return { ...known, calibration }
+  return { engine, portable, samples, calibration }
 }
-
-/** Bytes a node that preparing a model may add: a constant that was shared, of a few dozen numbers. */
-const PREPARED = 300
 
 const defaults = (t: Transform) => checkParams(t, {})
 const apply = (t: Transform, model: Model, env: TransformEnv, params: Readonly<Record<string, unknown>> = {}) =>
@@ -117,11 +124,13 @@ const constantsOf = (model: Model): readonly (readonly [string, Tensor])[] =>
   graphsOf(model).flatMap((g) => [...g.constants])
 
 /** Constants of more than an eighth of the elements of the largest: weights, and not the scales or single bits beside them. */
-function large(model: Model, of: Model = model): number {
+function large(model: Model, of: Model = model): readonly number[] {
   const counts = (m: Model) => constantsOf(m).map(([, t]) => elementCount(t.shape))
   const least = Math.max(512, Math.max(...counts(of)) / 8)
-  return counts(model).filter((n) => n > least).length
+  return counts(model).filter((n) => n > least)
 }
+
+const sum = (values: readonly number[]): number => values.reduce((n, v) => n + v, 0)
 
 const sameBytes = (a: Tensor | undefined, b: Tensor): boolean =>
   a !== undefined &&
@@ -172,7 +181,7 @@ describe.each(COMPRESS_CASES)('$name', (c) => {
     })
 
     test('makes the file no larger, and smaller where it changed it', () => {
-      const [before, after] = [c.model, result].map((m) => encodeModel(m).byteLength) as [number, number]
+      const [after, before] = [result, c.model].map((m) => encodeModel(m).byteLength) as [number, number]
       if (transform.role === 'prepares' || transform.role === 'corrects')
         expect(after).toBeLessThan(before + PREPARED * nodesOf(result).length)
       else if (isSparse(id)) expect(after).toBeLessThanOrEqual(before)
@@ -180,7 +189,9 @@ describe.each(COMPRESS_CASES)('$name', (c) => {
     })
 
     test('keeps tied weights tied: no weight is written twice', () => {
-      expect(large(result, c.model)).toBeLessThanOrEqual(large(c.model))
+      const [now, had] = [large(result, c.model), large(c.model)]
+      // A weight in parts is more constants, of fewer elements.
+      if (now.length > had.length) expect(sum(now)).toBeLessThan(sum(had))
     })
 
     test('leaves alone what must not change', () => {

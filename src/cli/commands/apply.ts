@@ -1,6 +1,7 @@
 /** `pare apply`: makes the model of a recipe, byte for byte as a search made it. */
 
 import { readFile } from 'node:fs/promises'
+import { PareError } from '../../util/errors.js'
 import { bytes as bytesText } from '../../util/format.js'
 import { defineCommand } from '../command.js'
 import { DATA_OPTIONS, limited, openData, requireUnread, THREADS_OPTION, unused } from '../inputs.js'
@@ -32,7 +33,7 @@ export const apply = defineCommand({
         import('../../search/apply.js'),
         import('../../util/files.js'),
       ])
-    const recipe = parseRecipe(new TextDecoder().decode(await files.readWhole(recipePath!)), recipePath!)
+    const recipe = parseRecipe(await recipeIn(recipePath!), recipePath!)
     await files.checkWritable(options.output)
     const read = await readModel(path!)
     await models.protectInput(path!, options.output, options.force, {
@@ -63,10 +64,19 @@ export const apply = defineCommand({
     })
     signal.throwIfAborted()
     await files.writeFileAtomic(options.output, bytes)
-    const list = steps.map(({ transform, passedOver }) =>
-      safe(passedOver === undefined ? `${transform}` : `${transform}: passed over, ${passedOver}`),
+    const list = steps.map(({ transform, refusal }) =>
+      safe(refusal === undefined ? transform : `${transform}: nothing to do on the model itself, ${refusal}`),
     )
     const size = `${safe(options.output)}: ${bytesText(bytes.byteLength)}${original ? `, from ${bytesText(original.byteLength)}` : ''}.`
     return { text: [...list, size].join('\n'), json: { output: options.output, bytes: bytes.byteLength, steps } }
   },
 })
+
+async function recipeIn(path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8')
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code !== 'ENOENT') throw cause
+    throw new PareError('FILE_MISSING', 'there is no such file', { where: path, remedy: 'Check the path.', cause })
+  }
+}

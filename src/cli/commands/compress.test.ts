@@ -99,14 +99,3 @@ test.each([
   const { answer } = await compress('-o', at('out.onnx'), ...args.map((a) => (a === 'model' ? at('model.onnx') : a)))
   expect(answer.error?.code).toBe(code)
 })
-
-test('limits that nothing keeps leave the original, and those that some keep bound what is handed back', async () => {
-  const common = ['-o', at('limited.onnx'), '--threads', '1', '--restart']
-  const none = await compress(...common, '--max-bytes', '100')
-  expect([none.status, none.answer.result.outcome.chosen]).toEqual([1, null])
-  expect((await compress(...common, '--max-latency', '0.001')).status).toBe(1)
-  const some = await compress(...common, '--max-bytes', '20000', '--recipe', at('recipe.json'))
-  expect(some.answer.result.outcome.trials.some((t: { bytes: number }) => t.bytes > 20000)).toBe(true)
-  expect((await readFile(at('limited.onnx'))).byteLength).toBeLessThanOrEqual(20000)
-  expect(JSON.parse(await readFile(at('recipe.json'), 'utf8'))).toMatchObject({ version: 1, seed: 0 })
-})

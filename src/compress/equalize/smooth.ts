@@ -27,6 +27,7 @@ const params = {
     min: 0,
     max: 1,
     doc: 'how much of the range moves from activations to weights: 0 evens the weights, 1 the activations',
+    search: { low: 0.3, high: 0.8 },
   },
   insert: { kind: 'flag', default: false, doc: 'insert a Mul where nothing before the layer takes the scale in' },
   exclude: { kind: 'names', default: [], doc: 'nodes whose constants stay as they are' },

@@ -83,6 +83,7 @@ export const recoverDistill: Transform<typeof params> = {
       epochs: Math.max(1, Math.round(p.steps / perEpoch)),
       batchSize: Math.max(1, Math.min(p.batch, Math.floor(data.count * 0.9))),
       isTraining: false,
+      keepZeros: true,
       seed,
       ...(signal && { signal }),
       onProgress(progress) {

@@ -14,5 +14,5 @@ function stepName({ transform, params }: Step): string {
 function paramText(name: string, value: unknown): string {
   if (typeof value === 'boolean') return value ? name : `no ${name}`
   if (Array.isArray(value)) return `${value.length} ${name}`
-  return `${name} ${typeof value === 'number' ? significant(value) : String(value)}`
+  return `${name} ${typeof value === 'number' && !Number.isInteger(value) ? significant(value) : String(value)}`
 }

@@ -1,6 +1,6 @@
 /**
- * Successive halving (Jamieson and Talwalkar 2016): every recipe is tried on a cheap rung, and a third of each rung
- * goes on to the next, where it is recovered for longer, judged on more samples and timed for longer.
+ * Successive halving (Jamieson and Talwalkar 2016): every recipe is tried on a cheap rung, and the best of each rung
+ * go on to the next, where it is recovered for longer, judged on more samples and timed for longer.
  */
 
 import type { Bench } from '../evaluate.js'
@@ -12,17 +12,18 @@ export interface Rung {
   readonly share: number
   /** How far beyond the budget a candidate may be and go on: a short recovery costs quality, and few samples tell little. */
   readonly slack: number
+  /** The part of a rung that goes on to the next. */
+  readonly kept: number
 }
 
 export const RUNGS: readonly Rung[] = [
-  { share: 1 / 9, slack: 4 },
-  { share: 1 / 3, slack: 2 },
-  { share: 1, slack: 1 },
+  { share: 1 / 9, slack: 4, kept: 1 / 3 },
+  { share: 1 / 3, slack: 2, kept: 1 / 2 },
+  { share: 1, slack: 1, kept: 0 },
 ]
 
-/** Recipes of a bracket, and the part of them that goes on to the next rung. */
-export const BRACKET = 9
-export const KEPT = 1 / 3
+/** Recipes of a bracket: of these four reach the second rung, and two the last. */
+export const BRACKET = 12
 
 /** Least samples that judge, rounds and milliseconds. */
 const LEAST = { samples: 32, rounds: 5, budgetMs: 10 }

@@ -14,7 +14,7 @@ import type { ScreenedTrial } from '../outcome.js'
 import type { Latency, Step, TrialResult } from '../trial.js'
 import { nameOf } from './names.js'
 import { recoverySteps, withRecoverySteps } from './recovery.js'
-import { BRACKET, benchOn, KEPT, onRung, RUNGS, samplesOn } from './rungs.js'
+import { BRACKET, benchOn, onRung, RUNGS, samplesOn } from './rungs.js'
 import { bred, type Sampler } from './samplers.js'
 import { openSpace, type Space } from './space.js'
 import { type Goal, promising, volumeOf } from './worth.js'
@@ -54,7 +54,7 @@ export async function searchFront(exploration: Exploration, options: FrontOption
   const seconds = options.recover ?? (options.minutes === undefined ? null : 60 * options.minutes * RECOVERY_SHARE)
   const most = seconds === null ? null : await recoverySteps(setup, journal, seconds)
   const transforms = withRecoverySteps(TRANSFORMS, most)
-  const space = openSpace(transforms, setup.prepared, setup.env, { activations: setup.activations })
+  const space = await openSpace(transforms, setup.prepared, setup.env, { activations: setup.activations })
   const goal: Goal = { originalBytes: setup.original.byteLength, maxDrop: setup.maxDrop, limits: setup.limits }
   const course: Course = { ...exploration, goal, space, limit, sampler: options.sampler ?? bred }
   const { results, screened, drawn, growth } = await brackets(course)
@@ -123,7 +123,7 @@ function drawRunners(
   return [...runners.values()]
 }
 
-/** All recipes on the first rung, and on each further one the third that promises most. */
+/** All recipes on the first rung, and on each further one those that promise most. */
 async function climb(course: Course, progress: Progress, bracket: readonly Runner[]): Promise<void> {
   const { setup, goal } = course
   let runners = bracket
@@ -143,7 +143,7 @@ async function climb(course: Course, progress: Progress, bracket: readonly Runne
       progress.results = withNew(progress.results, result, setup)
       progress.growth.push(volumeOf(goal, progress.results))
     }
-    const next = promising({ ...goal, slack: rung.slack }, [...done.keys()], Math.ceil(runners.length * KEPT))
+    const next = promising({ ...goal, slack: rung.slack }, [...done.keys()], Math.ceil(runners.length * rung.kept))
     runners = next.map((r) => done.get(r)!)
   }
 }

@@ -13,8 +13,8 @@ import { drawSteps, openSpace, stageOf } from './space.js'
 const model = spareModel()
 const all = [...TRANSFORMS, cutNeurons as unknown as Transform]
 const env = { engine: () => Promise.reject(new Error('none')), samples: rowSamples(8), teacher: model }
-const space = openSpace(all, model, env, { activations: 'int8' })
-const ORDER = ['equalize', 'lighten', 'recover', 'quantize', 'store']
+const space = await openSpace(all, model, env, { activations: 'int8' })
+const ORDER = ['equalize', 'lighten', 'recover', 'quantize', 'store', 'correct']
 
 /** Stages in order, each transform once with parameters that it takes, recovery only after a change. */
 function isSound(steps: readonly Step[]): void {
@@ -35,12 +35,12 @@ test('recipes are sound, of many kinds, and the same for one seed', () => {
   expect(drawSteps(space, random(3))).toEqual(drawn[3])
 })
 
-test('what has nothing to do is left out with its reason', () => {
+test('what has nothing to do is left out with its reason', async () => {
   const reasons = new Map(space.refused.map((r) => [r.transform, r.reason]))
   expect(reasons.get('store/binary')).toContain('two values')
   expect(space.stages.flatMap((s) => s.transforms.map((t) => t.id))).not.toContain('store/binary')
   const { samples: _, ...none } = env
-  const without = openSpace(all, model, none)
+  const without = await openSpace(all, model, none)
   expect(without.refused).toContainEqual({ transform: 'quantize/static', reason: 'it needs samples' })
 })
 

@@ -1,9 +1,10 @@
 /**
- * The recipes that a search may draw: [equalize] → [factorize | prune | sparsify]* → [recover] → [quantize]* → [store],
- * with parameters from the transforms' own declarations.
+ * The recipes that a search may draw: [equalize] → [factorize | prune | sparsify]* → [recover] → [quantize]* → [store]
+ * → [correct], with parameters from the transforms' own declarations.
  */
 
-import type { ParamSpec, Transform, TransformEnv } from '../../compress/transform.js'
+import { TRANSFORMS } from '../../compress/index.js'
+import { checkParams, type ParamSpec, type Transform, type TransformEnv } from '../../compress/transform.js'
 import type { Model } from '../../ir/types.js'
 import type { Random } from '../../util/random.js'
 import type { Step } from '../trial.js'
@@ -22,7 +23,7 @@ export interface Refused {
   readonly reason: string
 }
 
-export type StageName = 'equalize' | 'lighten' | 'recover' | 'quantize' | 'store'
+export type StageName = 'equalize' | 'lighten' | 'recover' | 'quantize' | 'store' | 'correct'
 
 export interface Stage {
   readonly name: StageName
@@ -42,34 +43,66 @@ const STAGES: Readonly<
   recover: { folders: ['recover'], most: 1, chance: 0.75 },
   quantize: { folders: ['quantize'], most: 2, chance: 0.65 },
   store: { folders: ['store'], most: 1, chance: 0.85 },
+  correct: { folders: [], most: 1, chance: 0.2 },
 }
 const NAMES = Object.keys(STAGES) as readonly StageName[]
 
 const folderOf = (id: string): string => id.split('/')[0]!
 
 /** The stage of a transform; null for one that stands in no recipe that is drawn. */
-export const stageOf = (id: string): StageName | null =>
-  NAMES.find((name) => STAGES[name].folders.includes(folderOf(id))) ?? null
+export function stageOf(id: string): StageName | null {
+  // What mends rounding comes behind all of it, wherever its file lies.
+  if (TRANSFORMS.find((t) => t.id === id)?.role === 'corrects') return 'correct'
+  return NAMES.find((name) => STAGES[name].folders.includes(folderOf(id))) ?? null
+}
 
-/** Asks each transform what it refuses; recovery is asked about a model that something changed. */
-export function openSpace(
+/**
+ * Asks each transform what it refuses: of the model, and where that has nothing for it, of what lighter forms of it have,
+ * for sparse stores want zeros, and recovery a change.
+ */
+export async function openSpace(
   transforms: readonly Transform[],
   prepared: Model,
   env: TransformEnv,
   fixed: Readonly<Record<string, unknown>> = {},
-): Space {
-  const changed: Model = { ...prepared }
-  const refused = transforms.flatMap((t): readonly Refused[] => {
-    const reason = reasonAgainst(t, changed, env)
-    return reason === null ? [] : [{ transform: t.id, reason }]
-  })
+): Promise<Space> {
+  const lighter = lighterForms(transforms, prepared, env)
+  const refused: Refused[] = []
+  for (const t of transforms) {
+    const reason = reasonAgainst(t, { ...prepared }, env)
+    if (reason === null) continue
+    const isEarly = stageOf(t.id) === 'equalize' || stageOf(t.id) === 'lighten'
+    if (isEarly || !(await lighter()).some((model) => reasonAgainst(t, model, env) === null))
+      refused.push({ transform: t.id, reason })
+  }
   const out = new Set(refused.map((r) => r.transform))
   const stages = NAMES.map((name): Stage => {
-    const { folders, most, chance } = STAGES[name]
-    const own = transforms.filter((t) => folders.includes(folderOf(t.id)) && !out.has(t.id))
+    const { most, chance } = STAGES[name]
+    const own = transforms.filter((t) => stageOf(t.id) === name && !out.has(t.id))
     return { name, transforms: own, most, chance }
   })
   return { stages, refused, fixed }
+}
+
+/** What the first transform of each folder makes of the model by itself; made when first asked for. */
+function lighterForms(transforms: readonly Transform[], prepared: Model, env: TransformEnv) {
+  let made: Promise<readonly Model[]> | null = null
+  const make = async (): Promise<readonly Model[]> => {
+    const models: Model[] = []
+    const { folders } = STAGES.lighten
+    for (const t of folders.flatMap((f) => transforms.find(({ id }) => folderOf(id) === f) ?? [])) {
+      if (t.refuses(prepared, env) !== null) continue
+      // One that fails tells nothing; it will fail again where it is drawn, and be told.
+      const model = await t.apply(prepared, checkParams(t, {}), env).catch(() => prepared)
+      env.signal?.throwIfAborted()
+      if (model !== prepared) models.push(model)
+    }
+    return models
+  }
+  return () => {
+    made ??= make()
+    return made
+  }
 }
 
 function reasonAgainst(t: Transform, model: Model, env: TransformEnv): string | null {
@@ -139,10 +172,14 @@ export const rounded = (spec: ParamSpec & { readonly kind: 'number' }, value: nu
   return spec.whole ? Math.round(inside) : Number(inside.toPrecision(3))
 }
 
+/** Within a stage by folder: what changes shapes comes before what sets zeros. */
+const placeOf = ({ transform }: Step): number =>
+  STAGES[stageOf(transform) ?? 'correct'].folders.indexOf(folderOf(transform))
+
 /** In the order of the stages, none twice, and without recovery where nothing before it changed the model. */
 export function inOrder({ stages }: Space, steps: readonly Step[]): readonly Step[] {
   const kept = stages.flatMap(({ name, most }) => {
-    const own = steps.filter((s) => stageOf(s.transform) === name)
+    const own = steps.filter((s) => stageOf(s.transform) === name).toSorted((a, b) => placeOf(a) - placeOf(b))
     return own.filter((s, i) => own.findIndex((o) => o.transform === s.transform) === i).slice(0, most)
   })
   const changes = kept.some((s) => stageOf(s.transform) === 'lighten' || stageOf(s.transform) === 'equalize')
