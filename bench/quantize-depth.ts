@@ -7,7 +7,6 @@ import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { prepareModel } from '../src/compress/prepare.js'
-import { quantizeBlocks } from '../src/compress/quantize/blocks.js'
 import { calibrateUnits } from '../src/compress/quantize/calibrate-units.js'
 import { applySteps, type RecipeStep } from '../src/compress/recipes.js'
 import type { TransformEnv } from '../src/compress/transform.js'
@@ -16,8 +15,7 @@ import { take } from '../src/data/split.js'
 import { comparison } from '../src/engine/compare.js'
 import type { Engine } from '../src/engine/engine.js'
 import { openEngine } from '../src/engine/node/open.js'
-import { elementCount, f32, floats, floatToHalf, halfToFloat } from '../src/ir/tensor.js'
-import type { Model, Tensor } from '../src/ir/types.js'
+import type { Model } from '../src/ir/types.js'
 import { decodeModel, encodeModel } from '../src/onnx/codec.js'
 import { table, writeReport } from './markdown.js'
 import { samplesFor } from './samples/index.js'
@@ -46,38 +44,16 @@ const STATIC: readonly Variant[] = [false, true].flatMap((perChannel) =>
 
 const RANGES = ['absmax', 'mse', 'hqq'] as const
 
-/** Weights stored in blocks of 32; those of 2 and 3 bits are put on their grids and left in float32. */
-const STORED: readonly Stored[] = [4, 3, 2].flatMap((bits) =>
-  [false, true].flatMap((hasZeros) => RANGES.map((range) => ({ bits, hasZeros, range }))),
-)
-
 interface Stored {
   readonly bits: number
-  readonly hasZeros: boolean
+  readonly zeroPoints: boolean
   readonly range: (typeof RANGES)[number]
 }
 
-const BLOCK = 32
-/** Smaller constants stay as they are. */
-const LEAST = 512
-
-/** The model with its large weights on grids of so many bits; scales are float16, zero points whole. */
-function onGrids(model: Model, { bits, hasZeros, range }: Stored): Model {
-  const half = (s: number): number => halfToFloat(floatToHalf(s))
-  const constants = [...model.graph.constants].map(([name, t]): readonly [string, Tensor] => {
-    if (t.dtype !== 'float32' || t.shape.length < 2 || elementCount(t.shape) < LEAST) return [name, t]
-    const rows = t.shape[0]!
-    const depth = elementCount(t.shape) / rows
-    const q = quantizeBlocks(floats(t), rows, depth, BLOCK, bits, half, { range, hasZeros })
-    const real = floats(t).map((_, i) => {
-      const [row, column] = [Math.floor(i / depth), i % depth]
-      const at = row * q.blocksPerRow + Math.floor(column / BLOCK)
-      return (q.values[row * q.blocksPerRow * BLOCK + column]! - (q.zeros?.[at] ?? 0)) * q.scales[at]!
-    })
-    return [name, f32(t.shape, real)]
-  })
-  return { ...model, graph: { ...model.graph, constants: new Map(constants) } }
-}
+/** Weights stored in blocks of 32. */
+const STORED: readonly Stored[] = [4, 3, 2].flatMap((bits) =>
+  [false, true].flatMap((zeroPoints) => RANGES.map((range) => ({ bits, zeroPoints, range }))),
+)
 
 const HELD_OUT = 28
 const CALIBRATION = 64
@@ -138,7 +114,9 @@ const engine = await openEngine({ threads: 1 })
 try {
   const runtime = createRequire(import.meta.url)('onnxruntime-node/package.json') as { version: string }
   const fixed = await columnsOf(FIXED, STATIC, ({ model, env }, { steps }) => applySteps(model, steps, env))
-  const stored = await columnsOf(WEIGHTS, STORED, async ({ model }, way) => onGrids(model, way))
+  const stored = await columnsOf(WEIGHTS, STORED, ({ model, env }, { bits, ...params }) =>
+    applySteps(model, [step(`store/int${bits}`, params)], env),
+  )
   writeReport(join(import.meta.dirname, 'quantize-depth.md'), {
     title: 'Quantization in depth',
     about: [
@@ -156,10 +134,10 @@ try {
       },
       {
         heading: 'Stored weights',
-        text: `Weights of at least ${LEAST} elements in blocks of ${BLOCK}, float16 scales; with zero points, whole ones. \`absmax\`: the whole range; \`mse\`: clipped for the least squared error; \`hqq\`: half-quadratic. Activations stay float32.`,
+        text: '`store/int4`, `store/int3`, `store/int2`: blocks of 32 weights with float16 scales; zero points are whole numbers. `absmax`: the whole range; `mse`: clipped for the least squared error; `hqq`: half-quadratic. Activations stay float32.',
         table: table(
           ['bits', 'zero points', 'range', ...WEIGHTS],
-          STORED.map(({ bits, hasZeros, range }, i) => [bits, hasZeros ? 'yes' : 'no', range, ...stored[i]!]),
+          STORED.map(({ bits, zeroPoints, range }, i) => [bits, zeroPoints ? 'yes' : 'no', range, ...stored[i]!]),
         ),
       },
     ],
