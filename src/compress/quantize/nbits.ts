@@ -10,11 +10,13 @@ import { floats, tensor } from '../../ir/tensor.js'
 import type { Graph, Model, Tensor } from '../../ir/types.js'
 import { freshNames } from '../../passes/names.js'
 import { removeDead } from '../../passes/remove-dead.js'
+import type { Layer } from '../layers/layer.js'
 import type { Params, Transform } from '../transform.js'
 import { type Blocks, packNibbles, quantizeBlocks } from './blocks.js'
 import { neededInFloat } from './needed.js'
 import { type ConstantProduct, constantProduct } from './products.js'
 import { type Rewriter, rewriter, someGraph, withOpset } from './rewrite.js'
+import { openRounder, type Rounder, roundingParam } from './rounder.js'
 import { transposed } from './transpose.js'
 import { allFinite } from './weights.js'
 
@@ -27,8 +29,13 @@ const params = {
     default: 'absmax',
     doc: 'how the grid of each block is chosen: the whole range, least squared error, or half-quadratic',
   },
-  zeros: { kind: 'flag', default: false, doc: 'a zero point a block, for weights that lie to one side of zero' },
+  zeroPoints: {
+    kind: 'flag',
+    default: false,
+    doc: 'a zero point a block, for weights on one side of zero; rounded to the nearest',
+  },
   minElements: { kind: 'number', default: 1024, min: 1, max: 1e9, doc: 'leave smaller weights alone' },
+  rounding: roundingParam,
   exclude: { kind: 'names', default: [], doc: 'nodes that stay as they are' },
 } as const
 
@@ -47,12 +54,16 @@ export const quantizeNBits: Transform<typeof params> = {
   },
   async apply(model: Model, p: NBitsParams, env) {
     const fresh = freshNames(model)
-    const graph = mapGraphs(model.graph, (g) => quantizeGraph(g, p, fresh))
+    const excluded = new Set(p.exclude)
+    const wanted = ({ node }: Layer): boolean => node.op !== 'Conv' && !excluded.has(nodeKey(node))
+    const rounder = await openRounder(model, p.rounding, env, wanted)
+    const graph = mapGraphs(model.graph, (g) => quantizeGraph(g, p, fresh, rounder))
+    rounder.report('quantize/nbits')
     return graph === model.graph ? model : removeDead.run(withOpset(withGraph(model, graph), 'com.microsoft', 1), env)
   },
 }
 
-function quantizeGraph(graph: Graph, p: NBitsParams, fresh: (hint: string) => string): Graph {
+function quantizeGraph(graph: Graph, p: NBitsParams, fresh: (hint: string) => string, rounder: Rounder): Graph {
   const excluded = new Set(p.exclude)
   const isNeeded = neededInFloat(graph)
   const fits = (name: string): boolean => {
@@ -77,7 +88,7 @@ function quantizeGraph(graph: Graph, p: NBitsParams, fresh: (hint: string) => st
       : [original.shape[0]!, original.shape[1]!]
     const bits = Number(p.bits) as 4 | 8
     const block = Number(p.block)
-    const constants = written.get(w.weight) ?? writeBlocks(r, w, columns, depth, p)
+    const constants = written.get(w.weight) ?? writeBlocks(r, w, columns, depth, p, rounder)
     written.set(w.weight, constants)
     const out = node.outputs[0]!
     const product = w.bias === undefined ? out : fresh(`${out}_m`)
@@ -107,13 +118,15 @@ function writeBlocks(
   columns: number,
   depth: number,
   p: NBitsParams,
+  rounder: Rounder,
 ): readonly string[] {
   const bits = Number(p.bits) as 4 | 8
   const block = Number(p.block)
-  const original = floats(r.graph.constants.get(weight)!)
-  const data = isTurned ? original : transposed(original, depth, columns)
-  const choice = { range: p.range, hasZeros: p.zeros }
-  const blocks = quantizeBlocks(data, columns, depth, block, bits, Math.fround, choice)
+  const t = r.graph.constants.get(weight)!
+  const data = isTurned ? floats(t) : transposed(floats(t), depth, columns)
+  const choice = { range: p.range, hasZeros: p.zeroPoints }
+  const plain = quantizeBlocks(data, columns, depth, block, bits, Math.fround, choice)
+  const blocks = rounder.blocks(t, plain, { depth, block, bits }, 'rows')
   const unsigned = Uint8Array.from(blocks.values, (v) => v + 2 ** (bits - 1))
   const bytes = bits === 4 ? packNibbles(unsigned) : unsigned
   return [

@@ -7,6 +7,7 @@ import { BLOCK_RANGES } from '../../grids/block-ranges.js'
 import { elementCount, f32, floats, floatToHalf, halfToFloat, tensor } from '../../ir/tensor.js'
 import { type Blocks, quantizeBlocks } from '../quantize/blocks.js'
 import type { Rewriter } from '../quantize/rewrite.js'
+import { type Rounder, roundingParam } from '../quantize/rounder.js'
 import type { Params } from '../transform.js'
 import { DIGITS_OPSET, digits } from './digits.js'
 import { type Expand, fileBytes, hintOf, list, type Part, plain, toFloat } from './expand.js'
@@ -20,6 +21,7 @@ const params = {
     default: 'mse',
     doc: 'how far the grid of a block reaches: to the largest weight, or as least squared or half-quadratic errors ask',
   },
+  rounding: roundingParam,
   zeroPoints: { kind: 'flag', default: false, doc: 'a zero point for each block: grids need not lie about zero' },
 } as const
 
@@ -32,7 +34,7 @@ function storeBlocks(bits: 2 | 3) {
     summary: `weights stored in ${bits} bits, in blocks with a scale each, computed in float32`,
     opset: DIGITS_OPSET,
     params,
-    expand: (p) => expandBlocks(bits, p),
+    expand: (p, rounder) => expandBlocks(bits, p, rounder),
   })
 }
 
@@ -46,7 +48,7 @@ interface Layout {
 }
 
 const expandBlocks =
-  (bits: 2 | 3, { block: size, range, zeroPoints }: Params<typeof params>): Expand =>
+  (bits: 2 | 3, { block: size, range, zeroPoints }: Params<typeof params>, rounder: Rounder): Expand =>
   (r, name, t) => {
     const { shape } = t
     const rows = shape.length < 2 ? 1 : shape[0]!
@@ -55,7 +57,8 @@ const expandBlocks =
     const data = floats(t)
     const isHalf = fitsHalf(data.reduce((peak, v) => Math.max(peak, Math.abs(v)), 0))
     const round = isHalf ? (s: number) => halfToFloat(floatToHalf(s)) : Math.fround
-    const blocks = quantizeBlocks(data, rows, depth, block, bits, round, { range, hasZeros: zeroPoints })
+    const nearest = quantizeBlocks(data, rows, depth, block, bits, round, { range, hasZeros: zeroPoints })
+    const blocks = rounder.blocks(t, nearest, { depth, block, bits }, 'stored')
     const layout = { shape, rows, depth, block, blocksPerRow: blocks.blocksPerRow }
     const parts = partsOf(blocks, bits, isHalf)
     const own = [parts.integers, parts.scales, ...(typeof parts.zeros === 'number' ? [] : [parts.zeros])]

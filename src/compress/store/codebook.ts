@@ -15,7 +15,14 @@ export const storeCodebook = storeTransform({
   summary: 'weights stored as places in a codebook of few values, found by k-means, computed in float32',
   opset: DIGITS_OPSET,
   params: {
-    bits: { kind: 'number', default: 5, min: 1, max: 8, doc: 'of a place in the codebook, which has 2^bits entries' },
+    bits: {
+      kind: 'number',
+      default: 5,
+      min: 1,
+      max: 8,
+      doc: 'of a place in the codebook, which has 2^bits entries',
+      search: { values: [2, 3, 4, 5, 6] },
+    },
   },
   // Smaller ones gain little, and biases of a layer count for more than single weights.
   minElements: 1024,

@@ -10,6 +10,7 @@ import { removeDead } from '../../passes/remove-dead.js'
 import { standardOpset } from '../../passes/standard-domain.js'
 import { neededInFloat } from '../quantize/needed.js'
 import { rewriter, someGraph } from '../quantize/rewrite.js'
+import { openRounder, type Rounder, type Rounding } from '../quantize/rounder.js'
 import { allFinite } from '../quantize/weights.js'
 import type { ParamSpecs, Params, Transform } from '../transform.js'
 import type { Expand } from './expand.js'
@@ -26,7 +27,7 @@ const common = {
 } as const
 
 type Common = typeof common
-type StoreParams = Params<Common>
+type StoreParams = Params<Common> & { readonly rounding?: Rounding }
 
 export interface Store<S extends ParamSpecs> {
   readonly id: string
@@ -38,7 +39,8 @@ export interface Store<S extends ParamSpecs> {
   readonly minElements?: number
   /** What it can do something for, beside what is finite, large and float32; and what to say where there is none. */
   readonly takes?: { readonly test: (t: Tensor) => boolean; readonly otherwise: string }
-  expand(params: Params<S>): Expand
+  /** `rounder`: by the parameter `rounding`, where the store has it. */
+  expand(params: Params<S>, rounder: Rounder): Expand
 }
 
 export function storeTransform<S extends ParamSpecs>(store: Store<S>): Transform<S & Common> {
@@ -60,9 +62,17 @@ export function storeTransform<S extends ParamSpecs>(store: Store<S>): Transform
     },
     async apply(model: Model, p: Params<S & Common>, env) {
       const fresh = freshNames(model)
-      const expand = store.expand(p as unknown as Params<S>)
       const which = p as unknown as StoreParams
+      const excluded = new Set(which.exclude)
+      const rounder = await openRounder(
+        model,
+        which.rounding ?? 'nearest',
+        env,
+        ({ node }) => !excluded.has(nodeKey(node)),
+      )
+      const expand = store.expand(p as unknown as Params<S>, rounder)
       const graph = mapGraphs(model.graph, (g) => storeGraph(g, which, fresh, expand))
+      rounder.report(id)
       return graph === model.graph ? model : removeDead.run(withGraph(model, graph), env)
     },
   }
