@@ -123,7 +123,7 @@ export async function lenet({
   }
 }
 
-export const rowOf = ({ name, accuracy, nonzeros, bytes }: Step): string =>
+const rowOf = ({ name, accuracy, nonzeros, bytes }: Step): string =>
   `${name.padEnd(28)}${(100 * accuracy).toFixed(2).padStart(7)} %${String(nonzeros).padStart(9)} weights${String(bytes).padStart(9)} bytes`
 
 if (process.argv[1]?.endsWith('lenet.ts')) {
