@@ -28,7 +28,7 @@ interface Variant {
 
 const step = (transform: string, params: Readonly<Record<string, unknown>> = {}): RecipeStep => ({ transform, params })
 
-const CORRECT = step('quantize/bias-correction')
+const CORRECT = step('quantize/bias-correction', { samples: 16 })
 
 /** Static int8 with one scale a weight, or one a channel. */
 const STATIC: readonly Variant[] = [false, true].flatMap((perChannel) =>
@@ -55,8 +55,8 @@ const STORED: readonly Stored[] = [4, 3, 2].flatMap((bits) =>
   [false, true].flatMap((zeroPoints) => RANGES.map((range) => ({ bits, zeroPoints, range }))),
 )
 
-const HELD_OUT = 28
-const CALIBRATION = 64
+const HELD_OUT = 14
+const CALIBRATION = 32
 
 interface Subject {
   readonly model: Model
@@ -100,15 +100,18 @@ async function columnsOf<T>(
   for (const name of names) {
     const subject = await open(name, engine)
     const cells: string[] = []
-    for (const way of ways) cells.push(percent((await errorOf(subject, await make(subject, way), engine)).rms))
-    console.log(name, ...cells)
+    for (const way of ways) {
+      const { rms } = await errorOf(subject, await make(subject, way), engine)
+      cells.push(percent(rms))
+      console.log(name, JSON.stringify(way), cells.at(-1))
+    }
     columns.push(cells)
   }
   return ways.map((_, v) => columns.map((cells) => cells[v]!))
 }
 
-const FIXED = ['yunet-n-320', 'openseeface-mnv3-detection', 'ultraface-slim-320', 'ultraface-rfb-320']
-const WEIGHTS = ['mnist-cntk', 'ultraface-slim-320', 'yunet-n-320', 'dtln-1', 'go1-policy']
+const FIXED = ['yunet-n-320', 'openseeface-mnv3-detection', 'ultraface-slim-320']
+const WEIGHTS = ['mnist-cntk', 'ultraface-slim-320', 'dtln-1', 'go1-policy', 'yunet-n-320']
 
 const engine = await openEngine({ threads: 1 })
 try {
