@@ -5,6 +5,7 @@
  */
 
 import { TRANSFORMS } from '../../compress/index.js'
+import type { Transform } from '../../compress/transform.js'
 import { type Random, random } from '../../util/random.js'
 import type { CompressOptions } from '../compress.js'
 import { isRestored, makeTrial, runTrial, timed } from '../evaluate.js'
@@ -21,6 +22,8 @@ import { type Goal, promising, volumeOf } from './worth.js'
 
 export interface FrontOptions extends Pick<CompressOptions, 'minutes' | 'trials' | 'more' | 'recover'> {
   readonly sampler?: Sampler
+  /** Of those that are known, what recipes are drawn from. Default: all. */
+  readonly transforms?: readonly Transform[]
 }
 
 /** A recipe on its way up the rungs. */
@@ -53,7 +56,7 @@ export async function searchFront(exploration: Exploration, options: FrontOption
   const baseline = await remember<Latency>(journal, 'baseline', () => timed(setup, setup.original))
   const seconds = options.recover ?? (options.minutes === undefined ? null : 60 * options.minutes * RECOVERY_SHARE)
   const most = await recoverySteps(setup, journal, seconds)
-  const transforms = recoveriesFor(TRANSFORMS, most, aimsOf(setup))
+  const transforms = recoveriesFor(options.transforms ?? TRANSFORMS, most, aimsOf(setup))
   const space = await openSpace(transforms, setup.prepared, setup.env, { activations: setup.activations })
   const goal: Goal = { originalBytes: setup.original.byteLength, maxDrop: setup.maxDrop, limits: setup.limits }
   const course: Course = { ...exploration, goal, space, limit, sampler: options.sampler ?? bred }
