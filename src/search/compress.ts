@@ -28,6 +28,7 @@ import { LAYER_SAMPLES } from './fallback.js'
 import { askedOf, isForFront, seenBy } from './identity.js'
 import { checkJournal, type Journal, openJournal, refuseUnfinished, remember, valuesIn } from './journal.js'
 import { layersOf } from './layers.js'
+import { type Form, formsFor } from './mixed-precision/mixed-precision.js'
 import type { Missed, Outcome } from './outcome.js'
 import { searchFront } from './pareto-search/search.js'
 import type { Metric } from './quality.js'
@@ -138,7 +139,13 @@ async function searchIn(runFolder: string, model: Model, given: CompressOptions)
     const elapsed = (): number => (performance.now() - started) / 1000
     const journal = await openJournal(path, identity, options.resume === true, elapsed)
     const { objective } = settingsOf(options)
-    const exploration = { setup, journal, objective, recipes: recipesFor(model, setup, options) }
+    const exploration = {
+      setup,
+      journal,
+      objective,
+      recipes: recipesFor(model, setup, options),
+      forms: mixedForms(setup, objective),
+    }
     const found = isForFront(options) ? await searchFront(exploration, options) : await explore(exploration)
     const chosen = chooseBest(found.results, objective, setup.original.byteLength)
     const bytes = chosen === null ? null : new Uint8Array(await readFile(candidatePath(runFolder, chosen.sha256)))
@@ -165,6 +172,10 @@ async function searchIn(runFolder: string, model: Model, given: CompressOptions)
   }
 }
 
+/** What is asked about for mixed precision: it pays in bytes, and needs the quality of each choice. */
+const mixedForms = (setup: Setup, objective: Objective): readonly Form[] =>
+  objective === 'size' && setup.judge !== null ? formsFor(setup) : []
+
 /** The recipes that `compress` would try, and an estimate of the time that takes, without trying them. */
 export async function planCompression(
   model: Model,
@@ -176,7 +187,10 @@ export async function planCompression(
     const opening = (performance.now() - start) / 1000
     try {
       const recipes = recipesFor(model, setup, options)
-      return { recipes, seconds: opening + (await estimate(setup, recipes)) }
+      return {
+        recipes,
+        seconds: opening + (await estimate(setup, recipes, mixedForms(setup, settingsOf(options).objective).length)),
+      }
     } finally {
       await setup.close()
     }
@@ -187,9 +201,10 @@ export async function planCompression(
 
 /**
  * Seconds of a search besides opening it: every recipe built, judged and timed once, the best once more; where quality
- * is measured, one recipe falls back, so each layer is asked about and bisection judges a few candidates more.
+ * is measured, one recipe falls back, so each layer is asked about and bisection judges a few candidates more; `forms` of
+ * mixed precision are asked about too.
  */
-async function estimate(setup: Setup, recipes: readonly Recipe[]): Promise<number> {
+async function estimate(setup: Setup, recipes: readonly Recipe[], forms: number): Promise<number> {
   const { signal } = setup.env
   // Starts the thread that measures: that is not to be counted for every recipe.
   await setup.target.measure([setup.original], setup.feeds, { rounds: 1, ...(signal && { signal }) })
@@ -201,8 +216,8 @@ async function estimate(setup: Setup, recipes: readonly Recipe[]): Promise<numbe
   const time = performance.now() - timing
   const pass = (setup.data?.heldOut ?? 0) * perRun
   const layers = setup.judge === null ? 0 : layersOf(setup.prepared).length
-  const asking = layers * (build + Math.min(pass, LAYER_SAMPLES * perRun))
-  const halving = Math.ceil(Math.log2(layers + 1)) * (build + pass)
+  const asking = layers * (1 + forms) * (build + Math.min(pass, LAYER_SAMPLES * perRun))
+  const halving = (forms > 0 ? 2 : 1) * Math.ceil(Math.log2(layers + 1)) * (build + pass)
   return (recipes.length * (build + pass + time) + RUN_OFF * time + asking + halving) / 1000 + MEMORY
 }
 

@@ -14,6 +14,7 @@ import {
 } from './fallback.js'
 import { type Journal, remember } from './journal.js'
 import { layersOf } from './layers.js'
+import { type Form, mixedPrecision } from './mixed-precision/mixed-precision.js'
 import type { FrontSearch } from './outcome.js'
 import { optional, type Setup } from './setup.js'
 import { type FloatProfile, profileInFloat, slowLayers } from './slow-layers.js'
@@ -26,6 +27,8 @@ export interface Exploration {
   readonly journal: Journal
   readonly objective: Objective
   readonly recipes: readonly Recipe[]
+  /** Forms that layers may take in mixed precision; without, or without samples, it is not tried. */
+  readonly forms?: readonly Form[]
 }
 
 export interface Found {
@@ -58,6 +61,7 @@ export async function explore(exploration: Exploration): Promise<Found> {
     const fallen = await fallBack(exploration, failing, asked, results)
     if (fallen !== null) results = withNew(results, fallen, setup)
   }
+  results = await withMixed(exploration, results)
   const settled = await runOff(exploration, results)
   const best = chooseBest(settled, objective, setup.original.byteLength)
   const key = best === null ? '' : layersAside(best.trial.steps)
@@ -170,6 +174,24 @@ async function withoutSlowLayers(
     }
   }
   return found
+}
+
+/** The results, and a candidate whose layers have the forms that save most bytes for what they err. */
+async function withMixed(exploration: Exploration, results: readonly TrialResult[]): Promise<readonly TrialResult[]> {
+  const { setup, journal, forms = [] } = exploration
+  if (forms.length === 0) return results
+  const mixed = await mixedPrecision(setup, {
+    forms,
+    layers: layersOf(setup.prepared),
+    cost: (bytes) => bytes.byteLength,
+    goal: 'quality',
+    remember: (key, make) => remember(journal, key, make),
+  })
+  if (mixed === null) return results
+  const taken = [...mixed.forms.values()]
+  const counts = [...new Set(taken)].map((id) => `${taken.filter((other) => other === id).length} ${id}`)
+  const recipe = { name: `mixed precision: ${counts.join(', ')}`, steps: mixed.steps }
+  return withNew(results, await tried(exploration, recipe, results), setup)
 }
 
 /** `others`: a trial that comes to the file of one of them is not measured again. */

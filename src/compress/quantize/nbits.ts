@@ -29,7 +29,7 @@ const params = {
     default: 'absmax',
     doc: 'how the grid of each block is chosen: the whole range, least squared error, or half-quadratic',
   },
-  zeros: {
+  zeroPoints: {
     kind: 'flag',
     default: false,
     doc: 'a zero point a block, for weights on one side of zero; rounded to the nearest',
@@ -124,7 +124,7 @@ function writeBlocks(
   const block = Number(p.block)
   const t = r.graph.constants.get(weight)!
   const data = isTurned ? floats(t) : transposed(floats(t), depth, columns)
-  const choice = { range: p.range, hasZeros: p.zeros }
+  const choice = { range: p.range, hasZeros: p.zeroPoints }
   const plain = quantizeBlocks(data, columns, depth, block, bits, Math.fround, choice)
   const blocks = rounder.blocks(t, plain, { depth, block, bits }, 'rows')
   const unsigned = Uint8Array.from(blocks.values, (v) => v + 2 ** (bits - 1))

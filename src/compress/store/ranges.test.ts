@@ -53,7 +53,7 @@ describe.each([64, 45])('int4 in blocks, %i weights a row', (depth) => {
     '%s, zero points %s: the engine gives back what is on the grids',
     async (range: BlockRange, zeros) => {
       const { model, w } = weightModel(depth, zeros ? 0.5 : 0)
-      const { result, got } = await stored(model, 'store/int4', { range, zeros })
+      const { result, got } = await stored(model, 'store/int4', { range, zeroPoints: zeros })
       const half = (s: number) => halfToFloat(floatToHalf(s))
       const q = quantizeBlocks(w, ROWS, depth, 32, 4, half, { range, hasZeros: zeros })
       const blocks = q.blocksPerRow
@@ -76,8 +76,8 @@ describe.each([64, 45])('int4 in blocks, %i weights a row', (depth) => {
       ['quantize/nbits', { minElements: 1 }],
     ] as const) {
       const plain = errorOf(w, (await stored(model, id, { ...rest })).got)
-      const moved = errorOf(w, (await stored(model, id, { ...rest, zeros: true })).got)
-      const fitted = errorOf(w, (await stored(model, id, { ...rest, zeros: true, range: 'mse' })).got)
+      const moved = errorOf(w, (await stored(model, id, { ...rest, zeroPoints: true })).got)
+      const fitted = errorOf(w, (await stored(model, id, { ...rest, zeroPoints: true, range: 'mse' })).got)
       expect(moved, id).toBeLessThan(0.75 * plain)
       expect(fitted, id).toBeLessThanOrEqual(moved * 1.02)
     }

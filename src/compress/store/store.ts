@@ -46,14 +46,14 @@ export const storeInt4 = storeTransform({
       default: 'absmax',
       doc: 'how the grid of each block is chosen: the whole range, least squared error, or half-quadratic',
     },
-    zeros: {
+    zeroPoints: {
       kind: 'flag',
       default: false,
       doc: 'a zero point a block, for weights on one side of zero; rounded to the nearest',
     },
     rounding: roundingParam,
   },
-  expand: (p, rounder) => expandInt4(p.range, p.zeros, rounder),
+  expand: (p, rounder) => expandInt4(p.range, p.zeroPoints, rounder),
 })
 export const storeF16 = storeTransform({
   id: 'store/f16',
