@@ -37,14 +37,12 @@ const rounded = (transform: string): readonly Variant[] =>
 
 const SECTIONS: readonly { readonly heading: string; readonly variants: readonly Variant[] }[] = [
   { heading: 'Half of the weights zero', variants: sparse({ ratio: 0.5 }) },
-  { heading: 'Two of four neighbours zero (2:4)', variants: sparse({ pattern: '2:4' }) },
   { heading: 'Weights stored as int4 in blocks of 32', variants: rounded('store/int4') },
-  { heading: 'Weights stored as int8', variants: rounded('store/int8') },
 ]
 
 const MODELS = ['mnist-cntk', 'ultraface-slim-320', 'dtln-1']
-const SEEN = 128
-const HELD_OUT = 64
+const SEEN = 64
+const HELD_OUT = 32
 
 interface Subject {
   readonly model: Model
