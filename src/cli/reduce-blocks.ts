@@ -8,16 +8,16 @@ export interface RowBlocks {
   readonly columns: number
   /** That of the blocks. */
   readonly precision: FloatType
-  /** From the first row each time. A block may be changed once the next one is asked for. */
-  blocks(): AsyncIterable<DenseMatrix>
+  /** Of so many numbers, about; from the first row each time. A block may be changed once the next one is asked for. */
+  blocks(together?: number): AsyncIterable<DenseMatrix>
 }
 
-/** Numbers of a block, about. */
-const TOGETHER = 2 ** 20
+/** As many numbers as products take at once. */
+export const TOGETHER = 2 ** 21
 
 /** Rows of a block. */
-export const blockRows = ({ rows, columns }: Pick<RowBlocks, 'rows' | 'columns'>): number =>
-  Math.min(rows, Math.max(1, Math.floor(TOGETHER / columns)))
+export const blockRows = ({ rows, columns }: Pick<RowBlocks, 'rows' | 'columns'>, together: number): number =>
+  Math.min(rows, Math.max(1, Math.floor(together / columns)))
 
 export const roomOf = ({ precision }: Pick<RowBlocks, 'precision'>, length: number): Float32Array | Float64Array =>
   precision === 'float32' ? new Float32Array(length) : new Float64Array(length)

@@ -8,7 +8,7 @@ import { type Pca, pca, pcaOfBlocks } from '../reduce/pca.js'
 import type { Tsne } from '../reduce/tsne/tsne.js'
 import { bytes, count, counted } from '../util/format.js'
 import type { Context } from './command.js'
-import { heldRows, type RowBlocks, sizeOf } from './reduce-blocks.js'
+import { heldRows, type RowBlocks, sizeOf, TOGETHER } from './reduce-blocks.js'
 import { componentNames } from './reduce-names.js'
 import { pcaComponents, type ReduceValues, tsneComponents } from './reduce-options.js'
 import type { Rows } from './reduce-rows.js'
@@ -43,9 +43,8 @@ const MUCH = 2 ** 28
 
 /** Throws what the method throws, `OPTION_VALUE`, and what the blocks of the rows throw. */
 export async function reduced(rows: Rows, choice: Choice, world: World, much = MUCH): Promise<Reduced> {
-  const isMuch = sizeOf(rows.x) > much
-  if (choice.method === 'pca') return byPca(rows.x, choice, world, isMuch)
-  if (isMuch) world.warn(areHeld(rows.x, sizeOf(rows.x)))
+  if (choice.method === 'pca') return byPca(rows.x, choice, world, much)
+  if (sizeOf(rows.x) > much) world.warn(areHeld(rows.x, sizeOf(rows.x)))
   return byTsne(rows, choice, world)
 }
 
@@ -55,7 +54,7 @@ const areHeld = ({ rows, columns }: Pick<DenseMatrix, 'rows' | 'columns'>, size:
 /** Columns whose products with each other take no more memory than rows that are held. */
 const MOST_COLUMNS = 5000
 
-async function byPca(x: RowBlocks, choice: Choice, world: World, isMuch: boolean): Promise<Reduced> {
+async function byPca(x: RowBlocks, choice: Choice, world: World, much: number): Promise<Reduced> {
   const { engine, signal, warn } = world
   const nComponents = pcaComponents(choice.components)
   const options = {
@@ -66,14 +65,16 @@ async function byPca(x: RowBlocks, choice: Choice, world: World, isMuch: boolean
     isStandardized: choice.standardize,
     ...(nComponents !== undefined && { nComponents }),
   }
+  const isMuch = sizeOf(x) > much
+  const blocks = () => x.blocks(Math.min(TOGETHER, much / 8))
   const isStreamed = isMuch && x.columns <= Math.min(x.rows, MOST_COLUMNS)
   if (isMuch && !isStreamed) warn(areHeld(x, sizeOf(x)))
   const held = isStreamed ? null : await heldRows(x)
-  const found = held === null ? await pcaOfBlocks(x.blocks(), options) : await pca(held, options)
+  const found = held === null ? await pcaOfBlocks(blocks(), options) : await pca(held, options)
   const scores = { rows: x.rows, columns: found.nComponents }
   const size = 8 * scores.rows * scores.columns
-  if (isStreamed && size > MUCH) warn(`scores: ${areHeld(scores, size)}; --components takes fewer`)
-  const columns = await scoresOf(found, held === null ? x.blocks() : [held], x.rows)
+  if (isStreamed && size > much) warn(`scores: ${areHeld(scores, size)}; --components takes fewer`)
+  const columns = await scoresOf(found, held === null ? blocks() : [held], x.rows)
   return { scores: columns, found: { method: 'pca', pca: found } }
 }
 

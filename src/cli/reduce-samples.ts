@@ -5,7 +5,7 @@ import { numbers } from '../ir/tensor.js'
 import type { Tensor } from '../ir/types.js'
 import { PareError } from '../util/errors.js'
 import { unused } from './inputs.js'
-import { blockRows, roomOf } from './reduce-blocks.js'
+import { blockRows, roomOf, TOGETHER } from './reduce-blocks.js'
 import type { RowChoice, Rows, RowsWorld } from './reduce-rows.js'
 
 /** Throws `REDUCE_TEXT`, `OPTION_UNUSED`, and what the reader throws, as the blocks do. */
@@ -18,16 +18,16 @@ export async function sampleRows(samples: Samples, choice: RowChoice, world: Row
   const columns = shape.reduce((product, length) => product * length, 1)
   const x = { rows: total, columns, precision: isShort(dtype) ? 'float32' : 'float64' } as const
 
-  async function* blocks() {
-    const together = blockRows(x)
-    const data = roomOf(x, together * columns)
+  async function* blocks(together = TOGETHER) {
+    const most = blockRows(x, together)
+    const data = roomOf(x, most * columns)
     let [filled, done] = [0, 0]
     for await (const sample of samples.read({ signal })) {
       const values = numbers(tensorOf(sample))
       for (let k = 0, to = filled * columns; k < columns; k++, to++) data[to] = Number(values[k])
       filled++
       done++
-      if (filled < together && done < total) continue
+      if (filled < most && done < total) continue
       onProgress({ task: 'reading rows', done, total })
       yield { rows: filled, columns, data: data.subarray(0, filled * columns) }
       filled = 0

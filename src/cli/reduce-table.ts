@@ -9,7 +9,7 @@ import type { Source } from '../data/source.js'
 import { firstUnfit, MOST, unfit } from '../linear/design.js'
 import { type Feature, fillRows, numberFeature } from '../linear/encode.js'
 import { PareError } from '../util/errors.js'
-import { blockRows } from './reduce-blocks.js'
+import { blockRows, TOGETHER } from './reduce-blocks.js'
 import type { RowChoice, Rows, RowsWorld } from './reduce-rows.js'
 
 /** Throws `TABLE_…`, `REDUCE_TEXT`, and what the readers throw; blocks throw `TABLE_CELL` and `DESIGN_…`. */
@@ -46,9 +46,9 @@ async function rowsOf(cells: CellTable, choice: RowChoice, { signal, onProgress,
   const colours = shown.map((kind) => columnOf(kind, rows))
   const shape = { rows, columns: taking.length }
 
-  async function* blocks() {
+  async function* blocks(together = TOGETHER) {
     const width = taking.length
-    let data = new Float64Array(blockRows(shape) * width)
+    let data = new Float64Array(blockRows(shape, together) * width)
     let filled = 0
     const block = () => ({ rows: filled, columns: width, data: data.subarray(0, filled * width) })
     for await (const { before, table } of tableBlocks(cells, [...taking, ...shown], { signal })) {
