@@ -1,3 +1,4 @@
+import { truncateSync } from 'node:fs'
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -24,7 +25,7 @@ afterAll(() => rm(folder, { recursive: true, force: true }))
 const LITTLE = 1600
 
 /** What it answers and warns of, and how often all rows were read. */
-async function reducing(from: string, args: readonly string[], much?: number) {
+async function reducing(from: string, args: readonly string[], much?: number, onPass = () => {}) {
   const warnings: string[] = []
   let passes = 0
   const { options } = parseCommandLine(reduce, [at(from), '--method', 'pca', ...args])
@@ -37,7 +38,9 @@ async function reducing(from: string, args: readonly string[], much?: number) {
       commandLine: 'pare reduce',
       warn: (message) => warnings.push(message),
       onProgress({ task, done, total }) {
-        if (task === 'reading rows' && done === total) passes++
+        if (task !== 'reading rows' || done !== total) return
+        passes++
+        onPass()
       },
     },
     much,
@@ -168,6 +171,15 @@ describe('what cannot be read is named by its row and column, and nothing is wri
     const error = await reducing('bad.csv', wanted, LITTLE).catch((e: PareError) => e)
     expect(error).toMatchObject({ code, detail: { where: `bad.csv, ${where}` } })
     expect(await readdir(folder)).toEqual(before)
+  })
+
+  test('rows that are gone when they are read again', async () => {
+    const all = [header, ...lines()]
+    await writeFile(at('short.csv'), all.join('\n'))
+    const cut = () => truncateSync(at('short.csv'), all.slice(0, 1000).join('\n').length)
+    const args = ['--color', 'kind', '--missing', 'mean', '-o', at('x.csv')]
+    const error = await reducing('short.csv', args, LITTLE, cut).catch((e: PareError) => e)
+    expect(error).toMatchObject({ code: 'TABLE_CHANGED', detail: { where: 'short.csv', value: '2500 rows before' } })
   })
 
   test('NaN among samples', async () => {

@@ -5,6 +5,7 @@ import type { FloatColumn } from '../data/write-table.js'
 import type { Engine } from '../engine/engine.js'
 import type { DenseMatrix } from '../linear/design.js'
 import { type Pca, pca, pcaOfBlocks } from '../reduce/pca.js'
+import { checkCount } from '../reduce/pca-count.js'
 import type { Tsne } from '../reduce/tsne/tsne.js'
 import { bytes, count, counted } from '../util/format.js'
 import type { Context } from './command.js'
@@ -65,6 +66,8 @@ async function byPca(x: RowBlocks, choice: Choice, world: World, much: number): 
     isStandardized: choice.standardize,
     ...(nComponents !== undefined && { nComponents }),
   }
+  // Before they are all read, which takes long.
+  if (x.rows > 1) checkCount(nComponents, x)
   const isMuch = sizeOf(x) > much
   const blocks = () => x.blocks(Math.min(TOGETHER, much / 8))
   const isStreamed = isMuch && x.columns <= Math.min(x.rows, MOST_COLUMNS)

@@ -12,7 +12,7 @@ import { PareError } from '../util/errors.js'
 import { blockRows, TOGETHER } from './reduce-blocks.js'
 import type { RowChoice, Rows, RowsWorld } from './reduce-rows.js'
 
-/** Throws `TABLE_…`, `REDUCE_TEXT`, and what the readers throw; blocks throw `TABLE_CELL` and `DESIGN_…`. */
+/** Throws `TABLE_…`, `REDUCE_TEXT`, and what the readers throw; blocks throw `TABLE_CELL`, `TABLE_CHANGED` and `DESIGN_…`. */
 export async function tableRows(source: Source, choice: RowChoice, world: RowsWorld): Promise<Rows> {
   const { limit, table, query } = choice
   const opened = await openTable(source, { table, query })
@@ -49,9 +49,11 @@ async function rowsOf(cells: CellTable, choice: RowChoice, { signal, onProgress,
   async function* blocks(together = TOGETHER) {
     const width = taking.length
     let data = new Float64Array(blockRows(shape, together) * width)
-    let filled = 0
+    let [filled, seen] = [0, 0]
     const block = () => ({ rows: filled, columns: width, data: data.subarray(0, filled * width) })
     for await (const { before, table } of tableBlocks(cells, [...taking, ...shown], { signal })) {
+      seen = before + table.rows
+      if (seen > rows) throw hasChanged(cells.name, rows)
       for (const [k, colour] of colours.entries()) putRows(colour, table.columns[width + k]!, before)
       if ((filled + table.rows) * width > data.length) {
         if (filled > 0) yield block()
@@ -63,8 +65,9 @@ async function rowsOf(cells: CellTable, choice: RowChoice, { signal, onProgress,
       const odd = firstUnfit(own)
       if (odd >= 0) throw unfit(placeOf(cells, before + Math.floor(odd / width), taking[odd % width]!), own[odd]!)
       filled += table.rows
-      onProgress({ task: 'reading rows', done: before + table.rows, total: rows })
+      onProgress({ task: 'reading rows', done: seen, total: rows })
     }
+    if (seen !== rows) throw hasChanged(cells.name, rows)
     if (filled > 0) yield block()
   }
 
@@ -103,6 +106,13 @@ const isText = ({ name, levels }: CategoryKind, table: string): PareError =>
     where: `${table}, column ${name}`,
     value: levels[0],
     remedy: `Show it with --color ${name}, or leave it out with --without ${name}.`,
+  })
+
+const hasChanged = (where: string, rows: number): PareError =>
+  new PareError('TABLE_CHANGED', 'the table has other rows than when it was read before', {
+    where,
+    value: `${rows} rows before`,
+    remedy: 'Try again when nobody writes to it; a query must give the same rows each time.',
   })
 
 const nothingLeft = (where: string): PareError =>
