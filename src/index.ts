@@ -11,6 +11,7 @@ export {
   factorize,
 } from './compress/factorize/index.js'
 export { type QuantizeOptions, quantize } from './compress/quantize/index.js'
+export { type SharedWeights, type ShareOptions, sharedWeights } from './compress/shared-weights.js'
 export { type Label, type Labels, withLabels } from './data/labels.js'
 export type { Sample, Samples } from './data/samples.js'
 export { take } from './data/split.js'

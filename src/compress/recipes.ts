@@ -20,7 +20,19 @@ export interface Recipe {
   readonly steps: readonly RecipeStep[]
 }
 
-export const QUANTIZE_KINDS = ['int8', 'int4', 'ternary', 'binary', 'f16', 'store-int8', 'store-int4'] as const
+export const QUANTIZE_KINDS = [
+  'int8',
+  'int4',
+  'ternary',
+  'binary',
+  'f16',
+  'store-int8',
+  'store-int4',
+  'store-int3',
+  'store-int2',
+  'codebook',
+  'sparse',
+] as const
 export type QuantizeKind = (typeof QUANTIZE_KINDS)[number]
 
 const step = (transform: string, params: Readonly<Record<string, unknown>> = {}): RecipeStep => ({ transform, params })
@@ -68,6 +80,14 @@ export function recipeFor(kind: QuantizeKind, calibrated: boolean, options: Int8
       return { name: 'stored int8', steps: [step('store/int8', out)] }
     case 'store-int4':
       return { name: 'stored int4', steps: [step('store/int4', out)] }
+    case 'store-int3':
+      return { name: 'stored int3', steps: [step('store/int3', out)] }
+    case 'store-int2':
+      return { name: 'stored int2', steps: [step('store/int2', out)] }
+    case 'codebook':
+      return { name: 'stored codebook', steps: [step('store/codebook', out)] }
+    case 'sparse':
+      return { name: 'stored sparse', steps: [step('store/sparse', out)] }
   }
 }
 

@@ -73,7 +73,7 @@ describe.each(STORES)('store/int$bits', ({ bits, store }) => {
         })
         expect((await expanded(model, w)).map((v) => v + 0)).toEqual(wanted)
       }),
-      { numRuns: 20 },
+      { numRuns: 12 },
     )
   })
 
@@ -85,8 +85,8 @@ describe.each(STORES)('store/int$bits', ({ bits, store }) => {
   })
 
   test('takes its bits and a float16 scale a block, and zero points as many bits again', async () => {
-    const w = weights([256, 320], 3)
-    const blocks = 256 * 10
+    const w = weights([128, 320], 3)
+    const blocks = 128 * 10
     const own = (32 * blocks * bits) / 8 + 2 * blocks
     const plain = encodeModel(await stored(store, w, {})).byteLength
     expect(plain - own).toBeGreaterThan(0)

@@ -7,6 +7,7 @@ import { BLOCK_RANGES } from '../../grids/block-ranges.js'
 import { elementCount, f32, floats, floatToHalf, halfToFloat, tensor } from '../../ir/tensor.js'
 import { type Blocks, quantizeBlocks } from '../quantize/blocks.js'
 import type { Rewriter } from '../quantize/rewrite.js'
+import { type Rounder, roundingParam } from '../quantize/rounder.js'
 import type { Params } from '../transform.js'
 import { DIGITS_OPSET, digits } from './digits.js'
 import { type Expand, fileBytes, hintOf, list, type Part, plain, toFloat } from './expand.js'
@@ -20,6 +21,7 @@ const params = {
     default: 'mse',
     doc: 'how far the grid of a block reaches: to the largest weight, or as least squared or half-quadratic errors ask',
   },
+  rounding: roundingParam,
   zeroPoints: { kind: 'flag', default: false, doc: 'a zero point for each block: grids need not lie about zero' },
 } as const
 
@@ -32,7 +34,7 @@ function storeBlocks(bits: 2 | 3) {
     summary: `weights stored in ${bits} bits, in blocks with a scale each, computed in float32`,
     opset: DIGITS_OPSET,
     params,
-    expand: (p) => expandBlocks(bits, p),
+    expand: (p, rounder) => expandBlocks(bits, p, rounder),
   })
 }
 
@@ -46,7 +48,7 @@ interface Layout {
 }
 
 const expandBlocks =
-  (bits: 2 | 3, { block: size, range, zeroPoints }: Params<typeof params>): Expand =>
+  (bits: 2 | 3, { block: size, range, zeroPoints }: Params<typeof params>, rounder: Rounder): Expand =>
   (r, name, t) => {
     const { shape } = t
     const rows = shape.length < 2 ? 1 : shape[0]!
@@ -55,7 +57,8 @@ const expandBlocks =
     const data = floats(t)
     const isHalf = fitsHalf(data.reduce((peak, v) => Math.max(peak, Math.abs(v)), 0))
     const round = isHalf ? (s: number) => halfToFloat(floatToHalf(s)) : Math.fround
-    const blocks = quantizeBlocks(data, rows, depth, block, bits, round, { range, hasZeros: zeroPoints })
+    const nearest = quantizeBlocks(data, rows, depth, block, bits, round, { range, hasZeros: zeroPoints })
+    const blocks = rounder.blocks(t, nearest, { depth, block, bits }, 'stored')
     const layout = { shape, rows, depth, block, blocksPerRow: blocks.blocksPerRow }
     const parts = partsOf(blocks, bits, isHalf)
     const own = [parts.integers, parts.scales, ...(typeof parts.zeros === 'number' ? [] : [parts.zeros])]
@@ -77,7 +80,7 @@ interface Parts {
   readonly zeros: Part | number
 }
 
-function partsOf({ values, scales, zeros }: Blocks, bits: 2 | 3, isHalf: boolean): Parts {
+function partsOf({ values, scales, zeros, blocksPerRow }: Blocks, bits: 2 | 3, isHalf: boolean): Parts {
   const [base, middle] = [2 ** bits, 2 ** (bits - 1)]
   const unsigned = (list: Int8Array | Float32Array): Part =>
     cast(
@@ -86,12 +89,13 @@ function partsOf({ values, scales, zeros }: Blocks, bits: 2 | 3, isHalf: boolean
         base,
       ),
     )
+  const shape = [scales.length / blocksPerRow, blocksPerRow, 1]
   return {
     integers: unsigned(values),
     zeros: zeros === undefined ? middle : unsigned(zeros),
     scales: isHalf
-      ? cast(plain(tensor('float16', [scales.length], Uint16Array.from(scales, floatToHalf)), 's'))
-      : plain(f32([scales.length], scales), 's'),
+      ? cast(plain(tensor('float16', shape, Uint16Array.from(scales, floatToHalf)), 's'))
+      : plain(f32(shape, scales), 's'),
   }
 }
 
@@ -107,7 +111,7 @@ function assembled(r: Rewriter, hint: string, { integers, zeros, scales }: Parts
     r.node('Reshape', [part.emit(r, hint), list(r, ...shape)], r.fresh(`${hint}_b`))
   const zero = typeof zeros === 'number' ? r.constant(f32([], [zeros]), 'zero') : shaped(zeros, rows, blocksPerRow, 1)
   const centred = r.node('Sub', [shaped(integers, rows, blocksPerRow, block), zero], r.fresh(`${hint}_d`))
-  const scaled = r.node('Mul', [centred, shaped(scales, rows, blocksPerRow, 1)], r.fresh(`${hint}_m`))
+  const scaled = r.node('Mul', [centred, scales.emit(r, hint)], r.fresh(`${hint}_m`))
   return unblocked(r, hint, scaled, layout)
 }
 

@@ -24,6 +24,8 @@ export const storeCodebook = storeTransform({
       search: { values: [2, 3, 4, 5, 6] },
     },
   },
+  // Smaller ones gain little, and biases of a layer count for more than single weights.
+  minElements: 1024,
   expand: ({ bits }) => expandCodebook(Math.round(bits)),
 })
 
