@@ -22,6 +22,7 @@ export interface CompressCase {
 
 const MATMUL = ['quantize/static', 'quantize/dynamic', 'quantize/nbits', 'store/int8', 'store/int4', 'store/f16']
 const CONV = ['quantize/static', 'store/int8', 'store/int4', 'store/f16']
+const PRUNE = 'prune/channels'
 const STORE = ['store/int8', 'store/int4', 'store/f16']
 
 /** Normal weights; each row of the first dimension has a magnitude of its own. */
@@ -83,7 +84,7 @@ const convNet = makeCase(
       }),
     ]
   },
-  { depth: 5, changes: CONV },
+  { depth: 5, changes: [...CONV, PRUNE] },
 )
 
 const mlp = makeCase(
@@ -99,7 +100,7 @@ const mlp = makeCase(
     ])
     return [b.op('Gemm', [b.op('Tanh', [second]), b.constant(weights([48, 16], 5), 'w')])]
   },
-  { feeds: ROWS, depth: 3, changes: MATMUL },
+  { feeds: ROWS, depth: 3, changes: [...MATMUL, PRUNE] },
 )
 
 const attention = makeCase(
@@ -123,7 +124,7 @@ const attention = makeCase(
       b.op('LayerNormalization', [sum, scale, b.constant(weights([32], 5), 'b')], { attrs: { epsilon: float(1e-5) } }),
     ]
   },
-  { feeds: { dims: { s: 6 } }, depth: 4, changes: MATMUL },
+  { feeds: { dims: { s: 6 } }, depth: 4, changes: [...MATMUL, PRUNE] },
 )
 
 const recurrent = (op: 'LSTM' | 'GRU', gates: number, direction: 'forward' | 'bidirectional'): CompressCase =>
@@ -159,7 +160,7 @@ const mixed = makeCase(
     const [, h] = b.ops('LSTM', ['x', w, r], { outputs: 2, attrs: { hidden_size: int(24) } })
     return [matmul(b, h!, weights([24, 48], 3))]
   },
-  { feeds: { dims: { t: 7 } }, depth: 4, changes: MATMUL },
+  { feeds: { dims: { t: 7 } }, depth: 4, changes: [...MATMUL, PRUNE] },
 )
 
 const branch = (node: string, from: string, own: Tensor | string): Builder => {
@@ -300,7 +301,7 @@ const conv1d = makeCase(
   '1-D convolutions',
   x(1, 16, 40),
   (b) => [conv(b, b.op('Relu', [conv(b, 'x', [32, 16, 3], 1)]), [16, 32, 5], 3, 1, 2)],
-  { depth: 2, changes: CONV },
+  { depth: 2, changes: [...CONV, PRUNE] },
 )
 
 const grouped = makeCase(

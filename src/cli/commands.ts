@@ -20,6 +20,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./commands/quantize.js')).quantize,
   },
   {
+    name: 'factorize',
+    summary: 'Take layers of low rank apart',
+    load: async () => (await import('./commands/factorize.js')).factorize,
+  },
+  {
     name: 'compress',
     summary: 'Find the smallest or fastest model that keeps the quality',
     load: async () => (await import('./commands/compress.js')).compress,

@@ -4,9 +4,10 @@
  */
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type Axes, axisKey, axisOfKey, closeAxes, type IndexClass } from '../../src/compress/prune/axes.js'
+import { type Axes, closeAxes } from '../../src/compress/prune/axes.js'
 import { cutUnits } from '../../src/compress/prune/cut.js'
 import type { Slice, Unit } from '../../src/compress/prune/groups.js'
+import { axisKey, axisOfKey, type IndexClass } from '../../src/compress/prune/index-sets.js'
 import { maskUnits } from '../../src/compress/prune/mask.js'
 import type { Engine } from '../../src/engine/engine.js'
 import { openEngine } from '../../src/engine/node/open.js'

@@ -63,7 +63,7 @@ const SETTLED = 1e-3
 const MOST = 2 ** 16
 
 /** A scale for each channel of each flow. */
-export function equalizingScales(flows: readonly Flow[], powersOfTwo: boolean): readonly Float64Array[] {
+function equalizingScales(flows: readonly Flow[], powersOfTwo: boolean): readonly Float64Array[] {
   const slots = slotsOf(flows)
   const totals = flows.map((flow) => new Float64Array(flow.channels).fill(1))
   for (let round = 0; round < ROUNDS; round++) {

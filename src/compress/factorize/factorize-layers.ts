@@ -26,7 +26,10 @@ export interface FactorizedLayer {
   readonly shape: readonly number[]
   /** Between the parts, from the input's side to the output's. */
   readonly ranks: readonly number[]
-  /** Share that is kept: of the variance of what leaves the layer on the samples, or, without them, of the weight's squares. */
+  /**
+   * Share that is kept, 1 where the layer stays whole: of the variance of what leaves the layer on the samples, or,
+   * without them, of the weight's squares.
+   */
   readonly energy: number
   /** Whether the energy is that on samples. */
   readonly isOnSamples: boolean
@@ -79,7 +82,7 @@ export async function factorizeLayers(
     const split = splitOf(candidate, parts, shift, r, graph)
     const verdict = await judge(candidate, split)
     if (verdict.isSplit) for (const [old, nodes] of split.replaced) r.replace(old, ...nodes)
-    layers.push({ ...described(candidate, graph, cut), energy, ...verdict })
+    layers.push({ ...described(candidate, graph, cut), energy: verdict.isSplit ? energy : 1, ...verdict })
     env.onProgress?.({ task: 'taking layers apart', done: i + 1, total: found.length })
   }
   if (!layers.some(({ isSplit }) => isSplit)) return { model, layers }
@@ -178,7 +181,7 @@ async function judgeOf(
   if (params.for === 'size') {
     return async ({ readers }, split) => {
       const [before, after] = bytesOf(readers[0]!.layer, split, model.graph)
-      return { isSplit: after < before, reason: after < before ? `${before - after} bytes fewer` : 'no fewer bytes' }
+      return { isSplit: after < before, reason: after < before ? 'fewer bytes' : 'no fewer bytes' }
     }
   }
   const firsts = found.map(({ readers }) => readers[0]!.layer)
@@ -205,11 +208,3 @@ function bytesOf({ weight }: Layer, { constants, replaced }: Split, graph: Graph
   const now = sum([...replaced.values()].flat().map(nodeBytes)) + sum([...constants].map(([n, t]) => tensorBytes(n, t)))
   return [old, now]
 }
-
-/** What the layers that are taken apart have lost in parameters. */
-export const parametersOf = (
-  layers: readonly FactorizedLayer[],
-): { readonly before: number; readonly after: number } => ({
-  before: layers.reduce((sum, l) => sum + l.parameters, 0),
-  after: layers.reduce((sum, l) => sum + (l.isSplit ? l.parametersInParts : l.parameters), 0),
-})

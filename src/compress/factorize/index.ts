@@ -1,6 +1,8 @@
 /** `factorize`: one model, its layers of low rank taken apart. */
 
 import type { Samples } from '../../data/samples.js'
+import { take } from '../../data/split.js'
+import type { Feeds } from '../../engine/engine.js'
 import type { Model } from '../../ir/types.js'
 import { compact } from '../../passes/compact.js'
 import type { Env } from '../../passes/pass.js'
@@ -8,6 +10,7 @@ import { PareError } from '../../util/errors.js'
 import { significant } from '../../util/format.js'
 import { resolveExcluded } from '../exclude.js'
 import { prepareModel } from '../prepare.js'
+import { suspectOutputs } from '../quantize/check.js'
 import { checkParams } from '../transform.js'
 import { type Factorized, type FactorizedLayer, factorizeLayers } from './factorize-layers.js'
 import type { FactorizeParams } from './params.js'
@@ -66,7 +69,22 @@ export async function factorize(
     { ...env, ...(samples && { samples }) },
   )
   if (made === prepared) throw nothing(whyNothing(layers))
-  return { model: await compact.run(made, env), layers }
+  const result = await compact.run(made, env)
+  if (samples !== undefined) await warnIfFar(prepared, result, samples, env)
+  return { model: result, layers }
+}
+
+/** Samples that the result is tried on. */
+const TRIED = 4
+
+const ADVICE = 'keep more of the energy, exclude layers, or train the result to answer as the model did (pare distill)'
+
+async function warnIfFar(prepared: Model, result: Model, samples: Samples, env: Env): Promise<void> {
+  const feeds: Feeds[] = []
+  for await (const sample of take(samples, TRIED).read(env.signal ? { signal: env.signal } : {}))
+    feeds.push(sample.feeds)
+  const far = await suspectOutputs(prepared, result, feeds, await env.engine(), env.signal, ADVICE)
+  if (far !== null) env.onWarning?.(far)
 }
 
 const nothing = (remedy: string): PareError =>

@@ -13,17 +13,20 @@ import type { Layer } from './layer.js'
 export const POSITIONS = 1024
 
 /** What tells columns apart: layers that read one value through equal windows see the same. */
-export function columnsKey({ node, input, groups, depth }: Layer): string {
-  if (node.op !== 'Conv') return `${input} ${depth} ${intAttr(node, 'transA', 0)}`
+export function columnsKey({ node, kind, input, groups, depth }: Layer): string {
+  if (kind === 'state') return `state of ${node.outputs[0]}`
+  if (kind === 'input') return `${input} ${depth} for ${groups}`
+  if (kind === 'product') return `${input} ${depth} ${intAttr(node, 'transA', 0)}`
   const lists = ['kernel_shape', 'strides', 'dilations', 'pads'].map((name) => (intsAttr(node, name) ?? []).join())
   return [input, depth, groups, stringAttr(node, 'auto_pad', 'NOTSET'), ...lists].join(' ')
 }
 
 /** Columns of one sample where their number is known; an unknown batch counts as one sample. */
-export function positionsOf({ node }: Layer, factOf: FactOf): number | null {
+export function positionsOf({ node, kind }: Layer, factOf: FactOf): number | null {
+  if (kind === 'input' || kind === 'state') return null
   const shape = shapeOf(factOf(node.outputs[0]!))
   if (shape === null) return null
-  const others = node.op === 'Conv' ? [shape[0], ...shape.slice(2)] : shape.slice(0, -1)
+  const others = kind === 'conv' ? [shape[0], ...shape.slice(2)] : shape.slice(0, -1)
   const sizes = others.map((d, i) => (i === 0 && typeof d !== 'number' ? 1 : d))
   return sizes.every((d) => typeof d === 'number') ? sizes.reduce<number>((n, d) => n * (d as number), 1) : null
 }
@@ -33,7 +36,7 @@ export function positionsOf({ node }: Layer, factOf: FactOf): number | null {
  * Σ x and, at its end, the number of columns. `picks`: the name of the indices of those that count.
  */
 export function addMoments(b: Builder, model: Model, layer: Layer, kernel: readonly number[], picks?: string): string {
-  const all = layer.node.op === 'Conv' ? windows(b, layer, kernel) : rowsTurned(b, layer)
+  const all = layer.kind === 'conv' ? windows(b, layer, kernel) : rowsTurned(b, layer)
   const some = picks === undefined ? all : b.op('Gather', [all, picks], { attrs: { axis: int(2) } })
   const pads = [0, 0, 0, 0, 1, 0]
   const raised =
@@ -47,10 +50,21 @@ const list = (b: Builder, values: readonly number[]): string => b.constant(i64([
 
 const reshape = (b: Builder, x: string, shape: readonly number[]): string => b.op('Reshape', [x, list(b, shape)])
 
-/** [..., depth] → [1, depth, rest]; of a Gemm that turns its input, [depth, rest]. */
-function rowsTurned(b: Builder, { node, input, depth }: Layer): string {
-  if (intAttr(node, 'transA', 0) === 1) return reshape(b, input, [1, depth, -1])
-  return b.op('Transpose', [reshape(b, input, [1, -1, depth])], { attrs: { perm: ints([0, 2, 1]) } })
+/** [..., depth] → [groups, depth, rest], the same for all groups; of a Gemm that turns its input, from [depth, rest]. */
+function rowsTurned(b: Builder, layer: Layer): string {
+  const { node, groups, depth } = layer
+  if (intAttr(node, 'transA', 0) === 1) return reshape(b, layer.input, [1, depth, -1])
+  const input = layer.kind === 'state' ? statesBefore(b, layer) : layer.input
+  const columns = b.op('Transpose', [reshape(b, input, [1, -1, depth])], { attrs: { perm: ints([0, 2, 1]) } })
+  return groups === 1 ? columns : b.op('Concat', Array<string>(groups).fill(columns), { attrs: { axis: int(0) } })
+}
+
+/** What a recurrent node saw of itself: its first state, where one is given, and all of Y [steps, 1, batch, hidden] but the last. */
+function statesBefore(b: Builder, { node, depth }: Layer): string {
+  const earlier = b.op('Slice', [node.outputs[0]!, list(b, [0]), list(b, [-1]), list(b, [0])])
+  const first = node.inputs[5]
+  if (!first) return earlier
+  return b.op('Concat', [reshape(b, first, [1, 1, -1, depth]), earlier], { attrs: { axis: int(0) } })
 }
 
 /**

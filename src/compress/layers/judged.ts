@@ -84,6 +84,9 @@ export interface Judge {
   tell(method: string, plain: string, missing: ReadonlyMap<string, string>): string
 }
 
+const nameOf = ({ node, kind }: Layer): string =>
+  kind === 'input' || kind === 'state' ? `${nodeKey(node)} (${kind})` : nodeKey(node)
+
 export function openJudge(): Judge {
   const won = new Map<Layer, boolean>()
   return {
@@ -95,7 +98,7 @@ export function openJudge(): Judge {
     },
     isAsked: () => won.size > 0,
     tell(method, plain, missing) {
-      const lost = [...won].flatMap(([layer, isBetter]) => (isBetter ? [] : [nodeKey(layer.node)]))
+      const lost = [...won].flatMap(([layer, isBetter]) => (isBetter ? [] : [nameOf(layer)]))
       const total = won.size + missing.size
       const of = `${method} for ${won.size - lost.length} of ${total} ${total === 1 ? 'weight' : 'weights'}`
       const back = lost.length === 0 ? '' : `; ${plain}, which is no worse on held-out samples, for ${lost.join(', ')}`

@@ -12,6 +12,8 @@ import { allFinite } from '../quantize/weights.js'
 
 export interface Layer {
   readonly node: Node
+  /** `input` and `state`: what a recurrent node multiplies its input and its last output by. */
+  readonly kind: 'conv' | 'product' | 'input' | 'state'
   /** Name of what enters. */
   readonly input: string
   /** Name of the weight: a finite float32 constant of the graph. */
@@ -38,18 +40,18 @@ export function findLayers(graph: Graph): readonly Layer[] {
   })
 }
 
-type Form = Pick<Layer, 'groups' | 'rows' | 'depth' | 'isTransposed'>
+type Form = Pick<Layer, 'kind' | 'groups' | 'rows' | 'depth' | 'isTransposed'>
 
 function formOf(node: Node, { shape }: Tensor): Form | null {
   if (node.op === 'Conv') {
     const groups = intAttr(node, 'group', 1)
-    return { groups, rows: shape[0]! / groups, depth: elementCount(shape.slice(1)), isTransposed: false }
+    return { kind: 'conv', groups, rows: shape[0]! / groups, depth: elementCount(shape.slice(1)), isTransposed: false }
   }
   if ((node.op !== 'MatMul' && node.op !== 'Gemm') || shape.length !== 2) return null
   const [first, second] = shape as [number, number]
   return node.op === 'Gemm' && intAttr(node, 'transB', 0) === 1
-    ? { groups: 1, rows: first, depth: second, isTransposed: false }
-    : { groups: 1, rows: second, depth: first, isTransposed: true }
+    ? { kind: 'product', groups: 1, rows: first, depth: second, isTransposed: false }
+    : { kind: 'product', groups: 1, rows: second, depth: first, isTransposed: true }
 }
 
 /** The weight as [groups · rows, depth]: each output's weights lie together, of a Conv channel by channel. May be shared. */

@@ -13,6 +13,7 @@ import type { Attr, Model } from '../../ir/types.js'
 import { random } from '../../util/random.js'
 import { findLayers, layersByWeight, weightMatrix, withWeightMatrix } from './layer.js'
 import { inputMoments } from './moments.js'
+import { findAllLayers } from './recurrent.js'
 
 let engine: Engine
 beforeAll(async () => {
@@ -146,7 +147,7 @@ describe('layers', () => {
     const layers = findLayers(model.graph)
     const { of, missing } = await inputMoments(model, layers, envOf([{ x: f32([4, 4], new Float32Array(16)) }]))
     expect(of.size).toBe(0)
-    expect(missing.get(layers[0]!)).toContain('NaN or infinite')
+    expect(missing.get(layers[0]!)).toContain('nothing finite')
   })
 
   test('go by the weight that they read, unless something else reads it too', () => {
@@ -173,6 +174,36 @@ describe('layers', () => {
     // Unit variance around 0.5: the middle of the kernel sees no padding.
     expect(Math.abs(first.mean[4]! - 0.5)).toBeLessThan(0.1)
     expect(Math.abs(first.h[4 * 9 + 4]! - 1.25)).toBeLessThan(0.2)
+  })
+
+  test('of a recurrent node see its input and its own last outputs', async () => {
+    const [steps, batch, inputs, hidden] = [5, 2, 3, 4]
+    const b = builder()
+    b.input('x', value('float32', [steps, batch, inputs]))
+    b.input('h', value('float32', [1, batch, hidden]))
+    const w = b.constant(weights([1, 4 * hidden, inputs], 1), 'w')
+    const r = b.constant(weights([1, 4 * hidden, hidden], 2), 'r')
+    b.ops('LSTM', ['x', w, r, '', '', 'h'], { outputs: ['y'], attrs: { hidden_size: int(hidden) } })
+    b.output('y', value('float32', null))
+    const model = modelOf(b.graph())
+    const [x, h] = [normal([steps, batch, inputs], 1).x!, normal([1, batch, hidden], 2).x!]
+    const y = (await outputsOf(engine, model, { x, h })).y!
+    const layers = findAllLayers(model.graph)
+    const { of } = await inputMoments(model, layers, envOf([{ x, h }]))
+    const states = [...floats(h), ...floats(y).subarray(0, (steps - 1) * batch * hidden)]
+    for (const [layer, seen] of [
+      [layers[0]!, [...floats(x)]],
+      [layers[1]!, states],
+    ] as const) {
+      const { depth } = layer
+      const { h: second, count } = of.get(layer)!
+      expect(count).toBe(steps * batch)
+      second.forEach((v, k) => {
+        let sum = 0
+        for (let n = 0; n < count; n++) sum += seen[n * depth + Math.floor(k / depth)]! * seen[n * depth + (k % depth)]!
+        expect(v).toBeCloseTo(sum / count, 5)
+      })
+    }
   })
 
   test('need samples', async () => {

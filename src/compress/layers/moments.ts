@@ -15,6 +15,7 @@ import { i64, numbers } from '../../ir/tensor.js'
 import type { Model, Tensor } from '../../ir/types.js'
 import { encodeModel } from '../../onnx/codec.js'
 import { factFinder } from '../../passes/facts.js'
+import { standardOpset } from '../../passes/standard-domain.js'
 import { PareError } from '../../util/errors.js'
 import { type Random, random } from '../../util/random.js'
 import type { TransformEnv } from '../transform.js'
@@ -58,7 +59,7 @@ export async function inputMoments(
   const missing = new Map<Layer, string>()
   const taps = new Map<string, Layer[]>()
   for (const layer of layers) {
-    const reason = layer.depth > DEEPEST ? `each output sums over ${layer.depth} inputs, more than ${DEEPEST}` : null
+    const reason = whyNot(layer, standardOpset(model.opsets))
     if (reason !== null) missing.set(layer, reason)
     else taps.set(columnsKey(layer), [...(taps.get(columnsKey(layer)) ?? []), layer])
   }
@@ -68,12 +69,17 @@ export async function inputMoments(
     for (const [i, { groups, depth }] of turn.map((same) => same[0]!).entries()) {
       const moments = momentsOf(sums[i]!, groups, depth)
       for (const layer of turn[i]!) {
-        if (moments === null) missing.set(layer, 'what enters it is NaN or infinite on the samples')
+        if (moments === null) missing.set(layer, 'nothing finite enters it on the samples')
         else of.set(layer, moments)
       }
     }
   }
   return { of, missing }
+}
+
+function whyNot({ kind, depth }: Layer, opset: number): string | null {
+  if (depth > DEEPEST) return `each output sums over ${depth} inputs, more than ${DEEPEST}`
+  return kind === 'state' && opset < 10 ? `its states are shown from opset 10 on, and the model's is ${opset}` : null
 }
 
 const sizeOf = ([first]: readonly Layer[]): number => first!.groups * (first!.depth + 1) ** 2

@@ -6,23 +6,12 @@
 import { describeNode, subgraphs } from '../../ir/attrs.js'
 import { DTYPES, isKnownDType } from '../../ir/dtypes.js'
 import { reads } from '../../ir/graphs.js'
-import type { Dim, Graph, Model, Node, Tensor } from '../../ir/types.js'
+import type { Graph, Model, Node, Tensor } from '../../ir/types.js'
 import { type AxesCall, type AxisLink, type AxisRef, shapeOf } from '../../ops/def.js'
 import { findOp } from '../../ops/index.js'
 import { type FactOf, factFinder } from '../../passes/facts.js'
 import { isStandard, standardOpset } from '../../passes/standard-domain.js'
-
-/** An axis of a value, of static size. */
-export interface ValueAxis {
-  readonly value: string
-  readonly axis: number
-}
-
-/** Indices that can only be cut together. */
-export interface IndexClass {
-  /** The axes that it touches, in the order of the graph, with the indices in rising order. */
-  readonly places: ReadonlyMap<string, readonly number[]>
-}
+import { axisKey, type IndexClass, type IndexSets, indexSets, type ValueAxis } from './index-sets.js'
 
 export interface Axes {
   readonly classes: readonly IndexClass[]
@@ -31,12 +20,6 @@ export interface Axes {
   /** Why an index of this axis is held; null where none is. */
   why(at: ValueAxis): string | null
   readonly factOf: FactOf
-}
-
-export const axisKey = ({ value, axis }: ValueAxis): string => `${axis}:${value}`
-export function axisOfKey(key: string): ValueAxis {
-  const colon = key.indexOf(':')
-  return { axis: Number(key.slice(0, colon)), value: key.slice(colon + 1) }
 }
 
 /** What a rule is asked about a node. */
@@ -169,125 +152,4 @@ function indexIn(parts: readonly ValueAxis[], i: number, sets: IndexSets): (k: n
   const inner = parts.slice(i + 1).reduce((n, part) => n * (sets.size(part) ?? 0), 1)
   const size = sets.size(parts[i]!) ?? 0
   return (k) => Math.floor(k / inner) % size
-}
-
-interface IndexSets {
-  size(at: ValueAxis): number | null
-  /** Joins index k of `a` with index(k) of `b`; false where a size is not known, or they differ though they should not. */
-  join(a: ValueAxis, b: ValueAxis, index?: (k: number) => number | null): boolean
-  hold(at: ValueAxis, why: string): void
-  holdAll(value: string, why: string): void
-  why(at: ValueAxis): string | null
-  /** How many classes that nothing holds `flat` would be in, were it joined so. */
-  countJoined(flat: ValueAxis, part: ValueAxis, index: (k: number) => number): number
-  classes(): readonly IndexClass[]
-}
-
-/** Disjoint sets with path halving; an axis gets its indices when it is first asked for. */
-function indexSets(shapeOf: (value: string) => readonly Dim[] | null): IndexSets {
-  const parent: number[] = []
-  const reason: (string | undefined)[] = []
-  const starts = new Map<string, number>()
-  const find = (i: number): number => {
-    let at = i
-    while (parent[at] !== at) {
-      parent[at] = parent[parent[at]!]!
-      at = parent[at]!
-    }
-    return at
-  }
-  const unite = (i: number, j: number): void => {
-    const [a, b] = [find(i), find(j)]
-    if (a === b) return
-    const [low, high] = a < b ? [a, b] : [b, a]
-    parent[high] = low
-    reason[low] ??= reason[high]
-  }
-  const size = ({ value, axis }: ValueAxis): number | null => {
-    const d = shapeOf(value)?.[axis]
-    return typeof d === 'number' ? d : null
-  }
-  const startOf = (at: ValueAxis): number => {
-    const key = axisKey(at)
-    const known = starts.get(key)
-    if (known !== undefined) return known
-    const [start, count] = [parent.length, size(at) ?? 0]
-    for (let k = 0; k < count; k++) parent.push(start + k)
-    starts.set(key, start)
-    return start
-  }
-  const each = (at: ValueAxis, see: (i: number) => void): void => {
-    const [start, count] = [startOf(at), size(at) ?? 0]
-    for (let k = 0; k < count; k++) see(start + k)
-  }
-  const hold: IndexSets['hold'] = (at, why) => {
-    each(at, (i) => {
-      reason[find(i)] ??= why
-    })
-  }
-  return {
-    size,
-    hold,
-    join(a, b, index) {
-      const [n, m] = [size(a), size(b)]
-      if (n === null || m === null) return n === m
-      if (index === undefined && n !== m) return false
-      const [from, to] = [startOf(a), startOf(b)]
-      for (let k = 0; k < n; k++) {
-        const other = index === undefined ? k : index(k)
-        if (other !== null && other >= 0 && other < m) unite(from + k, to + other)
-      }
-      return true
-    },
-    holdAll(value, why) {
-      shapeOf(value)?.forEach((_, axis) => {
-        hold({ value, axis }, why)
-      })
-    },
-    why(at) {
-      let found: string | null = null
-      each(at, (i) => {
-        found ??= reason[find(i)] ?? null
-      })
-      return found
-    },
-    countJoined(flat, part, index) {
-      const [n, m] = [size(flat), size(part)]
-      if (n === null || m === null) return 0
-      const [from, to] = [startOf(flat), startOf(part)]
-      const joined = new Map<number, number>()
-      const root = (i: number): number => {
-        let at = i
-        for (let up = joined.get(at); up !== undefined; up = joined.get(at)) {
-          joined.set(at, joined.get(up) ?? up)
-          at = joined.get(at)!
-        }
-        return at
-      }
-      for (let k = 0; k < n; k++) {
-        const [a, b] = [root(find(from + k)), root(find(to + index(k)))]
-        // A class that is held stays the root.
-        if (a !== b) joined.set(...(reason[a] === undefined ? ([a, b] as const) : ([b, a] as const)))
-      }
-      const roots = new Set<number>()
-      for (let k = 0; k < n; k++) roots.add(root(find(from + k)))
-      return [...roots].filter((r) => reason[r] === undefined).length
-    },
-    classes() {
-      const found = new Map<number, Map<string, number[]>>()
-      for (const [key, start] of starts) {
-        const n = size(axisOfKey(key)) ?? 0
-        for (let k = 0; k < n; k++) {
-          const root = find(start + k)
-          if (reason[root] !== undefined) continue
-          const places = found.get(root) ?? new Map<string, number[]>()
-          found.set(root, places)
-          const list = places.get(key)
-          if (list) list.push(k)
-          else places.set(key, [k])
-        }
-      }
-      return [...found.values()].map((places) => ({ places }))
-    },
-  }
 }

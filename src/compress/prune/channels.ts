@@ -8,6 +8,13 @@ import { findGroups } from './groups.js'
 import { SCORES } from './scores/index.js'
 import { l2 } from './scores/l2.js'
 
+/**
+ * Measured (AVX-512, one thread, 3x3 convolutions on 28x28): 44 channels take 0.80 ms, 41 to 43 take 1.01 to 1.08, for
+ * what is no multiple of 4 has no fast kernel; 96 take 2.8, 100 to 112 take 3.6, 128 take 4.6: the time goes in steps of
+ * 16. Matrix products have no such steps.
+ */
+const FAST = 4
+
 const params = {
   ratio: {
     kind: 'number',
@@ -31,10 +38,10 @@ const params = {
   },
   multiple: {
     kind: 'number',
-    default: 4,
+    default: FAST,
     min: 1,
     max: 256,
-    doc: 'widths are rounded up to a multiple of this',
+    doc: 'widths are rounded up to a multiple of this: 4 keeps convolutions in their fast form, their time goes in steps of 16',
   },
   exclude: { kind: 'names', default: [], doc: 'nodes whose weights keep their shape' },
 } as const

@@ -10,8 +10,9 @@ import { findOp } from '../../ops/index.js'
 import { type FactOf, factFinder } from '../../passes/facts.js'
 import { sweep } from '../../passes/sweep.js'
 import { PareError } from '../../util/errors.js'
-import { axesCall, axisKey, axisOfKey, placeOf } from './axes.js'
+import { axesCall, placeOf } from './axes.js'
 import type { Unit } from './groups.js'
+import { axisKey, axisOfKey } from './index-sets.js'
 
 /**
  * The model without these units of its groups (`findGroups`); the same model for none. Throws `PRUNE_ALL` where no

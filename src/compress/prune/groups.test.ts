@@ -11,8 +11,11 @@ import { f32, i64, numbers } from '../../ir/tensor.js'
 import type { Dim, Model } from '../../ir/types.js'
 import { encodeModel } from '../../onnx/codec.js'
 import { inspectModel } from '../../passes/inspect.js'
+import { dense, embedding, layerNorm, positions, transformerBlock } from '../../train/layers/index.js'
+import { sequential } from '../../train/layers/sequential.js'
 import { cutUnits } from './cut.js'
 import { findGroups } from './groups.js'
+import { axisKey } from './index-sets.js'
 import { maskUnits } from './mask.js'
 
 let engine: Engine
@@ -50,7 +53,7 @@ const transpose = (b: Builder, x: string, perm: readonly number[]): string =>
 async function outputs(m: Model, seed: number) {
   const session = await engine.load(encodeModel(m).bytes, { optimization: 'off' })
   try {
-    return await session.run(randomFeeds(session.inputs, { seed, dims: { n: 2, s: 5 } }))
+    return await session.run(randomFeeds(session.inputs, { seed, dims: { n: 2, s: 5, N: 2 } }))
   } finally {
     await session.close()
   }
@@ -84,6 +87,11 @@ describe('groups of channels', () => {
       return [matmul(b, reshape(b, c, [0, -1]), [128, 5], 4, 'out')]
     })
     expect(groupsOf(m)).toEqual(['a: 6', 'c: 8'])
+    const [first] = findGroups(m).groups
+    const at = (name: string) => m.graph.nodes.find((n) => n.name === name)!
+    expect(first!.madeAt).toEqual([{ value: at('a').outputs[0], axis: 1 }])
+    expect(first!.readAt).toEqual([{ value: at('c').inputs[0], axis: 1 }])
+    expect(first!.units[2]!.places.get(axisKey(first!.readAt[0]!))).toEqual([2])
     expect(findGroups(m).held.get('out')).toMatch(/an output of the model/)
     const cut = await certify(m)
     expect(cut.graph.nodes.find((n) => n.name === 'd')!.attrs.group).toEqual(int(4))
@@ -149,6 +157,17 @@ describe('groups of other units', () => {
     })
     expect(groupsOf(m)).toEqual(['q + k + v: 6', 'up: 30'])
     expect(findGroups(m).held.get('o')).toMatch(/an input of the model/)
+    await certify(m)
+  })
+
+  test('heads and neurons of the transformers that are trained here, from one matrix of queries, keys and values', async () => {
+    const m = sequential([embedding(11, 24), positions(), transformerBlock({ heads: 6 }), layerNorm(), dense(11)], {
+      input: [5],
+      inputType: 'int64',
+      seed: 3,
+    })
+    expect(groupsOf(m)).toEqual(['layer2.0.1.qkv: 6', 'layer2.1.1: 96'])
+    expect(findGroups(m).groups[0]!.width).toBe(12)
     await certify(m)
   })
 

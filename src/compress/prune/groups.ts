@@ -9,7 +9,8 @@ import { nodeKey } from '../../ir/graphs.js'
 import type { Graph, Model, Node } from '../../ir/types.js'
 import type { AxisRef } from '../../ops/def.js'
 import { findOp } from '../../ops/index.js'
-import { type Axes, axesCall, axisKey, axisOfKey, closeAxes, type IndexClass, placeOf } from './axes.js'
+import { type Axes, axesCall, closeAxes, placeOf } from './axes.js'
+import { axisKey, axisOfKey, type IndexClass, type ValueAxis } from './index-sets.js'
 
 export interface Slice {
   /** Name of a constant of the model's graph. */
@@ -36,6 +37,10 @@ export interface Group {
   readonly touches: readonly string[]
   /** Two or more. */
   readonly units: readonly Unit[]
+  /** Where the layers make the units, before anything acts on them. */
+  readonly madeAt: readonly ValueAxis[]
+  /** Where products sum over the units, behind what acts on them. A unit's indices there: `places.get(axisKey(at))`. */
+  readonly readAt: readonly ValueAxis[]
   /** Indices that a unit has along the outputs of its layers: 1 for a channel, the size of a head for a head. */
   readonly width: number
 }
@@ -72,10 +77,11 @@ export function findGroups(model: Model): Groups {
   return { groups, held: new Map([...held, ...within]) }
 }
 
-/** A node that sums products with a constant, and the axis of its output that the constant makes. */
+/** A node that sums products with a constant: the axis that it sums over, and that of its output which it makes. */
 interface Layer {
   readonly node: Node
-  readonly output: { readonly value: string; readonly axis: number }
+  readonly input: ValueAxis | null
+  readonly output: ValueAxis
 }
 
 function layersOf({ graph, opsets }: Model, { factOf }: Axes): readonly Layer[] {
@@ -83,15 +89,15 @@ function layersOf({ graph, opsets }: Model, { factOf }: Axes): readonly Layer[] 
     const rule = findOp(node.domain, node.op)?.axes ?? 'none'
     if (rule === 'none') return []
     const links = rule.links(axesCall(node, graph, factOf, opsets))
-    const weights = links
-      .flatMap((l) => (l.kind === 'sum' ? [l.a, l.b] : []))
-      .filter((ref) => isConstant(node, ref, graph))
+    const summed = links.flatMap((l) => (l.kind === 'sum' ? [l.a, l.b] : []))
+    const weights = summed.filter((ref) => isConstant(node, ref, graph))
+    const data = summed.find((ref) => !isConstant(node, ref, graph))
     const made = links.flatMap((l) => (l.kind === 'tie' ? [[l.a, l.b] as const, [l.b, l.a] as const] : []))
     const found = made.find(
       ([from, to]) => to.of === 'output' && weights.some((w) => from.of === 'input' && from.at === w.at),
     )
     const output = found && placeOf(node, found[1])
-    return output ? [{ node, output }] : []
+    return output ? [{ node, output, input: data ? placeOf(node, data) : null }] : []
   })
 }
 
@@ -112,10 +118,16 @@ function groupOf(units: readonly Unit[], graph: Graph, layers: readonly Layer[])
   const constants = new Set(first.slices.map((s) => s.constant))
   const touches = graph.nodes.filter((node) => node.inputs.some((name) => constants.has(name))).map(nodeKey)
   const made = layers.filter(({ output }) => first.places.has(axisKey(output)))
-  const width = Math.max(0, ...made.map(({ output }) => first.places.get(axisKey(output))!.length))
+  const madeAt = made.map(({ output }) => output)
+  const readAt = unique(layers.flatMap(({ input }) => (input && first.places.has(axisKey(input)) ? [input] : [])))
+  const width = Math.max(0, ...madeAt.map((at) => first.places.get(axisKey(at))!.length))
   const names = made.map(({ node }) => nodeKey(node))
-  return { name: names.join(' + '), layers: names, touches, units, width }
+  return { name: names.join(' + '), layers: names, touches, units, madeAt, readAt, width }
 }
+
+const unique = (list: readonly ValueAxis[]): readonly ValueAxis[] => [
+  ...new Map(list.map((at) => [axisKey(at), at])).values(),
+]
 
 function numbered(groups: readonly Group[]): readonly Group[] {
   const seen = new Map<string, number>()

@@ -49,7 +49,7 @@ export const quantizeDynamic: Transform<typeof params> = {
     const fresh = freshNames(model)
     const kinds = kindsOf(model, env)
     const excluded = new Set(p.exclude)
-    const wanted = ({ node }: Layer): boolean => node.op !== 'Conv' && !excluded.has(nodeKey(node))
+    const wanted = ({ node, kind }: Layer): boolean => kind === 'product' && !excluded.has(nodeKey(node))
     const rounder = await openRounder(model, p.rounding, env, wanted)
     const graph = mapGraphs(model.graph, (g) => quantizeGraph(g, p, kinds, fresh, rounder))
     rounder.report('quantize/dynamic')

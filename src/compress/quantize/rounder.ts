@@ -10,7 +10,8 @@ import { roundingErrors, type WeightGrid } from '../../grids/rounding/grid.js'
 import { elements, floats, tensor } from '../../ir/tensor.js'
 import type { Model, Tensor } from '../../ir/types.js'
 import { openJudge, type SeenWeight, seenWeights } from '../layers/judged.js'
-import { findLayers, type Layer, layersByWeight, weightMatrix } from '../layers/layer.js'
+import { type Layer, layersByWeight, weightMatrix } from '../layers/layer.js'
+import { findAllLayers } from '../layers/recurrent.js'
 import type { TransformEnv } from '../transform.js'
 import type { Blocks } from './blocks.js'
 import { transposed } from './transpose.js'
@@ -71,7 +72,7 @@ export async function openRounder(
   const { graph } = model
   const { of, missing } = await seenWeights(
     model,
-    layersByWeight(graph, findLayers(graph).filter(wanted)),
+    layersByWeight(graph, findAllLayers(graph).filter(wanted)),
     env,
     `rounding by ${NAMES[method]}`,
   )

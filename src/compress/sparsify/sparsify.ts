@@ -7,7 +7,8 @@ import { nodeKey, withGraph } from '../../ir/graphs.js'
 import type { Graph, Model } from '../../ir/types.js'
 import { changeOf } from '../layers/error.js'
 import { openJudge, type SeenWeight, seenWeights } from '../layers/judged.js'
-import { findLayers, type Layer, layersByWeight, weightMatrix, withWeightMatrix } from '../layers/layer.js'
+import { type Layer, layersByWeight, weightMatrix, withWeightMatrix } from '../layers/layer.js'
+import { findAllLayers } from '../layers/recurrent.js'
 import type { Params, Transform, TransformEnv } from '../transform.js'
 import { markLeast, markNeighbours, neighboursOf, PATTERNS, withZeros } from './pattern.js'
 
@@ -39,7 +40,7 @@ export function prunable(
   p: Pick<SparseParams, 'minElements' | 'exclude'>,
 ): ReadonlyMap<string, readonly Layer[]> {
   const excluded = new Set(p.exclude)
-  const all = layersByWeight(graph, findLayers(graph))
+  const all = layersByWeight(graph, findAllLayers(graph))
   return new Map(
     [...all].filter(
       ([weight, layers]) =>
@@ -49,7 +50,7 @@ export function prunable(
   )
 }
 
-const NOTHING_PRUNABLE = 'no Conv, MatMul or Gemm with constant weights'
+const NOTHING_PRUNABLE = 'no Conv, MatMul, Gemm or LSTM with constant weights'
 
 export const refusesSparse = (model: Model): string | null =>
   prunable(model.graph, { minElements: sparseParams.minElements.default, exclude: [] }).size > 0

@@ -94,7 +94,7 @@ test.each([
 })
 
 describe('AdaRound', () => {
-  test('is no worse than nearest rounding, and no single flip betters it', () => {
+  test('is no worse than nearest rounding, and no flip of one weight or two betters it', () => {
     fc.assert(
       fc.property(forms, ({ rows, depth, seed, bits }) => {
         const { weights, grid } = layer(rows, depth, seed, bits)
@@ -108,6 +108,20 @@ describe('AdaRound', () => {
           other[i] = integers[i] === down[i] ? down[i]! + 1 : down[i]!
           const isIn = other[i]! >= grid.low[0]! && other[i]! <= grid.high[0]!
           if (isIn) expect(lossOf(other, weights, grid, h)).toBeGreaterThanOrEqual(loss * (1 - 1e-6))
+          if (isIn && i % 5 === 0) expect(bestPartner(other, i, down)).toBeGreaterThanOrEqual(loss * (1 - 1e-6))
+        }
+
+        /** The least loss when one more weight of the row flips. */
+        function bestPartner(flipped: Int8Array, i: number, floor: Int32Array): number {
+          const from = Math.floor(i / depth) * depth
+          const losses = Array.from({ length: depth }, (_, j) => {
+            const both = flipped.slice()
+            const at = from + j
+            both[at] = flipped[at] === floor[at] ? floor[at]! + 1 : floor[at]!
+            const isOn = at !== i && both[at]! >= grid.low[0]! && both[at]! <= grid.high[0]!
+            return isOn ? lossOf(both, weights, grid, h) : Number.POSITIVE_INFINITY
+          })
+          return Math.min(...losses)
         }
       }),
       { numRuns: 40 },

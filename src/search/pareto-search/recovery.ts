@@ -12,32 +12,54 @@ const TIMED = 20
 const LEAST = 20
 const MOST = 100_000
 
-/** Steps that fit into so many seconds; measured once, then recorded. Null where this model cannot be trained. */
-export async function recoverySteps(setup: Setup, journal: Journal, seconds: number): Promise<number | null> {
+/**
+ * Steps that fit into so many seconds: measured once, then recorded, for runs that go on. Null where nothing bounds them,
+ * or this model cannot be trained.
+ */
+export async function recoverySteps(setup: Setup, journal: Journal, seconds: number | null): Promise<number | null> {
   return optional(setup, 'recovery is not timed', null, () =>
-    remember(journal, `recovery steps in ${seconds} s`, async () => {
-      const model = { ...setup.prepared }
-      if (recoverDistill.refuses(model, setup.env) !== null) return null
-      const run = async (steps: number): Promise<number> => {
-        const start = performance.now()
-        await recoverDistill.apply(model, checkParams(recoverDistill, { steps }), setup.env)
-        return (performance.now() - start) / 1000
-      }
-      await run(WARM)
-      const [few, many] = [await run(WARM), await run(WARM + TIMED)]
-      const perStep = Math.max(1e-5, (many - few) / TIMED)
-      return Math.min(MOST, Math.max(LEAST, Math.round(seconds / perStep)))
-    }),
+    remember(journal, 'recovery steps', async () => (seconds === null ? null : stepsIn(setup, seconds))),
   )
 }
 
-/** Transforms that recover, with so many steps at most, and not less than a tenth of them. */
-export const withRecoverySteps = (transforms: readonly Transform[], most: number | null): readonly Transform[] =>
-  most === null
-    ? transforms
-    : transforms.map((t) => {
-        const spec = t.params.steps
-        if (stageOf(t.id) !== 'recover' || spec?.kind !== 'number') return t
-        const search = { low: Math.max(1, Math.round(most / 10)), high: most, log: true }
-        return { ...t, params: { ...t.params, steps: { ...spec, search } } }
-      })
+async function stepsIn({ prepared, env }: Setup, seconds: number): Promise<number | null> {
+  const model = { ...prepared }
+  if (recoverDistill.refuses(model, env) !== null) return null
+  const run = async (steps: number): Promise<number> => {
+    const start = performance.now()
+    await recoverDistill.apply(model, checkParams(recoverDistill, { steps }), env)
+    return (performance.now() - start) / 1000
+  }
+  await run(WARM)
+  const [few, many] = [await run(WARM), await run(WARM + TIMED)]
+  const perStep = Math.max(1e-5, (many - few) / TIMED)
+  return Math.min(MOST, Math.max(LEAST, Math.round(seconds / perStep)))
+}
+
+/** What a recovery may learn: class scores and labels where quality is taken from these, of the only output. */
+export function aimsOf({ judge, prepared }: Pick<Setup, 'judge' | 'prepared'>): readonly string[] {
+  const kind = judge?.measure.kind
+  if (prepared.graph.outputs.length !== 1) return ['outputs']
+  if (kind === 'accuracy') return ['outputs', 'scores', 'labels']
+  return kind === 'top-1 agreement' ? ['outputs', 'scores'] : ['outputs']
+}
+
+/** Transforms that recover with these aims and, where that is known, so many steps at most, not less than a tenth. */
+export const recoveriesFor = (
+  transforms: readonly Transform[],
+  most: number | null,
+  aims: readonly string[],
+): readonly Transform[] =>
+  transforms.map((t) => {
+    const { steps, aim } = t.params
+    if (stageOf(t.id) !== 'recover') return t
+    const search = most !== null && { low: Math.max(1, Math.round(most / 10)), high: most, log: true }
+    return {
+      ...t,
+      params: {
+        ...t.params,
+        ...(steps?.kind === 'number' && search && { steps: { ...steps, search } }),
+        ...(aim?.kind === 'choice' && { aim: { ...aim, search: { values: aims } } }),
+      },
+    }
+  })

@@ -5,6 +5,7 @@
  */
 
 import { TRANSFORMS } from '../../compress/index.js'
+import type { Transform } from '../../compress/transform.js'
 import { type Random, random } from '../../util/random.js'
 import type { CompressOptions } from '../compress.js'
 import { isRestored, makeTrial, runTrial, timed } from '../evaluate.js'
@@ -13,7 +14,7 @@ import { remember } from '../journal.js'
 import type { ScreenedTrial } from '../outcome.js'
 import type { Latency, Step, TrialResult } from '../trial.js'
 import { nameOf } from './names.js'
-import { recoverySteps, withRecoverySteps } from './recovery.js'
+import { aimsOf, recoveriesFor, recoverySteps } from './recovery.js'
 import { BRACKET, benchOn, onRung, RUNGS, samplesOn } from './rungs.js'
 import { bred, type Sampler } from './samplers.js'
 import { openSpace, type Space } from './space.js'
@@ -21,6 +22,8 @@ import { type Goal, promising, volumeOf } from './worth.js'
 
 export interface FrontOptions extends Pick<CompressOptions, 'minutes' | 'trials' | 'more' | 'recover'> {
   readonly sampler?: Sampler
+  /** Of those that are known, what recipes are drawn from. Default: all. */
+  readonly transforms?: readonly Transform[]
 }
 
 /** A recipe on its way up the rungs. */
@@ -52,8 +55,8 @@ export async function searchFront(exploration: Exploration, options: FrontOption
   const limit = await limitOf(exploration, options)
   const baseline = await remember<Latency>(journal, 'baseline', () => timed(setup, setup.original))
   const seconds = options.recover ?? (options.minutes === undefined ? null : 60 * options.minutes * RECOVERY_SHARE)
-  const most = seconds === null ? null : await recoverySteps(setup, journal, seconds)
-  const transforms = withRecoverySteps(TRANSFORMS, most)
+  const most = await recoverySteps(setup, journal, seconds)
+  const transforms = recoveriesFor(options.transforms ?? TRANSFORMS, most, aimsOf(setup))
   const space = await openSpace(transforms, setup.prepared, setup.env, { activations: setup.activations })
   const goal: Goal = { originalBytes: setup.original.byteLength, maxDrop: setup.maxDrop, limits: setup.limits }
   const course: Course = { ...exploration, goal, space, limit, sampler: options.sampler ?? bred }
@@ -64,20 +67,22 @@ export async function searchFront(exploration: Exploration, options: FrontOption
   return { results: settled, baseline, sensitivity: new Map(), search }
 }
 
-/** What was asked for, or what an earlier run was given, whichever is longer; `more` counts from what is spent. */
+/** What was asked for, or what an earlier run was given where that is no shorter; `more` counts from what is spent. */
 async function limitOf({ journal }: Exploration, { minutes, trials, more }: FrontOptions): Promise<Limit> {
   const before = journal.recall<Limit>('limit')
-  const longest = (a: number | null, b: number | null): number | null =>
-    a === null || b === null ? (a ?? b) : Math.max(a, b)
-  const asked = more === undefined ? minutes && 60 * minutes : journal.spent() + 60 * more
-  const limit: Limit = {
-    seconds: longest(asked ?? null, before?.seconds ?? null),
-    // More time is for more recipes.
-    trials: more === undefined ? longest(trials ?? null, before?.trials ?? null) : null,
-  }
-  if (JSON.stringify(limit) !== JSON.stringify(before)) await journal.record('limit', limit)
-  return limit
+  const asked: Limit =
+    more === undefined
+      ? { seconds: minutes === undefined ? null : 60 * minutes, trials: trials ?? null }
+      : // More time is for more recipes.
+        { seconds: journal.spent() + 60 * more, trials: null }
+  if (before !== undefined && more === undefined && !isLonger(asked, before)) return before
+  if (JSON.stringify(asked) !== JSON.stringify(before)) await journal.record('limit', asked)
+  return asked
 }
+
+/** No limit is the longest. */
+const isLonger = (a: Limit, b: Limit): boolean =>
+  (a.seconds ?? 0) > (b.seconds ?? Number.POSITIVE_INFINITY) || (a.trials ?? 0) > (b.trials ?? Number.POSITIVE_INFINITY)
 
 interface Progress {
   /** Of full trials, one a file. */
