@@ -42,14 +42,24 @@ export function exactly(values: ArrayLike<number>, name: string): Part {
   const list = Float32Array.from(values)
   const half = Uint16Array.from(list, floatToHalf)
   const isHalf = half.every((h, i) => halfToFloat(h) === list[i])
-  const different = new Set(list)
+  const different = fewDifferent(list)
   const tried = [
     plain(f32([list.length], list)),
     ...(isHalf ? [halves(half)] : []),
-    ...(different.size <= 256 ? [entries(list, Float32Array.from(different).sort())] : []),
+    ...(different === null ? [] : [entries(list, different)]),
   ]
   const size = (part: Part): number => fileBytes(name, [part])
   return tried.reduce((best, part) => (size(part) < size(best) ? part : best))
+}
+
+/** What places of one byte tell apart. */
+const MOST = 256
+
+/** The different values, ascending; null where they are too many. */
+function fewDifferent(list: Float32Array): Float32Array | null {
+  const found = new Set<number>()
+  for (const v of list) if (found.add(v).size > MOST) return null
+  return Float32Array.from(found).sort()
 }
 
 /** Each value as its place in a codebook that holds all of them. */
