@@ -14,10 +14,10 @@ import { recoverDistill } from './recover/distill.js'
 import { sparsifyMagnitude } from './sparsify/magnitude.js'
 import { sparsifySparseGpt } from './sparsify/sparsegpt.js'
 import { sparsifyWanda } from './sparsify/wanda.js'
-import { storeInt2, storeInt3 } from './store/blocks.js'
+import { storeInt2, storeInt3, storeInt4 } from './store/blocks.js'
 import { storeCodebook } from './store/codebook.js'
 import { storeSparse } from './store/sparse.js'
-import { storeBinary, storeF16, storeInt4, storeInt8, storeTernary } from './store/store.js'
+import { storeBinary, storeF16, storeInt8, storeTernary } from './store/store.js'
 import type { Transform } from './transform.js'
 
 export const TRANSFORMS: readonly Transform[] = [
