@@ -105,7 +105,8 @@ export async function applySteps(model: Model, steps: readonly RecipeStep[], env
     const checked = checkParams(transform, params)
     if (transform.refuses(current, known) !== null) continue
     if (transform.needsCalibration && isStale) {
-      known = await calibratedAnew(current, known)
+      // Ends alone are found several times as fast.
+      known = await calibratedAnew(current, known, checked.range === 'min-max' ? 'range' : 'histogram')
       isStale = false
     }
     const next = await transform.apply(current, checked, known)
@@ -118,9 +119,9 @@ export async function applySteps(model: Model, steps: readonly RecipeStep[], env
   return current
 }
 
-async function calibratedAnew(model: Model, env: TransformEnv): Promise<TransformEnv> {
+async function calibratedAnew(model: Model, env: TransformEnv, detail: 'histogram' | 'range'): Promise<TransformEnv> {
   const { calibration: _, ...rest } = env
-  const found = env.samples && (await calibrateUnits(model, env.samples, env))
+  const found = env.samples && (await calibrateUnits(model, env.samples, env, detail))
   return found === undefined ? rest : { ...rest, calibration: found }
 }
 

@@ -4,7 +4,7 @@
  * until, on every way, a layer takes the scale into its weight. Where one way does not end so, there is no flow.
  */
 
-import { intsAttr } from '../../ir/attrs.js'
+import { intsAttr, stringAttr } from '../../ir/attrs.js'
 import { consumers } from '../../ir/graphs.js'
 import { numbers } from '../../ir/tensor.js'
 import type { Dim, Model, Node } from '../../ir/types.js'
@@ -155,7 +155,7 @@ function stepThrough(node: Node, name: string, layout: Layout, channels: number,
     case 'Clip':
       return at === 0 && isRelu(node, look.constantOf) ? through() : null
     case 'Resize':
-      return at === 0 && keepsAxis(name, out, layout, look) ? through() : null
+      return at === 0 && !isCropped(node) && keepsAxis(name, out, layout, look) ? through() : null
     case 'Mul':
     case 'Div':
       if (node.op === 'Div' && at !== 0) return null
@@ -188,6 +188,9 @@ function isRelu({ inputs }: Node, constantOf: ConstantOf): boolean {
   const low = constantOf(inputs[1])
   return low !== null && numbers(low)[0] === 0 && (inputs[2] ?? '') === ''
 }
+
+/** Outside of what it crops, a Resize fills in a number that has no channel's scale. */
+const isCropped = (node: Node): boolean => stringAttr(node, 'coordinate_transformation_mode') === 'tf_crop_and_resize'
 
 /** The same rank, and as many elements along the channels' axis. */
 function keepsAxis(from: string, to: string, { axis }: Layout, look: Look): boolean {
