@@ -1,6 +1,7 @@
 /** All transforms, by id. A new one is a file of its own and a line here. */
 
 import { PareError } from '../util/errors.js'
+import { factorizeFewest } from './factorize/fewest.js'
 import { factorizeSvd } from './factorize/svd.js'
 import { factorizeTucker } from './factorize/tucker.js'
 import { quantizeDynamic } from './quantize/dynamic.js'
@@ -12,6 +13,7 @@ import type { Transform } from './transform.js'
 export const TRANSFORMS: readonly Transform[] = [
   factorizeSvd,
   factorizeTucker,
+  factorizeFewest,
   quantizeStatic,
   quantizeDynamic,
   quantizeNBits,

@@ -30,6 +30,7 @@ const NOISE: Readonly<Record<string, number>> = {
   // What a hundredth of the energy leaves out.
   'factorize/svd': 0.1,
   'factorize/tucker': 0.1,
+  'factorize/fewest': 0.1,
   'quantize/static': Math.hypot(4 / 127, 8 / 255) / Math.sqrt(12),
   'quantize/dynamic': Math.hypot(4 / 127, 8 / 255) / Math.sqrt(12),
   'quantize/nbits': Math.hypot(2.5 / 8, 4 / 127) / Math.sqrt(12),
