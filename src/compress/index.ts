@@ -3,6 +3,7 @@
 import { PareError } from '../util/errors.js'
 import { equalizeSmooth } from './equalize/smooth.js'
 import { equalizeWeights } from './equalize/weights.js'
+import { factorizeFewest } from './factorize/fewest.js'
 import { factorizeSvd } from './factorize/svd.js'
 import { factorizeTucker } from './factorize/tucker.js'
 import { pruneChannels } from './prune/channels.js'
@@ -25,6 +26,7 @@ export const TRANSFORMS: readonly Transform[] = [
   equalizeSmooth,
   factorizeSvd,
   factorizeTucker,
+  factorizeFewest,
   pruneChannels,
   sparsifyMagnitude,
   sparsifyWanda,
