@@ -5,6 +5,7 @@
 
 export { type Gradient, type GradientOptions, gradient } from './autodiff/gradient.js'
 export { type QuantizeOptions, quantize } from './compress/quantize/index.js'
+export { type SharedWeights, type ShareOptions, sharedWeights } from './compress/shared-weights.js'
 export { type Label, type Labels, withLabels } from './data/labels.js'
 export type { Sample, Samples } from './data/samples.js'
 export { take } from './data/split.js'

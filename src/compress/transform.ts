@@ -50,11 +50,16 @@ export interface TransformEnv extends Env {
   readonly samples?: Samples
   /** The model before any step: what recovery and corrections bring a model back to. */
   readonly teacher?: Model
+  /** The model before the first step that rounded: what a correction compares with. Default: `teacher`. */
+  readonly unrounded?: Model
   /** Keep to operators of the ONNX standard. */
   readonly portable?: boolean
   /** Told in a sentence what a step did that its result does not show, such as layers for which it kept to a plainer way. */
   readonly report?: (message: string) => void
 }
+
+/** What a transform may know before it refuses. */
+export type RefusalEnv = Pick<TransformEnv, 'portable' | 'samples' | 'teacher' | 'unrounded'>
 
 export interface Transform<S extends ParamSpecs = ParamSpecs> {
   /** `quantize/static` */
@@ -63,8 +68,15 @@ export interface Transform<S extends ParamSpecs = ParamSpecs> {
   readonly summary: string
   readonly params: S
   readonly needsCalibration: boolean
+  /**
+   * What it does in a list of steps; absent where it changes the model and makes it smaller in float.
+   * - `prepares`: readies a model in float for the steps behind it, and by itself makes no file smaller.
+   * - `rounds`: puts weights on a grid; the values between layers keep their names and stay near what they were.
+   * - `corrects`: mends what rounding did.
+   */
+  readonly role?: 'prepares' | 'rounds' | 'corrects'
   /** Why the transform has nothing to do on this model, or null. */
-  refuses(model: Model, env: Pick<TransformEnv, 'portable'>): string | null
+  refuses(model: Model, env: RefusalEnv): string | null
   apply(model: Model, params: Params<S>, env: TransformEnv): Promise<Model>
 }
 

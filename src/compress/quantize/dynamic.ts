@@ -36,6 +36,7 @@ export const quantizeDynamic: Transform<typeof params> = {
   summary: 'int8 weights, activations quantized anew in each run',
   params,
   needsCalibration: false,
+  role: 'rounds',
   refuses(model, env) {
     const has = (kinds: Kinds): boolean =>
       someGraph(model.graph, (graph) => graph.nodes.some((n) => candidate(n, graph, kinds) !== null))

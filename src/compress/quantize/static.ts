@@ -59,6 +59,7 @@ export const quantizeStatic: Transform<typeof params> = {
   summary: 'int8 weights and activations on grids fixed by calibration',
   params,
   needsCalibration: true,
+  role: 'rounds',
   refuses(model) {
     const opset = standardOpset(model.opsets)
     if (!findUnits(model.graph).some((u) => u.weight !== undefined))

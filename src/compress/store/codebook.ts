@@ -17,6 +17,8 @@ export const storeCodebook = storeTransform({
   params: {
     bits: { kind: 'number', default: 5, min: 1, max: 8, doc: 'of a place in the codebook, which has 2^bits entries' },
   },
+  // Smaller ones gain little, and biases of a layer count for more than single weights.
+  minElements: 1024,
   expand: ({ bits }) => expandCodebook(Math.round(bits)),
 })
 

@@ -18,7 +18,7 @@ import type { Expand } from './expand.js'
 const common = {
   minElements: {
     kind: 'number',
-    default: 128,
+    default: 128 as number,
     min: 1,
     max: 1e9,
     doc: 'leave smaller constants alone: the ops that expand them would cost more',
@@ -29,14 +29,14 @@ const common = {
 type Common = typeof common
 type StoreParams = Params<Common> & { readonly rounding?: Rounding }
 
-const LEAST: StoreParams = { minElements: common.minElements.default, exclude: [] }
-
 export interface Store<S extends ParamSpecs> {
   readonly id: string
   readonly summary: string
   /** The first opset that has what `expand` adds. Default 7, from which on Mul broadcasts. */
   readonly opset?: number
   readonly params: S
+  /** Default of the parameter of that name. Default 128. */
+  readonly minElements?: number
   /** What it can do something for, beside what is finite, large and float32; and what to say where there is none. */
   readonly takes?: { readonly test: (t: Tensor) => boolean; readonly otherwise: string }
   /** `rounder`: by the parameter `rounding`, where the store has it. */
@@ -44,17 +44,19 @@ export interface Store<S extends ParamSpecs> {
 }
 
 export function storeTransform<S extends ParamSpecs>(store: Store<S>): Transform<S & Common> {
-  const { id, summary, opset = 7, takes } = store
+  const { id, summary, opset = 7, takes, minElements = common.minElements.default } = store
+  const least: StoreParams = { minElements, exclude: [] }
   return {
     id,
     summary,
-    params: { ...store.params, ...common },
+    params: { ...store.params, ...common, minElements: { ...common.minElements, default: minElements } },
     needsCalibration: false,
+    role: 'rounds',
     refuses(model) {
       const given = standardOpset(model.opsets)
       if (given < opset) return `${id} needs opset ${opset}, and the model's is ${given}`
       const has = (test: (t: Tensor) => boolean): boolean =>
-        someGraph(model.graph, (graph) => storable(graph, LEAST).some(([, t]) => test(t)))
+        someGraph(model.graph, (graph) => storable(graph, least).some(([, t]) => test(t)))
       if (!has(() => true)) return 'no float32 constants large enough'
       return takes === undefined || has(takes.test) ? null : takes.otherwise
     },
