@@ -28,18 +28,31 @@ interface Variant {
 
 const step = (transform: string, params: Readonly<Record<string, unknown>> = {}): RecipeStep => ({ transform, params })
 
-const PREPARED: readonly (readonly [string, readonly RecipeStep[]])[] = [
-  ['', []],
-  [', equalized', [step('equalize/weights')]],
-]
+const CORRECT = step('quantize/bias-correction')
 
 /** Static int8 with one scale a weight, or one a channel. */
 const STATIC: readonly Variant[] = [false, true].flatMap((perChannel) =>
-  PREPARED.flatMap(([name, before]) => {
-    const steps = [...before, step('quantize/static', { perChannel })]
-    const plain = `int8 ${perChannel ? 'per channel' : 'per tensor'}${name}`
-    return [{ name: plain, steps }]
+  [false, true].flatMap((isEqualized) => {
+    const name = `${perChannel ? 'per channel' : 'per tensor'}${isEqualized ? ', equalized' : ''}`
+    const steps = [...(isEqualized ? [step('equalize/weights')] : []), step('quantize/static', { perChannel })]
+    return [
+      { name, steps },
+      { name: `${name}, biases corrected`, steps: [...steps, CORRECT] },
+    ]
   }),
+)
+
+const RANGES = ['absmax', 'mse', 'hqq'] as const
+
+interface Stored {
+  readonly bits: number
+  readonly zeroPoints: boolean
+  readonly range: (typeof RANGES)[number]
+}
+
+/** Weights stored in blocks of 32. */
+const STORED: readonly Stored[] = [4, 3, 2].flatMap((bits) =>
+  [false, true].flatMap((zeroPoints) => RANGES.map((range) => ({ bits, zeroPoints, range }))),
 )
 
 const HELD_OUT = 28
@@ -75,33 +88,34 @@ async function errorOf({ model, heldOut }: Subject, candidate: Model, engine: En
   return { worst: Math.max(...errors), rms: Math.sqrt(errors.reduce((n, e) => n + e * e, 0) / errors.length) }
 }
 
-async function rowsOf(names: readonly string[], variants: readonly Variant[], engine: Engine) {
+const percent = (error: number): string => `${(100 * error).toPrecision(3)} %`
+
+/** A column a model: the error of each way to make a candidate of it. */
+async function columnsOf<T>(
+  names: readonly string[],
+  ways: readonly T[],
+  make: (subject: Subject, way: T) => Promise<Model>,
+) {
   const columns: string[][] = []
   for (const name of names) {
     const subject = await open(name, engine)
     const cells: string[] = []
-    for (const { name: variant, steps } of variants) {
-      const candidate = await applySteps(subject.model, steps, subject.env)
-      const { worst, rms } = await errorOf(subject, candidate, engine)
-      const bytes = encodeModel(candidate).byteLength
-      console.log(`${name}: ${variant}: ${worst.toPrecision(3)} ${rms.toPrecision(3)} ${bytes}`)
-      cells.push(`${(100 * rms).toPrecision(3)} %`)
-    }
+    for (const way of ways) cells.push(percent((await errorOf(subject, await make(subject, way), engine)).rms))
+    console.log(name, ...cells)
     columns.push(cells)
   }
-  return table(
-    ['', ...names],
-    variants.map(({ name }, v) => [name, ...columns.map((cells) => cells[v]!)]),
-  )
+  return ways.map((_, v) => columns.map((cells) => cells[v]!))
 }
+
+const FIXED = ['yunet-n-320', 'openseeface-mnv3-detection', 'ultraface-slim-320', 'ultraface-rfb-320']
+const WEIGHTS = ['mnist-cntk', 'ultraface-slim-320', 'yunet-n-320', 'dtln-1', 'go1-policy']
 
 const engine = await openEngine({ threads: 1 })
 try {
   const runtime = createRequire(import.meta.url)('onnxruntime-node/package.json') as { version: string }
-  const fixed = await rowsOf(
-    ['yunet-n-320', 'openseeface-mnv3-detection', 'ultraface-slim-320', 'ultraface-rfb-320'],
-    STATIC,
-    engine,
+  const fixed = await columnsOf(FIXED, STATIC, ({ model, env }, { steps }) => applySteps(model, steps, env))
+  const stored = await columnsOf(WEIGHTS, STORED, ({ model, env }, { bits, ...params }) =>
+    applySteps(model, [step(`store/int${bits}`, params)], env),
   )
   writeReport(join(import.meta.dirname, 'quantize-depth.md'), {
     title: 'Quantization in depth',
@@ -109,7 +123,24 @@ try {
       `Relative L2 error of the outputs (root mean square over the outputs) against the float model, on ${HELD_OUT} held-out samples; ${CALIBRATION} other samples calibrate.`,
     ],
     versions: { 'onnxruntime-node': runtime.version },
-    sections: [{ heading: 'Static int8', table: fixed }],
+    sections: [
+      {
+        heading: 'Static int8',
+        text: 'Weights and activations in 8 bits (`quantize/static`, min-max ranges); `equalize/weights` before it, with absorbed biases, and `quantize/bias-correction` behind it.',
+        table: table(
+          ['weights', ...FIXED],
+          STATIC.map(({ name }, i) => [name, ...fixed[i]!]),
+        ),
+      },
+      {
+        heading: 'Stored weights',
+        text: '`store/int4`, `store/int3`, `store/int2`: blocks of 32 weights with float16 scales; zero points are whole numbers. `absmax`: the whole range; `mse`: clipped for the least squared error; `hqq`: half-quadratic. Activations stay float32.',
+        table: table(
+          ['bits', 'zero points', 'range', ...WEIGHTS],
+          STORED.map(({ bits, zeroPoints, range }, i) => [bits, zeroPoints ? 'yes' : 'no', range, ...stored[i]!]),
+        ),
+      },
+    ],
   })
 } finally {
   await engine.close()

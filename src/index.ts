@@ -4,6 +4,12 @@
  */
 
 export { type Gradient, type GradientOptions, gradient } from './autodiff/gradient.js'
+export {
+  type Factorized,
+  type FactorizedLayer,
+  type FactorizeOptions,
+  factorize,
+} from './compress/factorize/index.js'
 export { type QuantizeOptions, quantize } from './compress/quantize/index.js'
 export { type SharedWeights, type ShareOptions, sharedWeights } from './compress/shared-weights.js'
 export { type Label, type Labels, withLabels } from './data/labels.js'

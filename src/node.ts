@@ -1,5 +1,6 @@
 /** The public library in Node: everything of `index.ts`, and what needs files and the native engine. */
 
+export { factorize } from './compress/factorize/node.js'
 export { quantize } from './compress/quantize/node.js'
 export { type DescribeOptions, describeTable } from './data/describe.js'
 export { type OpenOptions, openSamples } from './data/open.js'

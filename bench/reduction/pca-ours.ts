@@ -21,8 +21,9 @@ function* blocks(path: string) {
     const header = Buffer.alloc(HEADER)
     readSync(handle, header, 0, HEADER, 0)
     const columns = parseNpyHeader(header.toString('latin1', 10), path).shape[1]!
+    // A block may be used again once the next one is asked for.
+    const data = new Float64Array(ROWS * columns)
     for (let at = HEADER; ; ) {
-      const data = new Float64Array(ROWS * columns)
       const bytes = new Uint8Array(data.buffer)
       let got = 0
       for (let some = -1; some !== 0 && got < bytes.length; got += some)

@@ -25,6 +25,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./commands/compress.js')).compress,
   },
   {
+    name: 'apply',
+    summary: 'Make the model of a recipe that a search wrote',
+    load: async () => (await import('./commands/apply.js')).apply,
+  },
+  {
     name: 'verify',
     summary: 'Tell whether two models give the same outputs',
     load: async () => (await import('./commands/verify.js')).verify,

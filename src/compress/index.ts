@@ -1,25 +1,31 @@
 /** All transforms, by id. A new one is a file of its own and a line here. */
 
 import { PareError } from '../util/errors.js'
+import { equalizeSmooth } from './equalize/smooth.js'
 import { equalizeWeights } from './equalize/weights.js'
+import { factorizeSvd } from './factorize/svd.js'
+import { factorizeTucker } from './factorize/tucker.js'
+import { pruneChannels } from './prune/channels.js'
 import { biasCorrection } from './quantize/bias-correction.js'
 import { quantizeDynamic } from './quantize/dynamic.js'
 import { quantizeNBits } from './quantize/nbits.js'
 import { quantizeStatic } from './quantize/static.js'
-
+import { recoverDistill } from './recover/distill.js'
 import { sparsifyMagnitude } from './sparsify/magnitude.js'
 import { sparsifySparseGpt } from './sparsify/sparsegpt.js'
 import { sparsifyWanda } from './sparsify/wanda.js'
-
-import { storeInt2, storeInt3 } from './store/blocks.js'
-
+import { storeInt2, storeInt3, storeInt4 } from './store/blocks.js'
 import { storeCodebook } from './store/codebook.js'
 import { storeSparse } from './store/sparse.js'
-import { storeBinary, storeF16, storeInt4, storeInt8, storeTernary } from './store/store.js'
+import { storeBinary, storeF16, storeInt8, storeTernary } from './store/store.js'
 import type { Transform } from './transform.js'
 
 export const TRANSFORMS: readonly Transform[] = [
+  recoverDistill,
   equalizeWeights,
+  equalizeSmooth,
+  factorizeSvd,
+  factorizeTucker,
   quantizeStatic,
   quantizeDynamic,
   quantizeNBits,
@@ -36,6 +42,7 @@ export const TRANSFORMS: readonly Transform[] = [
   storeCodebook,
   storeSparse,
   biasCorrection,
+  pruneChannels,
 ].map((t) => t as unknown as Transform)
 
 export function findTransform(id: string): Transform {

@@ -65,7 +65,11 @@ function count(graph: Graph, outer: ReadonlyMap<string, Tensor>, counts: Counts)
   )
   const isPart = (name: string): boolean => integers.has(name) || packed.has(name)
   const parts = new Set(graph.nodes.flatMap((n) => (n.inputs.some(isPart) ? n.inputs : [])))
+  const zeros = new Set(
+    graph.nodes.flatMap((n) => (n.op === 'Sub' && n.inputs.every((i) => integers.has(i)) ? [n.inputs[1]!] : [])),
+  )
   for (const node of graph.nodes) {
+    if (zeros.has(node.outputs[0]!)) continue
     const kind = kindOf(node, dequantized) ?? STORED[storedAs(node, constants)] ?? packedAs(node, constants, makers)
     // The scales of stored integers are stored themselves, as are the entries of sparse weights.
     if (kind && !(kind === 'storedFloat16' && parts.has(node.outputs[0]!))) counts[kind]++

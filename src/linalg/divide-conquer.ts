@@ -12,10 +12,18 @@ const SMALL = 32
 
 const EPSILON = 2 ** -52
 
-/** `diagonal`: [n], `off`: [n − 1]; neither is changed. */
-export async function divideConquer(diagonal: Float64Array, off: Float64Array, products: Products): Promise<Spectrum> {
+/** `diagonal`: [n], `off`: [n − 1]; neither is changed. Vectors of so many of the largest values alone; all values. */
+export async function divideConquer(
+  diagonal: Float64Array,
+  off: Float64Array,
+  products: Products,
+  largest = diagonal.length,
+): Promise<Spectrum> {
   const n = diagonal.length
-  if (n <= SMALL) return implicitQl(diagonal, off)
+  if (n <= SMALL) {
+    const { values, vectors } = implicitQl(diagonal, off)
+    return { values, vectors: vectors.subarray((n - largest) * n) }
+  }
   const half = n >> 1
   const edge = off[half - 1]!
   // T = diag(T₁, T₂) + |edge| vvᵀ, v = (0, …, 1, sign(edge), …, 0).
@@ -24,7 +32,7 @@ export async function divideConquer(diagonal: Float64Array, off: Float64Array, p
   bottom[0]! -= Math.abs(edge)
   const first = await divideConquer(top, off.subarray(0, half - 1), products)
   const second = await divideConquer(bottom, off.subarray(half), products)
-  return join(first, second, edge, products)
+  return join(first, second, { edge, largest }, products)
 }
 
 /** Where a vector has elements that are not 0. */
@@ -41,7 +49,18 @@ interface Joined {
   readonly rho: number
 }
 
-async function join(first: Spectrum, second: Spectrum, edge: number, products: Products): Promise<Spectrum> {
+interface Wanted {
+  readonly edge: number
+  /** Vectors of so many of the largest values. */
+  readonly largest: number
+}
+
+async function join(
+  first: Spectrum,
+  second: Spectrum,
+  { edge, largest }: Wanted,
+  products: Products,
+): Promise<Spectrum> {
   const joined = sideBySide(first, second, edge)
   const kept = deflate(joined)
   const { d, rows, kinds, z, rho } = joined
@@ -49,19 +68,31 @@ async function join(first: Spectrum, second: Spectrum, edge: number, products: P
   const [half, k] = [first.values.length, kept.length]
   const problem = { d: pick(d, kept), z: pick(z, kept), rho }
   const roots = secularRoots(problem)
-  const vectors = secularVectors(problem, roots)
+  const sorted = inOrder(joined, kept, roots.values)
+  const wanted = sorted.order.slice(n - largest)
+  const changed = wanted.filter((i) => i < k)
+  const vectors = secularVectors(problem, roots, changed)
   // Each half takes only the vectors that reach into it.
   const side = async (other: number, from: number, to: number): Promise<Float64Array> => {
     const used = [...kept.keys()].filter((j) => kinds[kept[j]!] !== other)
     const width = to - from
     const right = new Float64Array(used.length * width)
     for (const [at, j] of used.entries()) right.set(rows.subarray(kept[j]! * n + from, kept[j]! * n + to), at * width)
-    const left = new Float64Array(k * used.length)
-    for (let i = 0, at = 0; i < k; i++) for (const j of used) left[at++] = vectors[i * k + j]!
-    return products.multiply(left, right, { m: k, k: used.length, n: width })
+    const left = new Float64Array(changed.length * used.length)
+    for (let i = 0, at = 0; i < changed.length; i++) for (const j of used) left[at++] = vectors[i * k + j]!
+    return products.multiply(left, right, { m: changed.length, k: used.length, n: width })
   }
   const [left, right] = [await side(RIGHT, 0, half), await side(LEFT, half, n)]
-  return inOrder(joined, kept, roots.values, left, right, half)
+  const out = new Float64Array(largest * n)
+  let own = 0
+  for (const [to, i] of wanted.entries()) {
+    if (i < k) {
+      out.set(left.subarray(own * half, (own + 1) * half), to * n)
+      out.set(right.subarray(own * (n - half), (own + 1) * (n - half)), to * n + half)
+      own++
+    } else out.set(rows.subarray(sorted.same[i - k]! * n, (sorted.same[i - k]! + 1) * n), to * n)
+  }
+  return { values: sorted.values, vectors: out }
 }
 
 /** Vectors of both, sorted by value. */
@@ -126,27 +157,12 @@ function deflate({ d, rows, kinds, z, rho }: Joined): readonly number[] {
 
 const pick = (values: Float64Array, at: readonly number[]): Float64Array => Float64Array.from(at, (i) => values[i]!)
 
-/** What was kept, with new values and vectors, and what was not, sorted. */
-function inOrder(
-  { d, rows }: Joined,
-  kept: readonly number[],
-  values: Float64Array,
-  left: Float64Array,
-  right: Float64Array,
-  half: number,
-): Spectrum {
-  const n = d.length
+/** What was kept, with new values, and what was not: sorted, by the place of a new value, or behind all of these. */
+function inOrder({ d }: Joined, kept: readonly number[], changed: Float64Array) {
   const k = kept.length
   const isKept = new Set(kept)
   const same = [...d.keys()].filter((i) => !isKept.has(i))
-  const value = (i: number): number => (i < k ? values[i]! : d[same[i - k]!]!)
-  const order = Array.from({ length: n }, (_, i) => i).sort((i, j) => value(i) - value(j))
-  const vectors = new Float64Array(n * n)
-  for (const [to, i] of order.entries()) {
-    if (i < k) {
-      vectors.set(left.subarray(i * half, (i + 1) * half), to * n)
-      vectors.set(right.subarray(i * (n - half), (i + 1) * (n - half)), to * n + half)
-    } else vectors.set(rows.subarray(same[i - k]! * n, (same[i - k]! + 1) * n), to * n)
-  }
-  return { values: Float64Array.from(order, value), vectors }
+  const value = (i: number): number => (i < k ? changed[i]! : d[same[i - k]!]!)
+  const order = Array.from({ length: d.length }, (_, i) => i).sort((i, j) => value(i) - value(j))
+  return { order, same, values: Float64Array.from(order, value) }
 }

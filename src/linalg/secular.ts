@@ -137,8 +137,8 @@ function quadraticRoot(c: number, a: number, b: number, isLast: boolean): number
 const within = (low: number, high: number, value: number): number =>
   value > low && value < high ? value : (low + high) / 2
 
-/** [k, k]: row i is the vector of λᵢ, of length 1. */
-export function secularVectors({ d, z }: RankOne, { gaps }: Roots): Float64Array {
+/** [wanted, k]: vectors of these λᵢ, of length 1. */
+export function secularVectors({ d, z }: RankOne, { gaps }: Roots, wanted: readonly number[]): Float64Array {
   const k = d.length
   // ẑⱼ² = Πᵢ (λᵢ − dⱼ) / Πᵢ≠ⱼ (dᵢ − dⱼ), but for a factor.
   const near = new Float64Array(k).fill(1)
@@ -147,12 +147,12 @@ export function secularVectors({ d, z }: RankOne, { gaps }: Roots): Float64Array
     for (let j = 0; j < k; j++) near[j]! *= i === j ? row[j]! : row[j]! / (d[j]! - d[i]!)
   }
   for (let j = 0; j < k; j++) near[j] = Math.sign(z[j]!) * Math.sqrt(Math.abs(near[j]!))
-  const vectors = new Float64Array(k * k)
-  for (let i = 0; i < k; i++) {
-    const from = i * k
+  const vectors = new Float64Array(wanted.length * k)
+  for (const [at, i] of wanted.entries()) {
+    const from = at * k
     let square = 0
     for (let j = 0; j < k; j++) {
-      const v = near[j]! / gaps[from + j]!
+      const v = near[j]! / gaps[i * k + j]!
       vectors[from + j] = v
       square += v * v
     }

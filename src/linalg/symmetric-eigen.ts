@@ -35,10 +35,10 @@ export async function symmetricEigen(
   const reduction = reduced(a, n, scale)
   const products = openProducts(engine)
   try {
-    const { values, vectors } = await divideConquer(reduction.diagonal, reduction.off, products)
+    const { values, vectors } = await divideConquer(reduction.diagonal, reduction.off, products, largest)
     return {
       values: values.map((v) => v * scale),
-      vectors: await applyReflectors(vectors.subarray((n - largest) * n), reduction, products, engine),
+      vectors: await applyReflectors(vectors, reduction, products, engine),
     }
   } finally {
     await products.close()

@@ -1,6 +1,6 @@
 /** Rows of a design, y last, one tile at a time, in which columns lie one after the other as products want them. */
 
-import { openCentreKernel } from '../kernels/centre-kernel.js'
+import { type CentreKernel, openCentreKernel } from '../kernels/centre-kernel.js'
 import { STRIP } from '../kernels/centre-loops.js'
 import type { DenseMatrix } from './design.js'
 
@@ -37,10 +37,14 @@ export interface TileRows {
   readonly shares?: ArrayLike<number>
 }
 
-/** Without y, or with it as the last column. */
-export function openRowTile(x: DenseMatrix, y: ArrayLike<number> | null, shape: RowTileShape): RowTile {
+/** Without y, or with it as the last column. `kernel`: of that shape and width, to be used by one tile at a time. */
+export function openRowTile(
+  x: DenseMatrix,
+  y: ArrayLike<number> | null,
+  shape: RowTileShape,
+  kernel: CentreKernel = openCentreKernel({ ...shape, width: x.columns }),
+): RowTile {
   const { height } = shape
-  const kernel = openCentreKernel({ ...shape, width: x.columns })
   const { centring, strip, column, tile } = kernel
   const { roots } = strip
   const p = x.columns

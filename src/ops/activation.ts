@@ -1,5 +1,7 @@
 /** Activations: element-wise, or normalizing along an axis; none changes type or shape. */
 
+import { softmaxAxes } from './axes/norm.js'
+import { broadcastAxes, eachAxis } from './axes/tools.js'
 import { dtypeOf, type OpDef, shapeOf } from './def.js'
 import {
   celuGrad,
@@ -32,6 +34,7 @@ const prelu = def('PRelu', 1, {
   outputs: ['Y'],
   quant: map(0),
   grad: preluGrad,
+  axes: broadcastAxes(),
   infer: (call) => [like(call)],
 })
 
@@ -42,6 +45,7 @@ const clip = def('Clip', 1, {
   attrs: { min: 'float', max: 'float' },
   quant: map(0),
   grad: clipGrad,
+  axes: eachAxis,
   infer: (call) => {
     const dtype = dtypeOf(call.inputs[0])
     const low = hasInput(call, 1) ? scalarOf(call, 1) : Number.NEGATIVE_INFINITY
@@ -73,7 +77,7 @@ export const activation: readonly OpDef[] = [
   clip,
   unary('ThresholdedRelu', 10, { attrs: { alpha: 'float' }, grad: thresholdedReluGrad }),
   unary('Shrink', 9, { attrs: { bias: 'float', lambd: 'float' }, grad: shrinkGrad }),
-  unary('Softmax', 1, { attrs: { axis: 'int' }, grad: softmaxGrad }),
-  unary('LogSoftmax', 1, { attrs: { axis: 'int' }, grad: logSoftmaxGrad }),
-  unary('Hardmax', 1, { attrs: { axis: 'int' }, grad: 'flat' }),
+  unary('Softmax', 1, { attrs: { axis: 'int' }, axes: softmaxAxes, grad: softmaxGrad }),
+  unary('LogSoftmax', 1, { attrs: { axis: 'int' }, axes: softmaxAxes, grad: logSoftmaxGrad }),
+  unary('Hardmax', 1, { attrs: { axis: 'int' }, axes: softmaxAxes, grad: 'flat' }),
 ]

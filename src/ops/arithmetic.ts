@@ -3,6 +3,7 @@
 import { intAttr, stringAttr } from '../ir/attrs.js'
 import { isFloat } from '../ir/dtypes.js'
 import type { Dim, DType } from '../ir/types.js'
+import { broadcastAxes } from './axes/tools.js'
 import { dtypeOf, type GradRule, type OpDef, shapeOf } from './def.js'
 import {
   addGrad,
@@ -58,6 +59,7 @@ const variadic = (op: string, since: number, output: string, grad: GradRule, fol
     outputs: [output],
     quant: map(0),
     grad,
+    axes: broadcastAxes(),
     infer: (call) => {
       const all = call.node.inputs.map((_, i) => i)
       const dtype = commonDType(call, all)
@@ -77,6 +79,7 @@ export const arithmetic: readonly OpDef[] = [
     outputs: ['Z'],
     quant: map(0),
     grad: powGrad,
+    axes: broadcastAxes(),
     infer: (call) => {
       const dtype = dtypeOf(call.inputs[0])
       const shape = broadcast([shapeOf(call.inputs[0]), shapeOf(call.inputs[1])], whereOf(call))

@@ -6,6 +6,7 @@
 
 import { intAttr, intsAttr } from '../ir/attrs.js'
 import type { Dim, DType } from '../ir/types.js'
+import { broadcastAxes } from './axes/tools.js'
 import { type Call, type Cost, dtypeOf, type Fact, type OpDef, shapeOf } from './def.js'
 import { commonDType, def, fact, like, map } from './make.js'
 import { addDim, hasInput, malformed, mulDim, product, scalarOf, unify, whereOf } from './shapes.js'
@@ -193,6 +194,7 @@ const elementwise = (op: string, inputs: readonly string[], attrs: OpDef['schema
     attrs,
     infer: (call) => [like(call)],
     quant: map(0),
+    axes: broadcastAxes(),
   })
 
 const ROTARY_ATTRS = { interleaved: 'int', num_heads: 'int', rotary_embedding_dim: 'int' } as const
@@ -318,6 +320,7 @@ export const attention: readonly OpDef[] = [
     outputs: ['C'],
     infer: (call) => [like(call, 0, commonDType(call, [0, 1]))],
     quant: map(0, 1),
+    axes: broadcastAxes(),
   }),
   elementwise('FastGelu', ['X', 'bias?']),
   elementwise('Gelu', ['X']),

@@ -2,6 +2,7 @@
 
 import { intAttr, intsAttr } from '../ir/attrs.js'
 import type { Dim } from '../ir/types.js'
+import { convAxes, convTransposeAxes } from './axes/conv.js'
 import { type Call, type Cost, dtypeOf, type Fact, type OpDef, shapeOf } from './def.js'
 import { convGrad, convTransposeGrad } from './gradients/conv.js'
 import { def, fact } from './make.js'
@@ -88,6 +89,7 @@ export const conv: readonly OpDef[] = [
     outputs: ['Y'],
     attrs: CONV_ATTRS,
     grad: convGrad,
+    axes: convAxes,
     infer: (call) => [fact(dtypeOf(call.inputs[0]), convShape(call, 1))],
     cost: convCost(1),
     quant: CONV_QUANT,
@@ -97,6 +99,7 @@ export const conv: readonly OpDef[] = [
     outputs: ['Y'],
     attrs: { ...CONV_ATTRS, output_padding: 'ints', output_shape: 'ints' },
     grad: convTransposeGrad,
+    axes: convTransposeAxes,
     infer: (call) => [fact(dtypeOf(call.inputs[0]), transposedShape(call))],
     cost: transposedCost,
     quant: {

@@ -4,7 +4,7 @@
  */
 
 import type { Builder } from '../ir/builder.js'
-import type { Dim, DType, Graph, Node, Tensor, Value } from '../ir/types.js'
+import type { Attr, Dim, DType, Graph, Node, Tensor, Value } from '../ir/types.js'
 
 /** A value as shape inference sees it: its type and, for small tensors of numbers, its (possibly symbolic) content. */
 export interface Fact {
@@ -86,6 +86,50 @@ export type QuantRule =
   | { readonly kind: 'move'; readonly inputs: readonly number[] }
   | { readonly kind: 'map'; readonly inputs: readonly number[]; readonly moves?: (node: Node) => boolean }
 
+/** An axis of one of a node's inputs or outputs; `axis` counts from 0. */
+export interface AxisRef {
+  readonly of: 'input' | 'output'
+  readonly at: number
+  readonly axis: number
+}
+
+/**
+ * What an op says of the indices along its axes: which of them can only go together. An axis of static size whose
+ * indices are named by no link keeps all of them.
+ * - `tie`: index k of `a` lives and dies with index `index(k)` of `b` (the same one by default; null: with none).
+ *   `a` and `b` may be one axis.
+ * - `sum`: as `tie`, and the op's outputs sum products of the two over k, so that zeros in one of them undo the other.
+ * - `blocks`: `flat` runs through all combinations of the `parts` in row-major order. One of the parts can shrink.
+ * - `hold`: all indices stay, for a reason that the user is told.
+ */
+export type AxisLink =
+  | {
+      readonly kind: 'tie' | 'sum'
+      readonly a: AxisRef
+      readonly b: AxisRef
+      readonly index?: (k: number) => number | null
+    }
+  | { readonly kind: 'blocks'; readonly flat: AxisRef; readonly parts: readonly AxisRef[] }
+  | { readonly kind: 'hold'; readonly axis: AxisRef; readonly why: string }
+
+/** One node as its axes rule sees it. */
+export interface AxesCall extends Call {
+  /** A fact per output. */
+  readonly outputs: readonly (Fact | null)[]
+}
+
+/** What changes in a node when its axes shrink: attributes (null: gone), and constants in place of inputs. */
+export interface NodePatch {
+  readonly attrs?: Readonly<Record<string, Attr | null>>
+  readonly inputs?: ReadonlyMap<number, Tensor>
+}
+
+export interface AxesRule {
+  links(call: AxesCall): readonly AxisLink[]
+  /** `kept`: the indices of an axis that stay, in order; null where all do. The call is that before the cut. */
+  cut?(call: AxesCall, kept: (ref: AxisRef) => readonly number[] | null): NodePatch
+}
+
 export interface OpDef {
   readonly op: string
   /** '' is the standard domain. */
@@ -103,6 +147,8 @@ export interface OpDef {
    * 'none': not known here, or the op has none.
    */
   readonly grad: GradRule | 'flat' | 'none'
+  /** Which indices along axes go together; 'none': nothing is known, and every axis keeps its size. */
+  readonly axes: AxesRule | 'none'
   /** True where two runs on one input may differ (RandomNormal, Dropout in training): never folded, never merged. */
   readonly random?: boolean
   /**

@@ -3,6 +3,8 @@
 import { intAttr, intsAttr, stringAttr } from '../ir/attrs.js'
 import { elementCount } from '../ir/tensor.js'
 import type { Dim } from '../ir/types.js'
+import { concatAxes, depthToSpaceAxes, spaceToDepthAxes, splitAxes, transposeAxes } from './axes/layout.js'
+import { expandAxes, padAxes, tileAxes } from './axes/resize.js'
 import { type Call, dtypeOf, type GradRule, type OpDef, shapeOf } from './def.js'
 import {
   concatGrad,
@@ -55,6 +57,7 @@ const transpose = def('Transpose', 1, {
   attrs: { perm: 'ints' },
   quant: move(0),
   grad: transposeGrad,
+  axes: transposeAxes,
   infer: (call) => {
     const shape = shapeOf(call.inputs[0])
     const dtype = dtypeOf(call.inputs[0])
@@ -77,6 +80,7 @@ const expand = def('Expand', 8, {
   outputs: ['output'],
   quant: move(0),
   grad: expandGrad,
+  axes: expandAxes,
   infer: (call) => {
     const shape = shapeOf(call.inputs[0])
     const dtype = dtypeOf(call.inputs[0])
@@ -98,6 +102,7 @@ const tile = def('Tile', 6, {
   outputs: ['output'],
   quant: move(0),
   grad: tileGrad,
+  axes: tileAxes,
   infer: (call) => {
     const shape = shapeOf(call.inputs[0])
     const dtype = dtypeOf(call.inputs[0])
@@ -120,6 +125,7 @@ const concat = def('Concat', 1, {
   attrs: { axis: 'int' },
   quant: move(0),
   grad: concatGrad,
+  axes: concatAxes,
   infer: (call) => {
     const all = call.node.inputs.map((_, i) => i)
     const dtype = commonDType(call, all)
@@ -169,6 +175,7 @@ const split = def('Split', 1, {
   attrs: { axis: 'int', split: 'ints', num_outputs: 'int' },
   quant: move(0),
   grad: splitGrad,
+  axes: splitAxes,
   infer: (call) => {
     const shape = shapeOf(call.inputs[0])
     const dtype = dtypeOf(call.inputs[0])
@@ -206,6 +213,7 @@ const pad = def('Pad', 1, {
   attrs: { mode: 'string', pads: 'ints', value: 'float' },
   quant: { kind: 'map', inputs: [0], moves: (node) => stringAttr(node, 'mode', 'constant') !== 'constant' },
   grad: padGrad,
+  axes: padAxes,
   infer: (call) => {
     const shape = shapeOf(call.inputs[0])
     return [fact(dtypeOf(call.inputs[0]), shape && padded(call, shape))]
@@ -233,6 +241,7 @@ const blocks = (
   op: string,
   attrs: OpDef['schema']['attrs'],
   grad: GradRule,
+  axes: OpDef['axes'],
   rearrange: (d: readonly Dim[], b: number, where: string) => Dim[],
 ): OpDef =>
   def(op, 1, {
@@ -241,6 +250,7 @@ const blocks = (
     attrs,
     quant: move(0),
     grad,
+    axes,
     infer: (call) => {
       const shape = shapeOf(call.inputs[0]) ?? unknownDims(4)
       const block = intAttr(call.node, 'blocksize', 0)
@@ -258,13 +268,14 @@ export const layouts: readonly OpDef[] = [
   split,
   pad,
   centerCropPad,
-  blocks('DepthToSpace', { blocksize: 'int', mode: 'string' }, depthToSpaceGrad, ([n, c, h, w], b, where) => [
-    n!,
-    divDim(c!, b * b, where),
-    mulDim(h!, b),
-    mulDim(w!, b),
-  ]),
-  blocks('SpaceToDepth', { blocksize: 'int' }, spaceToDepthGrad, ([n, c, h, w], b, where) => [
+  blocks(
+    'DepthToSpace',
+    { blocksize: 'int', mode: 'string' },
+    depthToSpaceGrad,
+    depthToSpaceAxes,
+    ([n, c, h, w], b, where) => [n!, divDim(c!, b * b, where), mulDim(h!, b), mulDim(w!, b)],
+  ),
+  blocks('SpaceToDepth', { blocksize: 'int' }, spaceToDepthGrad, spaceToDepthAxes, ([n, c, h, w], b, where) => [
     n!,
     mulDim(c!, b * b),
     divDim(h!, b, where),

@@ -1,6 +1,7 @@
 /** Comparisons, logic and selection by a condition. On content a condition is 0 or 1, and a symbol is a size ≥ 0. */
 
 import type { Dim, DType } from '../ir/types.js'
+import { broadcastAxes } from './axes/tools.js'
 import { type OpDef, shapeOf } from './def.js'
 import { whereGrad } from './gradients/arithmetic.js'
 import { binary, commonDType, def, fact, move, unary, zipContent } from './make.js'
@@ -50,6 +51,7 @@ export const logic: readonly OpDef[] = [
     outputs: ['output'],
     quant: move(1, 2),
     grad: whereGrad,
+    axes: broadcastAxes(),
     infer: (call) => {
       const shape = broadcast(
         [0, 1, 2].map((i) => shapeOf(call.inputs[i])),

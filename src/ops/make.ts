@@ -2,6 +2,7 @@
 
 import { isFloat } from '../ir/dtypes.js'
 import type { Dim, DType } from '../ir/types.js'
+import { broadcastAxes, eachAxis } from './axes/tools.js'
 import { type Call, dtypeOf, type Fact, type OpDef, type Parameter, type Schema, shapeOf } from './def.js'
 import { broadcast, contentOf, elementsOf, fits, keepContent, whereOf } from './shapes.js'
 
@@ -28,11 +29,12 @@ interface Spec {
   readonly cost?: OpDef['cost']
   readonly quant?: OpDef['quant']
   readonly grad?: OpDef['grad']
+  readonly axes?: OpDef['axes']
   readonly random?: boolean
   readonly separable?: boolean
 }
 
-/** A record; parameters are written as for `params`, the cost is 0 products and there is no quantization rule and no gradient by default. */
+/** A record; parameters are written as for `params`, the cost is 0 products and by default there is no rule for quantization, gradient or axes. */
 export const def = (op: string, since: number, spec: Spec): OpDef => ({
   op,
   domain: spec.domain ?? '',
@@ -42,6 +44,7 @@ export const def = (op: string, since: number, spec: Spec): OpDef => ({
   cost: spec.cost ?? noMacs,
   quant: spec.quant ?? 'none',
   grad: spec.grad ?? 'none',
+  axes: spec.axes ?? 'none',
   ...(spec.random && { random: true }),
   ...(spec.separable && { separable: true }),
 })
@@ -76,6 +79,7 @@ interface UnaryOptions {
   readonly dtype?: DType
   readonly quant?: OpDef['quant']
   readonly grad?: OpDef['grad']
+  readonly axes?: OpDef['axes']
   /** The op on one known element of content (symbols become unknown). */
   readonly fold?: (x: number) => number
 }
@@ -87,6 +91,7 @@ export const unary = (op: string, since: number, options: UnaryOptions = {}): Op
     outputs: ['Y'],
     ...(options.attrs && { attrs: options.attrs }),
     quant: options.quant ?? map(0),
+    axes: options.axes ?? eachAxis,
     ...(options.grad && { grad: options.grad }),
     infer: (call) => {
       const dtype = options.dtype ?? dtypeOf(call.inputs[0])
@@ -135,6 +140,7 @@ export const binary = (op: string, since: number, options: ElementwiseOptions = 
     outputs: ['C'],
     ...(options.attrs && { attrs: options.attrs }),
     quant: options.quant ?? map(0, 1),
+    axes: broadcastAxes(),
     ...(options.grad && { grad: options.grad }),
     infer: (call) => {
       const dtype = commonDType(call, [0, 1])

@@ -2,6 +2,8 @@
 
 import { intAttr } from '../ir/attrs.js'
 import type { Dim } from '../ir/types.js'
+import { einsumAxes } from './axes/einsum.js'
+import { gemmAxes, matmulAxes } from './axes/matmul.js'
 import { type Call, type Cost, dtypeOf, type Fact, type OpDef, shapeOf } from './def.js'
 import { einsumMacs, einsumShape } from './einsum.js'
 import { einsumGrad } from './gradients/einsum.js'
@@ -127,6 +129,7 @@ export const matmul: readonly OpDef[] = [
     cost: productMacs,
     quant: { kind: 'weighted', data: [0, 1], weights: [1, 0], channelAxis: matmulAxis },
     grad: matmulGrad,
+    axes: matmulAxes,
   }),
   def('Gemm', 1, {
     inputs: ['A', 'B', 'C?'],
@@ -136,12 +139,14 @@ export const matmul: readonly OpDef[] = [
     cost: (call, outputs) => productMacs(call, outputs, gemmOptions(call)),
     quant: GEMM_QUANT,
     grad: gemmGrad,
+    axes: gemmAxes,
   }),
   def('Einsum', 12, {
     inputs: ['Inputs*'],
     outputs: ['Output'],
     attrs: { equation: 'string' },
     grad: einsumGrad,
+    axes: einsumAxes,
     infer: (call) => [
       fact(
         commonDType(

@@ -3,6 +3,15 @@
 import { intAttr } from '../ir/attrs.js'
 import { dtypeOfCode } from '../ir/dtypes.js'
 import type { Dim, DType } from '../ir/types.js'
+import {
+  alongAxis,
+  batchNormAxes,
+  channelNormAxes,
+  groupNormAxes,
+  instanceNormAxes,
+  layerNormAxes,
+  meanVarianceAxes,
+} from './axes/norm.js'
 import { type Call, type Fact, type OpDef, shapeOf } from './def.js'
 import {
   batchNormGrad,
@@ -36,8 +45,9 @@ const keep = (
   since: number,
   inputs: readonly string[],
   attrs: OpDef['schema']['attrs'],
+  axes: OpDef['axes'],
   grad: OpDef['grad'] = 'none',
-): OpDef => def(op, since, { inputs, outputs: ['Y'], attrs, infer: (call) => [like(call)], quant: map(0), grad })
+): OpDef => def(op, since, { inputs, outputs: ['Y'], attrs, infer: (call) => [like(call)], quant: map(0), axes, grad })
 
 /** Before opset 14 the extra outputs are mean, var, saved_mean, saved_var; from then on the running mean and var. */
 function batchNormalization(call: Call): (Fact | null)[] {
@@ -59,6 +69,7 @@ const skip = (op: string, inputs: readonly string[]): OpDef =>
       return [like(call), statistic, statistic, like(call)]
     },
     quant: map(0, 1),
+    axes: layerNormAxes(1),
   })
 
 /** [batch, sequence] ids, embedded in the width of the word embedding. */
@@ -84,6 +95,7 @@ export const norm: readonly OpDef[] = [
       training_mode: 'int',
     },
     grad: batchNormGrad,
+    axes: batchNormAxes,
     infer: batchNormalization,
     quant: map(0),
   }),
@@ -92,6 +104,7 @@ export const norm: readonly OpDef[] = [
     1,
     ['input', 'scale', 'B'],
     { consumed_inputs: 'ints', epsilon: 'float' },
+    instanceNormAxes,
     instanceNormGrad,
   ),
   def('LayerNormalization', 17, {
@@ -100,6 +113,7 @@ export const norm: readonly OpDef[] = [
     separable: true,
     attrs: { axis: 'int', epsilon: 'float', stash_type: 'int' },
     grad: layerNormGrad,
+    axes: layerNormAxes(),
     infer: (call) => [like(call), stashed(call), stashed(call)],
     quant: map(0),
   }),
@@ -108,16 +122,18 @@ export const norm: readonly OpDef[] = [
     18,
     ['X', 'scale', 'bias'],
     { epsilon: 'float', num_groups: 'int', stash_type: 'int' },
+    groupNormAxes,
     groupNormGrad,
   ),
-  keep('LRN', 1, ['X'], { alpha: 'float', beta: 'float', bias: 'float', size: 'int' }),
-  keep('LpNormalization', 1, ['input'], { axis: 'int', p: 'int' }, lpNormalizationGrad),
-  keep('MeanVarianceNormalization', 9, ['X'], { axes: 'ints' }),
+  keep('LRN', 1, ['X'], { alpha: 'float', beta: 'float', bias: 'float', size: 'int' }, channelNormAxes),
+  keep('LpNormalization', 1, ['input'], { axis: 'int', p: 'int' }, alongAxis('axis', -1), lpNormalizationGrad),
+  keep('MeanVarianceNormalization', 9, ['X'], { axes: 'ints' }, meanVarianceAxes),
   def('RMSNormalization', 23, {
     inputs: ['X', 'scale'],
     outputs: ['Y'],
     attrs: { axis: 'int', epsilon: 'float', stash_type: 'int' },
     grad: rmsNormGrad,
+    axes: layerNormAxes(),
     infer: (call) => [like(call, 0, commonDType(call, [1, 0]))],
     quant: map(0),
   }),
@@ -128,6 +144,7 @@ export const norm: readonly OpDef[] = [
     separable: true,
     attrs: { axis: 'int', epsilon: 'float', stash_type: 'int' },
     grad: rmsNormGrad,
+    axes: layerNormAxes(),
     infer: (call) => [like(call, 0, commonDType(call, [1, 0])), stashed(call)],
     quant: map(0),
   }),

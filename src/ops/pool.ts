@@ -2,6 +2,7 @@
 
 import { intAttr, intsAttr } from '../ir/attrs.js'
 import type { Dim } from '../ir/types.js'
+import { channelAxes, gridSampleAxes, maxPoolAxes } from './axes/tools.js'
 import { type Call, dtypeOf, type OpDef, shapeOf } from './def.js'
 import { averagePoolGrad, globalAveragePoolGrad, globalMaxPoolGrad, maxPoolGrad } from './gradients/pool.js'
 import { def, fact, map, move } from './make.js'
@@ -29,6 +30,7 @@ const globalPool = (op: string, attrs: OpDef['schema']['attrs'], quant: OpDef['q
     infer: (call) => [fact(dtypeOf(call.inputs[0]), globalShape(call))],
     quant,
     grad,
+    axes: channelAxes,
   })
 
 /** The given output shape, else the size that the pool would have come from. */
@@ -99,6 +101,7 @@ export const pool: readonly OpDef[] = [
     separable: true,
     attrs: { ...POOL_ATTRS, storage_order: 'int' },
     grad: maxPoolGrad,
+    axes: maxPoolAxes,
     infer: (call) => {
       const shape = poolShape(call)
       return [fact(dtypeOf(call.inputs[0]), shape), fact('int64', shape)]
@@ -110,6 +113,7 @@ export const pool: readonly OpDef[] = [
     outputs: ['Y'],
     attrs: { ...POOL_ATTRS, count_include_pad: 'int' },
     grad: averagePoolGrad,
+    axes: channelAxes,
     infer: (call) => [fact(dtypeOf(call.inputs[0]), poolShape(call))],
     quant: map(0),
   }),
@@ -117,6 +121,7 @@ export const pool: readonly OpDef[] = [
     inputs: ['X'],
     outputs: ['Y'],
     attrs: { ...POOL_ATTRS, p: 'int' },
+    axes: channelAxes,
     infer: (call) => [fact(dtypeOf(call.inputs[0]), poolShape(call))],
     quant: map(0),
   }),
@@ -170,6 +175,7 @@ export const pool: readonly OpDef[] = [
     inputs: ['X', 'grid'],
     outputs: ['Y'],
     attrs: { align_corners: 'int', mode: 'string', padding_mode: 'string' },
+    axes: gridSampleAxes,
     infer: (call) => [fact(dtypeOf(call.inputs[0]), gridSampleShape(call))],
     quant: map(0),
   }),

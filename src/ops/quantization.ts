@@ -3,6 +3,7 @@
 import { intAttr } from '../ir/attrs.js'
 import { dtypeOfCode } from '../ir/dtypes.js'
 import type { Dim, DType } from '../ir/types.js'
+import { gridAxes } from './axes/quantization.js'
 import { type Call, dtypeOf, type Fact, type OpDef, shapeOf } from './def.js'
 import { commonDType, def, fact, like } from './make.js'
 import { addDim, broadcast, hasInput, normalizeAxis, unify, whereOf } from './shapes.js'
@@ -95,12 +96,14 @@ export const quantization: readonly OpDef[] = [
     outputs: ['y'],
     attrs: { axis: 'int', block_size: 'int', output_dtype: 'int', precision: 'int', saturate: 'int' },
     infer: inferQuantize,
+    axes: gridAxes,
   }),
   def('DequantizeLinear', 10, {
     inputs: dequantizeInputs,
     outputs: ['y'],
     attrs: { axis: 'int', block_size: 'int', output_dtype: 'int' },
     infer: inferDequantize,
+    axes: gridAxes,
   }),
   def('DynamicQuantizeLinear', 11, {
     inputs: ['x'],
@@ -113,6 +116,7 @@ export const quantization: readonly OpDef[] = [
     outputs: ['y'],
     attrs: { axis: 'int' },
     infer: inferQuantize,
+    axes: gridAxes,
   }),
   def('DequantizeLinear', 1, {
     domain: 'com.microsoft',
@@ -120,6 +124,7 @@ export const quantization: readonly OpDef[] = [
     outputs: ['y'],
     attrs: { axis: 'int' },
     infer: inferDequantize,
+    axes: gridAxes,
   }),
   qlinearBinary('QLinearAdd'),
   qlinearBinary('QLinearMul'),

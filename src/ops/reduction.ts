@@ -2,6 +2,7 @@
 
 import { intAttr } from '../ir/attrs.js'
 import type { Dim } from '../ir/types.js'
+import { argumentAxes, cumulativeAxes, reduceAxes, topKAxes } from './axes/reduction.js'
 import { type Call, dtypeOf, type Fact, type GradRule, type OpDef, shapeOf } from './def.js'
 import {
   cumSumGrad,
@@ -68,6 +69,7 @@ const reduce = (op: string, quant: OpDef['quant'], { fold, grad }: { fold?: Fold
     outputs: ['reduced'],
     attrs: { axes: 'ints', keepdims: 'int', noop_with_empty_axes: 'int' },
     quant,
+    axes: reduceAxes,
     ...(grad && { grad }),
     infer: (call) => {
       const shape = shapeOf(call.inputs[0])
@@ -81,6 +83,7 @@ const argument = (op: string): OpDef =>
     inputs: ['data'],
     outputs: ['reduced'],
     attrs: { axis: 'int', keepdims: 'int', select_last_index: 'int' },
+    axes: argumentAxes,
     grad: 'flat',
     infer: (call) => {
       const shape = shapeOf(call.inputs[0])
@@ -102,6 +105,7 @@ const cumulative = (op: string, since: number, grad: OpDef['grad'] = 'none'): Op
     inputs: ['x', 'axis'],
     outputs: ['y'],
     attrs: { exclusive: 'int', reverse: 'int' },
+    axes: cumulativeAxes,
     quant: map(0),
     grad,
     infer: (call) => [like(call)],
@@ -114,6 +118,7 @@ const topK = def('TopK', 1, {
   attrs: { axis: 'int', k: 'int', largest: 'int', sorted: 'int' },
   quant: move(0),
   grad: topKGrad,
+  axes: topKAxes,
   infer: (call) => {
     const shape = shapeOf(call.inputs[0])
     const dtype = dtypeOf(call.inputs[0])

@@ -3,6 +3,8 @@
 import { intAttr } from '../ir/attrs.js'
 import { dtypeOfCode } from '../ir/dtypes.js'
 import type { Dim, DType } from '../ir/types.js'
+import { reshapeAxes, targetAxes } from './axes/reshape.js'
+import { dropoutAxes, eachAxis } from './axes/tools.js'
 import { type Call, dtypeOf, type OpDef, shapeOf } from './def.js'
 import { castGrad, dropoutGrad, passGrad, reshapeGrad } from './gradients/movement.js'
 import { def, exact, fact, like, move } from './make.js'
@@ -73,6 +75,7 @@ const reshape = def('Reshape', 1, {
   attrs: { shape: 'ints', allowzero: 'int' },
   quant: move(0),
   grad: reshapeGrad,
+  axes: targetAxes,
   infer: (call) => [fact(dtypeOf(call.inputs[0]), reshaped(call), elementsOf(call, 0))],
 })
 
@@ -82,6 +85,7 @@ const flatten = def('Flatten', 1, {
   attrs: { axis: 'int' },
   quant: move(0),
   grad: reshapeGrad,
+  axes: reshapeAxes,
   infer: (call) => {
     const shape = shapeOf(call.inputs[0])
     const dtype = dtypeOf(call.inputs[0])
@@ -98,6 +102,7 @@ const squeeze = def('Squeeze', 1, {
   attrs: { axes: 'ints' },
   quant: move(0),
   grad: reshapeGrad,
+  axes: reshapeAxes,
   infer: (call) => [fact(dtypeOf(call.inputs[0]), squeezed(call), elementsOf(call, 0))],
 })
 
@@ -123,6 +128,7 @@ const unsqueeze = def('Unsqueeze', 1, {
   attrs: { axes: 'ints' },
   quant: move(0),
   grad: reshapeGrad,
+  axes: reshapeAxes,
   infer: (call) => [fact(dtypeOf(call.inputs[0]), unsqueezed(call), elementsOf(call, 0))],
 })
 
@@ -142,6 +148,7 @@ const identity = def('Identity', 1, {
   outputs: ['output'],
   quant: move(0),
   grad: passGrad,
+  axes: eachAxis,
   infer: (call) => [call.inputs[0] ?? null],
 })
 
@@ -154,6 +161,7 @@ const dropout = def('Dropout', 1, {
   quant: move(0),
   random: true,
   grad: dropoutGrad,
+  axes: dropoutAxes,
   infer: (call) => [like(call), call.opset >= 10 ? like(call, 0, 'bool') : like(call)],
 })
 
@@ -173,6 +181,7 @@ const cast = def('Cast', 1, {
   outputs: ['output'],
   attrs: { to: 'int', saturate: 'int', round_mode: 'string' },
   grad: castGrad,
+  axes: eachAxis,
   infer: (call) => {
     const dtype = dtypeOfCode(intAttr(call.node, 'to', 0))
     return [fact(dtype, shapeOf(call.inputs[0]), converted(call, dtype))]
@@ -184,6 +193,7 @@ const castLike = def('CastLike', 15, {
   outputs: ['output'],
   attrs: { saturate: 'int', round_mode: 'string' },
   grad: castGrad,
+  axes: eachAxis,
   infer: (call) => {
     const dtype = dtypeOf(call.inputs[1])
     return [fact(dtype, shapeOf(call.inputs[0]), converted(call, dtype))]

@@ -2,6 +2,7 @@
 
 import { floatsAttr, intsAttr, stringAttr } from '../ir/attrs.js'
 import type { Dim, Node } from '../ir/types.js'
+import { resizeAxes } from './axes/resize.js'
 import { type Call, dtypeOf, type OpDef, shapeOf } from './def.js'
 import { resizeGrad } from './gradients/resize.js'
 import { def, fact } from './make.js'
@@ -67,6 +68,7 @@ const resize = def('Resize', 10, {
   },
   quant: { kind: 'map', inputs: [0], moves: isNearest },
   grad: resizeGrad,
+  axes: resizeAxes,
   infer: (call) => {
     const shape = shapeOf(call.inputs[0])
     return [fact(dtypeOf(call.inputs[0]), shape && resized(call, shape))]

@@ -2,6 +2,7 @@
 
 import { intAttr, stringAttr } from '../ir/attrs.js'
 import type { Dim } from '../ir/types.js'
+import { rnnAxes } from './axes/rnn.js'
 import { type Call, type Cost, dtypeOf, type Fact, type OpDef, shapeOf } from './def.js'
 import { def, fact } from './make.js'
 import { malformed, product, unify, whereOf } from './shapes.js'
@@ -81,6 +82,7 @@ export const rnn: readonly OpDef[] = [
     infer: (call) => outputs(call, 2),
     cost: macs(4),
     quant: RNN_QUANT,
+    axes: rnnAxes,
   }),
   def('GRU', 1, {
     inputs: ['X', 'W', 'R', 'B?', 'sequence_lens?', 'initial_h?'],
@@ -90,6 +92,7 @@ export const rnn: readonly OpDef[] = [
     infer: (call) => outputs(call, 1),
     cost: macs(3),
     quant: RNN_QUANT,
+    axes: rnnAxes,
   }),
   def('RNN', 1, {
     inputs: ['X', 'W', 'R', 'B?', 'sequence_lens?', 'initial_h?'],
@@ -99,6 +102,7 @@ export const rnn: readonly OpDef[] = [
     infer: (call) => outputs(call, 1),
     cost: macs(1),
     quant: RNN_QUANT,
+    axes: rnnAxes,
   }),
   def('DynamicQuantizeLSTM', 1, {
     domain: 'com.microsoft',

@@ -2,6 +2,7 @@
 
 import { intAttr, stringAttr } from '../ir/attrs.js'
 import type { Dim, Node } from '../ir/types.js'
+import { gatherAxes, sliceAxes, triluAxes } from './axes/select.js'
 import { type Call, dtypeOf, type OpDef, shapeOf } from './def.js'
 import {
   gatherElementsGrad,
@@ -35,6 +36,7 @@ const slice = def('Slice', 1, {
   attrs: { starts: 'ints', ends: 'ints', axes: 'ints' },
   quant: move(0),
   grad: sliceGrad,
+  axes: sliceAxes,
   infer: (call) => {
     const shape = shapeOf(call.inputs[0])
     if (shape === null) return [like(call)]
@@ -58,6 +60,7 @@ const gather = def('Gather', 1, {
   attrs: { axis: 'int' },
   quant: move(0),
   grad: gatherGrad,
+  axes: gatherAxes,
   infer: (call) => {
     const [data, indices] = [shapeOf(call.inputs[0]), shapeOf(call.inputs[1])]
     if (data === null || indices === null) return [fact(dtypeOf(call.inputs[0]), null)]
@@ -138,6 +141,7 @@ const trilu = def('Trilu', 14, {
   attrs: { upper: 'int' },
   quant: { kind: 'map', inputs: [0] },
   grad: sameOpGrad,
+  axes: triluAxes,
   infer: (call) => [like(call)],
 })
 

@@ -310,6 +310,37 @@ test('rows in blocks: what they give together; a bad one is told by its place am
   await expect(pcaOfBlocks([blockOf(0, 9)], { signal: AbortSignal.abort() })).rejects.toThrow()
 })
 
+test('blocks on the engine: one room for all of them, far from each other or too large to be squared', async () => {
+  const [rows, columns] = [9000, 120]
+  // The second block is far from the first, the third has a column of its own size, the fourth one beyond squares of float32.
+  const cell = (i: number, j: number): number => {
+    const v = ((i * i * 7 + j * j * 13 + i * j * 5) % 31) / 31
+    if (i >= 18_000 && i < 27_000) return j === 3 ? 1e6 * v : v
+    return i >= 9000 && i < 18_000 ? v + 1e4 : i >= 27_000 && j === 5 ? v * 1e25 : v
+  }
+  const whole = matrixOf(4 * rows, columns, cell)
+  const room = new Float64Array(rows * columns)
+  function* read() {
+    for (let b = 0; b < 4; b++) {
+      room.set(whole.data.subarray(b * rows * columns, (b + 1) * rows * columns))
+      yield { rows, columns, data: room }
+    }
+    room.fill(Number.NaN)
+  }
+  const options = { nComponents: 3, isStandardized: true, engine }
+  const [held, streamed] = [await pca(whole, options), await pcaOfBlocks(read(), options)]
+  near(streamed.explainedVariance, [...held.explainedVariance], 1)
+  near(streamed.mean, [...held.mean], 1e25)
+  near(streamed.components, [...held.components], 1)
+  const broken = whole.data.slice(0, 2 * rows * columns)
+  broken[(rows + 7) * columns + 4] = Number.POSITIVE_INFINITY
+  const half = (b: number) => ({ rows, columns, data: broken.subarray(b * rows * columns, (b + 1) * rows * columns) })
+  await expect(pcaOfBlocks([half(0), half(1)], { engine })).rejects.toMatchObject({
+    code: 'DESIGN_FINITE',
+    detail: { where: 'X, row 9008, column 5' },
+  })
+})
+
 test('drawn rows of any rank, with zeros: both solvers find eigenpairs, of sparse rows too', async () => {
   const size = fc.integer({ min: 2, max: 25 })
   const drawn = fc.record({ rows: size, columns: size, rank: fc.integer({ min: 1, max: 25 }), seed: fc.nat() })

@@ -238,6 +238,12 @@ export const layoutCases: readonly OpCase[] = [
   node('CenterCropPad', [x, list(2, 6)], { attrs: { axes: ints([1, 2]) } }),
   node('DepthToSpace', [image], { attrs: { blocksize: int(2) } }),
   node('DepthToSpace', [image], { name: 'CRD', from: 11, attrs: { blocksize: int(2), mode: str('CRD') } }),
+  node('DepthToSpace', [floatsOf([1, 12, 2, 3])], { name: 'three channels', attrs: { blocksize: int(2) } }),
+  node('DepthToSpace', [floatsOf([1, 12, 2, 3])], {
+    name: 'CRD, three channels',
+    from: 11,
+    attrs: { blocksize: int(2), mode: str('CRD') },
+  }),
   node('SpaceToDepth', [image], { attrs: { blocksize: int(2) } }),
 ]
 

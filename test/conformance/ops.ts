@@ -127,7 +127,8 @@ function leftOpen(fact: Fact | null, { dataDependent = false, content = false }:
   return content && first && !known ? 'the content' : ''
 }
 
-function graphOf(c: OpCase): Graph {
+/** The graph of a case: its inputs are constants. */
+export function graphOf(c: OpCase): Graph {
   const b = builder()
   if (c.build) {
     for (const name of c.build(b)) b.output(name)

@@ -29,7 +29,15 @@ import { samplesOf } from '../samples-of.js'
  */
 const NOISE: Readonly<Record<string, number>> = {
   'equalize/weights': 2 ** -22,
+  'equalize/smooth': 2 ** -22,
   'quantize/bias-correction': 2 ** -22,
+  // What a hundredth of the energy leaves out.
+  'factorize/svd': 0.1,
+  'factorize/tucker': 0.1,
+  'store/int3': 2.5 / 4 / Math.sqrt(12),
+  'store/int2': 2.5 / 2 / Math.sqrt(12),
+  // A quarter of the units of each layer, that with the smallest weights, holds at most a quarter of the squares.
+  'prune/channels': Math.sqrt(1 / 4),
   'quantize/static': Math.hypot(4 / 127, 8 / 255) / Math.sqrt(12),
   'quantize/dynamic': Math.hypot(4 / 127, 8 / 255) / Math.sqrt(12),
   'quantize/nbits': Math.hypot(2.5 / 8, 4 / 127) / Math.sqrt(12),
@@ -42,12 +50,13 @@ const NOISE: Readonly<Record<string, number>> = {
   'sparsify/magnitude': 0.3,
   'sparsify/wanda': 0.3,
   'sparsify/sparsegpt': 0.3,
-  'store/int3': 2.5 / 4 / Math.sqrt(12),
-  'store/int2': 2.5 / 2 / Math.sqrt(12),
   // 32 values, better placed than those of a grid: at most half the error of 16 in blocks.
   'store/codebook': 2.5 / 16 / Math.sqrt(12),
   'store/sparse': 2 ** -23,
 }
+/** Bytes a node that preparing a model may add: a constant that was shared, of a few dozen numbers. */
+const PREPARED = 300
+
 /** Three deviations of errors that add as squares along the layers. */
 const bound = (id: string, depth: number): number => 3 * NOISE[id]! * Math.sqrt(depth)
 
@@ -96,9 +105,6 @@ async function envFor(model: Model, feeds: readonly Feeds[], portable = false): 
   return { engine, portable, samples, calibration }
 }
 
-/** Bytes a node that preparing a model may add: a constant that was shared, of a few dozen numbers. */
-const PREPARED = 300
-
 const defaults = (t: Transform) => checkParams(t, {})
 const apply = (t: Transform, model: Model, env: TransformEnv, params: Readonly<Record<string, unknown>> = {}) =>
   applySteps(model, [{ transform: t.id, params }], env)
@@ -116,11 +122,13 @@ const constantsOf = (model: Model): readonly (readonly [string, Tensor])[] =>
   graphsOf(model).flatMap((g) => [...g.constants])
 
 /** Constants of more than an eighth of the elements of the largest: weights, and not the scales or single bits beside them. */
-function large(model: Model, of: Model = model): number {
+function large(model: Model, of: Model = model): readonly number[] {
   const counts = (m: Model) => constantsOf(m).map(([, t]) => elementCount(t.shape))
   const least = Math.max(512, Math.max(...counts(of)) / 8)
-  return counts(model).filter((n) => n > least).length
+  return counts(model).filter((n) => n > least)
 }
+
+const sum = (values: readonly number[]): number => values.reduce((n, v) => n + v, 0)
 
 const sameBytes = (a: Tensor | undefined, b: Tensor): boolean =>
   a !== undefined &&
@@ -171,14 +179,16 @@ describe.each(COMPRESS_CASES)('$name', (c) => {
     })
 
     test('makes the file no larger, and smaller where it changed it', () => {
-      const [before, after] = [c.model, result].map((m) => encodeModel(m).byteLength) as [number, number]
+      const [after, before] = [result, c.model].map((m) => encodeModel(m).byteLength) as [number, number]
       if (transform.role === 'prepares' || transform.role === 'corrects')
         expect(after).toBeLessThan(before + PREPARED * nodesOf(result).length)
       else if (result !== c.model) expect(after).toBeLessThan(before)
     })
 
     test('keeps tied weights tied: no weight is written twice', () => {
-      expect(large(result, c.model)).toBeLessThanOrEqual(large(c.model))
+      const [now, had] = [large(result, c.model), large(c.model)]
+      // A weight in parts is more constants, of fewer elements.
+      if (now.length > had.length) expect(sum(now)).toBeLessThan(sum(had))
     })
 
     test('leaves alone what must not change', () => {

@@ -23,10 +23,16 @@ export interface Flow {
   readonly made: readonly Part[]
   /** Weights that are multiplied by it. */
   readonly read: readonly Part[]
-  /** The values that enter those weights. */
-  readonly entering: readonly string[]
+  /** The values that enter those weights, one for each. */
+  readonly entering: readonly Entering[]
   /** Nodes between. */
   readonly between: readonly Node[]
+}
+
+export interface Entering {
+  readonly name: string
+  readonly layout: Layout
+  readonly rank: number
 }
 
 /** All flows of the main graph, in its order. */
@@ -42,7 +48,7 @@ export function findFlows(model: Model): readonly Flow[] {
   })
 }
 
-interface Look {
+export interface Look {
   readonly constantOf: ConstantOf
   readonly shapeOf: (name: string) => readonly Dim[] | null
   rankOf(name: string): number | null
@@ -63,7 +69,7 @@ export function constantsOf(model: Model): ConstantOf {
   }
 }
 
-function lookInto(model: Model): Look {
+export function lookInto(model: Model): Look {
   const { graph } = model
   const readers = consumers(graph)
   const outputs = new Set(graph.outputs)
@@ -87,7 +93,7 @@ function lookInto(model: Model): Look {
 function follow(value: string, source: Source, look: Look): Flow | null {
   const made: Part[] = [...source.parts]
   const read: Part[] = []
-  const entering: string[] = []
+  const entering: Entering[] = []
   const between: Node[] = []
   const scaled = new Map<string, Layout>()
   const factors: string[] = []
@@ -101,7 +107,7 @@ function follow(value: string, source: Source, look: Look): Flow | null {
       if (step === null) return null
       if (step.kind === 'sink') {
         read.push(step.part)
-        entering.push(name)
+        entering.push({ name, layout, rank: look.rankOf(name)! })
         continue
       }
       between.push(node)

@@ -14,10 +14,13 @@ export interface Slot {
   readonly data: Float64Array
 }
 
+/** What makes and what reads the channels that are scaled. */
+type Scaled = Pick<Flow, 'made' | 'read'>
+
 const keyOf = ({ node, input }: Part): string => `${node.outputs[0]} ${input}`
 
 /** Working copies, in double precision, of all constants of some flows; one for each input of a node. */
-export function slotsOf(flows: readonly Flow[]): ReadonlyMap<string, Slot> {
+export function slotsOf(flows: readonly Scaled[]): ReadonlyMap<string, Slot> {
   const slots = new Map<string, Slot>()
   for (const part of flows.flatMap((flow) => [...flow.made, ...flow.read])) {
     const key = keyOf(part)
@@ -28,8 +31,21 @@ export function slotsOf(flows: readonly Flow[]): ReadonlyMap<string, Slot> {
 
 export const slotOf = (slots: ReadonlyMap<string, Slot>, part: Part): Slot => slots.get(keyOf(part))!
 
+/** The largest magnitude of each channel, over all weights among the parts. */
+export function rangesOf(slots: ReadonlyMap<string, Slot>, parts: readonly Part[], channels: number): Float64Array {
+  const ranges = new Float64Array(channels)
+  for (const part of parts) {
+    if (!part.isWeight) continue
+    slotOf(slots, part).data.forEach((v, i) => {
+      const c = part.channelOf(i)
+      ranges[c] = Math.max(ranges[c]!, Math.abs(v))
+    })
+  }
+  return ranges
+}
+
 /** Divides what makes the flow's channels by their scales and multiplies what reads them, in place. */
-export function scaleFlow(slots: ReadonlyMap<string, Slot>, flow: Flow, scales: ArrayLike<number>): void {
+export function scaleFlow(slots: ReadonlyMap<string, Slot>, flow: Scaled, scales: ArrayLike<number>): void {
   for (const part of flow.made) {
     const { data } = slotOf(slots, part)
     for (let i = 0; i < data.length; i++) data[i]! /= scales[part.channelOf(i)]!

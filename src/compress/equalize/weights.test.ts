@@ -12,8 +12,8 @@ import type { Dim, Model, Tensor } from '../../ir/types.js'
 import { channelStats } from '../channel-stats.js'
 import { applySteps } from '../recipes.js'
 import { findFlows } from './flows.js'
-import { slotsOf } from './rescale.js'
-import { rangesOf, scaledBy } from './weights.js'
+import { rangesOf, slotsOf } from './rescale.js'
+import { scaledBy } from './weights.js'
 
 let engine: Engine
 beforeAll(async () => {

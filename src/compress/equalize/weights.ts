@@ -14,8 +14,7 @@ import type { Model } from '../../ir/types.js'
 import type { Params, Transform } from '../transform.js'
 import { absorbBiases } from './absorb.js'
 import { type Flow, findFlows } from './flows.js'
-import type { Part } from './parts.js'
-import { powerOfTwo, type Slot, scaleFlow, slotOf, slotsOf, withSlots } from './rescale.js'
+import { powerOfTwo, rangesOf, type Slot, scaleFlow, slotOf, slotsOf, withSlots } from './rescale.js'
 
 const params = {
   powersOfTwo: {
@@ -89,19 +88,6 @@ export function equalizingScales(flows: readonly Flow[], powersOfTwo: boolean): 
 function pairScales(slots: ReadonlyMap<string, Slot>, { made, read, channels }: Flow): Float64Array {
   const [first, second] = [rangesOf(slots, made, channels), rangesOf(slots, read, channels)]
   return first.map((r, c) => (r > 0 && second[c]! > 0 ? Math.sqrt(r / second[c]!) : 1))
-}
-
-/** The largest magnitude of each channel, over all weights among the parts. */
-export function rangesOf(slots: ReadonlyMap<string, Slot>, parts: readonly Part[], channels: number): Float64Array {
-  const ranges = new Float64Array(channels)
-  for (const part of parts) {
-    if (!part.isWeight) continue
-    slotOf(slots, part).data.forEach((v, i) => {
-      const c = part.channelOf(i)
-      ranges[c] = Math.max(ranges[c]!, Math.abs(v))
-    })
-  }
-  return ranges
 }
 
 /** The model with each flow's channels scaled; the same model where all scales are 1. */

@@ -74,8 +74,8 @@ function roundedLayers({ graph, ...model }: Model, after: Model, exclude: readon
     if (!isLayer(node, graph) || excluded.has(node.name) || excluded.has(node.outputs[0]!)) return []
     const name = withAdded(node, graph, readers)
     const rank = shapeOf(facts(name))?.length ?? 0
-    const maker = made.get(rawOf(name, made))
-    if (rank < 2 || maker === undefined || readsWeight(maker, node, graph, after.graph)) return []
+    const product = made.get(rawOf(node.outputs[0]!, made))
+    if (rank < 2 || !made.has(rawOf(name, made)) || readsWeight(product, node, graph, after.graph)) return []
     for (const out of [...node.outputs, name]) levels.set(out, before + 1)
     const isConv = node.op === 'Conv' || node.op === 'ConvTranspose'
     return [{ target: { name, rank, axis: isConv ? 1 : rank - 1 }, level: before }]
@@ -91,8 +91,8 @@ const isLayer = (node: Node, { constants }: Graph): boolean =>
   !constants.has(node.inputs[0]!)
 
 /** Still the same weight. */
-function readsWeight(maker: Node, node: Node, before: Graph, after: Graph): boolean {
-  const weight = after.constants.get(maker.inputs[1] ?? '')
+function readsWeight(maker: Node | undefined, node: Node, before: Graph, after: Graph): boolean {
+  const weight = after.constants.get(maker?.inputs[1] ?? '')
   return weight !== undefined && weight === before.constants.get(node.inputs[1]!)
 }
 

@@ -29,7 +29,11 @@ const params = {
     default: 'absmax',
     doc: 'how the grid of each block is chosen: the whole range, least squared error, or half-quadratic',
   },
-  zeros: { kind: 'flag', default: false, doc: 'a zero point a block, for weights that lie to one side of zero' },
+  zeroPoints: {
+    kind: 'flag',
+    default: false,
+    doc: 'a zero point a block, for weights on one side of zero',
+  },
   minElements: { kind: 'number', default: 1024, min: 1, max: 1e9, doc: 'leave smaller weights alone' },
   rounding: roundingParam,
   exclude: { kind: 'names', default: [], doc: 'nodes that stay as they are' },
@@ -51,7 +55,7 @@ export const quantizeNBits: Transform<typeof params> = {
   async apply(model: Model, p: NBitsParams, env) {
     const fresh = freshNames(model)
     const excluded = new Set(p.exclude)
-    const wanted = ({ node, kind }: Layer): boolean => kind === 'product' && !excluded.has(nodeKey(node))
+    const wanted = ({ node }: Layer): boolean => node.op !== 'Conv' && !excluded.has(nodeKey(node))
     const rounder = await openRounder(model, p.rounding, env, wanted)
     const graph = mapGraphs(model.graph, (g) => quantizeGraph(g, p, fresh, rounder))
     rounder.report('quantize/nbits')
@@ -120,7 +124,7 @@ function writeBlocks(
   const block = Number(p.block)
   const t = r.graph.constants.get(weight)!
   const data = isTurned ? floats(t) : transposed(floats(t), depth, columns)
-  const choice = { range: p.range, hasZeros: p.zeros }
+  const choice = { range: p.range, hasZeros: p.zeroPoints }
   const plain = quantizeBlocks(data, columns, depth, block, bits, Math.fround, choice)
   const blocks = rounder.blocks(t, plain, { depth, block, bits }, 'rows')
   const unsigned = Uint8Array.from(blocks.values, (v) => v + 2 ** (bits - 1))

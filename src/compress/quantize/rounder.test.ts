@@ -94,7 +94,7 @@ describe.each(['gptq', 'adaround'])('%s', (rounding) => {
     ['quantize/nbits', products(), ROWS, { minElements: 1 }],
     ['quantize/nbits', products(), ROWS, { minElements: 1, block: '16' }],
     ['quantize/dynamic', products(), ROWS, { perChannel: false }],
-    ['quantize/nbits', products(), ROWS, { minElements: 1, zeros: true }],
+    ['quantize/nbits', products(), ROWS, { minElements: 1, zeroPoints: true }],
     ['store/int2', products(), ROWS, { minElements: 1 }],
     ['store/int3', products(), ROWS, { zeroPoints: true }],
     ['store/int8', products(), ROWS, {}],

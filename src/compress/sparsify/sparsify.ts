@@ -13,12 +13,20 @@ import type { Params, Transform, TransformEnv } from '../transform.js'
 import { markLeast, markNeighbours, neighboursOf, PATTERNS, withZeros } from './pattern.js'
 
 export const sparseParams = {
-  ratio: { kind: 'number', default: 0.5, min: 0, max: 1, doc: 'share of the weights of each layer that become zero' },
+  ratio: {
+    kind: 'number',
+    default: 0.5,
+    min: 0,
+    max: 1,
+    doc: 'share of the weights of each layer that become zero',
+    search: { low: 0.4, high: 0.95 },
+  },
   pattern: {
     kind: 'choice',
     choices: PATTERNS,
     default: 'free',
     doc: 'any weights, or such that N of M neighbours stay (then ratio does not count)',
+    search: { values: ['free'] },
   },
   minElements: { kind: 'number', default: 128, min: 1, max: 1e9, doc: 'leave smaller weights alone' },
   exclude: { kind: 'names', default: [], doc: 'nodes whose weights stay as they are' },

@@ -25,10 +25,10 @@ const STORES = [
   { bits: 3, store: storeInt3 },
 ] as const
 
-function shown(w: Tensor): Model {
+function shown(w: Tensor, name = 'w'): Model {
   const b = builder()
   b.input('x', value('float32', w.shape))
-  b.ops('Add', ['x', b.constant(w, 'w')], { outputs: ['y'] })
+  b.ops('Add', ['x', b.constant(w, name)], { outputs: ['y'] })
   b.output('y', value('float32', null))
   return modelOf(b.graph(), { '': 14 })
 }
@@ -36,7 +36,9 @@ const stored = (
   t: (typeof STORES)[number]['store'],
   w: Tensor,
   given: Readonly<Record<string, unknown>>,
-): Promise<Model> => t.apply(shown(w), checkParams(t, { minElements: 1, ...given }), { engine: async () => engine })
+  name = 'w',
+): Promise<Model> =>
+  t.apply(shown(w, name), checkParams(t, { minElements: 1, ...given }), { engine: async () => engine })
 
 async function expanded(model: Model, { shape }: Tensor): Promise<Float32Array> {
   const zeros = f32(shape, new Float32Array(elementCount(shape)))
@@ -103,5 +105,18 @@ describe.each(STORES)('store/int$bits', ({ bits, store }) => {
     )
     const model = await stored(store, w, {})
     expect(Math.max(...(await expanded(model, w)).map(Math.abs))).toBeGreaterThan(1e-8)
+  })
+
+  test('never makes a file larger, whatever the size and the length of names', async () => {
+    for (const shape of [[40], [1, 20], [128], [13, 11], [4, 4, 3, 3], [300], [16, 16], [1, 32, 8]])
+      for (const name of ['w', 'a/long/path/of/modules/as/exporters/write/it/weight'])
+        for (const zeroPoints of [false, true]) {
+          const w = weights(shape, 1)
+          const model = await stored(store, w, { zeroPoints, block: '16' }, name)
+          if (model.graph.nodes.length > 1)
+            expect(encodeModel(model).byteLength, `${shape} ${name}`).toBeLessThan(
+              encodeModel(shown(w, name)).byteLength,
+            )
+        }
   })
 })

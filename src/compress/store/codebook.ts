@@ -4,8 +4,10 @@
  */
 
 import { elementCount, floats } from '../../ir/tensor.js'
+import type { Tensor } from '../../ir/types.js'
 import { DIGITS_OPSET } from './digits.js'
 import { type Expand, fileBytes } from './expand.js'
+import { importanceOf } from './importance.js'
 import { around, finished, sparsely } from './sparse.js'
 import { storeTransform } from './transform.js'
 import { exactly, onCodebook } from './values.js'
@@ -15,17 +17,30 @@ export const storeCodebook = storeTransform({
   summary: 'weights stored as places in a codebook of few values, found by k-means, computed in float32',
   opset: DIGITS_OPSET,
   params: {
-    bits: { kind: 'number', default: 5, min: 1, max: 8, doc: 'of a place in the codebook, which has 2^bits entries' },
+    bits: {
+      kind: 'number',
+      default: 5,
+      min: 1,
+      max: 8,
+      doc: 'of a place in the codebook, which has 2^bits entries',
+      search: { values: [2, 3, 4, 5, 6] },
+    },
+    weighted: {
+      kind: 'flag',
+      default: false,
+      doc: 'errors count by the mean square of the input that a weight meets on samples, not all alike',
+    },
   },
   // Smaller ones gain little, and biases of a layer count for more than single weights.
-  minElements: 1024,
-  expand: ({ bits }) => expandCodebook(Math.round(bits)),
+  minElements: 512,
+  expand: async ({ bits, weighted }, _, { model, env }) =>
+    expandCodebook(Math.round(bits), weighted ? await importanceOf(model, env) : new Map()),
 })
 
 const expandCodebook =
-  (bits: number): Expand =>
+  (bits: number, importance: ReadonlyMap<Tensor, Float64Array>): Expand =>
   (r, name, t) => {
-    const values = onCodebook(floats(t), bits)
+    const values = onCodebook(floats(t), bits, importance.get(t))
     const code = (list: ArrayLike<number>) => exactly(list, name)
     const tried = [code(values), sparsely({ values, code }, elementCount(t.shape))]
     const size = (part: (typeof tried)[number]): number => fileBytes(name, [part, ...around({ scale: null })])

@@ -5,19 +5,8 @@
  */
 
 import type { SignGrid } from '../../grids/signs.js'
-import {
-  elementCount,
-  elements,
-  f32,
-  floats,
-  floatToHalf,
-  halfToFloat,
-  i64,
-  tensor,
-  tensorOfBytes,
-} from '../../ir/tensor.js'
+import { elements, floats, tensor } from '../../ir/tensor.js'
 import type { Tensor } from '../../ir/types.js'
-import { packNibbles, quantizeBlocks } from '../quantize/blocks.js'
 import type { Rewriter } from '../quantize/rewrite.js'
 import { type Rounder, roundingParam } from '../quantize/rounder.js'
 import { FULL } from '../quantize/weights.js'
@@ -33,13 +22,6 @@ export const storeInt8 = storeTransform({
   summary: 'weights stored as int8 with a scale a channel, computed in float32',
   params: { rounding: roundingParam },
   expand: (_, rounder) => expandInt8(rounder),
-})
-export const storeInt4 = storeTransform({
-  id: 'store/int4',
-  summary: 'weights stored as int4 in blocks of 32, computed in float32',
-  opset: 21,
-  params: { rounding: roundingParam },
-  expand: (_, rounder) => expandInt4(rounder),
 })
 export const storeF16 = storeTransform({
   id: 'store/f16',
@@ -85,49 +67,4 @@ const expandInt8 =
     const real = r.node('Cast', [r.constant(q.values, `${hint}_q`)], r.fresh(`${hint}_c`), toFloat)
     const scale = r.constant(tensor('float32', shape, elements(q.scale)), `${hint}_s`)
     return r.node('Mul', [real, scale], r.fresh(`${hint}_f`))
-  }
-
-const BLOCK = 32
-
-/** Whether float16 has the digits for scales of which this is the largest. */
-const fitsHalf = (largest: number): boolean => largest >= 2 ** -11 && largest <= 65504
-
-/** int4 in blocks along the rows [first dimension, rest] with float16 scales, padded to whole blocks. */
-const expandInt4 =
-  (rounder: Rounder): Expand =>
-  (r, name, t) => {
-    const rows = t.shape.length < 2 ? 1 : t.shape[0]!
-    const depth = elementCount(t.shape) / rows
-    const block = Math.min(BLOCK, depth)
-    const padded = Math.ceil(depth / block) * block
-    const data = floats(t)
-    const isHalf = fitsHalf(data.reduce((peak, v) => Math.max(peak, Math.abs(v)), 0) / 8)
-    const bytes = (rows * padded) / 2 + (rows * padded * (isHalf ? 2 : 4)) / block
-    const isWhole = padded === depth
-    if (t.byteLength - bytes <= (isWhole ? overhead(name, 4, 3) : overhead(name, 6, 7))) return null
-    const hint = hintOf(name)
-    const roundScale = isHalf ? (s: number) => halfToFloat(floatToHalf(s)) : Math.fround
-    const plain = quantizeBlocks(data, rows, depth, block, 4, roundScale)
-    const blocks = rounder.blocks(t, plain, { depth, block, bits: 4 }, 'stored')
-    const q = r.constant(
-      tensorOfBytes('int4', [rows, blocks.blocksPerRow, block], packNibbles(blocks.values)),
-      `${hint}_q`,
-    )
-    const scaleShape = [rows, blocks.blocksPerRow, 1]
-    const stored = isHalf
-      ? tensor('float16', scaleShape, Uint16Array.from(blocks.scales, floatToHalf))
-      : f32(scaleShape, blocks.scales)
-    const scales = r.constant(stored, `${hint}_s`)
-    const real = r.node('Cast', [q], r.fresh(`${hint}_c`), toFloat)
-    const scale = isHalf ? r.node('Cast', [scales], r.fresh(`${hint}_h`), toFloat) : scales
-    const scaled = r.node('Mul', [real, scale], r.fresh(`${hint}_m`))
-    if (isWhole)
-      return r.node('Reshape', [scaled, r.constant(i64([t.shape.length], t.shape), 'shape')], r.fresh(`${hint}_f`))
-    const flat = r.node('Reshape', [scaled, r.constant(i64([2], [rows, padded]), 'shape')], r.fresh(`${hint}_p`))
-    const cut = r.node(
-      'Slice',
-      [flat, ...[0, depth, 1].map((v) => r.constant(i64([1], [v]), 'i'))],
-      r.fresh(`${hint}_k`),
-    )
-    return r.node('Reshape', [cut, r.constant(i64([t.shape.length], t.shape), 'shape')], r.fresh(`${hint}_f`))
   }

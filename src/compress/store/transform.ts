@@ -12,7 +12,7 @@ import { neededInFloat } from '../quantize/needed.js'
 import { rewriter, someGraph } from '../quantize/rewrite.js'
 import { openRounder, type Rounder, type Rounding } from '../quantize/rounder.js'
 import { allFinite } from '../quantize/weights.js'
-import type { ParamSpecs, Params, Transform } from '../transform.js'
+import type { ParamSpecs, Params, Transform, TransformEnv } from '../transform.js'
 import type { Expand } from './expand.js'
 
 const common = {
@@ -29,6 +29,12 @@ const common = {
 type Common = typeof common
 type StoreParams = Params<Common> & { readonly rounding?: Rounding }
 
+/** What a store may look at before it begins. */
+export interface Given {
+  readonly model: Model
+  readonly env: TransformEnv
+}
+
 export interface Store<S extends ParamSpecs> {
   readonly id: string
   readonly summary: string
@@ -40,7 +46,7 @@ export interface Store<S extends ParamSpecs> {
   /** What it can do something for, beside what is finite, large and float32; and what to say where there is none. */
   readonly takes?: { readonly test: (t: Tensor) => boolean; readonly otherwise: string }
   /** `rounder`: by the parameter `rounding`, where the store has it. */
-  expand(params: Params<S>, rounder: Rounder): Expand
+  expand(params: Params<S>, rounder: Rounder, given: Given): Expand | Promise<Expand>
 }
 
 export function storeTransform<S extends ParamSpecs>(store: Store<S>): Transform<S & Common> {
@@ -70,7 +76,7 @@ export function storeTransform<S extends ParamSpecs>(store: Store<S>): Transform
         env,
         ({ node }) => !excluded.has(nodeKey(node)),
       )
-      const expand = store.expand(p as unknown as Params<S>, rounder)
+      const expand = await store.expand(p as unknown as Params<S>, rounder, { model, env })
       const graph = mapGraphs(model.graph, (g) => storeGraph(g, which, fresh, expand))
       rounder.report(id)
       return graph === model.graph ? model : removeDead.run(withGraph(model, graph), env)

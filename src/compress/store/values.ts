@@ -80,8 +80,12 @@ const halves = (half: Uint16Array): Part => ({
 })
 
 /** Values on a codebook of 2^bits entries, zeros exactly; one entry is zero's where some value is. */
-export function onCodebook(values: Float32Array, bits: number): Float32Array {
-  const { codebook, indices } = codebookOf(values, { size: 2 ** bits, keepZero: true })
+export function onCodebook(values: Float32Array, bits: number, importance?: Float64Array): Float32Array {
+  const { codebook, indices } = codebookOf(values, {
+    size: 2 ** bits,
+    keepZero: true,
+    ...(importance && { importance }),
+  })
   return Float32Array.from(indices, (i) => codebook[i]!)
 }
 

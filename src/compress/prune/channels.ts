@@ -1,0 +1,62 @@
+/** Structured pruning in one shot: the units that are worth least are cut out, and every tensor gets smaller. */
+
+import type { Model } from '../../ir/types.js'
+import type { Params, Transform, TransformEnv } from '../transform.js'
+import { chooseUnits } from './choose.js'
+import { cutUnits } from './cut.js'
+import { findGroups } from './groups.js'
+import { SCORES } from './scores/index.js'
+import { l2 } from './scores/l2.js'
+
+const params = {
+  ratio: {
+    kind: 'number',
+    default: 0.25,
+    min: 0,
+    max: 0.95,
+    doc: 'the part of the units (channels, neurons, heads, units of an LSTM) that goes',
+    search: { low: 0.1, high: 0.75 },
+  },
+  score: {
+    kind: 'choice',
+    choices: SCORES.map((s) => s.id),
+    default: l2.id,
+    doc: 'what a unit is worth',
+  },
+  scope: {
+    kind: 'choice',
+    choices: ['layer', 'global'],
+    default: 'layer',
+    doc: 'whether that part of each layer goes, or of all layers together',
+  },
+  multiple: {
+    kind: 'number',
+    default: 4,
+    min: 1,
+    max: 256,
+    doc: 'widths are rounded up to a multiple of this',
+  },
+  exclude: { kind: 'names', default: [], doc: 'nodes whose weights keep their shape' },
+} as const
+
+export const pruneChannels: Transform<typeof params> = {
+  id: 'prune/channels',
+  summary: 'channels, neurons, attention heads and units of recurrent layers cut out',
+  params,
+  needsCalibration: false,
+  refuses(model) {
+    const { groups, held } = findGroups(model)
+    if (groups.length > 0) return null
+    const [first] = held
+    const why = first === undefined ? 'it has no layers with constant weights' : `${first[0]}: ${first[1]}`
+    return `no layer can lose units (${why})`
+  },
+  async apply(model: Model, p: Params<typeof params>, env: TransformEnv) {
+    const excluded = new Set(p.exclude)
+    const groups = findGroups(model).groups.filter((g) => !g.touches.some((key) => excluded.has(key)))
+    const score = SCORES.find((s) => s.id === p.score) ?? l2
+    const scores = await score.score(groups, { model, env })
+    const units = chooseUnits(groups, scores, { ratio: p.ratio, scope: p.scope, multiple: Math.round(p.multiple) })
+    return cutUnits(model, units)
+  },
+}
