@@ -451,7 +451,7 @@ const redundant = makeCase(
     })
     return [matmul(b, b.op('Relu', [third]), lowRank([40, 32], 3, 5))]
   },
-  { depth: 4, changes: [...CONV, 'factorize/svd', 'factorize/tucker'] },
+  { depth: 4, changes: [...CONV, 'factorize/svd', 'factorize/tucker', 'factorize/fewest'] },
 )
 
 export const COMPRESS_CASES: readonly CompressCase[] = [

@@ -3,6 +3,7 @@
 import { PareError } from '../util/errors.js'
 import { equalizeSmooth } from './equalize/smooth.js'
 import { equalizeWeights } from './equalize/weights.js'
+import { factorizeFewest } from './factorize/fewest.js'
 import { factorizeSvd } from './factorize/svd.js'
 import { factorizeTucker } from './factorize/tucker.js'
 import { pruneChannels } from './prune/channels.js'
@@ -21,28 +22,29 @@ import { storeBinary, storeF16, storeInt8, storeTernary } from './store/store.js
 import type { Transform } from './transform.js'
 
 export const TRANSFORMS: readonly Transform[] = [
-  recoverDistill,
   equalizeWeights,
   equalizeSmooth,
   factorizeSvd,
   factorizeTucker,
-  quantizeStatic,
-  quantizeDynamic,
-  quantizeNBits,
-  storeInt8,
-  storeInt4,
-  storeF16,
-  storeBinary,
-  storeTernary,
+  factorizeFewest,
+  pruneChannels,
   sparsifyMagnitude,
   sparsifyWanda,
   sparsifySparseGpt,
+  recoverDistill,
+  quantizeStatic,
+  quantizeDynamic,
+  quantizeNBits,
+  biasCorrection,
+  storeInt8,
+  storeInt4,
   storeInt3,
   storeInt2,
+  storeF16,
+  storeBinary,
+  storeTernary,
   storeCodebook,
   storeSparse,
-  biasCorrection,
-  pruneChannels,
 ].map((t) => t as unknown as Transform)
 
 export function findTransform(id: string): Transform {

@@ -100,7 +100,8 @@ export interface AxisRef {
  *   `a` and `b` may be one axis.
  * - `sum`: as `tie`, and the op's outputs sum products of the two over k, so that zeros in one of them undo the other.
  * - `blocks`: `flat` runs through all combinations of the `parts` in row-major order. One of the parts can shrink.
- * - `hold`: all indices stay, for a reason that the user is told.
+ * - `hold`: all indices stay, or index `only`, for a reason that the user is told.
+ * - `size`: index `index` of `element` is the size of `axis`: while something needs the one, the other keeps its indices.
  */
 export type AxisLink =
   | {
@@ -110,7 +111,8 @@ export type AxisLink =
       readonly index?: (k: number) => number | null
     }
   | { readonly kind: 'blocks'; readonly flat: AxisRef; readonly parts: readonly AxisRef[] }
-  | { readonly kind: 'hold'; readonly axis: AxisRef; readonly why: string }
+  | { readonly kind: 'hold'; readonly axis: AxisRef; readonly why: string; readonly only?: number }
+  | { readonly kind: 'size'; readonly axis: AxisRef; readonly element: AxisRef; readonly index: number }
 
 /** One node as its axes rule sees it. */
 export interface AxesCall extends Call {
@@ -118,15 +120,18 @@ export interface AxesCall extends Call {
   readonly outputs: readonly (Fact | null)[]
 }
 
-/** What changes in a node when its axes shrink: attributes (null: gone), and constants in place of inputs. */
+/** What changes in a node when axes shrink: attributes and inputs, which become constants (null: gone). */
 export interface NodePatch {
   readonly attrs?: Readonly<Record<string, Attr | null>>
-  readonly inputs?: ReadonlyMap<number, Tensor>
+  readonly inputs?: ReadonlyMap<number, Tensor | null>
 }
 
 export interface AxesRule {
   links(call: AxesCall): readonly AxisLink[]
-  /** `kept`: the indices of an axis that stay, in order; null where all do. The call is that before the cut. */
+  /**
+   * `kept`: the indices of an axis that stay, in order; null where all do. The call is that before the cut. Asked of
+   * every node of a graph that is cut.
+   */
   cut?(call: AxesCall, kept: (ref: AxisRef) => readonly number[] | null): NodePatch
 }
 

@@ -4,6 +4,7 @@ import { floatAttr, floatsAttr, intAttr, intsAttr, stringAttr, stringsAttr, tens
 import { dtypeOfCode, isFloat } from '../ir/dtypes.js'
 import { elementCount } from '../ir/tensor.js'
 import type { Dim, DType } from '../ir/types.js'
+import { shapeAxes } from './axes/shape.js'
 import { type Call, dtypeOf, type Fact, type OpDef, shapeOf } from './def.js'
 import { commonDType, def, exact, fact } from './make.js'
 import {
@@ -77,6 +78,7 @@ const shape = def('Shape', 1, {
   outputs: ['shape'],
   attrs: { start: 'int', end: 'int' },
   grad: 'flat',
+  axes: shapeAxes,
   infer: (call) => {
     const dims = shapeOf(call.inputs[0])
     if (dims === null) return [fact('int64', [null])]

@@ -145,6 +145,8 @@ const reshapeTo = (shape: Tensor, name: string, rest: Omit<OpCase, 'op'> = {}): 
 export const reshapeCases: readonly OpCase[] = [
   reshapeTo(list(4, 6), 'plain'),
   reshapeTo(list(0, -1), 'copy and rest'),
+  node('Reshape', [floatsOf([8, 3]), list(4, 6)], { name: 'rows that are joined' }),
+  node('Reshape', [floatsOf([2, 3, 4]), list(4, 3, 2)], { name: 'axes that are taken apart and joined' }),
   reshapeTo(list(-1), 'flat'),
   reshapeTo(list(1, 0, -1, 2), 'mixed'),
   node('Reshape', [floatsOf([0, 3]), list(3, 0)], { name: 'allowzero', from: 14, attrs: { allowzero: int(1) } }),

@@ -8,7 +8,7 @@ import { DATA_OPTIONS, ENGINE_OPTIONS, engineOptions, openData, SEED_OPTION, SHA
 import { table } from '../table.js'
 import { safe } from '../terminal.js'
 
-const METHODS = ['svd', 'tucker'] as const satisfies FactorizeOptions['method'][]
+const METHODS = ['svd', 'tucker', 'fewest'] as const satisfies FactorizeOptions['method'][]
 
 export const factorize = defineCommand({
   name: 'factorize',
@@ -21,7 +21,7 @@ export const factorize = defineCommand({
       kind: 'choice',
       choices: METHODS,
       default: 'svd',
-      doc: 'svd makes two of a layer, tucker three of a convolution',
+      doc: 'svd makes two of a layer, tucker three of a convolution, fewest chooses',
     },
     energy: {
       kind: 'number',

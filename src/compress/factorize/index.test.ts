@@ -128,7 +128,7 @@ describe('a layer of low rank keeps its outputs, with fewer parameters and bytes
       stride: fc.tuple(fc.integer({ min: 1, max: 3 }), fc.integer({ min: 1, max: 2 })),
       dilation: fc.tuple(fc.integer({ min: 1, max: 2 }), fc.integer({ min: 1, max: 2 })),
       pads: fc.array(fc.integer({ min: 0, max: 2 }), { minLength: 4, maxLength: 4 }),
-      method: fc.constantFrom('svd', 'tucker'),
+      method: fc.constantFrom('svd', 'tucker', 'fewest'),
     })
     await fc.assert(
       fc.asyncProperty(conv, async ({ rank, batch, size, kernel, stride, dilation, pads, method }) => {
@@ -161,7 +161,7 @@ describe('what is dropped', () => {
   })
   const feeds = [1, 2, 3].map((seed) => normal(shape, seed, 2))
 
-  test.each(['svd', 'tucker'] as const)('has a mean that the bias takes up: %s', async (method) => {
+  test.each(['svd', 'tucker', 'fewest'] as const)('has a mean that the bias takes up: %s', async (method) => {
     const { model } = await factorize(net, { method, energy: 0.4, samples: samplesOf(feeds) }, env())
     const sums = new Float64Array(20)
     const sizes = new Float64Array(20)
@@ -262,7 +262,7 @@ describe('layers', () => {
     )
   })
 
-  test('know two methods and ranks of four kinds', async () => {
+  test('know three methods and ranks of four kinds', async () => {
     const bad = { method: 'qr' } as unknown as { method: 'svd' }
     await expect(factorize(two, bad, env())).rejects.toThrow(expect.objectContaining({ code: 'FACTORIZE_METHOD' }))
     await expect(factorize(two, { energy: 2 }, env())).rejects.toThrow(

@@ -13,6 +13,7 @@ import { prepareModel } from '../prepare.js'
 import { suspectOutputs } from '../quantize/check.js'
 import { checkParams } from '../transform.js'
 import { type Factorized, type FactorizedLayer, factorizeLayers } from './factorize-layers.js'
+import { FEWEST, factorizeFewest } from './fewest.js'
 import type { FactorizeParams } from './params.js'
 import { factorizeSvd, SVD } from './svd.js'
 import { factorizeTucker, TUCKER } from './tucker.js'
@@ -22,9 +23,9 @@ export type { Factorized, FactorizedLayer }
 export interface FactorizeOptions extends Partial<FactorizeParams> {
   /**
    * `svd` (the default) makes two layers of a Conv, Gemm or MatMul; `tucker` makes three of a Conv whose kernel has more
-   * than one position, and leaves all others whole.
+   * than one position, and leaves all others whole; `fewest` takes of a Conv whichever has fewer parameters.
    */
-  readonly method?: 'svd' | 'tucker'
+  readonly method?: 'svd' | 'tucker' | 'fewest'
   /**
    * Real inputs: weights are cut where it changes the outputs least on them, and the mean of what is dropped goes into
    * the biases. Without them all inputs of a layer count alike.
@@ -35,6 +36,7 @@ export interface FactorizeOptions extends Partial<FactorizeParams> {
 const METHODS = {
   svd: { transform: factorizeSvd, ...SVD },
   tucker: { transform: factorizeTucker, ...TUCKER },
+  fewest: { transform: factorizeFewest, ...FEWEST },
 } as const
 
 /**

@@ -6,25 +6,40 @@
 import type { Engine } from '../../engine/engine.js'
 import { cholesky, inverseTransposed } from '../../linalg/cholesky.js'
 import { multiplied, transposed } from '../../linalg/products.js'
-import { type Cut, type Decomposition, depthOf, type Part, principal, type Weight } from './decompose.js'
+import {
+  type Cut,
+  type Decomposition,
+  depthOf,
+  type Part,
+  type Principal,
+  principal,
+  type Weight,
+} from './decompose.js'
 import { rankByCriterion, rankByTail, type Spectrum } from './rank.js'
 
 /** Sweeps of the higher-order orthogonal iteration (De Lathauwer, De Moor and Vandewalle 2000); few are needed. */
 const SWEEPS = 3
 
+/** Shares of what may be left out that the inputs' side takes; the outputs' takes the rest. */
+const SHARES = [0, 0.1, 0.25, 0.5, 0.75, 0.9, 1]
+
 /**
- * With a metric the basis of the outputs is the best in it, that of the input channels is the weight's own, and the core
- * is fitted in the metric. The error of both bases is at most the sum of those of each alone (De Lathauwer et al. 2000),
- * so each may leave out half.
+ * With a metric the basis of the outputs is the best in it, that of the input channels is the best where their covariance
+ * is the same at every position of the kernel, with none between positions, and the core is fitted in the metric. The
+ * error of both bases is at most the sum of those of each alone (De Lathauwer et al. 2000).
  */
 export async function tuckerParts(weight: Weight, metric: Float64Array | null, engine: Engine): Promise<Decomposition> {
   const { matrix, rows, channels } = weight
   const positions = depthOf(weight) / channels
   const unfolded = byChannel(matrix, rows, channels)
+  const scale = metric === null ? null : channelScale(metric, channels)
+  /** Of a weight unfolded by channels, the map to the first `r` of them: [r, channels]. */
+  const into = async (by: Float64Array, r: number): Promise<Float64Array> =>
+    unscaled(firstRows((await channelPrincipal(by, channels, scale, engine)).vectors, r, channels), r, scale, engine)
   const out = await principal(matrix, rows, metric, engine)
-  const into = await principal(unfolded, channels, null, engine)
+  const { squares } = await channelPrincipal(unfolded, channels, scale, engine)
   const outputs: Spectrum = { squares: out.squares, long: Math.max(rows, channels * positions) }
-  const inputs: Spectrum = { squares: into.squares, long: Math.max(channels, rows * positions) }
+  const inputs: Spectrum = { squares, long: Math.max(channels, rows * positions) }
   const cut = (wantedInner: number, wantedOuter: number): Cut => {
     // A core [r₂, r₁ · positions] has no more than r₁ · positions independent rows, nor the other way round.
     const inner = Math.min(wantedInner, wantedOuter * positions)
@@ -33,15 +48,18 @@ export async function tuckerParts(weight: Weight, metric: Float64Array | null, e
     return { ranks: [inner, outer], parameters: inner * outer * positions + ends }
   }
   return {
-    byTail: (tail) => cut(rankByTail(inputs, tail / 2), rankByTail(outputs, tail / 2)),
+    byTail: (tail) =>
+      SHARES.map((share) => cut(rankByTail(inputs, share * tail), rankByTail(outputs, (1 - share) * tail))).reduce(
+        (a, b) => (b.parameters < a.parameters ? b : a),
+      ),
     byCriterion: (criterion) => cut(rankByCriterion(inputs, criterion), rankByCriterion(outputs, criterion)),
     async parts({ ranks: [inner, outer] }) {
       const sizes = { r: inner!, s: outer! }
-      let [u, v] = [firstRows(out.vectors, sizes.s, rows), firstRows(into.vectors, sizes.r, channels)]
+      let u = firstRows(out.vectors, sizes.s, rows)
+      let v: Float64Array = new Float64Array(0)
       for (let sweep = 0; sweep < SWEEPS; sweep++) {
         const seen = await outputsOf(weight, u, sizes.s, engine)
-        const left = await principal(byChannel(seen, sizes.s, channels), channels, null, engine)
-        v = firstRows(left.vectors, sizes.r, channels)
+        v = await into(byChannel(seen, sizes.s, channels), sizes.r)
         if (metric !== null) break
         const narrow = await multiplied(v, unfolded, { m: sizes.r, k: channels, n: rows * positions }, engine)
         const right = await principal(byChannel(narrow, sizes.r, rows), rows, null, engine)
@@ -52,8 +70,51 @@ export async function tuckerParts(weight: Weight, metric: Float64Array | null, e
   }
 }
 
+/** S = L Lᵀ of what enters a channel, the mean over the positions of the kernel. */
+interface Scale {
+  readonly l: Float64Array
+  readonly inverse: Float64Array
+}
+
+function channelScale(metric: Float64Array, channels: number): Scale | null {
+  const depth = Math.sqrt(metric.length)
+  const positions = depth / channels
+  const s = new Float64Array(channels * channels)
+  for (let i = 0; i < channels; i++)
+    for (let j = 0; j < channels; j++)
+      for (let k = 0; k < positions; k++)
+        s[i * channels + j]! += metric[(i * positions + k) * depth + j * positions + k]! / positions
+  const l = cholesky(s, channels)
+  return l && { l, inverse: transposed(inverseTransposed(l, channels), channels, channels) }
+}
+
+/** The left singular vectors of Lᵀ W, W [channels, rest]. */
+async function channelPrincipal(
+  w: Float64Array,
+  channels: number,
+  scale: Scale | null,
+  engine: Engine,
+): Promise<Principal> {
+  if (scale === null) return principal(w, channels, null, engine)
+  const shape = { m: channels, k: channels, n: w.length / channels }
+  const scaled = await multiplied(transposed(scale.l, channels, channels), w, shape, engine)
+  return principal(scaled, channels, null, engine)
+}
+
+/** Vectors of L⁻¹ x as maps of x itself: [count, channels]. */
+async function unscaled(
+  vectors: Float64Array,
+  count: number,
+  scale: Scale | null,
+  engine: Engine,
+): Promise<Float64Array> {
+  if (scale === null) return vectors
+  const channels = vectors.length / count
+  return multiplied(vectors, scale.inverse, { m: count, k: channels, n: channels }, engine)
+}
+
 interface Bases {
-  /** [s, rows] and [r, channels], rows orthonormal. */
+  /** [s, rows], rows orthonormal, and [r, channels]. */
   readonly u: Float64Array
   readonly v: Float64Array
   readonly s: number

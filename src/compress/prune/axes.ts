@@ -36,7 +36,7 @@ export function axesCall(node: Node, graph: Graph, factOf: FactOf, opsets: Reado
   }
 }
 
-/** The value and axis that a reference of a node names; null where there is none, or its size is not a number. */
+/** The value and axis that a reference of a node names; null where the node has none there. */
 export const placeOf = (node: Node, ref: AxisRef): ValueAxis | null => {
   const value = (ref.of === 'input' ? node.inputs : node.outputs)[ref.at] ?? ''
   return value === '' ? null : { value, axis: ref.axis }
@@ -49,6 +49,7 @@ export function closeAxes(model: Model, { ends = true } = {}): Axes {
   const sets = indexSets((value) => graph.constants.get(value)?.shape ?? shapeOf(factOf(value)))
   const summed = new Set<string>()
   const blocks: { readonly node: Node; readonly link: Blocks }[] = []
+  const sizes: { readonly node: Node; readonly link: Size }[] = []
   for (const name of graph.inputs) sets.holdAll(name, 'an input of the model has it')
   if (ends) for (const name of graph.outputs) sets.holdAll(name, 'an output of the model has it')
   for (const [name, t] of graph.constants) if (!isCuttable(t)) sets.holdAll(name, 'its elements are not whole bytes')
@@ -57,11 +58,16 @@ export function closeAxes(model: Model, { ends = true } = {}): Axes {
     const links = linksOf(node, graph, factOf, model.opsets)
     for (const link of links) {
       if (link.kind === 'blocks') blocks.push({ node, link })
+      else if (link.kind === 'size') sizes.push({ node, link })
       else apply(link, node, graph, sets, summed)
     }
     holdUnnamed(node, links, factOf, sets)
   }
+  settleSizes(sizes, sets)
   settleBlocks(blocks, sets)
+  settleSizes(sizes, sets)
+  // The sizes themselves are as many as there are axes.
+  for (const { node, link } of sizes) sets.hold(placeOf(node, link.element)!, 'it is a size')
   return { classes: sets.classes(), summed, why: sets.why, factOf }
 }
 
@@ -69,16 +75,23 @@ export function closeAxes(model: Model, { ends = true } = {}): Axes {
 const isCuttable = ({ dtype }: Tensor): boolean => isKnownDType(dtype) && dtype !== 'string' && DTYPES[dtype].bits >= 8
 
 type Blocks = Extract<AxisLink, { kind: 'blocks' }>
+type Size = Extract<AxisLink, { kind: 'size' }>
 
 function linksOf(node: Node, graph: Graph, factOf: FactOf, opsets: ReadonlyMap<string, number>): readonly AxisLink[] {
   const rule = findOp(node.domain, node.op)?.axes ?? 'none'
   return rule === 'none' || subgraphs(node).length > 0 ? [] : rule.links(axesCall(node, graph, factOf, opsets))
 }
 
-function apply(link: Exclude<AxisLink, Blocks>, node: Node, graph: Graph, sets: IndexSets, summed: Set<string>): void {
+function apply(
+  link: Exclude<AxisLink, Blocks | Size>,
+  node: Node,
+  graph: Graph,
+  sets: IndexSets,
+  summed: Set<string>,
+): void {
   if (link.kind === 'hold') {
     const at = placeOf(node, link.axis)
-    if (at !== null) sets.hold(at, `${describeNode(node)} ${link.why}`)
+    if (at !== null) sets.hold(at, `${describeNode(node)} ${link.why}`, link.only)
     return
   }
   const [a, b] = [placeOf(node, link.a), placeOf(node, link.b)]
@@ -117,8 +130,24 @@ function refsOf(link: AxisLink): readonly AxisRef[] {
       return [link.axis]
     case 'blocks':
       return [link.flat, ...link.parts]
+    case 'size':
+      return [link.axis]
     default:
       return [link.a, link.b]
+  }
+}
+
+/** Axes whose size something needs keep it; that may make something else be needed. */
+function settleSizes(sizes: readonly { readonly node: Node; readonly link: Size }[], sets: IndexSets): void {
+  for (let isDone = false; !isDone; ) {
+    isDone = true
+    for (const { node, link } of sizes) {
+      const [axis, element] = [placeOf(node, link.axis), placeOf(node, link.element)]
+      const why = element && sets.why(element, link.index)
+      if (axis === null || why === null || sets.isHeld(axis)) continue
+      sets.hold(axis, `its size is read: ${why}`)
+      isDone = false
+    }
   }
 }
 

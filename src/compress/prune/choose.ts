@@ -28,19 +28,27 @@ export function chooseUnits(groups: readonly Group[], scores: UnitScores, choice
 const cheapest = (scores: Float64Array): readonly number[] =>
   [...scores.keys()].sort((i, j) => scores[i]! - scores[j]! || i - j)
 
+/** Of one layer at most this part goes, however little it seems worth: nothing passes through an empty layer. */
+const MOST = 0.9
+
 /**
  * How many units of each group are among the cheapest of all. Layers differ in scale, so each score is divided by the
- * mean of its group first.
+ * mean magnitude of its group first.
  */
 function cheapestOfAll(groups: readonly Group[], scores: UnitScores, ratio: number): ReadonlyMap<Group, number> {
   const all = groups.flatMap((group) => {
     const own = scores.get(group)!
-    const mean = own.reduce((a, b) => a + b, 0) / own.length
+    const mean = own.reduce((a, b) => a + Math.abs(b), 0) / own.length
     return [...own].map((score) => ({ group, score: mean > 0 ? score / mean : 0 }))
   })
-  const gone = all.sort((a, b) => a.score - b.score).slice(0, Math.floor(ratio * all.length))
   const counts = new Map<Group, number>(groups.map((group) => [group, 0]))
-  for (const { group } of gone) counts.set(group, counts.get(group)! + 1)
+  let left = Math.floor(ratio * all.length)
+  for (const { group } of all.sort((a, b) => a.score - b.score)) {
+    const next = counts.get(group)! + 1
+    if (left === 0 || next > MOST * group.units.length) continue
+    counts.set(group, next)
+    left--
+  }
   return counts
 }
 

@@ -62,12 +62,13 @@ function cutGraph(model: Model, kept: Kept, factOf: FactOf): Model {
   const b = builder(allNames(graph))
   const nodes = graph.nodes.map((node) => {
     const rule = findOp(node.domain, node.op)?.axes ?? 'none'
-    if (rule === 'none' || rule.cut === undefined || !isCut(node, kept, factOf)) return node
+    if (rule === 'none' || rule.cut === undefined) return node
     const left = (ref: AxisRef): readonly number[] | null => {
       const at = placeOf(node, ref)
       return (at && kept.get(axisKey(at))) ?? null
     }
     const patch = rule.cut(axesCall(node, graph, factOf, model.opsets), left)
+    if (patch.attrs === undefined && patch.inputs === undefined) return node
     return patched(node, patch, (t, i) => b.constant(t, node.inputs[i] || 'shape'))
   })
   const constants = new Map<string, Tensor>()
@@ -81,16 +82,14 @@ function cutGraph(model: Model, kept: Kept, factOf: FactOf): Model {
 const touched = (name: string, kept: Kept, factOf: FactOf): boolean =>
   (shapeOf(factOf(name)) ?? []).some((_, axis) => kept.has(axisKey({ value: name, axis })))
 
-const isCut = (node: Node, kept: Kept, factOf: FactOf): boolean =>
-  [...node.inputs, ...node.outputs].some((name) => name !== '' && touched(name, kept, factOf))
-
 function patched(node: Node, patch: NodePatch, constant: (t: Tensor, input: number) => string): Node {
   const attrs = Object.entries({ ...node.attrs, ...patch.attrs }).filter((e): e is [string, Attr] => e[1] !== null)
   const inputs = [...node.inputs]
   for (const [i, t] of patch.inputs ?? []) {
     while (inputs.length <= i) inputs.push('')
-    inputs[i] = constant(t, i)
+    inputs[i] = t === null ? '' : constant(t, i)
   }
+  while (inputs.at(-1) === '') inputs.pop()
   return { ...node, inputs, attrs: Object.fromEntries(attrs) }
 }
 

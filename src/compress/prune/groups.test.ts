@@ -7,7 +7,7 @@ import type { Engine } from '../../engine/engine.js'
 import { openEngine } from '../../engine/node/open.js'
 import { int, ints } from '../../ir/attrs.js'
 import { type Builder, builder, modelOf } from '../../ir/builder.js'
-import { f32, i64, numbers } from '../../ir/tensor.js'
+import { f32, i64, numbers, scalar, tensor } from '../../ir/tensor.js'
 import type { Dim, Model } from '../../ir/types.js'
 import { encodeModel } from '../../onnx/codec.js'
 import { inspectModel } from '../../passes/inspect.js'
@@ -141,6 +141,54 @@ describe('groups of channels', () => {
     })
     expect(groupsOf(m)).toEqual([])
     expect(findGroups(m).held.get('a')).toBe('soft (Softmax) normalizes over it')
+  })
+})
+
+describe('shapes that are computed', () => {
+  const number = (b: Builder, ...values: readonly number[]): string => b.constant(i64([values.length], values), 'k')
+
+  test('by an open batch hold nothing but the batch', async () => {
+    const m = model(['n', 3, 4, 4], (b) => {
+      const a = b.op('Relu', [conv(b, 'x', [6, 3, 3, 3], 1, 'a')])
+      const batch = b.op('Gather', [b.op('Shape', [a]), b.constant(scalar(0, 'int64'), 'first')])
+      const target = b.op('Concat', [b.op('Unsqueeze', [batch, number(b, 0)]), number(b, 96)], {
+        attrs: { axis: int(0) },
+      })
+      return [matmul(b, b.op('Reshape', [a, target]), [96, 5], 2, 'out')]
+    })
+    expect(groupsOf(m)).toEqual(['a: 6'])
+    await certify(m)
+  })
+
+  test('by a size that is read hold its axis, and say so', () => {
+    const m = model(['n', 3, 4, 4], (b) => {
+      const a = conv(b, 'x', [6, 3, 3, 3], 1, 'a')
+      const count = b.op('Gather', [b.op('Shape', [a]), b.constant(scalar(1, 'int64'), 'second')], { name: 'read' })
+      const divided = b.op('Div', [a, b.op('Cast', [count], { attrs: { to: int(1) } })])
+      return [conv(b, divided, [2, 6, 1, 1], 2, 'out')]
+    })
+    expect(groupsOf(m)).toEqual([])
+    expect(findGroups(m).held.get('a')).toBe('its size is read: read (Gather) picks from it')
+  })
+
+  test('for a Resize become scales', async () => {
+    const m = model(['n', 3, 4, 4], (b) => {
+      const a = conv(b, 'x', [6, 3, 3, 3], 1, 'a')
+      const front = b.op('Slice', [b.op('Shape', [a]), number(b, 0), number(b, 2)])
+      const sizes = b.op('Concat', [front, number(b, 8, 12)], { attrs: { axis: int(0) } })
+      return [conv(b, b.op('Resize', [a, '', '', sizes]), [2, 6, 1, 1], 2, 'out')]
+    })
+    expect(groupsOf(m)).toEqual(['a: 6'])
+    await certify(m)
+  })
+
+  test('with ends that are as far as can be', async () => {
+    const m = model([1, 3, 4, 4], (b) => {
+      const a = conv(b, 'x', [9, 3, 3, 3], 1, 'a')
+      const far = b.constant(tensor('int64', [2], BigInt64Array.of(8n, 2n ** 63n - 1n)), 'ends')
+      return [conv(b, b.op('Slice', [a, number(b, 1, 1), far, number(b, 1, 2)]), [2, 7, 1, 1], 2, 'out')]
+    })
+    await certify(m)
   })
 })
 

@@ -24,9 +24,13 @@ export interface IndexSets {
   size(at: ValueAxis): number | null
   /** Joins index k of `a` with index(k) of `b`; false where a size is not known, or they differ though they should not. */
   join(a: ValueAxis, b: ValueAxis, index?: (k: number) => number | null): boolean
-  hold(at: ValueAxis, why: string): void
+  /** Holds all indices of an axis, or one. */
+  hold(at: ValueAxis, why: string, only?: number): void
   holdAll(value: string, why: string): void
-  why(at: ValueAxis): string | null
+  /** Why an index of an axis is held, or the first that is; null where none is. */
+  why(at: ValueAxis, only?: number): string | null
+  /** Whether all indices are held, as those of an axis without a number are. */
+  isHeld(at: ValueAxis): boolean
   /** How many classes that nothing holds `flat` would be in, were it joined so. */
   countJoined(flat: ValueAxis, part: ValueAxis, index: (k: number) => number): number
   classes(): readonly IndexClass[]
@@ -74,9 +78,10 @@ export function indexSets(shapeOf: (value: string) => readonly Dim[] | null): In
     const [start, count] = [startOf(at), size(at) ?? 0]
     for (let k = 0; k < count; k++) see(start + k)
   }
-  const hold: IndexSets['hold'] = (at, why) => {
+  const hold: IndexSets['hold'] = (at, why, only) => {
+    const start = startOf(at)
     each(at, (i) => {
-      reason[find(i)] ??= why
+      if (only === undefined || i === start + only) reason[find(i)] ??= why
     })
   }
   return {
@@ -98,12 +103,17 @@ export function indexSets(shapeOf: (value: string) => readonly Dim[] | null): In
         hold({ value, axis }, why)
       })
     },
-    why(at) {
+    why(at, only) {
+      const start = startOf(at)
       let found: string | null = null
       each(at, (i) => {
-        found ??= reason[find(i)] ?? null
+        if (only === undefined || i === start + only) found ??= reason[find(i)] ?? null
       })
       return found
+    },
+    isHeld(at) {
+      const start = startOf(at)
+      return !some(size(at) ?? 0, (k) => reason[find(start + k)] === undefined)
     },
     countJoined(flat, part, index) {
       const [n, m] = [size(flat), size(part)]

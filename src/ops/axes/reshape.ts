@@ -8,7 +8,7 @@ import { i64 } from '../../ir/tensor.js'
 import type { Dim } from '../../ir/types.js'
 import { type AxesCall, type AxesRule, type AxisLink, shapeOf } from '../def.js'
 import { dimList } from '../shapes.js'
-import { inAxis, outAxis, tie } from './tools.js'
+import { free, inAxis, outAxis, tie } from './tools.js'
 
 /** Axes of the input and of the output that hold the same elements in the same order; none of size 1. */
 interface Run {
@@ -19,11 +19,16 @@ interface Run {
 /** Squeeze, Unsqueeze, Flatten: the shape follows from the input's. */
 export const reshapeAxes: AxesRule = { links: (call) => reshapeLinks(call) }
 
-/** Reshape: the new shape is patched, which must be possible. */
+/** Reshape: the new shape becomes a constant, which must be possible; what computed it is not read any more. */
 export const targetAxes: AxesRule = {
-  links: (call) =>
-    intAttr(call.node, 'allowzero', 0) !== 0 || newTarget(call, () => null) === null ? [] : reshapeLinks(call),
+  links(call) {
+    if (intAttr(call.node, 'allowzero', 0) !== 0 || newTarget(call, () => null) === null) return []
+    return [...reshapeLinks(call), ...(call.constant(1) === null ? [free(inAxis(1, 0))] : [])]
+  },
   cut(call, kept) {
+    const axes = [...(shapeOf(call.outputs[0]) ?? []).keys()]
+    const isCut = axes.some((axis) => kept(outAxis(0, axis)) !== null)
+    if (intAttr(call.node, 'allowzero', 0) !== 0 || (call.constant(1) !== null && !isCut)) return {}
     const target = newTarget(call, (axis) => kept(outAxis(0, axis))?.length ?? null)
     return target === null ? {} : { inputs: new Map([[1, i64([target.length], target)]]) }
   },
@@ -56,8 +61,23 @@ function reshapeLinks(call: AxesCall): readonly AxisLink[] {
     if (from.length === 1) {
       return [{ kind: 'blocks', flat: inAxis(0, from[0]!), parts: to.map((axis) => outAxis(0, axis)) }]
     }
-    return []
+    return outerLinks({ from, to }, input, out)
   })
+}
+
+/**
+ * Several axes against several: the first ones and the last ones are known where one divides the other, for with
+ * [A, c] → [A/r, r·c] index k of r·c is index k mod c of c. The axes between keep their sizes.
+ */
+function outerLinks({ from, to }: Run, input: readonly Dim[], out: readonly Dim[]): readonly AxisLink[] {
+  const pair = (i: number, index: (k: number, ratio: number, size: number) => number): readonly AxisLink[] => {
+    const [a, b] = [inAxis(0, from.at(i)!), outAxis(0, to.at(i)!)]
+    const [n, m] = [input[a.axis], out[b.axis]]
+    if (typeof n !== 'number' || typeof m !== 'number') return []
+    if (n % m === 0) return [tie(a, b, (k) => index(k, n / m, m))]
+    return m % n === 0 ? [tie(b, a, (k) => index(k, m / n, n))] : []
+  }
+  return [...pair(0, (k, ratio) => Math.floor(k / ratio)), ...pair(-1, (k, _, size) => k % size)]
 }
 
 /** What two shapes have in common from the left and from the right, and what lies between taken apart by products. */

@@ -1,10 +1,11 @@
 /** Axes of ops that change sizes: the ones that they leave alone can shrink. */
 
 import { intsAttr, stringAttr } from '../../ir/attrs.js'
-import { i64 } from '../../ir/tensor.js'
+import { f32, i64 } from '../../ir/tensor.js'
+import type { Tensor } from '../../ir/types.js'
 import { type AxesCall, type AxesRule, shapeOf } from '../def.js'
 import { axesOf, dimList, hasInput, isStatic, normalizeAxes, whereOf } from '../shapes.js'
-import { inAxis, keepLinks, outAxis, rankOf, tie } from './tools.js'
+import { free, inAxis, keepLinks, outAxis, rankOf, tie } from './tools.js'
 
 const allAxes = (rank: number): readonly number[] => Array.from({ length: rank }, (_, axis) => axis)
 
@@ -46,6 +47,7 @@ export const expandAxes: AxesRule = {
     const target = dimList(call, '', 1)
     const lead = rankOf(call.outputs[0]) - (target?.length ?? 0)
     if (!isStatic(target ?? null)) return {}
+    if (target!.every((_, i) => kept(outAxis(0, i + lead)) === null)) return {}
     const next = (target as readonly number[]).map((size, i) => (kept(outAxis(0, i + lead)) === null ? size : 1))
     return { inputs: new Map([[1, i64([next.length], next)]]) }
   },
@@ -55,25 +57,50 @@ export const expandAxes: AxesRule = {
 function keptByResize(call: AxesCall): readonly number[] {
   const [shape, out] = [shapeOf(call.inputs[0]), shapeOf(call.outputs[0])]
   if (!shape || !out || stringAttr(call.node, 'coordinate_transformation_mode') === 'tf_crop_and_resize') return []
-  const sizes = hasInput(call, 3) && call.opset >= 11
-  const fits = stringAttr(call.node, 'keep_aspect_ratio_policy', 'stretch') !== 'stretch'
-  if (sizes && (call.constant(3) === null || fits)) return []
-  const scaled = normalizeAxes(intsAttr(call.node, 'axes') ?? allAxes(shape.length), shape.length, whereOf(call))
-  const scales = sizes ? null : dimList(call, '', call.opset < 11 ? 1 : 2)
+  const isGiven = hasSizes(call)
+  if (isGiven && newSizes(call, () => null) === null) return []
+  const scaled = scaledAxes(call)
+  const scales = isGiven ? null : dimList(call, '', call.opset < 11 ? 1 : 2)
   return allAxes(shape.length).filter((axis) => {
     const i = scaled.indexOf(axis)
-    return i < 0 || (sizes ? shape[axis] !== null && shape[axis] === out[axis] : scales?.[i] === 1)
+    return i < 0 || (isGiven ? shape[axis] !== null && shape[axis] === out[axis] : scales?.[i] === 1)
   })
 }
 
+const hasSizes = (call: AxesCall): boolean => hasInput(call, 3) && call.opset >= 11
+
+const scaledAxes = (call: AxesCall): readonly number[] => {
+  const rank = rankOf(call.inputs[0])
+  return normalizeAxes(intsAttr(call.node, 'axes') ?? allAxes(rank), rank, whereOf(call))
+}
+
+/**
+ * Constants in place of the sizes: smaller ones, or, where a size has no number, scales, if they are whole. Null where
+ * neither is possible.
+ */
+function newSizes(call: AxesCall, left: (axis: number) => number | null): ReadonlyMap<number, Tensor | null> | null {
+  const [shape, out] = [shapeOf(call.inputs[0]), shapeOf(call.outputs[0])]
+  if (!shape || !out || stringAttr(call.node, 'keep_aspect_ratio_policy', 'stretch') !== 'stretch') return null
+  const axes = scaledAxes(call)
+  const sizes = axes.map((axis) => left(axis) ?? out[axis]!)
+  if (isStatic(sizes)) return new Map([[3, i64([sizes.length], sizes)]])
+  const scales = axes.map((axis) => (shape[axis] === out[axis] ? 1 : Number(out[axis]) / Number(shape[axis])))
+  if (axes.some((axis) => shape[axis] === null) || !scales.every((s) => Number.isInteger(s) && s > 0)) return null
+  return new Map([
+    [2, f32([scales.length], scales)],
+    [3, null],
+  ])
+}
+
 export const resizeAxes: AxesRule = {
-  links: (call) => keptByResize(call).map((axis) => tie(inAxis(0, axis), outAxis(0, axis))),
+  links(call) {
+    const own = keptByResize(call).map((axis) => tie(inAxis(0, axis), outAxis(0, axis)))
+    return hasSizes(call) && call.constant(3) === null && own.length > 0 ? [...own, free(inAxis(3, 0))] : own
+  },
   cut(call, kept) {
-    const sizes = dimList(call, '', 3)
-    if (call.opset < 11 || !isStatic(sizes ?? null) || sizes!.length === 0) return {}
-    const rank = rankOf(call.inputs[0])
-    const scaled = normalizeAxes(intsAttr(call.node, 'axes') ?? allAxes(rank), rank, whereOf(call))
-    const next = (sizes as readonly number[]).map((size, i) => kept(outAxis(0, scaled[i]!))?.length ?? size)
-    return { inputs: new Map([[3, i64([next.length], next)]]) }
+    const isCut = allAxes(rankOf(call.outputs[0])).some((axis) => kept(outAxis(0, axis)) !== null)
+    if (!hasSizes(call) || keptByResize(call).length === 0 || (call.constant(3) !== null && !isCut)) return {}
+    const inputs = newSizes(call, (axis) => kept(outAxis(0, axis))?.length ?? null)
+    return inputs === null ? {} : { inputs }
   },
 }

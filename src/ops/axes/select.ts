@@ -6,13 +6,15 @@ import type { Tensor } from '../../ir/types.js'
 import { type AxesCall, type AxesRule, type AxisLink, dtypeOf, type NodePatch, shapeOf } from '../def.js'
 import { dimList, hasInput, isStatic, normalizeAxis, whereOf } from '../shapes.js'
 import { sliced } from '../slicing.js'
-import { axisOf, inAxis, keepLinks, outAxis, rankOf, sizeOf, tie } from './tools.js'
+import { axisOf, hold, inAxis, keepLinks, outAxis, rankOf, sizeOf, tie } from './tools.js'
 
-/** Whole numbers of the type of input 1: all bounds of a Slice have one. */
-const whole = (call: AxesCall, values: readonly number[]): Tensor =>
-  dtypeOf(call.inputs[1]) === 'int32'
-    ? tensor('int32', [values.length], Int32Array.from(values))
-    : i64([values.length], values)
+/** Whole numbers of the type of input 1 (all bounds of a Slice have one), those that are out of its range at its ends. */
+function whole(call: AxesCall, values: readonly number[], shape: readonly number[] = [values.length]): Tensor {
+  const isShort = dtypeOf(call.inputs[1]) === 'int32'
+  const most = isShort ? 2 ** 31 - 1 : Number.MAX_SAFE_INTEGER
+  const within = values.map((v) => Math.min(Math.max(v, -most), most))
+  return isShort ? tensor('int32', shape, Int32Array.from(within)) : i64(shape, within)
+}
 
 /** The ranges of a Slice, one an axis. */
 function rangesOf(call: AxesCall) {
@@ -42,6 +44,7 @@ export const sliceAxes: AxesRule = {
     const axes = (given ?? starts!.map((_, i) => i)).map((a) =>
       normalizeAxis(Number(a), slice.full.length, whereOf(call)),
     )
+    if (axes.every((axis) => kept(inAxis(0, axis)) === null)) return {}
     const bounds = axes.map((axis, i): readonly [number, number] => {
       const left = kept(inAxis(0, axis))
       const range = slice.ranges[axis]
@@ -63,15 +66,16 @@ export const sliceAxes: AxesRule = {
   },
 }
 
-/** Gather by constant indices along the axis: output j lives with the index that it picks. */
+/** Gather by constant indices along the axis, or by one that takes the axis away. */
 function picksOf(call: AxesCall): { readonly axis: number; readonly picks: readonly number[] } | null {
   const axis = axisOf(call, intAttr(call.node, 'axis', 0))
   const size = axis === null ? null : sizeOf(call, inAxis(0, axis))
-  const picks = call.constant(1)?.shape.length === 1 ? (dimList(call, '', 1) ?? null) : null
+  const picks = (call.constant(1)?.shape.length ?? 2) < 2 ? (dimList(call, '', 1) ?? null) : null
   if (axis === null || size === null || !isStatic(picks)) return null
   return { axis, picks: picks.map((k) => (k < 0 ? k + size : k)) }
 }
 
+/** Output j lives with the index that it picks. */
 export const gatherAxes: AxesRule = {
   links(call) {
     const axis = axisOf(call, intAttr(call.node, 'axis', 0))
@@ -82,17 +86,21 @@ export const gatherAxes: AxesRule = {
     const others = Array.from({ length: rank }, (_, i) => i).flatMap((i): readonly AxisLink[] =>
       i === axis ? [] : [tie(inAxis(0, i), outAxis(0, i < axis ? i : i + indices.length - 1))],
     )
+    if (found !== null && indices.length === 0) {
+      return [...others, hold(inAxis(0, axis), 'picks from it', found.picks[0])]
+    }
     if (found !== null) return [...others, tie(outAxis(0, axis), inAxis(0, axis), (j) => found.picks[j]!)]
     return [...others, ...indices.map((_, i) => tie(inAxis(1, i), outAxis(0, axis + i)))]
   },
   cut(call, kept) {
     const found = picksOf(call)
     const left = found && kept(inAxis(0, found.axis))
-    const out = found && kept(outAxis(0, found.axis))
+    const isOne = call.constant(1)?.shape.length === 0
+    const out = found && !isOne ? kept(outAxis(0, found.axis)) : null
     if (!found || (!left && !out)) return {}
     const place = (k: number): number => (left ? left.indexOf(k) : k)
     const picks = (out ?? [...found.picks.keys()]).map((j) => place(found.picks[j]!))
-    return { inputs: new Map([[1, whole(call, picks)]]) }
+    return { inputs: new Map([[1, whole(call, picks, isOne ? [] : undefined)]]) }
   },
 }
 

@@ -24,7 +24,15 @@ export const sum = (a: AxisRef, b: AxisRef, index?: (k: number) => number | null
   ...(index && { index }),
 })
 
-export const hold = (axis: AxisRef, why: string): AxisLink => ({ kind: 'hold', axis, why })
+export const hold = (axis: AxisRef, why: string, only?: number): AxisLink => ({
+  kind: 'hold',
+  axis,
+  why,
+  ...(only !== undefined && { only }),
+})
+
+/** An axis whose indices need nothing of each other: what a cut replaces. */
+export const free = (axis: AxisRef): AxisLink => tie(axis, axis)
 
 /** The shape that a reference's axis is part of. */
 const shapeAt = (call: AxesCall, ref: Pick<AxisRef, 'of' | 'at'>): readonly Dim[] | null =>
