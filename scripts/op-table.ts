@@ -22,6 +22,8 @@ and \`pare inspect\` names it.
 - **quantization**: \`weighted\` is a product with a weight (the inputs that may be one, and that of the bias),
   \`move\` rearranges elements and keeps their grid, \`map\` is other arithmetic; \`–\` is left as it is.
 - **gradient**: \`yes\` has one, \`flat\` is constant between its jumps, so that nothing flows back; \`–\` has none here.
+- **axes**: \`yes\` knows which indices along its axes go together, so that pruning can make them fewer; \`–\` keeps
+  the sizes of all that it reads and makes.
 `
 
 /** The whole page. Types and shapes are inferred for every op listed. */
@@ -36,8 +38,8 @@ function section(family: string, records: readonly OpDef[]): string {
   return [
     `## ${family}`,
     '',
-    '| op | since | MACs | quantization | gradient |',
-    '|---|---|---|---|---|',
+    '| op | since | MACs | quantization | gradient | axes |',
+    '|---|---|---|---|---|---|',
     ...rows,
     '',
   ].join('\n')
@@ -46,7 +48,7 @@ function section(family: string, records: readonly OpDef[]): string {
 const label = ({ domain, op }: OpDef): string => (domain === '' ? op : `${domain}.${op}`)
 
 const row = (def: OpDef): string =>
-  `| ${label(def)} | ${def.since} | ${cost(def)} | ${quant(def, def.quant)} | ${gradient(def)} |`
+  `| ${label(def)} | ${def.since} | ${cost(def)} | ${quant(def, def.quant)} | ${gradient(def)} | ${def.axes === 'none' ? '–' : 'yes'} |`
 
 function cost(def: OpDef): string {
   if (def.runs !== undefined) return 'body'

@@ -58,8 +58,6 @@ const NOISE: Readonly<Record<string, number>> = {
 /** Bytes a node that preparing a model may add: a constant that was shared, of a few dozen numbers. */
 const PREPARED = 300
 
-/** What sets weights to zero leaves their bytes to a store. */
-const isSparse = (id: string): boolean => id.startsWith('sparsify/')
 /** Three deviations of errors that add as squares along the layers. */
 const bound = (id: string, depth: number): number => 3 * NOISE[id]! * Math.sqrt(depth)
 
@@ -185,7 +183,6 @@ describe.each(COMPRESS_CASES)('$name', (c) => {
       const [after, before] = [result, c.model].map((m) => encodeModel(m).byteLength) as [number, number]
       if (transform.role === 'prepares' || transform.role === 'corrects')
         expect(after).toBeLessThan(before + PREPARED * nodesOf(result).length)
-      else if (isSparse(id)) expect(after).toBeLessThanOrEqual(before)
       else if (result !== c.model) expect(after).toBeLessThan(before)
     })
 

@@ -32,7 +32,7 @@ const params = {
   zeroPoints: {
     kind: 'flag',
     default: false,
-    doc: 'a zero point a block, for weights on one side of zero; rounded to the nearest',
+    doc: 'a zero point a block, for weights on one side of zero',
   },
   minElements: { kind: 'number', default: 1024, min: 1, max: 1e9, doc: 'leave smaller weights alone' },
   rounding: roundingParam,
@@ -55,7 +55,7 @@ export const quantizeNBits: Transform<typeof params> = {
   async apply(model: Model, p: NBitsParams, env) {
     const fresh = freshNames(model)
     const excluded = new Set(p.exclude)
-    const wanted = ({ node, kind }: Layer): boolean => kind === 'product' && !excluded.has(nodeKey(node))
+    const wanted = ({ node }: Layer): boolean => node.op !== 'Conv' && !excluded.has(nodeKey(node))
     const rounder = await openRounder(model, p.rounding, env, wanted)
     const graph = mapGraphs(model.graph, (g) => quantizeGraph(g, p, fresh, rounder))
     rounder.report('quantize/nbits')

@@ -49,6 +49,7 @@ export interface BlockForm {
 interface Rounded {
   readonly integers: Int8Array
   readonly steps: Float32Array
+  readonly zeros?: Float32Array
   readonly low: ArrayLike<number>
   readonly high: ArrayLike<number>
 }
@@ -92,7 +93,8 @@ export async function openRounder(
       isTurned ? transposed(data, layer.depth, outputs) : data
     const matrix = weightMatrix(layer, graph)
     const plain = turned(given.integers)
-    const grid = gridOf(outputs, layer.depth, turned(given.steps), given)
+    const { zeros } = given
+    const grid = gridOf(outputs, layer.depth, turned(given.steps), given, zeros && turned(zeros))
     const chosen = roundGroups(method, matrix, grid, seen)
     const best = judge.choose(
       seen,
@@ -110,20 +112,21 @@ export async function openRounder(
       return chosen === integers ? q : { ...q, values: tensor('int8', q.values.shape, chosen) }
     },
     blocks(weight, blocks, { depth, block, bits }, order) {
-      // The error of a grid with zero points is not that of its integers times its steps.
-      if (blocks.zeros !== undefined) return blocks
       const low = -(2 ** (bits - 1))
       const padded = blocks.blocksPerRow * block
       const rows = blocks.values.length / padded
       const place = (r: number, j: number): number => r * padded + j
       const integers = new Int8Array(rows * depth)
       const steps = new Float32Array(rows * depth)
+      const zeros = blocks.zeros && new Float32Array(rows * depth)
       for (let r = 0, i = 0; r < rows; r++)
         for (let j = 0; j < depth; j++, i++) {
           integers[i] = blocks.values[place(r, j)]!
-          steps[i] = blocks.scales[r * blocks.blocksPerRow + Math.floor(j / block)]!
+          const own = r * blocks.blocksPerRow + Math.floor(j / block)
+          steps[i] = blocks.scales[own]!
+          if (zeros) zeros[i] = blocks.zeros![own]!
         }
-      const chosen = choose(weight, { integers, steps, low: [low], high: [-low - 1] }, order)
+      const chosen = choose(weight, { integers, steps, low: [low], high: [-low - 1], ...(zeros && { zeros }) }, order)
       if (chosen === integers) return blocks
       const values = new Int8Array(blocks.values.length)
       for (let r = 0, i = 0; r < rows; r++) for (let j = 0; j < depth; j++, i++) values[place(r, j)] = chosen[i]!
@@ -135,10 +138,16 @@ export async function openRounder(
   }
 }
 
-function gridOf(rows: number, depth: number, steps: Float32Array, { low, high }: Rounded): WeightGrid {
+function gridOf(
+  rows: number,
+  depth: number,
+  steps: Float32Array,
+  { low, high }: Rounded,
+  zeros: Float32Array | undefined,
+): WeightGrid {
   const each = (list: ArrayLike<number>): Int8Array =>
     Int8Array.from({ length: rows }, (_, r) => list[list.length === 1 ? 0 : r]!)
-  return { rows, depth, steps, low: each(low), high: each(high) }
+  return { rows, depth, steps, low: each(low), high: each(high), ...(zeros && { zeros }) }
 }
 
 /** Groups see inputs of their own: each is a layer for itself. */
@@ -149,7 +158,9 @@ function roundGroups(method: Rounding, matrix: Float32Array, grid: WeightGrid, {
   for (let g = 0; g < groups; g++) {
     const [from, to] = [g * rows * depth, (g + 1) * rows * depth]
     const [low, high] = [grid.low, grid.high].map((limits) => limits.subarray(g * rows, (g + 1) * rows))
-    const own = { rows, depth, steps: grid.steps.subarray(from, to), low: low!, high: high! }
+    const steps = grid.steps.subarray(from, to)
+    const zeros = grid.zeros?.subarray(from, to)
+    const own = { rows, depth, steps, low: low!, high: high!, ...(zeros && { zeros }) }
     const h = seen.subarray(g * depth * depth, (g + 1) * depth * depth)
     out.set(round(matrix.subarray(from, to), own, h), from)
   }

@@ -21,6 +21,7 @@ export const sparsifyMagnitude: Transform<typeof params> = {
   summary: 'the smallest weights set to zero',
   params,
   needsCalibration: false,
+  role: 'prepares',
   refuses: refusesSparse,
   async apply(model, p) {
     const layers = [...prunable(model.graph, p).values()].map(([layer]) => layer!)

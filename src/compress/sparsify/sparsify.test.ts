@@ -14,9 +14,10 @@ import { changeOf, reconstructionError } from '../layers/error.js'
 import { findLayers, weightMatrix } from '../layers/layer.js'
 import { inputMoments } from '../layers/moments.js'
 import { applySteps } from '../recipes.js'
+import { checkParams } from '../transform.js'
 import { markLeast, markNeighbours, PATTERNS, withZeros } from './pattern.js'
 import { solveSparse } from './sparsegpt-solver.js'
-import { wandaScores } from './wanda.js'
+import { sparsifyWanda, wandaScores } from './wanda.js'
 
 let engine: Engine
 beforeAll(async () => {
@@ -298,8 +299,9 @@ describe('on samples that were kept aside', () => {
   })
 
   test('there have to be some', async () => {
-    const steps = [{ transform: 'sparsify/wanda', params: {} }]
-    await expect(applySteps(model(), steps, { engine: async () => engine })).rejects.toThrow(
+    const env = { engine: async () => engine }
+    expect(sparsifyWanda.refuses(model(), {})).toBe('sparsify/wanda needs samples')
+    await expect(sparsifyWanda.apply(model(), checkParams(sparsifyWanda, {}), env)).rejects.toThrow(
       expect.objectContaining({ code: 'CALIBRATION_MISSING', message: expect.stringContaining('sparsify/wanda') }),
     )
   })

@@ -90,8 +90,9 @@ export function sparsifyBySamples(
     id,
     summary,
     params: sparseParams,
-    needsCalibration: true,
-    refuses: refusesSparse,
+    needsCalibration: false,
+    role: 'prepares',
+    refuses: (model, { samples }) => (samples === undefined ? `${id} needs samples` : refusesSparse(model)),
     async apply(model, p, env) {
       const byWeight = prunable(model.graph, p)
       const { of, missing } = await seenWeights(model, byWeight, env, id)

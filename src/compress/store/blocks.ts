@@ -40,7 +40,7 @@ function storeBlocks(bits: Bits) {
       zeroPoints: {
         kind: 'flag',
         default: false,
-        doc: 'a zero point a block, for weights on one side of zero; rounded to the nearest',
+        doc: 'a zero point a block, for weights on one side of zero',
       },
       rounding: roundingParam,
     },

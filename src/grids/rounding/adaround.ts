@@ -8,7 +8,7 @@
  */
 
 import { clamp } from '../affine.js'
-import { roundNearest, type WeightGrid } from './grid.js'
+import { roundingErrors, roundNearest, type WeightGrid } from './grid.js'
 
 /** Rounds over all weights of a row, at most; most rows settle in a few. */
 const SWEEPS = 100
@@ -29,10 +29,11 @@ const TOLERANCE = 1e-9
 export function roundAdaptive(weights: Float32Array, grid: WeightGrid, h: Float64Array): Int8Array {
   const { rows, depth } = grid
   const integers = roundNearest(weights, grid)
+  const errors = roundingErrors(integers, weights, grid)
   for (let r = 0; r < rows; r++) {
     const [from, to] = [r * depth, (r + 1) * depth]
     const own = integers.subarray(from, to)
-    const row = rowOf(own, weights.subarray(from, to), grid.steps.subarray(from, to), grid.low[r]!, grid.high[r]!, h)
+    const row = rowOf(own, errors.subarray(from, to), grid.steps.subarray(from, to), grid.low[r]!, grid.high[r]!, h)
     if (depth <= FEW) tryAll(row)
     else descend(row, rows * depth ** 2 <= PAIRED)
   }
@@ -54,7 +55,7 @@ interface Row {
 
 function rowOf(
   integers: Int8Array,
-  weights: Float32Array,
+  error: Float64Array,
   steps: Float32Array,
   low: number,
   high: number,
@@ -62,13 +63,13 @@ function rowOf(
 ): Row {
   const depth = integers.length
   const other = integers.map((q, j) => {
-    const isDown = q <= weights[j]! / steps[j]!
+    const isDown = error[j]! / steps[j]! <= 0
     return steps[j] === 0 ? q : clamp(isDown ? q + 1 : q - 1, low, high)
   })
   const change = Float64Array.from(steps, (step, j) => (other[j]! - integers[j]!) * step)
   // Hδ
   const slope = new Float64Array(depth)
-  for (let j = 0; j < depth; j++) addColumn(j, integers[j]! * steps[j]! - weights[j]!)
+  for (let j = 0; j < depth; j++) addColumn(j, error[j]!)
   const gain = new Float64Array(depth)
   const diagonal = Float64Array.from(steps, (_, j) => h[j * depth + j]!)
   evaluate()

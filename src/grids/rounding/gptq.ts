@@ -5,7 +5,7 @@
  */
 
 import { dampedInverseFactor } from '../../linalg/cholesky.js'
-import { nearest, roundNearest, type WeightGrid } from './grid.js'
+import { nearest, roundNearest, type WeightGrid, weightOf } from './grid.js'
 
 export interface GptqOptions {
   /** Added to H's diagonal, as a share of its mean. */
@@ -36,7 +36,7 @@ export function roundGptq(
       const value = work[j * rows + r]!
       const q = nearest(grid, r, column, value)
       integers[r * depth + column] = q
-      error[r] = (value - q * grid.steps[r * depth + column]!) / u[j * depth + j]!
+      error[r] = (value - weightOf(grid, r * depth + column, q)) / u[j * depth + j]!
     }
     for (let k = j + 1; k < depth; k++) {
       const share = u[j * depth + k]!

@@ -87,6 +87,21 @@ test.each([
 test.each([
   ['GPTQ', roundGptq],
   ['AdaRound', roundAdaptive],
+])('%s with a zero point moves the integers along', (_, round) => {
+  const { weights, grid } = layer(3, 12, 1)
+  const h = moments(12, 1)
+  const moved = {
+    ...grid,
+    zeros: new Float32Array(36).fill(3),
+    low: grid.low.map((q) => q + 3),
+    high: grid.high.map((q) => q + 3),
+  }
+  expect(round(weights, moved, h).map((q) => q - 3)).toEqual(round(weights, grid, h))
+})
+
+test.each([
+  ['GPTQ', roundGptq],
+  ['AdaRound', roundAdaptive],
 ])('%s of inputs that have nothing to do with each other is nearest rounding', (_, round) => {
   const { weights, grid } = layer(3, 8, 1)
   const h = Float64Array.from({ length: 64 }, (_, i) => (i % 9 === 0 ? 1 + i : 0))
