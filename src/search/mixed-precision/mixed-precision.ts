@@ -17,15 +17,18 @@ import { type Choice, formsAfter, type Move, pathOf } from './path.js'
 /** A form that a layer may take: a step that brings it there, and leaves alone the nodes that it excludes. */
 export type Form = Step
 
+/** Weights alone: a bias in so few bits costs more than its bytes are worth. */
+const FEW = { range: 'mse', minElements: 512 } as const
+
 /** Forms in the order in which their steps are applied: each takes what the ones before left, the finest store first. */
 const FORMS: readonly Form[] = [
   { transform: 'quantize/static', params: {} },
   { transform: 'quantize/dynamic', params: {} },
   { transform: 'quantize/nbits', params: { range: 'mse' } },
   { transform: 'store/int8', params: {} },
-  { transform: 'store/int4', params: { range: 'mse' } },
-  { transform: 'store/int3', params: {} },
-  { transform: 'store/int2', params: {} },
+  { transform: 'store/int4', params: FEW },
+  { transform: 'store/int3', params: FEW },
+  { transform: 'store/int2', params: FEW },
 ]
 
 /** What stays float is stored in 16 bits, and so are constants that are no layer's in 8. */
