@@ -1,6 +1,7 @@
 /**
  * `npm run bench:large-table -- [PYTHON]`: `pare fit` of a CSV of 20 million rows, and of a small one beside
- * scikit-learn; writes bench/large-table.md. The large file, 3.2 GB, lies in the folder for temporary files meanwhile.
+ * scikit-learn, and `pare reduce` of wide ones; writes bench/large-table.md. The largest file, 3.2 GB, lies in the folder
+ * for temporary files meanwhile.
  */
 
 import { createWriteStream } from 'node:fs'
@@ -15,20 +16,22 @@ import { requiredPath } from './samples/types.js'
 
 const SIZES = [1_000_000, 20_000_000]
 const COLUMNS = 20
+/** Of the tables of `pare reduce`, and how many components are found. */
+const WIDE = { rows: [1_000_000, 2_000_000, 4_000_000], columns: 50, components: 10 }
 const ROUNDS = 5
 const [python] = process.argv.slice(2)
 const folder = await mkdtemp(join(tmpdir(), 'pare-large-'))
 
 /** Uniform numbers of five decimals, and y = Σ j xⱼ over each third column j, with noise. */
-async function writeTable(path: string, rows: number): Promise<void> {
+async function writeTable(path: string, rows: number, columns = COLUMNS): Promise<void> {
   const { integer } = random(1)
   const texts = Array.from({ length: 100_000 }, (_, i) => (i / 1e5).toFixed(5))
   const file = createWriteStream(path)
-  const names = Array.from({ length: COLUMNS - 1 }, (_, j) => `x${j + 1}`)
+  const names = Array.from({ length: columns - 1 }, (_, j) => `x${j + 1}`)
   let lines = `${names},y\n`
   for (let i = 0; i < rows; i++) {
     let y = 0
-    for (let j = 1; j < COLUMNS; j++) {
+    for (let j = 1; j < columns; j++) {
       const at = integer(texts.length)
       if (j % 3 === 0) y += (j * at) / 1e5
       lines += `${texts[at]},`
@@ -55,6 +58,20 @@ const fitted = (path: string, target: string) =>
     join(folder, 'm.html'),
   ])
 
+const componentsOf = (path: string) =>
+  run(process.execPath, [
+    PROGRAM,
+    'reduce',
+    path,
+    '--method',
+    'pca',
+    '--components',
+    String(WIDE.components),
+    '--json',
+    '-o',
+    join(folder, 'scores.csv'),
+  ])
+
 const large: (string | number)[][] = []
 try {
   for (const rows of SIZES) {
@@ -70,6 +87,18 @@ try {
     console.log(large.at(-1)!.join('  '))
     await rm(path)
   }
+  const reduced: string[][] = []
+  for (const rows of WIDE.rows) {
+    const path = join(folder, `${rows}.csv`)
+    await writeTable(path, rows, WIDE.columns)
+    const { peakBytes } = await componentsOf(path)
+    const all = 8 * rows * WIDE.columns
+    const scores = 8 * rows * WIDE.components
+    const sizes = [(await stat(path)).size, all, scores, peakBytes].map(megabytes)
+    reduced.push([rows.toLocaleString('en'), ...sizes])
+    console.log(reduced.at(-1)!.join('  '))
+    await rm(path)
+  }
   const housing = requiredPath('tabular/california-housing.csv')
   const tools: Record<string, number[]> = { 'pare fit, with its report': [] }
   if (python !== undefined) tools['scikit-learn, LassoCV'] = []
@@ -81,7 +110,7 @@ try {
   const small = Object.entries(tools).map(([name, times]) => [name, median(times).toFixed(2)])
   for (const row of small) console.log(row.join('  '))
   writeReport(join(import.meta.dirname, 'large-table.md'), {
-    title: 'Tables that are fitted',
+    title: 'Tables that are fitted, and reduced',
     about: [
       `\`pare fit\`: a lasso of 100 strengths, 10-fold cross-validation, the model and the report written; a fresh process each time, from its start to its end. The peak is that of the whole process.`,
     ],
@@ -91,6 +120,11 @@ try {
         heading: 'A table that is read as a stream',
         text: `CSV of ${COLUMNS} columns of numbers, in one pass; once each.`,
         table: table(['rows', 'MiB', 'seconds', 'peak MiB'], large),
+      },
+      {
+        heading: 'Components of rows that are read in blocks',
+        text: `\`pare reduce --method pca --components ${WIDE.components}\` of a CSV of ${WIDE.columns} columns of numbers. Their scores are held, and the numbers themselves never.`,
+        table: table(['rows', 'MiB', 'MiB of numbers', 'MiB of scores', 'peak MiB'], reduced),
       },
       {
         heading: 'A small one',

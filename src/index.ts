@@ -5,6 +5,12 @@
 
 export { type Gradient, type GradientOptions, gradient } from './autodiff/gradient.js'
 export {
+  type Factorized,
+  type FactorizedLayer,
+  type FactorizeOptions,
+  factorize,
+} from './compress/factorize/index.js'
+export {
   type Amount,
   type Pruned,
   type PrunedGroup,
@@ -12,7 +18,9 @@ export {
   prune,
 } from './compress/prune/index.js'
 export { rewind } from './compress/prune/rewind.js'
+
 export { type QuantizeOptions, quantize } from './compress/quantize/index.js'
+export { type SharedWeights, type ShareOptions, sharedWeights } from './compress/shared-weights.js'
 export { type Label, type Labels, withLabels } from './data/labels.js'
 export type { Sample, Samples } from './data/samples.js'
 export { take } from './data/split.js'

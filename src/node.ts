@@ -1,5 +1,6 @@
 /** The public library in Node: everything of `index.ts`, and what needs files and the native engine. */
 
+export { factorize } from './compress/factorize/node.js'
 export { quantize } from './compress/quantize/node.js'
 export { type DescribeOptions, describeTable } from './data/describe.js'
 export { type OpenOptions, openSamples } from './data/open.js'
@@ -13,6 +14,8 @@ export * from './index.js'
 export { readModel, type WriteModelOptions, writeModel } from './onnx/files.js'
 export { type EnvOptions, type NodeEnv, openEnv } from './passes/node-env.js'
 export { mapPng } from './report/reduce/picture-png.js'
+export { type Applied, type ApplyOptions, applyRecipe } from './search/apply.js'
 export { type Compressed, type CompressOptions, compress } from './search/compress.js'
 export type { Metric, MetricRecord } from './search/quality.js'
+export { parseRecipe, type RecipeFile, recipeOf, recipeText } from './search/recipe-file.js'
 export { readCheckpoint, writeCheckpoint } from './train/checkpoint-file.js'

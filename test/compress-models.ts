@@ -422,6 +422,38 @@ const masked = makeCase(
   { depth: 2, changes: MATMUL },
 )
 
+/** [rows, rest] of a rank, with little else. */
+function lowRank(shape: readonly number[], rank: number, seed: number): Tensor {
+  const [rows, rest] = [shape[0]!, shape.slice(1).reduce((n, d) => n * d, 1)]
+  const { normal } = random(seed)
+  const [a, b] = [rows, rest].map((n) => Float64Array.from({ length: n * rank }, () => normal()))
+  const value = (i: number, j: number): number =>
+    Array.from({ length: rank }, (_, k) => a![i * rank + k]! * b![j * rank + k]!).reduce((n, v) => n + v, 0)
+  return f32(
+    shape,
+    Float32Array.from(
+      { length: rows * rest },
+      (_, at) => 0.1 * value(Math.floor(at / rest), at % rest) + normal(0, 0.002),
+    ),
+  )
+}
+
+const redundant = makeCase(
+  'weights of low rank',
+  x(1, 32, 9, 9),
+  (b) => {
+    const attrs = { pads: ints([1, 1, 1, 1]), strides: ints([2, 2]) }
+    const first = b.op('Conv', ['x', b.constant(lowRank([64, 32, 3, 3], 4, 1), 'w')], { attrs })
+    const second = b.op('Conv', [b.op('Relu', [first]), b.constant(lowRank([32, 64, 1, 1], 3, 2), 'w')], {})
+    const flat = b.op('Reshape', [second, b.constant(i64([2], [-1, 32]), 'shape')])
+    const third = b.op('Gemm', [flat, b.constant(lowRank([40, 32], 2, 3), 'w'), b.constant(weights([40], 4), 'b')], {
+      attrs: { transB: int(1) },
+    })
+    return [matmul(b, b.op('Relu', [third]), lowRank([40, 32], 3, 5))]
+  },
+  { depth: 4, changes: [...CONV, 'factorize/svd', 'factorize/tucker', 'factorize/fewest'] },
+)
+
 export const COMPRESS_CASES: readonly CompressCase[] = [
   convNet,
   mlp,
@@ -452,4 +484,5 @@ export const COMPRESS_CASES: readonly CompressCase[] = [
   signs,
   bigConstant,
   masked,
+  redundant,
 ]

@@ -25,9 +25,19 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./commands/prune.js')).prune,
   },
   {
+    name: 'factorize',
+    summary: 'Take layers of low rank apart',
+    load: async () => (await import('./commands/factorize.js')).factorize,
+  },
+  {
     name: 'compress',
     summary: 'Find the smallest or fastest model that keeps the quality',
     load: async () => (await import('./commands/compress.js')).compress,
+  },
+  {
+    name: 'apply',
+    summary: 'Make the model of a recipe that a search wrote',
+    load: async () => (await import('./commands/apply.js')).apply,
   },
   {
     name: 'verify',

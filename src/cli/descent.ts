@@ -58,7 +58,8 @@ export async function descent(training: Training, options: TrainingChoices, { en
 const SCHEDULES = { constant, cosine, 'one-cycle': oneCycle, step: milestones, 'warm-up-cosine': warmUpCosine } as const
 
 async function trainOptions(options: TrainingChoices, count: number, { signal, onProgress, warn }: Context) {
-  const { checkpoint, learningRate, clip, averaging, mixup, roundTo, patience, plateau, seed, freeze } = options
+  const { checkpoint, learningRate, clip, averaging, mixup, roundTo, patience, plateau, seed, freeze, keepZeros } =
+    options
   // A plateau lowers the rate when it is due: a schedule that does so by itself would be in its way.
   const schedule = options.schedule ?? (plateau === undefined ? 'one-cycle' : 'constant')
   const resume = checkpoint !== undefined && (await isThere(checkpoint)) ? await readCheckpoint(checkpoint) : null
@@ -73,6 +74,7 @@ async function trainOptions(options: TrainingChoices, count: number, { signal, o
     ...(options.accumulate !== undefined && { accumulate: options.accumulate }),
     penalties: options.penalty.map(penaltyOf),
     freeze,
+    keepZeros,
     seed,
     signal,
     onProgress,

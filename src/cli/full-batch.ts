@@ -40,6 +40,7 @@ const MEANS_SOMETHING: Readonly<Record<keyof TrainingChoices | keyof OtherChoice
   averaging: false,
   mixup: false,
   augment: false,
+  keepZeros: false,
   roundTo: false,
   workers: false,
   patience: false,

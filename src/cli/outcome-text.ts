@@ -2,8 +2,8 @@
 
 import { type Candidate, viewOf } from '../report/view.js'
 import { measureDrop, measureValue } from '../search/measure-text.js'
-import type { Outcome } from '../search/outcome.js'
-import { bytes, duration, milliseconds, significant } from '../util/format.js'
+import type { FrontSearch, Outcome } from '../search/outcome.js'
+import { bytes, counted, duration, milliseconds, significant } from '../util/format.js'
 import { table } from './table.js'
 import { safe, styled, type Terminal, wrap } from './terminal.js'
 
@@ -12,9 +12,16 @@ const SHOWN = 15
 export interface Written {
   readonly output: string | null
   readonly report: string | null
+  readonly recipe?: string | null
+  /** Recipes of the front. */
+  readonly front?: readonly string[]
 }
 
-export function outcomeText(outcome: Outcome, { output, report }: Written, terminal: Terminal): string {
+export function outcomeText(
+  outcome: Outcome,
+  { output, report, recipe = null, front = [] }: Written,
+  terminal: Terminal,
+): string {
   const view = viewOf(outcome)
   const { measure, baseline, engine, data } = outcome
   const judged = measure.kind !== 'none'
@@ -56,6 +63,7 @@ export function outcomeText(outcome: Outcome, { output, report }: Written, termi
     '',
     styled(terminal, view.chosen ? 'good' : 'bold', wrap(safe(outcome.verdict), width)),
     wrap(safe(measure.explanation), width),
+    ...(outcome.search ? [searchText(outcome.search)] : []),
     ...(data
       ? [
           `${data.calibration} samples to calibrate, ${data.heldOut} held out to judge, of ${data.total} that there are.`,
@@ -64,7 +72,15 @@ export function outcomeText(outcome: Outcome, { output, report }: Written, termi
     `${engine.name} ${engine.version}, ${engine.device}, ${threads}; ${duration(outcome.seconds)}.`,
     ...(output === null ? [] : [`Model: ${safe(output)}`]),
     ...(report === null ? [] : [`Report: ${safe(report)}`]),
+    ...(recipe === null ? [] : [`Recipe: ${safe(recipe)}`]),
+    ...(front.length === 0 ? [] : [`Recipes of the front: ${safe(front.join(', '))}`]),
   ].join('\n')
+}
+
+function searchText({ drawn, screened, refused, recoverySteps }: FrontSearch): string {
+  const steps = recoverySteps === null ? '' : ` Recoveries of ${recoverySteps} steps at most.`
+  const idle = refused.length === 0 ? '' : ` Not of use here: ${refused.map((r) => r.transform).join(', ')}.`
+  return `${counted(drawn, 'recipe')} drawn, ${screened.length} screenings; the table holds what was measured in full.${steps}${idle}`
 }
 
 interface Plan {

@@ -4,6 +4,7 @@ import { count, counted, percent, significant } from '../util/format.js'
 import type { Answer } from './command.js'
 import { sparkline } from './progress.js'
 import type { Reduced } from './reduce-methods.js'
+import { drawnOf } from './reduce-report.js'
 import type { Rows } from './reduce-rows.js'
 import { facts, table } from './table.js'
 import type { Terminal } from './terminal.js'
@@ -35,6 +36,7 @@ export function reduceAnswer(rows: Rows, { scores, found }: Reduced, written: Wr
       report: files.report,
       picture: files.picture,
     }).flatMap(([name, path]): readonly Fact[] => (path === undefined ? [] : [[name, path]])),
+    ...drawnFacts({ scores, found }, files),
   ]
   return {
     text: [facts(head, terminal), ...(found.method === 'pca' ? ['', variances(found.pca, terminal)] : [])].join('\n'),
@@ -48,6 +50,13 @@ export function reduceAnswer(rows: Rows, { scores, found }: Reduced, written: Wr
       ...methodJson(found),
     },
   }
+}
+
+/** Of components the report shows more pairs than one. */
+function drawnFacts({ scores, found }: Reduced, { report, picture }: Omit<Written, 'from'>): readonly Fact[] {
+  const drawn = drawnOf(scores)
+  const isFlat = picture !== undefined || (report !== undefined && found.method === 'tsne')
+  return drawn !== null && isFlat ? [['drawn', drawn]] : []
 }
 
 function methodFacts(found: Reduced['found']): readonly Fact[] {

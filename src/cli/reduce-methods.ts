@@ -4,12 +4,16 @@ import type { NumberColumn } from '../data/columns.js'
 import type { FloatColumn } from '../data/write-table.js'
 import type { Engine } from '../engine/engine.js'
 import type { DenseMatrix } from '../linear/design.js'
-import type { Pca } from '../reduce/pca.js'
+import { type Pca, pca, pcaOfBlocks } from '../reduce/pca.js'
+import { checkCount } from '../reduce/pca-count.js'
 import type { Tsne } from '../reduce/tsne/tsne.js'
+import { bytes, count, counted } from '../util/format.js'
 import type { Context } from './command.js'
+import { heldRows, type RowBlocks, sizeOf, TOGETHER } from './reduce-blocks.js'
 import { componentNames } from './reduce-names.js'
 import { pcaComponents, type ReduceValues, tsneComponents } from './reduce-options.js'
 import type { Rows } from './reduce-rows.js'
+import { standardized, unequalUnits } from './reduce-units.js'
 
 export interface Reduced {
   /** One a component, as they are written. */
@@ -35,33 +39,73 @@ export interface FoundTsne {
 type Choice = ReduceValues & { readonly seed: number }
 type World = Pick<Context, 'signal' | 'onProgress' | 'warn'> & { readonly engine: Engine }
 
-/** Throws what the method throws, and `OPTION_VALUE`. */
-export async function reduced(rows: Rows, choice: Choice, world: World): Promise<Reduced> {
-  return choice.method === 'pca' ? byPca(rows, choice, world) : byTsne(rows, choice, world)
+/** Bytes of rows from which on components are found without holding them, and others are worth a word. */
+const MUCH = 2 ** 28
+
+/** Throws what the method throws, `OPTION_VALUE`, and what the blocks of the rows throw. */
+export async function reduced(rows: Rows, choice: Choice, world: World, much = MUCH): Promise<Reduced> {
+  if (choice.method === 'pca') return byPca(rows.x, choice, world, much)
+  if (sizeOf(rows.x) > much) world.warn(areHeld(rows.x, sizeOf(rows.x)))
+  return byTsne(rows, choice, world)
 }
 
-async function byPca({ x }: Rows, choice: Choice, { engine, signal, onProgress }: World): Promise<Reduced> {
-  const { pca } = await import('../reduce/pca.js')
+const areHeld = ({ rows, columns }: Pick<DenseMatrix, 'rows' | 'columns'>, size: number): string =>
+  `${count(rows)} rows of ${counted(columns, 'column')} are held in memory, about ${bytes(size)}`
+
+/** Columns whose products with each other take no more memory than rows that are held. */
+const MOST_COLUMNS = 5000
+
+async function byPca(x: RowBlocks, choice: Choice, world: World, much: number): Promise<Reduced> {
+  const { engine, signal, warn } = world
   const nComponents = pcaComponents(choice.components)
-  const found = await pca(x, {
+  const options = {
     engine,
     signal,
-    onProgress,
     seed: choice.seed,
     whiten: choice.whiten,
     isStandardized: choice.standardize,
     ...(nComponents !== undefined && { nComponents }),
-  })
-  const { data } = await found.transform(x)
-  return { scores: columnsOf('pca', data, found.nComponents), found: { method: 'pca', pca: found } }
+  }
+  // Before they are all read, which takes long.
+  if (x.rows > 1) checkCount(nComponents, x)
+  const isMuch = sizeOf(x) > much
+  const blocks = () => x.blocks(Math.min(TOGETHER, much / 8))
+  const isStreamed = isMuch && x.columns <= Math.min(x.rows, MOST_COLUMNS)
+  if (isMuch && !isStreamed) warn(areHeld(x, sizeOf(x)))
+  const held = isStreamed ? null : await heldRows(x)
+  const found = held === null ? await pcaOfBlocks(blocks(), options) : await pca(held, options)
+  const scores = { rows: x.rows, columns: found.nComponents }
+  const size = 8 * scores.rows * scores.columns
+  if (isStreamed && size > much) warn(`scores: ${areHeld(scores, size)}; --components takes fewer`)
+  const columns = await scoresOf(found, held === null ? blocks() : [held], x.rows)
+  return { scores: columns, found: { method: 'pca', pca: found } }
 }
 
-async function byTsne({ x }: Rows, choice: Choice, world: World): Promise<Reduced> {
+async function scoresOf(
+  found: Pca,
+  blocks: AsyncIterable<DenseMatrix> | Iterable<DenseMatrix>,
+  rows: number,
+): Promise<readonly NumberColumn[]> {
+  const width = found.nComponents
+  const columns = componentNames('pca', width).map(
+    (name) => ({ kind: 'number', name, values: new Float64Array(rows) }) as const,
+  )
+  let before = 0
+  for await (const x of blocks) {
+    const { data } = await found.transform(x)
+    for (const [k, { values }] of columns.entries())
+      for (let i = 0, at = k; i < x.rows; i++, at += width) values[before + i] = data[at]!
+    before += x.rows
+  }
+  return columns
+}
+
+async function byTsne(rows: Rows, choice: Choice, world: World): Promise<Reduced> {
   const { engine, signal, onProgress } = world
   const { tsne } = await import('../reduce/tsne/tsne.js')
   const { perplexity, iterations, learningRate, init, seed } = choice
   const nComponents = tsneComponents(choice.components)
-  const { near, initial } = await beforeTsne(x, choice, world)
+  const { near, initial } = await beforeTsne(rows, choice, world)
   let losses: readonly number[] = []
   let every = 1
   const found = await tsne(near, {
@@ -82,7 +126,7 @@ async function byTsne({ x }: Rows, choice: Choice, world: World): Promise<Reduce
     },
   })
   return {
-    scores: columnsOf('tsne', found.embedding, nComponents),
+    scores: mapColumns(found.embedding, nComponents),
     found: { method: 'tsne', tsne: found, losses, every, initial },
   }
 }
@@ -91,38 +135,25 @@ async function byTsne({ x }: Rows, choice: Choice, world: World): Promise<Reduce
 const INITIAL_COMPONENTS = 50
 
 async function beforeTsne(
-  x: DenseMatrix,
+  { x: blocks, names, kind }: Rows,
   { initialComponents: wanted = INITIAL_COMPONENTS, standardize, seed }: Choice,
-  { engine, signal }: World,
+  { engine, signal, warn }: World,
 ): Promise<{ readonly near: DenseMatrix; readonly initial: FoundTsne['initial'] }> {
+  const x = await heldRows(blocks)
+  // Numbers of a sample are of one unit: pixels that hardly change shall not count as those that do.
+  const told = standardize || kind === 'samples' ? null : unequalUnits(x, names)
+  if (told !== null) warn(told)
   if (wanted === 0 || x.columns <= wanted || x.rows <= wanted)
     return { near: standardize ? standardized(x) : x, initial: null }
-  const { pca } = await import('../reduce/pca.js')
   const found = await pca(x, { engine, signal, seed, nComponents: wanted, isStandardized: standardize })
   const share = found.explainedVarianceRatio.reduce((sum, v) => sum + v, 0)
   return { near: await found.transform(x), initial: { components: wanted, share } }
 }
 
 /** `tsne1`, `tsne2`, … of rows that lie one after the other. */
-function columnsOf(name: string, data: Float32Array | Float64Array, width: number): Reduced['scores'] {
-  const one = (k: number) => Array.from({ length: data.length / width }, (_, i) => data[i * width + k]!)
-  return componentNames(name, width).map((own, k) =>
-    data instanceof Float32Array
-      ? { kind: 'number', name: own, values: Float32Array.from(one(k)) }
-      : { kind: 'number', name: own, values: Float64Array.from(one(k)) },
-  )
-}
-
-/** Columns of mean 0 and standard deviation 1 (with 1/n); of a constant column zeros. */
-function standardized({ rows, columns, data }: DenseMatrix): DenseMatrix {
-  const own = Float64Array.from(data)
-  for (let j = 0; j < columns; j++) {
-    let [mean, squares] = [0, 0]
-    for (let i = 0; i < rows; i++) mean += own[i * columns + j]! / rows
-    for (let i = 0; i < rows; i++) squares += (own[i * columns + j]! - mean) ** 2 / rows
-    // What rounding leaves of a constant column is no deviation.
-    const scale = squares > (2 ** -40 * mean) ** 2 ? 1 / Math.sqrt(squares) : 0
-    for (let i = 0; i < rows; i++) own[i * columns + j] = (own[i * columns + j]! - mean) * scale
-  }
-  return { rows, columns, data: own }
-}
+const mapColumns = (data: Tsne['embedding'], width: number): Reduced['scores'] =>
+  componentNames('tsne', width).map((name, k) => ({
+    kind: 'number',
+    name,
+    values: data.filter((_, at) => at % width === k),
+  }))

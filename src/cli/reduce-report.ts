@@ -44,7 +44,7 @@ export function reduceReport(shown: Shown): string {
   }
   return renderMap({
     title: titleOf(shown),
-    note: 'Rows that are alike lie close together. How far apart groups lie, and how large they are, says little (Wattenberg, Viégas and Johnson 2016).',
+    note: `${thirdOf(scores)}Rows that are alike lie close together. How far apart groups lie, and how large they are, says little (Wattenberg, Viégas and Johnson 2016).`,
     map: mapOf(shown),
     facts: tsneFacts(found, shown),
     losses: { values: found.losses, first: found.every, every: found.every },
@@ -54,8 +54,19 @@ export function reduceReport(shown: Shown): string {
 
 export function reducePicture(shown: Shown, path: string): string | Uint8Array {
   const map = mapOf(shown)
-  return extname(path).toLowerCase() === '.png' ? mapPng(map) : mapSvg(map, titleOf(shown))
+  if (extname(path).toLowerCase() === '.png') return mapPng(map)
+  const drawn = drawnOf(shown.reduced.scores)
+  return mapSvg(map, drawn === null ? titleOf(shown) : `${titleOf(shown)}: ${drawn}`)
 }
+
+/** What a map shows of more than two dimensions; null where it shows all. */
+export const drawnOf = (scores: Reduced['scores']): string | null =>
+  scores.length <= 2 ? null : `${scores[0]!.name} and ${scores[1]!.name}, two of ${scores.length} dimensions`
+
+const thirdOf = (scores: Reduced['scores']): string =>
+  scores.length <= 2
+    ? ''
+    : `This map shows ${drawnOf(scores)}: rows that lie close together here may be far apart in the third. `
 
 const titleOf = ({ reduced, from }: Shown): string =>
   `${reduced.found.method === 'pca' ? 'Principal components' : 't-SNE'} of ${basename(from)}`

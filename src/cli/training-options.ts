@@ -32,6 +32,7 @@ export const TRAINING_OPTIONS = {
     doc: 'l1, l2, elastic-net, group-lasso, mcp or scad: l2:1e-4',
   },
   freeze: { kind: 'texts', value: 'pattern', doc: 'weights, or nodes that read them, to leave alone: conv*' },
+  keepZeros: { kind: 'flag', doc: 'zeros in weights stay zeros, as pruning leaves them' },
   clip: { kind: 'number', value: 'norm', min: 1e-9, max: 1e9, doc: 'scale gradients down to this norm' },
   averaging: {
     kind: 'number',

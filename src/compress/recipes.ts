@@ -6,6 +6,7 @@
 import type { RangeMethod } from '../grids/ranges.js'
 import type { Model } from '../ir/types.js'
 import { findTransform } from './index.js'
+import { calibrateUnits } from './quantize/calibrate-units.js'
 import { findUnits } from './quantize/units.js'
 import { checkParams, type TransformEnv } from './transform.js'
 
@@ -19,7 +20,19 @@ export interface Recipe {
   readonly steps: readonly RecipeStep[]
 }
 
-export const QUANTIZE_KINDS = ['int8', 'int4', 'ternary', 'binary', 'f16', 'store-int8', 'store-int4'] as const
+export const QUANTIZE_KINDS = [
+  'int8',
+  'int4',
+  'ternary',
+  'binary',
+  'f16',
+  'store-int8',
+  'store-int4',
+  'store-int3',
+  'store-int2',
+  'codebook',
+  'sparse',
+] as const
 export type QuantizeKind = (typeof QUANTIZE_KINDS)[number]
 
 const step = (transform: string, params: Readonly<Record<string, unknown>> = {}): RecipeStep => ({ transform, params })
@@ -67,19 +80,49 @@ export function recipeFor(kind: QuantizeKind, calibrated: boolean, options: Int8
       return { name: 'stored int8', steps: [step('store/int8', out)] }
     case 'store-int4':
       return { name: 'stored int4', steps: [step('store/int4', out)] }
+    case 'store-int3':
+      return { name: 'stored int3', steps: [step('store/int3', out)] }
+    case 'store-int2':
+      return { name: 'stored int2', steps: [step('store/int2', out)] }
+    case 'codebook':
+      return { name: 'stored codebook', steps: [step('store/codebook', out)] }
+    case 'sparse':
+      return { name: 'stored sparse', steps: [step('store/sparse', out)] }
   }
 }
 
-/** Applies the steps one after the other; a step that refuses the model is passed over. */
+/**
+ * Applies the steps one after the other; a step that refuses the model is passed over. Where a step changed what the
+ * values between the layers hold, ranges are found anew for one behind it that needs them.
+ */
 export async function applySteps(model: Model, steps: readonly RecipeStep[], env: TransformEnv): Promise<Model> {
   let current = model
+  let known: TransformEnv = { ...env, unrounded: env.unrounded ?? model }
+  let isStale = false
   for (const { transform: id, params } of steps) {
     env.signal?.throwIfAborted()
     const transform = findTransform(id)
     const checked = checkParams(transform, params)
-    if (transform.refuses(current, env) === null) current = await transform.apply(current, checked, env)
+    if (transform.refuses(current, known) !== null) continue
+    if (transform.needsCalibration && isStale) {
+      // Ends alone are found several times as fast.
+      known = await calibratedAnew(current, known, checked.range === 'min-max' ? 'range' : 'histogram')
+      isStale = false
+    }
+    const next = await transform.apply(current, checked, known)
+    if (next !== current && transform.role !== 'rounds' && transform.role !== 'corrects') {
+      known = { ...known, unrounded: next }
+      isStale = true
+    }
+    current = next
   }
   return current
+}
+
+async function calibratedAnew(model: Model, env: TransformEnv, detail: 'histogram' | 'range'): Promise<TransformEnv> {
+  const { calibration: _, ...rest } = env
+  const found = env.samples && (await calibrateUnits(model, env.samples, env, detail))
+  return found === undefined ? rest : { ...rest, calibration: found }
 }
 
 /** Why steps have nothing to do on a model, each reason once. */

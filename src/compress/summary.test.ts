@@ -6,7 +6,7 @@ import type { Engine } from '../engine/engine.js'
 import { openEngine } from '../engine/node/open.js'
 import { graphAttr, int } from '../ir/attrs.js'
 import { builder, modelOf } from '../ir/builder.js'
-import { f32, i64, tensor } from '../ir/tensor.js'
+import { f32, floats, i64, tensor } from '../ir/tensor.js'
 import type { Model } from '../ir/types.js'
 import { type QuantizeOptions, quantize } from './quantize/index.js'
 import { type QuantizeSummary, summarizeQuantization } from './summary.js'
@@ -47,6 +47,10 @@ const NONE: QuantizeSummary = {
   storedFloat16: 0,
   storedBinary: 0,
   storedTernary: 0,
+  storedInt3: 0,
+  storedInt2: 0,
+  storedCodebook: 0,
+  storedSparse: 0,
 }
 const feeds = {
   x: f32(
@@ -67,6 +71,8 @@ test.each<[string, QuantizeOptions, Partial<QuantizeSummary>]>([
   ['float16', { to: 'f16' }, { storedFloat16: 5 }],
   ['stored int8', { to: 'store-int8' }, { storedInt8: 5 }],
   ['stored int4', { to: 'store-int4' }, { storedInt4: 5 }],
+  ['stored int3', { to: 'store-int3' }, { storedInt3: 4 }],
+  ['stored int2', { to: 'store-int2' }, { storedInt2: 5 }],
 ])('%s', async (_, options, expected) => {
   const model = mixed()
   const result = await quantize(model, options, { engine: async () => engine })
@@ -96,4 +102,23 @@ test('stored signs', async () => {
     storedBinary: 1,
     storedTernary: 1,
   })
+})
+
+/** y = x · w */
+function product(w: Float32Array): Model {
+  const b = builder()
+  b.input('x', value('float32', [1, 64]))
+  b.output(b.op('MatMul', ['x', b.constant(f32([64, w.length / 64], w), 'w')]), value('float32', null))
+  return modelOf(b.graph())
+}
+
+test.each([
+  ['dense weights in a codebook', 'codebook', 1, { storedCodebook: 1 }],
+  ['sparse weights as they are', 'sparse', 0.1, { storedSparse: 1 }],
+  ['sparse weights in a codebook', 'codebook', 0.05, { storedSparse: 1, storedCodebook: 1 }],
+] as const)('%s', async (_, to, density, expected) => {
+  const own = floats(weights([64, 400], 1)).map((v, i) => ((i * 7919) % 1000 < 1000 * density ? v : 0))
+  const model = product(own)
+  const result = await quantize(model, { to }, { engine: async () => engine })
+  expect(summarizeQuantization(model, result)).toEqual({ ...NONE, ...expected })
 })

@@ -9,15 +9,35 @@ import type { Model } from '../ir/types.js'
 import type { Env } from '../passes/pass.js'
 import { PareError } from '../util/errors.js'
 
+/** The values that a search tries; one alone is fixed. Default: all of a flag or choice, and a number's default. */
+export interface SearchValues {
+  readonly values: readonly (string | number | boolean)[]
+}
+
+/** The numbers that a search draws from, evenly, or with `log` evenly in their logarithms. */
+export interface SearchRange {
+  readonly low: number
+  readonly high: number
+  readonly log?: boolean
+}
+
 export type ParamSpec =
-  | { readonly kind: 'flag'; readonly default: boolean; readonly doc: string }
-  | { readonly kind: 'choice'; readonly choices: readonly string[]; readonly default: string; readonly doc: string }
+  | { readonly kind: 'flag'; readonly default: boolean; readonly doc: string; readonly search?: SearchValues }
+  | {
+      readonly kind: 'choice'
+      readonly choices: readonly string[]
+      readonly default: string
+      readonly doc: string
+      readonly search?: SearchValues
+    }
   | {
       readonly kind: 'number'
       readonly default: number
       readonly min: number
       readonly max: number
+      readonly whole?: boolean
       readonly doc: string
+      readonly search?: SearchValues | SearchRange
     }
   /** Names of nodes. */
   | { readonly kind: 'names'; readonly default: readonly string[]; readonly doc: string }
@@ -48,11 +68,22 @@ export interface TransformEnv extends Env {
   readonly calibration?: Calibration
   /** What transforms may look at, and recovery learns from; never what judges. */
   readonly samples?: Samples
+  /** All samples that do not judge, as many as memory holds: what recovery learns from. Default: `samples`. */
+  readonly training?: Samples
   /** The model before any step: what recovery and corrections bring a model back to. */
   readonly teacher?: Model
+  /** The model before the first step that rounded: what a correction compares with. Default: `teacher`. */
+  readonly unrounded?: Model
   /** Keep to operators of the ONNX standard. */
   readonly portable?: boolean
+  /** Told of the losses over the course of a recovery. */
+  readonly onRecovered?: (losses: readonly number[]) => void
+  /** Told in a sentence what a step did that its result does not show, such as layers for which it kept to a plainer way. */
+  readonly report?: (message: string) => void
 }
+
+/** What a transform may know before it refuses. */
+export type RefusalEnv = Pick<TransformEnv, 'portable' | 'samples' | 'training' | 'teacher' | 'unrounded'>
 
 export interface Transform<S extends ParamSpecs = ParamSpecs> {
   /** `quantize/static` */
@@ -61,8 +92,15 @@ export interface Transform<S extends ParamSpecs = ParamSpecs> {
   readonly summary: string
   readonly params: S
   readonly needsCalibration: boolean
+  /**
+   * What it does in a list of steps; absent where it changes the model and makes it smaller in float.
+   * - `prepares`: readies a model in float for the steps behind it, and by itself makes no file smaller.
+   * - `rounds`: puts weights on a grid; the values between layers keep their names and stay near what they were.
+   * - `corrects`: mends what rounding did.
+   */
+  readonly role?: 'prepares' | 'rounds' | 'corrects'
   /** Why the transform has nothing to do on this model, or null. */
-  refuses(model: Model, env: Pick<TransformEnv, 'portable'>): string | null
+  refuses(model: Model, env: RefusalEnv): string | null
   apply(model: Model, params: Params<S>, env: TransformEnv): Promise<Model>
 }
 
@@ -93,6 +131,7 @@ export function checkParams<S extends ParamSpecs>(
         if (typeof value !== 'number' || !(value >= spec.min && value <= spec.max)) {
           fail(name, `a number from ${spec.min} to ${spec.max} is needed`, value, 'Give a number in that range.')
         }
+        if (spec.whole && !Number.isInteger(value)) fail(name, 'a whole number is needed', value, 'Round it.')
         break
       case 'names':
         if (!Array.isArray(value) || value.some((v) => typeof v !== 'string'))

@@ -33,20 +33,22 @@ export interface BlockOptions {
 /** All of it in memory. */
 export async function wholeTable(cells: CellTable, described: Description, options: BlockOptions = {}): Promise<Table> {
   const { name, rows, columns } = described
-  const whole = columns.map(
-    (kind): TableColumn =>
-      kind.kind === 'number'
-        ? { kind: 'number', name: kind.name, values: new Float64Array(rows) }
-        : { kind: 'category', name: kind.name, codes: new Int32Array(rows), levels: kind.levels },
-  )
-  for await (const { before, table } of tableBlocks(cells, columns, options)) {
-    for (const [k, part] of table.columns.entries()) {
-      const column = whole[k]!
-      if (column.kind === 'number') column.values.set((part as NumberColumn).values, before)
-      else column.codes.set((part as CategoryColumn).codes, before)
-    }
-  }
+  const whole = columns.map((kind) => columnOf(kind, rows))
+  for await (const { before, table } of tableBlocks(cells, columns, options))
+    for (const [k, part] of table.columns.entries()) putRows(whole[k]!, part, before)
   return { name, rows, columns: whole }
+}
+
+/** Room for so many rows. */
+export const columnOf = (kind: ColumnKind, rows: number): TableColumn =>
+  kind.kind === 'number'
+    ? { kind: 'number', name: kind.name, values: new Float64Array(rows) }
+    : { kind: 'category', name: kind.name, codes: new Int32Array(rows), levels: kind.levels }
+
+/** Rows of a block to their place in the whole column, which is of the same kind. */
+export function putRows(whole: TableColumn, part: TableColumn, before: number): void {
+  if (whole.kind === 'number') whole.values.set((part as NumberColumn).values, before)
+  else whole.codes.set((part as CategoryColumn).codes, before)
 }
 
 export interface TableBlock {

@@ -50,11 +50,15 @@ export interface SplitOptions extends Pick<RunOptions, 'signal' | 'onProgress'> 
   /** Most samples of each part. */
   readonly calibration?: number
   readonly heldOut?: number
+  /** Default: as many as calibrate. */
+  readonly training?: number
 }
 
 export interface Split {
   readonly calibration: Samples & { readonly count: number }
   readonly heldOut: Samples & { readonly count: number }
+  /** Of the half that calibrates, as many as may be learned from. */
+  readonly training: Samples & { readonly count: number }
   /** Samples that the source holds. */
   readonly total: number
 }
@@ -88,7 +92,12 @@ export async function split(samples: Samples, options: SplitOptions = {}): Promi
     )
     return isCarried ? pieced(cut, marks) : cut
   }
-  return { calibration: side(CALIBRATION, calibration), heldOut: side(HELD_OUT, heldOut), total: count }
+  return {
+    calibration: side(CALIBRATION, calibration),
+    heldOut: side(HELD_OUT, heldOut),
+    training: side(CALIBRATION, options.training ?? calibration),
+    total: count,
+  }
 }
 
 /** Samples of a source that does not tell its length which are counted. */

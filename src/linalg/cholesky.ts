@@ -30,3 +30,33 @@ export function inverseTransposed(l: Float64Array, n: number): Float64Array {
   }
   return out
 }
+
+/**
+ * U of H⁻¹ = UᵀU, upper triangular, for a symmetric H [n, n]; null where it is not positive definite. With rows and
+ * columns turned round Cholesky's factor is H = RRᵀ with R upper triangular, so U = R⁻¹. Row j of U holds what the best
+ * answer to a change of variable j is, where those after it are free: the inverse of H's trailing part begins with
+ * U_jj² and, divided by it, U_j.
+ */
+function inverseFactor(h: Float64Array, n: number): Float64Array | null {
+  const turned = h.slice(0, n * n).reverse()
+  const l = cholesky(turned, n)
+  if (l === null) return null
+  const inverse = inverseTransposed(l, n)
+  // Element (i, j) of U is (n − 1 − i, n − 1 − j) of L⁻¹: that of the reversed list, transposed.
+  const u = new Float64Array(n * n)
+  for (let i = 0; i < n; i++) for (let j = i; j < n; j++) u[i * n + j] = inverse[(n - 1 - j) * n + (n - 1 - i)]!
+  return u
+}
+
+/** The same for H + λI, where λ is `damping` times the mean of H's diagonal, or tenfold until it serves; null for H = 0. */
+export function dampedInverseFactor(h: Float64Array, n: number, damping: number): Float64Array | null {
+  let trace = 0
+  for (let i = 0; i < n; i++) trace += h[i * n + i]!
+  if (!(trace > 0) || trace === Number.POSITIVE_INFINITY) return null
+  for (let share = damping; ; share *= 10) {
+    const damped = h.slice(0, n * n)
+    for (let i = 0; i < n; i++) damped[i * n + i]! += (share * trace) / n
+    const u = inverseFactor(damped, n)
+    if (u !== null) return u
+  }
+}

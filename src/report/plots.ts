@@ -5,6 +5,8 @@ import { isBroken, type Measure } from '../search/outcome.js'
 import { bytes, significant, times } from '../util/format.js'
 import { figure, type Size } from './figure.js'
 import { html, type Markup } from './html.js'
+import { type Groups, groupsOf } from './levers.js'
+import { groupMark } from './svg/groups.js'
 import { type AxisSpec, type Point, type ScatterSpec, scatter } from './svg/scatter.js'
 import type { Candidate, View } from './view.js'
 
@@ -13,8 +15,18 @@ export function plots(view: View): Markup {
   return html`<section aria-labelledby="candidates-plot"><h2 id="candidates-plot">Size and latency of each candidate</h2>
 ${legend(view)}
 ${scatterFigure((size) => tradeOff(view, size), 'Left is smaller, down is faster. Latency is the candidate’s time over the original’s, measured interleaved; bars span the 95 % interval. Numbers are rows of the table; candidates on the Pareto front of size, latency and drop are named. The dashed line bounds what can be had within the budget.')}
-${hasQuality(view) && html`<h2>What quality it costs</h2>${scatterFigure((size) => cost(view, size), `Left of the line is within the budget.${view.candidates.some(isBrokenOne) ? ' Candidates with broken answers are in the table alone.' : ''}`)}`}
+${hasQuality(view) && view.outcome.search === undefined && html`<h2>What quality it costs</h2>${scatterFigure((size) => cost(view, size, view.outcome.budget.for === 'size'), `Left of the line is within the budget.${view.candidates.some(isBrokenOne) ? ' Candidates with broken answers are in the table alone.' : ''}`)}`}
+${hasQuality(view) && view.outcome.search !== undefined && byLever(view)}
 </section>`
+}
+
+/** Quality against size and against latency, each point with the mark of its levers. */
+function byLever(view: View): Markup {
+  const groups = groupsOf(view)
+  const grouped = (size: Size, bySize: boolean): ScatterSpec => cost(view, size, bySize, groups)
+  const names = html`<ul class="legend">${groups.names.map((name, i) => html`<li><svg class="symbol" viewBox="0 0 14 14" aria-hidden="true">${groupMark(i, 7, 7, 4.5)}</svg> ${name}</li>`)}</ul>`
+  return html`<h2>Quality against size</h2>${names}${scatterFigure((size) => grouped(size, true), 'Left of the line is within the budget, down is smaller. Marks tell the levers of a recipe apart; the ring is the chosen model, numbers are those of the front.')}
+<h2>Quality against latency</h2>${names}${scatterFigure((size) => grouped(size, false), 'Left of the line is within the budget, down is faster; bars span the 95 % interval.')}`
 }
 
 /** Pixels of the wide and of the narrow drawing. */
@@ -53,20 +65,24 @@ function staircase(points: readonly { readonly x: number; readonly y: number }[]
   return sorted.filter((p, i) => sorted.slice(0, i).every((q) => q.y > p.y))
 }
 
-function cost(view: View, size: Size): ScatterSpec {
+function cost(view: View, size: Size, bySize: boolean, groups?: Groups): ScatterSpec {
   const { outcome } = view
   const { budget, measure } = outcome
-  const bySize = budget.for === 'size'
   const drops = view.candidates.flatMap((c) => c.result.quality?.drop ?? []).filter((d) => d > 0 && !isBroken(d))
   // Where nothing was lost the line of the budget still has room on its left.
   const floor = dropFloor([...drops, budget.maxDrop / 10].filter((d) => d > 0))
   const points = view.candidates.flatMap((c) =>
     c.result.quality && !isBrokenOne(c) && Number.isFinite(c.latency.ratio)
-      ? [point(view, c, { x: c.result.quality.drop, y: bySize ? c.bytes : c.latency.ratio }, size, !bySize)]
+      ? [
+          {
+            ...point(view, c, { x: c.result.quality.drop, y: bySize ? c.bytes : c.latency.ratio }, size, !bySize),
+            ...(groups && { group: groups.of(c), labels: c.onFront ? [String(c.number)] : [] }),
+          },
+        ]
       : [],
   )
   return {
-    id: `cost-${size.name}`,
+    id: `cost-${groups ? (bySize ? 'size-' : 'latency-') : ''}${size.name}`,
     width: size.width,
     height: size.height,
     title: `${bySize ? 'Size' : 'Latency'} against drop in quality`,

@@ -3,6 +3,7 @@
 import type { Outcome } from '../search/outcome.js'
 import { candidates } from './candidates.js'
 import { details } from './details.js'
+import { front } from './front.js'
 import { html } from './html.js'
 import { renderPage } from './page.js'
 import { plots } from './plots.js'
@@ -17,6 +18,7 @@ export function renderReport(outcome: Outcome): string {
   const view = viewOf(outcome)
   const body = html`${summary(view)}
 ${plots(view)}
+${front(view)}
 ${candidates(view)}
 ${details(view)}`
   return renderPage({ title: outcome.model.name, version: outcome.tool.version, body })

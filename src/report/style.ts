@@ -63,7 +63,8 @@ svg .curve { fill: none; stroke-width: 1.75; stroke-linejoin: round; }
 svg .curve.dashed { stroke-dasharray: 6 3; }
 svg .curve.rest { stroke: var(--soft); stroke-width: 1; opacity: 0.3; }
 svg .curve.good { fill: none; stroke: var(--good); } svg .curve.chosen { fill: none; stroke: var(--chosen); stroke-width: 2.25; }
-${[0, 1, 2, 3, 4, 5].map((i) => `svg .curve.hue${i} { stroke: var(--hue${i}); } svg .dot.hue${i}, svg .label.hue${i} { fill: var(--hue${i}); }`).join('\n')}
+${[0, 1, 2, 3, 4, 5].map((i) => `svg .curve.hue${i} { stroke: var(--hue${i}); } svg .line.hue${i} { stroke: var(--hue${i}); } svg .dot.hue${i}, svg .point.hue${i}, svg .label.hue${i} { fill: var(--hue${i}); }`).join('\n')}
+svg .faint { opacity: 0.45; }
 svg .leader { fill: none; stroke: var(--soft); opacity: 0.6; }
 svg .zero { stroke: var(--soft); opacity: 0.7; }
 svg line.mark { stroke: var(--soft); stroke-width: 1.5; stroke-dasharray: 1 4; stroke-linecap: round; }

@@ -17,6 +17,7 @@ import type { Model } from '../ir/types.js'
 import { encodeModel } from '../onnx/codec.js'
 import type { InputShapes } from '../passes/with-shapes.js'
 import type { RunOptions } from '../util/env.js'
+import { PareError } from '../util/errors.js'
 import { makeFolder } from '../util/files.js'
 import { inLockedFolder } from '../util/lock.js'
 import { inTempFolder } from '../util/temp.js'
@@ -24,10 +25,12 @@ import { chooseBest, isMeasured, type Measured, type Objective, unseenRisk } fro
 import { buildCandidate, candidatePath, timed } from './evaluate.js'
 import { explore, FINALISTS, isStatic, LONGER } from './explore.js'
 import { LAYER_SAMPLES } from './fallback.js'
-import { askedOf, seenBy } from './identity.js'
+import { askedOf, isForFront, seenBy } from './identity.js'
 import { checkJournal, type Journal, openJournal, refuseUnfinished, remember, valuesIn } from './journal.js'
 import { layersOf } from './layers.js'
+import { type Form, formsFor } from './mixed-precision/mixed-precision.js'
 import type { Missed, Outcome } from './outcome.js'
+import { searchFront } from './pareto-search/search.js'
 import type { Metric } from './quality.js'
 import { openSetup, optional, type Setup, settingsOf } from './setup.js'
 import { summarize } from './summarize.js'
@@ -47,6 +50,17 @@ export interface CompressOptions extends RunOptions {
   readonly samples?: Samples
   /** Largest loss of quality, in the measure's unit. Default 0.01. */
   readonly maxDrop?: number
+  /** Hard limits of what is handed back: bytes of the file, milliseconds of a run (median). */
+  readonly maxBytes?: number
+  readonly maxLatency?: number
+  /** Try every lever for so many minutes, of all runs together, and keep the front of quality, latency and bytes. */
+  readonly minutes?: number
+  /** Try every lever in so many recipes. With `minutes`: whatever ends first. */
+  readonly trials?: number
+  /** Minutes more for a search in the run folder that came to its end. */
+  readonly more?: number
+  /** Seconds that a recovery may take; turned into a number of steps once. Default: what the transforms say, or with `minutes` a twentieth of these. */
+  readonly recover?: number
   /** What to make small. Default `latency`. */
   readonly for?: Objective
   /** Where the model will run: latency is measured there. Default `node`. */
@@ -88,6 +102,7 @@ export interface Compressed {
 export async function compress(model: Model, options: CompressOptions = {}): Promise<Compressed> {
   const { runFolder, signal } = options
   settingsOf(options)
+  if (isForFront(options) && options.samples === undefined) throw needsSamples()
   try {
     if (runFolder === undefined) {
       return await inTempFolder('search', (folder) =>
@@ -101,9 +116,16 @@ export async function compress(model: Model, options: CompressOptions = {}): Pro
   }
 }
 
+const needsSamples = (): PareError =>
+  new PareError('OPTION_MISSING', 'a search of every lever needs samples: nothing else tells what a lever costs', {
+    where: 'samples',
+    remedy: 'Give them with --data, or leave out minutes, trials and more.',
+  })
+
 async function searchIn(runFolder: string, model: Model, given: CompressOptions): Promise<Compressed> {
   const started = performance.now()
-  const options = { ...given, original: given.original ?? encodeModel(model).bytes }
+  const isResumed = given.resume === true || given.more !== undefined
+  const options = { ...given, resume: isResumed, original: given.original ?? encodeModel(model).bytes }
   const path = join(runFolder, 'journal.jsonl')
   const asked = await askedOf(options)
   if (options.resume !== true && options.restart !== true) await refuseUnfinished(path)
@@ -117,7 +139,14 @@ async function searchIn(runFolder: string, model: Model, given: CompressOptions)
     const elapsed = (): number => (performance.now() - started) / 1000
     const journal = await openJournal(path, identity, options.resume === true, elapsed)
     const { objective } = settingsOf(options)
-    const found = await explore({ setup, journal, objective, recipes: recipesFor(model, setup, options) })
+    const exploration = {
+      setup,
+      journal,
+      objective,
+      recipes: recipesFor(model, setup, options),
+      forms: mixedForms(setup, objective),
+    }
+    const found = isForFront(options) ? await searchFront(exploration, options) : await explore(exploration)
     const chosen = chooseBest(found.results, objective, setup.original.byteLength)
     const bytes = chosen === null ? null : new Uint8Array(await readFile(candidatePath(runFolder, chosen.sha256)))
     const risk = unseenRisk(chosen)
@@ -143,6 +172,10 @@ async function searchIn(runFolder: string, model: Model, given: CompressOptions)
   }
 }
 
+/** What is asked about for mixed precision: it pays in bytes, and needs the quality of each choice. */
+const mixedForms = (setup: Setup, objective: Objective): readonly Form[] =>
+  objective === 'size' && setup.judge !== null ? formsFor(setup) : []
+
 /** The recipes that `compress` would try, and an estimate of the time that takes, without trying them. */
 export async function planCompression(
   model: Model,
@@ -154,7 +187,10 @@ export async function planCompression(
     const opening = (performance.now() - start) / 1000
     try {
       const recipes = recipesFor(model, setup, options)
-      return { recipes, seconds: opening + (await estimate(setup, recipes)) }
+      return {
+        recipes,
+        seconds: opening + (await estimate(setup, recipes, mixedForms(setup, settingsOf(options).objective).length)),
+      }
     } finally {
       await setup.close()
     }
@@ -165,9 +201,10 @@ export async function planCompression(
 
 /**
  * Seconds of a search besides opening it: every recipe built, judged and timed once, the best once more; where quality
- * is measured, one recipe falls back, so each layer is asked about and bisection judges a few candidates more.
+ * is measured, one recipe falls back, so each layer is asked about and bisection judges a few candidates more; `forms` of
+ * mixed precision are asked about too.
  */
-async function estimate(setup: Setup, recipes: readonly Recipe[]): Promise<number> {
+async function estimate(setup: Setup, recipes: readonly Recipe[], forms: number): Promise<number> {
   const { signal } = setup.env
   // Starts the thread that measures: that is not to be counted for every recipe.
   await setup.target.measure([setup.original], setup.feeds, { rounds: 1, ...(signal && { signal }) })
@@ -179,8 +216,8 @@ async function estimate(setup: Setup, recipes: readonly Recipe[]): Promise<numbe
   const time = performance.now() - timing
   const pass = (setup.data?.heldOut ?? 0) * perRun
   const layers = setup.judge === null ? 0 : layersOf(setup.prepared).length
-  const asking = layers * (build + Math.min(pass, LAYER_SAMPLES * perRun))
-  const halving = Math.ceil(Math.log2(layers + 1)) * (build + pass)
+  const asking = layers * (1 + forms) * (build + Math.min(pass, LAYER_SAMPLES * perRun))
+  const halving = (forms > 0 ? 2 : 1) * Math.ceil(Math.log2(layers + 1)) * (build + pass)
   return (recipes.length * (build + pass + time) + RUN_OFF * time + asking + halving) / 1000 + MEMORY
 }
 

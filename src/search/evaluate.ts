@@ -16,6 +16,13 @@ import type { Judge } from './quality.js'
 import type { Latency, Quality, Step, Trial, TrialResult } from './trial.js'
 import { isSlower } from './verdicts.js'
 
+/** What a candidate must keep beside the budget of quality. */
+export interface Limits {
+  readonly bytes?: number
+  /** Milliseconds a run, median. */
+  readonly latency?: number
+}
+
 export interface Bench {
   readonly original: Uint8Array
   /** The original, cleaned and at the opset that transforms need: what steps are applied to. */
@@ -28,6 +35,7 @@ export interface Bench {
   /** Inputs for timing, real ones where there are samples. */
   readonly feeds: readonly Feeds[]
   readonly maxDrop: number
+  readonly limits: Limits
   readonly runFolder: string
   readonly env: TransformEnv
   readonly measure: { readonly rounds: number; readonly budgetMs: number }
@@ -52,12 +60,19 @@ export async function buildCandidate(bench: Bench, steps: readonly Step[]): Prom
 /** Where a candidate's file lies while the search runs. */
 export const candidatePath = (runFolder: string, hash: string): string => join(runFolder, `${hash}.onnx`)
 
-/** The candidate's file, put where candidates lie, and its hash. Throws `FILE_UNWRITABLE`, `DISK_FULL`. */
-async function makeCandidate(bench: Bench, steps: readonly Step[]) {
-  const bytes = await buildCandidate(bench, steps)
+/**
+ * The candidate's file, put where candidates lie unless it is only looked at, its hash, and the losses of a recovery.
+ * Throws `FILE_UNWRITABLE`, `DISK_FULL`.
+ */
+async function makeCandidate(bench: Bench, steps: readonly Step[], isWritten = true) {
+  let losses: readonly number[] = []
+  const onRecovered = (curve: readonly number[]): void => {
+    losses = [...losses, ...curve]
+  }
+  const bytes = await buildCandidate({ ...bench, env: { ...bench.env, onRecovered } }, steps)
   const hash = await sha256(bytes)
-  await writeFileAtomic(candidatePath(bench.runFolder, hash), bytes)
-  return { bytes, hash }
+  if (isWritten) await writeFileAtomic(candidatePath(bench.runFolder, hash), bytes)
+  return { bytes, hash, losses }
 }
 
 /**
@@ -74,27 +89,28 @@ export interface RunTrialOptions {
   /** The result of another trial that came to the same file: it is not measured twice. */
   readonly known?: (sha256: string) => TrialResult | undefined
   readonly isAgain?: boolean
+  /** Held-out samples that judge, drawn from all. Default: all. */
+  readonly samples?: number
+  /** The candidate's file is put where candidates lie. Default true. */
+  readonly isWritten?: boolean
 }
 
 /**
  * Never throws for what a candidate does wrong: that is a result. Cancelling throws. A thread that is lost twice was
  * lost to the candidate.
  */
-export async function runTrial(
-  bench: Bench,
-  trial: Trial,
-  { known, isAgain = false }: RunTrialOptions = {},
-): Promise<TrialResult> {
+export async function runTrial(bench: Bench, trial: Trial, options: RunTrialOptions = {}): Promise<TrialResult> {
   const start = performance.now()
   const seconds = (): number => (performance.now() - start) / 1000
   try {
-    const { bytes, hash } = await makeCandidate(bench, trial.steps)
-    const twin = known?.(hash)
+    const { bytes, hash, losses } = await makeCandidate(bench, trial.steps, options.isWritten)
+    const twin = options.known?.(hash)
     if (twin !== undefined) return { ...twin, trial, seconds: seconds() }
-    const quality = await judged(bench, bytes)
+    const quality = await judged(bench, bytes, options.samples)
     const latency = await timed(bench, bytes)
     const within = quality === undefined || quality.drop <= bench.maxDrop
-    const keeps = within && bytes.byteLength <= bench.original.byteLength && !isSlower(latency)
+    const fits = bytes.byteLength <= Math.min(bench.original.byteLength, bench.limits.bytes ?? Number.POSITIVE_INFINITY)
+    const keeps = within && fits && !isSlower(latency) && isQuickEnough(bench, latency)
     return {
       trial,
       status: 'ok',
@@ -103,15 +119,29 @@ export async function runTrial(
       latency,
       ...(quality && { quality }),
       keeps,
+      ...(losses.length > 0 && { losses: thinnedOut(losses) }),
       seconds: seconds(),
     }
   } catch (error) {
     bench.env.signal?.throwIfAborted()
     const isLost = error instanceof PareError && error.code === 'ENGINE_LOST'
-    if (isLost && !isAgain) return runTrial(bench, trial, { ...(known && { known }), isAgain: true })
+    if (isLost && !options.isAgain) return runTrial(bench, trial, { ...options, isAgain: true })
     if (isFatal(error) && !isLost) throw error
     return { trial, status: 'failed', error: messageOf(error), seconds: seconds() }
   }
+}
+
+export const isQuickEnough = ({ limits }: Pick<Bench, 'limits'>, { p50 }: Latency): boolean =>
+  p50 <= (limits.latency ?? Number.POSITIVE_INFINITY)
+
+/** Losses that a journal keeps of one recovery: enough for a curve. */
+const KEPT_LOSSES = 40
+
+/** About so many of them, evenly spread, the first and the last among them. */
+function thinnedOut(values: readonly number[]): readonly number[] {
+  if (values.length <= KEPT_LOSSES) return values
+  const at = (i: number): number => Math.round((i * (values.length - 1)) / (KEPT_LOSSES - 1))
+  return Array.from({ length: KEPT_LOSSES }, (_, i) => Number(values[at(i)]!.toPrecision(6)))
 }
 
 /** What is wrong with the machine or the data is no fault of the candidate, and no result to be remembered. */

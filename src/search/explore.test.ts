@@ -80,6 +80,7 @@ interface Candidate {
 }
 
 interface World {
+  readonly forms?: Exploration['forms']
   readonly recipes: readonly Recipe[]
   readonly objective?: Objective
   readonly maxDrop?: number
@@ -135,7 +136,13 @@ async function exploring(world: World): Promise<Found & { readonly calls: Record
     judge: world.judge === null ? null : opened.judge,
   }
   const journal = await openJournal(join(folder, 'journal.jsonl'), 'test', true)
-  const exploration: Exploration = { setup, journal, objective: world.objective ?? 'latency', recipes: world.recipes }
+  const exploration: Exploration = {
+    setup,
+    journal,
+    objective: world.objective ?? 'latency',
+    recipes: world.recipes,
+    ...(world.forms && { forms: world.forms }),
+  }
   return { ...(await explore(exploration)), calls }
 }
 
@@ -249,6 +256,20 @@ describe('layers that integers make slower', () => {
     expect((await exploring({ recipes: [dynamic, stored], profile: slow })).calls.profile).toBe(0)
     expect((await exploring({ recipes: [wrong], profile: slow })).calls.profile).toBe(0)
   })
+})
+
+test('with forms that layers may take, their mixture is one more candidate, and within the budget', async () => {
+  const forms = [
+    { transform: 'store/int8', params: {} },
+    { transform: 'store/int4', params: { range: 'mse' } },
+  ]
+  const found = await exploring({ recipes: [stored], maxDrop: 0.12, objective: 'size', forms })
+  expect(names(found)).toEqual(['stored', expect.stringMatching(/^mixed precision: \d store\/int\d, \d store\/int\d$/)])
+  const mixed = found.results[1]!
+  expect(mixed.bytes).toBeLessThan(found.results[0]!.bytes!)
+  expect(mixed.quality!.drop).toBeLessThanOrEqual(0.12)
+  const asked = (await journalKeys()).filter((key) => key.startsWith('form '))
+  expect(asked).toHaveLength(6)
 })
 
 describe('falling back', () => {

@@ -2,7 +2,7 @@
 
 import type { Recipe } from '../compress/recipes.js'
 import { chooseBest, isMeasured, type Measured, type Objective } from './choose.js'
-import { candidatePath, isRestored, makeTrial, runTrial, timed, timedTogether } from './evaluate.js'
+import { candidatePath, isQuickEnough, isRestored, makeTrial, runTrial, timed, timedTogether } from './evaluate.js'
 import {
   type FallbackMemo,
   fallbackModes,
@@ -14,6 +14,8 @@ import {
 } from './fallback.js'
 import { type Journal, remember } from './journal.js'
 import { layersOf } from './layers.js'
+import { type Form, mixedPrecision } from './mixed-precision/mixed-precision.js'
+import type { FrontSearch } from './outcome.js'
 import { optional, type Setup } from './setup.js'
 import { type FloatProfile, profileInFloat, slowLayers } from './slow-layers.js'
 import type { Latency, Step, TrialResult } from './trial.js'
@@ -25,6 +27,8 @@ export interface Exploration {
   readonly journal: Journal
   readonly objective: Objective
   readonly recipes: readonly Recipe[]
+  /** Forms that layers may take in mixed precision; without, or without samples, it is not tried. */
+  readonly forms?: readonly Form[]
 }
 
 export interface Found {
@@ -32,6 +36,8 @@ export interface Found {
   readonly baseline: Latency
   /** By the steps, layers left out of account, that layers were asked about. */
   readonly sensitivity: ReadonlyMap<string, readonly Sensitivity[]>
+  /** Of a search for a front. */
+  readonly search?: FrontSearch
 }
 
 /** Failing recipes that are taken through fall-back, at most: those that promise most. */
@@ -55,6 +61,7 @@ export async function explore(exploration: Exploration): Promise<Found> {
     const fallen = await fallBack(exploration, failing, asked, results)
     if (fallen !== null) results = withNew(results, fallen, setup)
   }
+  results = await withMixed(exploration, results)
   const settled = await runOff(exploration, results)
   const best = chooseBest(settled, objective, setup.original.byteLength)
   const key = best === null ? '' : layersAside(best.trial.steps)
@@ -66,7 +73,7 @@ export async function explore(exploration: Exploration): Promise<Found> {
  * The results and one more, unless another trial came to the same file, or the original is that file: where steps find
  * nothing to do, what they are called does not say what the candidate is.
  */
-function withNew(results: readonly TrialResult[], more: TrialResult, { sha256 }: Setup): readonly TrialResult[] {
+export function withNew(results: readonly TrialResult[], more: TrialResult, { sha256 }: Setup): readonly TrialResult[] {
   const isTwin = more.sha256 === sha256 || results.some((r) => r.sha256 === more.sha256)
   return more.sha256 !== undefined && isTwin ? results : [...results, more]
 }
@@ -79,7 +86,10 @@ export const LONGER = 3
  * The best that may be handed back, timed again side by side and longer: measurements far apart in time compare badly.
  * Repeated until the winner is among those, for the luck of a short measurement must not decide.
  */
-async function runOff(exploration: Exploration, results: readonly TrialResult[]): Promise<readonly TrialResult[]> {
+export async function runOff(
+  exploration: Exploration,
+  results: readonly TrialResult[],
+): Promise<readonly TrialResult[]> {
   const { setup, objective } = exploration
   const again = new Set<string>()
   let settled = results
@@ -119,7 +129,9 @@ async function timedAgain(
   const again = new Map(finalists.map((r, i) => [r.trial.id, latencies[i]!]))
   return results.map((r) => {
     const latency = again.get(r.trial.id)
-    return latency === undefined ? r : { ...r, latency, keeps: r.keeps === true && !maybeSlower(latency) }
+    return latency === undefined
+      ? r
+      : { ...r, latency, keeps: r.keeps === true && !maybeSlower(latency) && isQuickEnough(setup, latency) }
   })
 }
 
@@ -162,6 +174,24 @@ async function withoutSlowLayers(
     }
   }
   return found
+}
+
+/** The results, and a candidate whose layers have the forms that save most bytes for what they err. */
+async function withMixed(exploration: Exploration, results: readonly TrialResult[]): Promise<readonly TrialResult[]> {
+  const { setup, journal, forms = [] } = exploration
+  if (forms.length === 0) return results
+  const mixed = await mixedPrecision(setup, {
+    forms,
+    layers: layersOf(setup.prepared),
+    cost: (bytes) => bytes.byteLength,
+    goal: 'quality',
+    remember: (key, make) => remember(journal, key, make),
+  })
+  if (mixed === null) return results
+  const taken = [...mixed.forms.values()]
+  const counts = [...new Set(taken)].map((id) => `${taken.filter((other) => other === id).length} ${id}`)
+  const recipe = { name: `mixed precision: ${counts.join(', ')}`, steps: mixed.steps }
+  return withNew(results, await tried(exploration, recipe, results), setup)
 }
 
 /** `others`: a trial that comes to the file of one of them is not measured again. */

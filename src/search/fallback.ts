@@ -24,7 +24,7 @@ const isHalf = (s: Step): boolean => s.transform === HALF
 const isStore = (s: Step): boolean => s.transform.startsWith('store/')
 
 /** The same steps with these nodes left in float. */
-const excluding = (steps: readonly Step[], keys: readonly string[]): readonly Step[] =>
+export const excluding = (steps: readonly Step[], keys: readonly string[]): readonly Step[] =>
   steps.map((s) => ({ ...s, params: { ...s.params, exclude: [...excludedBy(s), ...keys] } }))
 
 export const excludedBy = (s: Step): readonly string[] => (s.params.exclude as readonly string[] | undefined) ?? []
@@ -75,7 +75,7 @@ export async function layerSensitivity(
 }
 
 /** Null where the candidate does not run. Throws what is no fault of the candidate. */
-async function qualityOf(bench: Bench, bytes: Uint8Array, limit?: number): Promise<Quality | null> {
+export async function qualityOf(bench: Bench, bytes: Uint8Array, limit?: number): Promise<Quality | null> {
   try {
     return (await judged(bench, bytes, limit)) ?? null
   } catch (error) {

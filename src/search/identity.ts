@@ -9,7 +9,7 @@ import { activationsOf, type Setup, settingsOf } from './setup.js'
 
 /** What was asked for: known before anything is measured. */
 export async function askedOf(options: CompressOptions & { readonly original: Uint8Array }): Promise<Identity> {
-  const { maxDrop, objective, target, measure, portable, seed } = settingsOf(options)
+  const { maxDrop, limits, objective, target, measure, portable, seed } = settingsOf(options)
   const { cpu, features } = await machineOf()
   return {
     version: VERSION,
@@ -19,6 +19,9 @@ export async function askedOf(options: CompressOptions & { readonly original: Ui
     metric: options.metric === undefined ? null : [options.metric.name ?? '', options.metric.higherIsBetter],
     scores: options.scores ?? null,
     maxDrop,
+    limits,
+    // How long is no part of it: a search may be extended.
+    search: isForFront(options) ? ['front', options.recover ?? null] : null,
     objective,
     target,
     portable,
@@ -28,6 +31,10 @@ export async function askedOf(options: CompressOptions & { readonly original: Ui
     machine: [cpu, features],
   }
 }
+
+/** Every lever is tried, in a search that is given its time or its number of trials. */
+export const isForFront = ({ minutes, trials, more }: CompressOptions): boolean =>
+  minutes !== undefined || trials !== undefined || more !== undefined
 
 /** What was found before the first trial: the engine, and what the samples and labels hold, not only their name. */
 export const seenBy = ({ target, data, judge, calibratedBy }: Setup): Identity => ({

@@ -12,6 +12,8 @@ export interface Journal {
   /** The value recorded under this key by an earlier run, or undefined. */
   recall<T>(key: string): T | undefined
   record(key: string, value: unknown): Promise<void>
+  /** Seconds until now, in all runs together. */
+  spent(): number
   /** The end of the search: recorded now, or by an earlier run where nothing was measured since. */
   finish(): Promise<Finish>
 }
@@ -77,6 +79,7 @@ export async function openJournal(
   return {
     recall: <T>(key: string) => known.get(key) as T | undefined,
     record,
+    spent,
     async finish() {
       if (!isFinished) {
         await record(FINISHED, { date: new Date().toISOString(), seconds: spent() } satisfies Finish)

@@ -62,6 +62,30 @@ export interface Missed {
   readonly kernels: readonly MissedKernel[]
 }
 
+/** What a search for a front tells beside its trials. */
+export interface FrontSearch {
+  /** Recipes that were drawn or planned; each was screened, on few samples and with a short timing. */
+  readonly drawn: number
+  /** Results of screening, of all rungs but the last, cheapest first. */
+  readonly screened: readonly ScreenedTrial[]
+  /** Transforms that had nothing to do on this model. */
+  readonly refused: readonly { readonly transform: string; readonly reason: string }[]
+  /** Steps of a recovery at full length, at most; null where the ranges of the transforms stand. */
+  readonly recoverySteps: number | null
+  /** The volume that the front dominates, after each full trial; see docs. */
+  readonly growth: readonly number[]
+}
+
+export interface ScreenedTrial {
+  readonly name: string
+  readonly rung: number
+  readonly bytes?: number
+  readonly ratio?: number
+  readonly drop?: number
+  /** Of one that failed. */
+  readonly error?: string
+}
+
 export interface Outcome {
   readonly schema: 1
   readonly tool: { readonly name: 'pare'; readonly version: string }
@@ -106,6 +130,9 @@ export interface Outcome {
   readonly measure: Measure
   readonly budget: {
     readonly maxDrop: number
+    /** Hard limits, where they were given: bytes, and milliseconds a run. */
+    readonly maxBytes?: number
+    readonly maxLatency?: number
     readonly for: 'latency' | 'size'
     readonly target: 'node' | 'web' | 'webgpu'
     readonly portable: boolean
@@ -114,6 +141,8 @@ export interface Outcome {
   readonly trials: readonly TrialResult[]
   /** Ids of the trials on the Pareto front of size, latency and drop; `original` where the original is on it. */
   readonly front: readonly string[]
+  /** Where every lever was tried. */
+  readonly search?: FrontSearch
   /** Id of the trial handed back; null: the original is best, and nothing was written. */
   readonly chosen: string | null
   readonly chosenPeakMemoryBytes: number | null

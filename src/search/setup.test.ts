@@ -17,7 +17,8 @@ import { encodeModel } from '../onnx/codec.js'
 import { PareError } from '../util/errors.js'
 import { type CompressOptions, compress } from './compress.js'
 import type { MetricRecord } from './quality.js'
-import { openSetup, optional, reloadable, type Setup } from './setup.js'
+import { openSetup, optional, type Setup } from './setup.js'
+import { reloadable } from './workshop.js'
 
 let folder: string
 beforeAll(async () => {

@@ -21,6 +21,7 @@ const setup = {
   prepared: model,
   sha256: 'original',
   maxDrop: 0.01,
+  limits: {},
   target: { name: 'onnxruntime-node', version: '1', device: 'cpu', threads: 1 },
   warnings: [],
   data: null,

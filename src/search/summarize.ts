@@ -67,6 +67,8 @@ export async function summarize(input: SummaryInput): Promise<Outcome> {
     measure: setup.judge?.measure ?? NO_MEASURE,
     budget: {
       maxDrop: setup.maxDrop,
+      ...(setup.limits.bytes !== undefined && { maxBytes: setup.limits.bytes }),
+      ...(setup.limits.latency !== undefined && { maxLatency: setup.limits.latency }),
       for: objective,
       target,
       portable,
@@ -74,6 +76,7 @@ export async function summarize(input: SummaryInput): Promise<Outcome> {
     baseline: { bytes: setup.original.byteLength, latency: baseline, peakMemoryBytes: input.peakMemory.original },
     trials: results,
     front: frontOf(results, setup.original.byteLength),
+    ...(input.search && { search: input.search }),
     chosen: chosen?.trial.id ?? null,
     chosenPeakMemoryBytes: input.peakMemory.chosen,
     verdict: verdictOf(input),

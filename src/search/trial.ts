@@ -69,7 +69,9 @@ export interface TrialResult {
   readonly latency?: Latency
   /** Absent without samples. */
   readonly quality?: Quality
-  /** Within the budget, not larger than the original and not slower, by all that was measured. */
+  /** Losses over the course of a recovery, thinned out. */
+  readonly losses?: readonly number[]
+  /** Within the budget and limits, not larger than the original and not slower, by all that was measured. */
   readonly keeps?: boolean
   readonly seconds: number
 }

@@ -32,6 +32,12 @@ export function checkOptions(o: TrainOptions): void {
       remedy: 'Change or leave out this option.',
     })
   }
+  if (o.keepZeros && o.grid === 'binary')
+    throw new PareError('TRAIN_OPTION', 'binary weights have no zeros to keep', {
+      where: 'keepZeros',
+      value: o.grid,
+      remedy: 'Leave out keepZeros, or train on the grid ternary.',
+    })
   const sparse = o.penalties?.find(isProximal)
   if (o.averaging === undefined || sparse === undefined) return
   throw new PareError('TRAIN_PENALTY', 'a mean of weights has none of the exact zeros that this penalty is for', {

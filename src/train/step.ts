@@ -49,6 +49,8 @@ export interface StepOptions extends Omit<PassOptions, 'changing' | 'scalars'> {
   readonly clipNorm?: number
   /** Keeps a moving mean of every parameter, of which so much stays at each step. */
   readonly averaging?: number
+  /** Weights whose zeros stay zeros. */
+  readonly keepZeros?: readonly string[]
   /** Batches that make one step: their gradients are averaged. Default 1. */
   readonly parts?: number
   /** Constants that change beside running statistics, each with the value that holds its next state. */
@@ -114,8 +116,12 @@ function updatesOf(
   options: StepOptions,
   scalars: StepScalars,
 ): readonly Updated[] {
-  const { optimizer, penalties = [], clipNorm, averaging } = options
-  const gradients = clipNorm === undefined ? pass.gradients : clipped(b, pass.gradients, clipNorm)
+  const { optimizer, penalties = [], clipNorm, averaging, keepZeros = [] } = options
+  const keeps = new Set(keepZeros)
+  // Gradients too, whose norm counts; and weights, as what became zero on the way has momentum left.
+  const masked = (name: string, x: string): string => (keeps.has(name) ? whereNotZero(b, name, x) : x)
+  const open = new Map([...pass.gradients].map(([name, g]) => [name, masked(name, g)]))
+  const gradients = clipNorm === undefined ? open : clipped(b, open, clipNorm)
   const shared = optimizer.shared?.(b, scalars) ?? []
   const keep = averaging === undefined ? null : averagingShare(b, averaging, scalars.step)
   return [...gradients].map(([name, gradient]) => {
@@ -125,7 +131,10 @@ function updatesOf(
     const zeros = b.tensor(initial.shape, new Float64Array(elementCount(initial.shape)))
     const next = penalties
       .filter((p) => p.proximal && p.weights.includes(name))
-      .reduce((w, { penalty }) => penalty.emitProx(b, pass.weight(name, w), scalars.learningRate), updated.parameter)
+      .reduce(
+        (w, { penalty }) => penalty.emitProx(b, pass.weight(name, w), scalars.learningRate),
+        masked(name, updated.parameter),
+      )
     const own = [
       { name, next, initial },
       ...slots.map((slot, i) => ({ name: slot, next: updated.slots[i]!, initial: zeros })),
@@ -135,6 +144,10 @@ function updatesOf(
     return { name, value: average, states: [...own, { name: average, next: mixed(b, average, next, keep), initial }] }
   })
 }
+
+/** x · [w ≠ 0] */
+const whereNotZero = (b: Builder, w: string, x: string): string =>
+  b.op('Where', [b.op('Equal', [w, b.number(0)]), b.number(0), x])
 
 /** g · c / max(‖g‖, c), with one norm for all. */
 function clipped(b: Builder, gradients: ReadonlyMap<string, string>, norm: number): ReadonlyMap<string, string> {

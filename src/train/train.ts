@@ -54,6 +54,11 @@ export interface TrainOptions extends RunOptions {
   readonly accumulate?: number
   /** Patterns of weights, or of the nodes that read them, that stay as they are. */
   readonly freeze?: readonly string[]
+  /**
+   * Exact zeros in weights of at least two axes stay zeros, as pruning leaves them; those that a proximal penalty makes on
+   * the way do too. Default false.
+   */
+  readonly keepZeros?: boolean
   readonly penalties?: readonly PenaltyChoice[]
   /** Largest norm of a step's gradients, all together. Default: any. */
   readonly clipNorm?: number
@@ -130,7 +135,7 @@ export async function train(model: Model, options: TrainOptions): Promise<Traine
 /** The step in blocks, as the engine loads them, and how steps follow each other. */
 async function planned({ plain, form, objectives, trainable, data, validation }: Ready, options: TrainOptions) {
   const { seed = 0, epochs = 10, optimizer = adam(), schedule = constant(), resume } = options
-  const { accumulate: parts = 1, clipNorm, averaging } = options
+  const { accumulate: parts = 1, clipNorm, averaging, keepZeros = false } = options
   const penalties = (options.penalties ?? []).map((choice) => penalized(plain, trainable, choice))
   const step = trainingStep(form.model, {
     objectives,
@@ -144,6 +149,7 @@ async function planned({ plain, form, objectives, trainable, data, validation }:
     before: plain.graph,
     ...(clipNorm !== undefined && { clipNorm }),
     ...(averaging !== undefined && { averaging }),
+    ...(keepZeros && { keepZeros: trainable.filter((name) => hasAxes(plain, name)) }),
   })
   const learningRate = options.learningRate ?? optimizer.learningRate
   const total = epochs * Math.floor(data.count / rowsOfStep({ step, form }))
@@ -156,6 +162,9 @@ async function planned({ plain, form, objectives, trainable, data, validation }:
   if (resume) checkCheckpoint(resume, step, digest)
   return { ...plan, bytes, digest }
 }
+
+/** Biases and what scales channels have one axis, and often begin at zero. */
+const hasAxes = ({ graph }: Model, name: string): boolean => graph.constants.get(name)!.shape.length >= 2
 
 interface Judge {
   score(states: States): Promise<Score>

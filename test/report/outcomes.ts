@@ -155,3 +155,34 @@ export const kept: Outcome = {
   missed: null,
   warnings: [],
 }
+
+const LEVERS: Readonly<Record<string, readonly string[]>> = {
+  s8pc: ['quantize/static'],
+  s8p: ['prune/channels', 'recover/distill', 'quantize/static'],
+  s8t: ['prune/channels', 'quantize/static'],
+  s8e: ['equalize/weights', 'quantize/static'],
+  s8m: ['factorize/svd', 'recover/distill', 'quantize/static'],
+  s8f2: ['sparsify/wanda', 'store/sparse'],
+  s8f3: ['factorize/tucker', 'quantize/static'],
+  st8: ['store/int8'],
+}
+
+/** The same as what a search of every lever found. */
+export const searched: Outcome = {
+  ...found,
+  trials: found.trials.map((t) => ({
+    ...t,
+    trial: { ...t.trial, steps: (LEVERS[t.trial.id] ?? []).map((transform) => ({ transform, params: {} })) },
+    ...(LEVERS[t.trial.id]?.includes('recover/distill') && { losses: [0.4, 0.2, 0.13, 0.1, 0.09] }),
+  })),
+  search: {
+    drawn: 84,
+    screened: [
+      { name: 'prune channels (ratio 0.7)', rung: 0, bytes: 300_000, ratio: 0.4, drop: 0.2 },
+      { name: 'factorize svd', rung: 0, error: 'no layer is worth taking apart' },
+    ],
+    refused: [{ transform: 'store/binary', reason: 'no weight has two values a channel' }],
+    recoverySteps: 1200,
+    growth: [0.2, 0.9, 0.9, 1.4],
+  },
+}

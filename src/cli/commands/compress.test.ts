@@ -87,3 +87,15 @@ test('an interrupted search is refused, gone on with, or thrown away, as the opt
   expect(begun.answer.warnings[0]).toContain('There is no journal')
   expect(begun.answer.ok).toBe(true)
 })
+
+test.each([
+  ['--minutes without samples', ['--minutes', '1'], 'OPTION_MISSING'],
+  ['--trials without samples', ['--trials', '3'], 'OPTION_MISSING'],
+  ['a plan of what is drawn on the way', ['--dry-run', '--trials', '3'], 'OPTION_UNUSED'],
+  ['more of no length', ['--more', '10'], 'OPTION_VALUE'],
+  ['a recovery of no length', ['--recover', '0s'], 'OPTION_VALUE'],
+  ['a recipe in place of the model', ['--recipe', 'model'], 'OUTPUT_IS_INPUT'],
+])('%s is refused', async (_, args, code) => {
+  const { answer } = await compress('-o', at('out.onnx'), ...args.map((a) => (a === 'model' ? at('model.onnx') : a)))
+  expect(answer.error?.code).toBe(code)
+})

@@ -3,14 +3,26 @@
 import { readFile } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import type { Samples } from '../../data/samples.js'
+import type { InputShapes } from '../../passes/with-shapes.js'
+import type { Candidate } from '../../report/view.js'
 import type { CompressOptions } from '../../search/compress.js'
 import type { Outcome } from '../../search/outcome.js'
 import type { Metric } from '../../search/quality.js'
 import { messageOf, PareError } from '../../util/errors.js'
 import { defineCommand } from '../command.js'
+import { secondsOf } from '../duration.js'
 import { shapesOf } from '../feeds.js'
-import { DATA_OPTIONS, limited, openData, requireUnread, SEED_OPTION, SHAPE_OPTION, THREADS_OPTION } from '../inputs.js'
+import {
+  DATA_OPTIONS,
+  limited,
+  openData,
+  requireUnread,
+  SEED_OPTION,
+  SHAPE_OPTION,
+  THREADS_OPTION,
+  unused,
+} from '../inputs.js'
+import { labelled } from '../labelled.js'
 
 export const compress = defineCommand({
   name: 'compress',
@@ -19,6 +31,8 @@ export const compress = defineCommand({
   options: {
     output: { kind: 'text', short: 'o', value: 'file', doc: 'the file to write (needed unless --dry-run)' },
     report: { kind: 'text', value: 'file', doc: 'write an HTML report' },
+    recipe: { kind: 'text', value: 'file', doc: 'write the recipe of the chosen model, for pare apply' },
+    front: { kind: 'text', value: 'folder', doc: 'write the recipes of all models on the front' },
     force: { kind: 'flag', doc: 'let --output replace the model itself' },
     ...DATA_OPTIONS,
     labels: { kind: 'text', value: 'path', doc: 'labels of the samples: quality is then accuracy or RMSE' },
@@ -41,6 +55,16 @@ export const compress = defineCommand({
       default: 0.01,
       doc: 'largest loss of quality',
     },
+    maxBytes: { kind: 'number', value: 'n', min: 1, max: 1e12, doc: 'largest file that is handed back, in bytes' },
+    maxLatency: { kind: 'number', value: 'ms', min: 0.001, max: 1e9, doc: 'longest run, median, in milliseconds' },
+    minutes: { kind: 'number', value: 'n', min: 0.01, max: 1e5, doc: 'try every lever for so long: see Every lever' },
+    trials: { kind: 'number', value: 'n', min: 1, max: 1e6, whole: true, doc: 'try every lever in so many recipes' },
+    more: { kind: 'text', value: 'time', doc: 'go on with a finished search of every lever: 90s, 30m, 1h' },
+    recover: {
+      kind: 'text',
+      value: 'time',
+      doc: 'longest recovery of one candidate: 90s, 2m (default: see Every lever)',
+    },
     for: { kind: 'choice', choices: ['latency', 'size'], default: 'latency', doc: 'what to make small' },
     target: { kind: 'choice', choices: ['node', 'web', 'webgpu'], default: 'node', doc: 'where the model will run' },
     portable: { kind: 'flag', doc: 'keep to standard ONNX operators' },
@@ -55,14 +79,16 @@ export const compress = defineCommand({
   examples: [
     'pare compress model.onnx --data samples.npz --max-drop 0.01 --for latency -o out.onnx --report out.html',
     'pare compress model.onnx --data images/ --labels labels.csv --for size -o out.onnx',
+    'pare compress model.onnx --data samples.npz --minutes 10 --max-drop 0.005 -o out.onnx --recipe out.json --report out.html',
   ],
   notes: [
     'Without labels or a metric, quality is agreement with the original on the samples. Without --data nothing is promised about quality, and only recipes that need no samples are tried. The samples are split in two: one half to calibrate, the other to judge.',
     'Exits with 1, writing no model, where nothing better than the original keeps the budget.',
   ],
   async run([path], options, context) {
-    const { output, report, dryRun } = options
+    const { output, report, recipe, dryRun } = options
     if (output === undefined && !dryRun) throw missingOutput()
+    if (dryRun) refuseSearching(options)
     const [{ readModel }, models, { withShapes }, library, { checkWritable, writeFileAtomic }, texts, shapes] =
       await Promise.all([
         import('../../onnx/files.js'),
@@ -74,12 +100,14 @@ export const compress = defineCommand({
         shapesOf(options.shape),
       ])
     // Hours of searching must not end at a folder that is not there.
-    if (!dryRun) for (const written of [output!, report]) if (written !== undefined) await checkWritable(written)
+    if (!dryRun)
+      for (const written of [output!, report, recipe]) if (written !== undefined) await checkWritable(written)
     const read = await readModel(path!)
     await models.protectInput(path!, output, options.force, {
       model: read,
       read: [options.data, options.labels, options.metric],
       report,
+      more: { recipe },
     })
     const isFile = (await models.modelBytes(path!, read)) !== null
     // Labels belong to all samples, also to those beyond the limit.
@@ -105,6 +133,10 @@ export const compress = defineCommand({
       shapes,
       ...(isFile && !models.hasExternalData(read) && { original: new Uint8Array(await readFile(path!)) }),
       ...(samples && { samples }),
+      ...given({ maxBytes: options.maxBytes, maxLatency: options.maxLatency }),
+      ...given({ minutes: options.minutes, trials: options.trials }),
+      ...(options.more !== undefined && { more: secondsOf(options.more, '--more') / 60 }),
+      ...(options.recover !== undefined && { recover: secondsOf(options.recover, '--recover') }),
       ...(options.scores !== undefined && { scores: options.scores }),
       ...(options.threads !== undefined && { threads: options.threads }),
       ...(options.metric !== undefined && { metric: await loadMetric(options.metric) }),
@@ -117,7 +149,8 @@ export const compress = defineCommand({
     context.signal.throwIfAborted()
     if (bytes !== null) await writeFileAtomic(output!, bytes)
     if (report !== undefined) await writeReport(report, outcome)
-    const written = { output: bytes === null ? null : output!, report: report ?? null }
+    const recipes = await writeRecipes(outcome, { ...options, shapes })
+    const written = { output: bytes === null ? null : output!, report: report ?? null, ...recipes }
     return {
       text: texts.outcomeText(outcome, written, context.terminal),
       json: { ...written, outcome },
@@ -125,6 +158,39 @@ export const compress = defineCommand({
     }
   },
 })
+
+interface RecipesAsked {
+  readonly recipe: string | undefined
+  readonly front: string | undefined
+  readonly seed: number
+  readonly portable: boolean
+  readonly shapes: InputShapes
+}
+
+/** The chosen recipe, and those of the front, numbered as in the table. */
+async function writeRecipes(outcome: Outcome, asked: RecipesAsked) {
+  const [{ recipeOf, recipeText }, { viewOf }, { writeFileAtomic, makeFolder }] = await Promise.all([
+    import('../../search/recipe-file.js'),
+    import('../../report/view.js'),
+    import('../../util/files.js'),
+  ])
+  const { chosen, candidates } = viewOf(outcome)
+  const text = (c: Candidate): string => recipeText(recipeOf(c.result.trial, asked))
+  const isWritten = asked.recipe !== undefined && chosen !== null
+  if (isWritten) await writeFileAtomic(asked.recipe!, text(chosen))
+  const onFront = asked.front === undefined ? [] : candidates.filter((c) => c.onFront)
+  if (asked.front !== undefined) await makeFolder(asked.front)
+  const files = onFront.map((c) => join(asked.front!, `${String(c.number).padStart(3, '0')}.json`))
+  for (const [i, c] of onFront.entries()) await writeFileAtomic(files[i]!, text(c))
+  return { recipe: isWritten ? asked.recipe! : null, front: files }
+}
+
+/** Throws `OPTION_UNUSED`. */
+function refuseSearching({ minutes, trials, more }: Readonly<Record<'minutes' | 'trials' | 'more', unknown>>): void {
+  const asked = Object.entries({ minutes, trials, more }).find(([, value]) => value !== undefined)
+  if (asked === undefined) return
+  throw unused('--dry-run', `what --${asked[0]} tries is drawn on the way`, 'Leave one of the two out.')
+}
 
 async function writeReport(path: string, outcome: Outcome): Promise<void> {
   const [{ renderReport }, { writeFileAtomic }] = await Promise.all([
@@ -134,14 +200,11 @@ async function writeReport(path: string, outcome: Outcome): Promise<void> {
   await writeFileAtomic(path, renderReport(outcome))
 }
 
-async function labelled(samples: Samples, labels: string | undefined): Promise<Samples> {
-  if (labels === undefined) return samples
-  const [{ openLabels }, { withLabels }] = await Promise.all([
-    import('../../data/open-labels.js'),
-    import('../../data/labels.js'),
-  ])
-  return withLabels(samples, await openLabels(labels))
-}
+/** Without what was not given. */
+const given = <T extends Readonly<Record<string, number | undefined>>>(options: T) =>
+  Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as {
+    readonly [K in keyof T]?: number
+  }
 
 /** A module that exports `evaluate` and `higherIsBetter`, as its default or by name. */
 async function loadMetric(path: string): Promise<Metric> {

@@ -9,7 +9,19 @@ import { shapesOf } from '../feeds.js'
 import { DATA_OPTIONS, ENGINE_OPTIONS, engineOptions, openData, SEED_OPTION, SHAPE_OPTION, unused } from '../inputs.js'
 import { safe, wrap } from '../terminal.js'
 
-const KINDS = ['int8', 'int4', 'ternary', 'binary', 'f16', 'store-int8', 'store-int4'] as const satisfies QuantizeKind[]
+const KINDS = [
+  'int8',
+  'int4',
+  'ternary',
+  'binary',
+  'f16',
+  'store-int8',
+  'store-int4',
+  'store-int3',
+  'store-int2',
+  'codebook',
+  'sparse',
+] as const satisfies QuantizeKind[]
 const RANGES = ['min-max', 'percentile', 'entropy', 'mse'] as const satisfies RangeMethod[]
 
 export const quantize = defineCommand({
@@ -32,7 +44,7 @@ export const quantize = defineCommand({
     'pare quantize model.onnx --to store-int8 -o small.onnx',
   ],
   notes: [
-    'int8 computes in integers: with --data the ranges of activations are fixed beforehand (static), without it they are found at each run (dynamic, products only; other weights are stored). int4 packs weights of products in blocks, unless --portable forbids that; what is left becomes int8 as it does without --data. binary and ternary store weights that pare train --round-to made, exactly, and leave others alone. f16 and store-… make the file smaller and compute in float. Whether it became faster or worse, pare bench and pare verify tell; pare compress finds the best kind by itself.',
+    'int8 computes in integers: with --data the ranges of activations are fixed beforehand (static), without it they are found at each run (dynamic, products only; other weights are stored). int4 packs weights of products in blocks, unless --portable forbids that; what is left becomes int8 as it does without --data. binary and ternary store weights that pare train --round-to made, exactly, and leave others alone. sparse does that with weights of which pruning made many zero; codebook lets the weights of a layer share 32 values. f16 and store-… make the file smaller and compute in float. Whether it became faster or worse, pare bench and pare verify tell; pare compress finds the best kind by itself.',
   ],
   async run([path], options, context) {
     const { to, output, force, range, portable, seed } = options
@@ -118,6 +130,10 @@ function doneText(done: QuantizeSummary, to: QuantizeKind): string {
     done.storedFloat16 > 0 ? `${weights(done.storedFloat16)} stored as float16` : '',
     done.storedBinary > 0 ? `${weights(done.storedBinary)} stored as bits` : '',
     done.storedTernary > 0 ? `${weights(done.storedTernary)} of three values stored in 1.6 bits` : '',
+    done.storedInt3 > 0 ? `${weights(done.storedInt3)} stored as int3` : '',
+    done.storedInt2 > 0 ? `${weights(done.storedInt2)} stored as int2` : '',
+    done.storedCodebook > 0 ? `${weights(done.storedCodebook)} stored as places in a codebook` : '',
+    done.storedSparse > 0 ? `${weights(done.storedSparse)} stored without their zeros` : '',
   ]
   return `Now: ${parts.filter((part) => part !== '').join(', ') || 'cleaned only'}.`
 }

@@ -135,6 +135,27 @@ describe('t-SNE', () => {
     expect(await read('again.csv')).toBe(await read('map.csv'))
   })
 
+  test('of columns of unequal units says how that is mended', async () => {
+    const units = (factor: number) => table('area,rooms,none', 30, (i) => [factor * s(i), s(i + 5), 1])
+    const map = (...more: readonly string[]) =>
+      reduce('units.csv', 'tsne', 'units-map.csv', '--perplexity', '5', '--iterations', '1', ...more)
+    await writeFile(at('units.csv'), units(1000))
+    const { answer } = await map()
+    expect(answer.warnings).toEqual([expect.stringMatching(/column area has .*, column rooms has .* --standardize /)])
+    expect((await map('--standardize')).answer.warnings).toEqual([])
+    await writeFile(at('units.csv'), units(50))
+    expect((await map()).answer.warnings).toEqual([])
+  })
+
+  test('in three dimensions says which two are drawn', async () => {
+    const to = ['--components', '3', '--report', at('three.html'), '--picture', at('three.svg')]
+    const options = ['--method', 'tsne', '-o', at('three.csv'), '--iterations', '1', '--color', 'species']
+    const { text } = await pareText(['reduce', at('iris.csv'), ...options, ...to])
+    expect(text).toContain('drawn       tsne1 and tsne2, two of 3 dimensions')
+    expect(await read('three.html')).toContain('This map shows tsne1 and tsne2, two of 3 dimensions:')
+    expect(await read('three.svg')).toContain('t-SNE of iris.csv: tsne1 and tsne2, two of 3 dimensions</title>')
+  })
+
   test('maps samples of an npy file in three dimensions, wide ones by their first components, with labels beside', async () => {
     const { normal } = random(5)
     const data = Float64Array.from({ length: 60 * 80 }, (_, k) => normal(Math.floor(k / 80) % 2 === 0 ? 0 : 3))

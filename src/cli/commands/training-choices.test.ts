@@ -40,6 +40,23 @@ const pare = (...args: readonly string[]) => runPare(...inFolder(args), '--threa
 const RING = ['--data', 'ring.csv', '--model', 'mlp:8', '--learning-rate', '0.02', '--batch', '16'] as const
 const many = (option: string, ...names: readonly string[]): readonly string[] => names.flatMap((name) => [option, name])
 
+test('--keep-zeros: what a penalty brought to zero stays there while the rest is tuned', async () => {
+  await pare('train', ...RING, '--epochs', '8', '--penalty', 'l1:0.5', '-o', 'sparse.onnx')
+  const tune = ['finetune', 'sparse.onnx', '--data', 'ring.csv', '--epochs', '4', '--learning-rate', '0.01']
+  await pare(...tune, '--keep-zeros', '-o', 'kept.onnx')
+  await pare(...tune, '-o', 'moved.onnx')
+  const weights = async (name: string): Promise<readonly number[]> =>
+    [...(await readModel(at(name))).graph.constants.values()]
+      .filter((t) => t.dtype === 'float32' && t.shape.length === 2)
+      .flatMap((t) => [...numbers(t)])
+  const [sparse, kept, moved] = await Promise.all(['sparse.onnx', 'kept.onnx', 'moved.onnx'].map(weights))
+  const zeros = sparse!.flatMap((v, i) => (v === 0 ? [i] : []))
+  expect(zeros.length).toBeGreaterThan(2)
+  expect(kept).not.toEqual(sparse)
+  expect(zeros.filter((i) => kept![i] !== 0)).toEqual([])
+  expect(zeros.filter((i) => moved![i] !== 0)).not.toEqual([])
+})
+
 describe('--metric', () => {
   const METRICS = many('--metric', 'auc', 'f1', 'macro-f1', 'balanced-accuracy')
 

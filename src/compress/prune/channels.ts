@@ -23,6 +23,7 @@ const params = {
     min: 0,
     max: 0.95,
     doc: 'the part of the units (channels, neurons, heads, units of an LSTM) that goes',
+    search: { low: 0.1, high: 0.75 },
   },
   score: {
     kind: 'choice',

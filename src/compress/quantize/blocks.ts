@@ -1,16 +1,29 @@
 /**
- * Block weights: each run of `block` elements along one axis has a scale of its own. Symmetric, with the signed
- * scale of MatMulNBits: the element of largest magnitude becomes exactly −8 (4 bits) or −128 (8 bits).
+ * Block weights: each run of `block` elements along one axis has a scale of its own, and a zero point where the format
+ * has one. Symmetric blocks have the signed scale of MatMulNBits: with the range `absmax` the element of largest
+ * magnitude becomes exactly −8 (4 bits) or −128 (8 bits).
  */
 
-import { clamp, roundEven } from '../../grids/affine.js'
+import { type BlockRange, blockGrid } from '../../grids/block-ranges.js'
+import { levelOf } from '../../grids/hqq.js'
 
 export interface Blocks {
-  /** Integers in [−2^(bits−1), 2^(bits−1) − 1], row after row, each padded with zeros to whole blocks. */
+  /** Integers less `middle`, in [−2^(bits−1), 2^(bits−1) − 1], row after row, each padded with zeros to whole blocks. */
   readonly values: Int8Array
   /** [rows, blocks a row]. */
   readonly scales: Float32Array
+  /** Zero points less `middle` = 2^(bits−1), as `scales`; absent where all are zero: real = (q − zero) · scale. */
+  readonly zeros?: Float32Array
   readonly blocksPerRow: number
+}
+
+export interface BlockChoice {
+  /** Default `absmax`. */
+  readonly range?: BlockRange
+  /** Zero points are found too. Default false. */
+  readonly hasZeros?: boolean
+  /** To what zero points will be stored as. Default: whole numbers from 0 to 2^bits − 1. */
+  readonly roundZero?: (zero: number) => number
 }
 
 /** `data` is [rows, depth]; the last block of a row may be short. `roundScale`: to what the scales will be stored as. */
@@ -19,29 +32,31 @@ export function quantizeBlocks(
   rows: number,
   depth: number,
   block: number,
-  bits: 4 | 8,
+  bits: number,
   roundScale: (s: number) => number = Math.fround,
+  { range = 'absmax', hasZeros = false, roundZero }: BlockChoice = {},
 ): Blocks {
-  const low = -(2 ** (bits - 1))
-  const high = -low - 1
+  const middle = 2 ** (bits - 1)
+  const whole = (zero: number): number => Math.min(2 * middle - 1, Math.max(0, Math.round(zero)))
+  const shape = { bits, hasZero: hasZeros, roundScale, roundZero: roundZero ?? whole }
   const blocksPerRow = Math.ceil(depth / block)
   const padded = blocksPerRow * block
   const values = new Int8Array(rows * padded)
   const scales = new Float32Array(rows * blocksPerRow)
+  const zeros = new Float32Array(hasZeros ? scales.length : 0)
   for (let r = 0; r < rows; r++) {
     for (let b = 0; b < blocksPerRow; b++) {
-      const start = r * depth + b * block
-      const end = r * depth + Math.min(depth, (b + 1) * block)
-      let peak = 0
-      for (let i = start; i < end; i++) if (Math.abs(data[i]!) > Math.abs(peak)) peak = data[i]!
-      const scale = roundScale(peak / low)
-      scales[r * blocksPerRow + b] = scale
-      if (scale === 0 || !Number.isFinite(scale)) continue
-      const to = r * padded + b * block - start
-      for (let i = start; i < end; i++) values[to + i] = clamp(roundEven(data[i]! / scale), low, high)
+      const own = data.subarray(r * depth + b * block, r * depth + Math.min(depth, (b + 1) * block))
+      const grid = blockGrid(own, range, shape)
+      const at = r * blocksPerRow + b
+      const isUsable = Number.isFinite(grid.scale)
+      scales[at] = grid.scale
+      if (hasZeros) zeros[at] = grid.zero - middle
+      if (grid.scale === 0 || !isUsable) continue
+      for (let i = 0; i < own.length; i++) values[r * padded + b * block + i] = levelOf(own[i]!, grid, shape) - middle
     }
   }
-  return { values, scales, blocksPerRow }
+  return { values, scales, blocksPerRow, ...(hasZeros && { zeros }) }
 }
 
 /** Two 4-bit integers a byte, low half first; `offset` 8 makes them unsigned. */

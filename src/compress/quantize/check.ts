@@ -10,6 +10,8 @@ const SUSPECT = 0.3
 /** Outputs that are zero but for rounding have no relative error that says anything. */
 const ZERO = 1e-4
 
+const ADVICE = 'let pare compress find the layers that must stay in float'
+
 /**
  * One sentence where outputs went far from the original's, else null. Throws `ENGINE_LOAD` where the result does not load.
  */
@@ -19,6 +21,7 @@ export async function suspectOutputs(
   feeds: readonly Feeds[],
   engine: Engine,
   signal?: AbortSignal,
+  advice = ADVICE,
 ): Promise<string | null> {
   if (feeds.length === 0) return null
   const [before, after] = [await answers(original), await answers(result)]
@@ -34,7 +37,7 @@ export async function suspectOutputs(
   const worst = far.reduce((a, b) => (b.difference.relativeL2 > a.difference.relativeL2 ? b : a))
   const on = feeds.length === 1 ? 'a sample' : `${feeds.length} of the samples`
   const more = far.length === 1 ? '' : ` (and ${far.length - 1} more went far)`
-  return `Tried on ${on}, output ${worst.name} of the result ${howFar(worst.difference)}${more}. Check how the samples are read; if that is right, let pare compress find the layers that must stay in float.`
+  return `Tried on ${on}, output ${worst.name} of the result ${howFar(worst.difference)}${more}. Check how the samples are read; if that is right, ${advice}.`
 
   async function answers(model: Model): Promise<readonly Readonly<Record<string, Tensor>>[]> {
     const run = signal ? { signal } : {}

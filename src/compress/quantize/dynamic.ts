@@ -11,17 +11,20 @@ import type { Graph, Model, Node } from '../../ir/types.js'
 import { freshNames } from '../../passes/names.js'
 import { removeDead } from '../../passes/remove-dead.js'
 import { standardOpset } from '../../passes/standard-domain.js'
+import type { Layer } from '../layers/layer.js'
 import type { Params, Transform, TransformEnv } from '../transform.js'
 import { neededInFloat } from './needed.js'
 import { type ConstantProduct, constantProduct } from './products.js'
 import { type Rewriter, rewriter, someGraph, withOpset } from './rewrite.js'
-import { alwaysClear } from './saturation.js'
+import { openRounder, type Rounder, roundingParam } from './rounder.js'
+import { alwaysClear, type Round } from './saturation.js'
 import { transposed } from './transpose.js'
 import { allFinite } from './weights.js'
 
 const params = {
   perChannel: { kind: 'flag', default: true, doc: 'one weight scale for each output channel' },
   lstm: { kind: 'flag', default: true, doc: 'quantize LSTM too (a com.microsoft operator: not with portable)' },
+  rounding: roundingParam,
   minElements: { kind: 'number', default: 64, min: 1, max: 1e9, doc: 'leave smaller weights in float' },
   exclude: { kind: 'names', default: [], doc: 'nodes that stay in float' },
 } as const
@@ -33,6 +36,7 @@ export const quantizeDynamic: Transform<typeof params> = {
   summary: 'int8 weights, activations quantized anew in each run',
   params,
   needsCalibration: false,
+  role: 'rounds',
   refuses(model, env) {
     const has = (kinds: Kinds): boolean =>
       someGraph(model.graph, (graph) => graph.nodes.some((n) => candidate(n, graph, kinds) !== null))
@@ -44,7 +48,11 @@ export const quantizeDynamic: Transform<typeof params> = {
   async apply(model, p, env) {
     const fresh = freshNames(model)
     const kinds = kindsOf(model, env)
-    const graph = mapGraphs(model.graph, (g) => quantizeGraph(g, p, kinds, fresh))
+    const excluded = new Set(p.exclude)
+    const wanted = ({ node, kind }: Layer): boolean => kind === 'product' && !excluded.has(nodeKey(node))
+    const rounder = await openRounder(model, p.rounding, env, wanted)
+    const graph = mapGraphs(model.graph, (g) => quantizeGraph(g, p, kinds, fresh, rounder))
+    rounder.report('quantize/dynamic')
     if (graph === model.graph) return model
     const next = withOpset(withGraph(model, graph), 'com.microsoft', 1)
     return removeDead.run(next, env)
@@ -76,7 +84,13 @@ function candidate(node: Node, graph: Graph, kinds: Kinds): Candidate | null {
   return constants && plain && stringAttr(node, 'direction', 'forward') !== 'reverse' ? { kind: 'lstm' } : null
 }
 
-function quantizeGraph(graph: Graph, p: DynamicParams, kinds: Kinds, fresh: (hint: string) => string): Graph {
+function quantizeGraph(
+  graph: Graph,
+  p: DynamicParams,
+  kinds: Kinds,
+  fresh: (hint: string) => string,
+  rounder: Rounder,
+): Graph {
   const excluded = new Set(p.exclude)
   const found = graph.nodes.flatMap((node) => {
     const c = excluded.has(nodeKey(node)) ? null : candidate(node, graph, { ...kinds, lstm: p.lstm && kinds.lstm })
@@ -93,7 +107,7 @@ function quantizeGraph(graph: Graph, p: DynamicParams, kinds: Kinds, fresh: (hin
   const recurrent = new Map<string, RecurrentWeight>()
   for (const { node, c } of chosen) {
     if (c.kind === 'lstm') replaceLstm(r, node, p, recurrent)
-    else replaceMatMul(r, node, c, p, grids, weights)
+    else replaceMatMul(r, node, c, p, grids, weights, rounder)
   }
   return r.finish()
 }
@@ -122,11 +136,12 @@ function replaceMatMul(
   p: DynamicParams,
   grids: Map<string, readonly [string, string, string]>,
   weights: Map<string, readonly [string, string]>,
+  rounder: Rounder,
 ): void {
   const x = node.inputs[0]!
   const out = node.outputs[0]!
   const key = `${c.weight} ${c.transposed}`
-  const [wq, ws] = weights.get(key) ?? writeWeight(r, c, p)
+  const [wq, ws] = weights.get(key) ?? writeWeight(r, c, p, rounder)
   weights.set(key, [wq, ws])
   const known = grids.get(x)
   const [q, scale, zero] = known ?? ([r.fresh(`${x}_q`), r.fresh(`${x}_s`), r.fresh(`${x}_z`)] as const)
@@ -152,11 +167,13 @@ function writeWeight(
   r: Rewriter,
   c: Extract<Candidate, { kind: 'matmul' }>,
   p: DynamicParams,
+  rounder: Rounder,
 ): readonly [string, string] {
   const w = r.graph.constants.get(c.weight)!
   const data = c.transposed ? transposed(floats(w), w.shape[0]!, w.shape[1]!) : floats(w)
   const shape = c.transposed ? [w.shape[1]!, w.shape[0]!] : w.shape
-  const q = alwaysClear(data, shape, p.perChannel)
+  const round: Round = (plain, limits) => rounder.channels(w, plain, limits, 'columns')
+  const q = alwaysClear(data, shape, p.perChannel, round)
   return [r.constant(q.values, `${c.weight}_q`), r.constant(q.scale, `${c.weight}_s`)]
 }
 

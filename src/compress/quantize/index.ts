@@ -2,24 +2,20 @@
 
 import type { Samples } from '../../data/samples.js'
 import { take } from '../../data/split.js'
-import { withStates } from '../../data/state.js'
 import type { Feeds } from '../../engine/engine.js'
 import type { Model } from '../../ir/types.js'
-import { encodeModel } from '../../onnx/codec.js'
 import { compact } from '../../passes/compact.js'
 import type { Env } from '../../passes/pass.js'
 import { PareError } from '../../util/errors.js'
 import { resolveExcluded } from '../exclude.js'
 import { prepareModel } from '../prepare.js'
 import { applySteps, type Int8Options, QUANTIZE_KINDS, type QuantizeKind, recipeFor } from '../recipes.js'
-import type { Calibration } from '../transform.js'
 import { weightsWithNaN, whyNothing } from '../why-nothing.js'
-import { calibrate } from './calibrate.js'
+import { calibrateUnits } from './calibrate-units.js'
 import { suspectOutputs } from './check.js'
-import { peakTargets } from './peaks.js'
 import { quantizeStatic } from './static.js'
-import { calibrationTargets, findUnits } from './units.js'
-import { calibrateFinite, constantRanges } from './watch.js'
+
+export { calibrateUnits }
 
 export interface QuantizeOptions extends Int8Options {
   readonly to: QuantizeKind
@@ -83,40 +79,6 @@ function whyUnused(prepared: Model, portable: boolean): string | null {
   return (
     reason && `static int8 is not possible (${reason}), so ranges are found in each run, or weights are only stored`
   )
-}
-
-/** Ranges of everything that a static recipe may put on a grid; undefined where the model has no such unit. */
-export async function calibrateUnits(
-  prepared: Model,
-  samples: Samples,
-  env: Env,
-  detail: 'histogram' | 'range' = 'histogram',
-): Promise<Calibration | undefined> {
-  const units = findUnits(prepared.graph)
-  if (!units.some((u) => u.weight !== undefined)) return undefined
-  const targets = calibrationTargets(prepared.graph, units)
-  const engine = await env.engine()
-  const run = env.signal ? { signal: env.signal } : {}
-  const options = {
-    detail,
-    peaks: peakTargets(prepared.graph, units),
-    ...run,
-    ...(env.onProgress && { onProgress: env.onProgress }),
-    ...(samples.count !== null && { total: samples.count }),
-    name: samples.name,
-  }
-  const isRecurrent = (samples.carry ?? []).length > 0
-  const original = isRecurrent ? await engine.load(encodeModel(prepared).bytes, run) : null
-  try {
-    const seen = original === null ? samples : withStates(samples, original)
-    const read = (feeds: AsyncIterable<Feeds>) => calibrate(prepared, targets, feeds, engine, options)
-    const calibration = await calibrateFinite(seen, units, read, env)
-    const constant = constantRanges(units, calibration)
-    if (constant !== null) env.onWarning?.(constant)
-    return calibration
-  } finally {
-    await original?.close()
-  }
 }
 
 /** Samples that the result is checked on. */

@@ -13,6 +13,7 @@ import { pairReach } from '../../kernels/pair-saturation.js'
 import { nextTurn } from '../../util/turns.js'
 import type { Calibration, TransformEnv } from '../transform.js'
 import { isSummed, peakKey } from './peaks.js'
+import { NEAREST, type Rounder } from './rounder.js'
 import type { Grids, Unit } from './units.js'
 import {
   FULL,
@@ -24,6 +25,9 @@ import {
   unitWeight,
 } from './weights.js'
 
+/** Integers chosen anew for a weight that was rounded to the nearest, up to these limits. */
+export type Round = (q: QuantizedWeight, limits: ArrayLike<number>) => QuantizedWeight
+
 /** The weights of all units as integers, by name, none of which saturates on what calibration saw. Throws when cancelled. */
 export async function unitWeights(
   units: readonly Unit[],
@@ -32,11 +36,12 @@ export async function unitWeights(
   perChannel: boolean,
   { peaks }: Pick<Calibration, 'peaks'>,
   { signal }: Pick<TransformEnv, 'signal'>,
+  rounder: Rounder = NEAREST,
 ): Promise<ReadonlyMap<string, QuantizedWeight>> {
   const weights = new Map<string, QuantizedWeight>()
   for (const [name, together] of unitsByWeight(units)) {
     await nextTurn(signal)
-    weights.set(name, clearWeight(together, graph, grids, perChannel, peaks))
+    weights.set(name, clearWeight(together, graph, grids, perChannel, peaks, rounder))
   }
   return weights
 }
@@ -48,12 +53,15 @@ function clearWeight(
   grids: Grids,
   perChannel: boolean,
   peaks: Calibration['peaks'],
+  rounder: Rounder,
 ): QuantizedWeight {
   const { weight, axis } = together[0]!
-  const channels = graph.constants.get(weight!)!.shape[axis!]!
+  const t = graph.constants.get(weight!)!
+  const channels = t.shape[axis!]!
   const limits = new Uint8Array(perChannel ? channels : 1).fill(FULL)
   for (;;) {
-    const q = unitWeight(together, graph, grids, perChannel, limits)
+    const plain = unitWeight(together, graph, grids, perChannel, limits)
+    const q = rounder.channels(t, plain, limits, 'stored')
     const reaches = together.flatMap((unit) => {
       const grid = grids.get(unit.data[0]!)!
       return isSummed(unit) ? [reachOf(unit, q.values, grid, peaks.get(peakKey(unit)))] : []
@@ -66,12 +74,18 @@ function clearWeight(
  * Finest integers of a weight [depth, columns] that are clear of saturation whatever they meet: activations that each
  * run puts on a grid of its own reach 255 somewhere. One scale a column, or one for all.
  */
-export function alwaysClear(data: Float32Array, shape: readonly number[], perChannel: boolean): QuantizedWeight {
+export function alwaysClear(
+  data: Float32Array,
+  shape: readonly number[],
+  perChannel: boolean,
+  round: Round = (q) => q,
+): QuantizedWeight {
   const [depth, columns] = shape as readonly [number, number]
   const limits = new Uint8Array(perChannel ? columns : 1).fill(FULL)
   const peak = new Uint8Array(depth).fill(255)
   for (;;) {
-    const q = perChannel ? quantizeWeight(data, shape, 1, limits) : quantizeWholeWeight(data, shape, limits[0]!)
+    const plain = perChannel ? quantizeWeight(data, shape, 1, limits) : quantizeWholeWeight(data, shape, limits[0]!)
+    const q = round(plain, limits)
     const rows = byColumn(elements(q.values) as Int8Array, depth, columns)
     if (!tighten(limits, [pairReach(rows, columns, depth, peak)])) return q
   }

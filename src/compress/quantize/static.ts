@@ -20,6 +20,7 @@ import { PareError } from '../../util/errors.js'
 import type { Calibration, Params, Transform } from '../transform.js'
 import { neededInFloat } from './needed.js'
 import { axisAttr, gridInputs, type Rewriter, rewriter, withInput } from './rewrite.js'
+import { openRounder, roundingParam } from './rounder.js'
 import { unitWeights } from './saturation.js'
 import { findUnits, type Grids, isMove, type Unit } from './units.js'
 import { hasRange } from './watch.js'
@@ -46,6 +47,7 @@ const params = {
   },
   depthwise: { kind: 'flag', default: true, doc: 'quantize depthwise convolutions too' },
   matmul: { kind: 'flag', default: true, doc: 'quantize MatMul and Gemm statically (dynamic int8 is the alternative)' },
+  rounding: roundingParam,
   maps: { kind: 'flag', default: true, doc: 'keep Add, Mul, Concat and the like between quantized layers in integers' },
   exclude: { kind: 'names', default: [], doc: 'nodes that stay in float' },
 } as const
@@ -57,6 +59,7 @@ export const quantizeStatic: Transform<typeof params> = {
   summary: 'int8 weights and activations on grids fixed by calibration',
   params,
   needsCalibration: true,
+  role: 'rounds',
   refuses(model) {
     const opset = standardOpset(model.opsets)
     if (!findUnits(model.graph).some((u) => u.weight !== undefined))
@@ -75,7 +78,10 @@ export const quantizeStatic: Transform<typeof params> = {
     const units = selectUnits(model.graph, p, calibration)
     if (units.length === 0) return model
     const grids = chooseGrids(model.graph, units, p, calibration)
-    const weights = await unitWeights(units, model.graph, grids, p.perChannel, calibration, env)
+    const nodes = new Set(units.map(({ node }) => node))
+    const rounder = await openRounder(model, p.rounding, env, ({ node }) => nodes.has(node))
+    const weights = await unitWeights(units, model.graph, grids, p.perChannel, calibration, env, rounder)
+    rounder.report('quantize/static')
     return removeDead.run(withGraph(model, emit(model, units, grids, p, weights, env.portable === true)), env)
   },
 }

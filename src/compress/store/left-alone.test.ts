@@ -8,7 +8,8 @@ import { type Builder, builder, modelOf } from '../../ir/builder.js'
 import { f32, i64, tensor } from '../../ir/tensor.js'
 import type { Graph, Model } from '../../ir/types.js'
 import { checkParams } from '../transform.js'
-import { storeF16, storeInt4, storeInt8 } from './store.js'
+import { storeInt4 } from './blocks.js'
+import { storeF16, storeInt8 } from './store.js'
 
 const SHAPE = [4, 200]
 const NO_ENGINE = { engine: () => Promise.reject(new Error('needs no engine')) }

@@ -14,7 +14,8 @@ import { elements, f32, floats, floatToHalf, halfToFloat, numbers, tensor } from
 import type { Graph, Model, Tensor } from '../../ir/types.js'
 import { encodeModel } from '../../onnx/codec.js'
 import { checkParams, type Transform } from '../transform.js'
-import { storeF16, storeInt4, storeInt8 } from './store.js'
+import { storeInt4 } from './blocks.js'
+import { storeF16, storeInt8 } from './store.js'
 
 let engine: Engine
 beforeAll(async () => {

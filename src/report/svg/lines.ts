@@ -8,7 +8,8 @@ import { linearScale, logScale, type Scale } from './scale.js'
 
 export interface Series {
   readonly name: string
-  readonly kind: 'good' | 'chosen'
+  /** A class of the style sheet. */
+  readonly kind: 'good' | 'chosen' | `hue${number}`
   /** By x, from the left; the values must be finite. */
   readonly points: readonly { readonly x: number; readonly y: number }[]
 }

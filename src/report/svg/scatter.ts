@@ -5,6 +5,7 @@
 
 import { html, type Markup } from '../html.js'
 import { type Drawing, drawing, round, ticksOf, xAxis, yAxis } from './axes.js'
+import { groupMark } from './groups.js'
 import { type Box, placeLabels, textWidth } from './labels.js'
 import { linearScale, logScale, type Range, type Scale } from './scale.js'
 
@@ -19,6 +20,8 @@ export interface Point {
   /** Label texts from the most to the least wanted; empty for none. */
   readonly labels: readonly string[]
   readonly yInterval?: Range
+  /** Drawn with the mark of a group in place of that of its kind. */
+  readonly group?: number
 }
 
 export interface AxisSpec {
@@ -125,9 +128,13 @@ function mark(p: Placed): Markup {
     const d = `M${x},${round(y - r)}L${round(x + r)},${y}L${x},${round(y + r)}L${round(x - r)},${y}Z`
     return html`<path class="point original" d="${d}">${title}</path>`
   }
-  if (p.kind === 'over') {
+  if (p.group === undefined && p.kind === 'over') {
     const d = `M${round(x - r)},${round(y - r)}L${round(x + r)},${round(y + r)}M${round(x - r)},${round(y + r)}L${round(x + r)},${round(y - r)}`
     return html`<path class="point over" d="${d}">${title}</path>`
+  }
+  if (p.group !== undefined) {
+    const around = p.kind === 'chosen' && html`<circle class="ring" cx="${x}" cy="${y}" r="${r + 3.5}"/>`
+    return html`${around}<g class="${p.kind === 'over' ? 'faint' : 'clear'}">${groupMark(p.group, p.px, p.py, p.kind === 'chosen' ? 5.5 : 4.5, title)}</g>`
   }
   const ring = p.kind === 'chosen' && html`<circle class="ring" cx="${x}" cy="${y}" r="${r + 4.5}"/>`
   return html`${ring}<circle class="point ${p.kind}" cx="${x}" cy="${y}" r="${r}">${title}</circle>`

@@ -1,0 +1,101 @@
+/** The weights of a model that may be taken apart, with what their layers see. */
+
+import { consumers, nodeKey } from '../../ir/graphs.js'
+import { elementCount } from '../../ir/tensor.js'
+import type { Graph, Model } from '../../ir/types.js'
+import { findLayers, type Layer, layersByWeight } from '../layers/layer.js'
+import { inputMoments, type Moments } from '../layers/moments.js'
+import { isPlainGemm } from '../quantize/products.js'
+import type { TransformEnv } from '../transform.js'
+import { type BiasPlace, biasPlace } from './bias.js'
+import { type Weight, weightOf } from './decompose.js'
+
+/** Which layers: all, or convolutions that see more than one position. */
+export type Reach = 'all' | 'kernels'
+
+export interface Reader {
+  readonly layer: Layer
+  readonly bias: BiasPlace | null
+  /** Absent without samples, and where there is no telling. */
+  readonly moments: Moments | undefined
+}
+
+/** One weight and all that read it. */
+export interface Candidate {
+  readonly readers: readonly Reader[]
+  readonly weight: Weight
+  /**
+   * What is least in it is least in the outputs: the mean over the readers of H, less what their biases can take up. Null
+   * where all inputs are alike.
+   */
+  readonly metric: Float64Array | null
+}
+
+/** Lists of layers that share a weight: those whose weight nothing else reads, of one group. */
+export function splittable(graph: Graph, reach: Reach, exclude: readonly string[] = []): readonly (readonly Layer[])[] {
+  const excluded = new Set(exclude)
+  const layers = findLayers(graph).filter(
+    (layer) =>
+      layer.groups === 1 &&
+      !excluded.has(nodeKey(layer.node)) &&
+      (layer.node.op !== 'Gemm' || isPlainGemm(layer.node)) &&
+      (reach === 'all' || (layer.node.op === 'Conv' && kernelOf(layer, graph) > 1)),
+  )
+  return [...layersByWeight(graph, layers).values()]
+}
+
+const kernelOf = ({ weight }: Layer, graph: Graph): number => elementCount(graph.constants.get(weight)!.shape.slice(2))
+
+export async function candidates(
+  model: Model,
+  shared: readonly (readonly Layer[])[],
+  env: TransformEnv,
+): Promise<readonly Candidate[]> {
+  const { graph } = model
+  const seen = env.samples && (await inputMoments(model, shared.flat(), env))
+  const [missing, reason] = [...(seen?.missing ?? [])][0] ?? []
+  if (missing !== undefined)
+    env.onWarning?.(
+      `Inputs of ${seen!.missing.size} layers are taken to be alike: ${nodeKey(missing.node)}: ${reason}.`,
+    )
+  const nodes = consumers(graph)
+  return shared.map((layers) => {
+    const readers = layers.map(
+      (layer): Reader => ({ layer, bias: biasPlace(layer, graph, nodes), moments: seen?.of.get(layer) }),
+    )
+    return { readers, weight: weightOf(layers[0]!, graph), metric: metricOf(readers) }
+  })
+}
+
+function metricOf(readers: readonly Reader[]): Float64Array | null {
+  const sums = new Float64Array(readers[0]!.layer.depth ** 2)
+  let count = 0
+  for (const { bias, moments } of readers) {
+    if (moments === undefined) return null
+    const { h, mean } = moments
+    const depth = mean.length
+    for (let i = 0; i < depth; i++) {
+      const shift = bias === null ? 0 : mean[i]!
+      for (let j = 0; j < depth; j++) sums[i * depth + j]! += (h[i * depth + j]! - shift * mean[j]!) * moments.count
+    }
+    count += moments.count
+  }
+  return shrunk(
+    sums.map((v) => v / count),
+    readers[0]!.layer.depth,
+    count,
+  )
+}
+
+/**
+ * (1 − ρ) S + ρ tr(S)/p I: of few samples directions that none of them had would count for nothing, and the weights there
+ * be lost. ρ by the oracle approximating shrinkage (Chen, Wiesel, Eldar and Hero 2010, eq. 23), which S and n decide alone.
+ */
+function shrunk(s: Float64Array, p: number, n: number): Float64Array {
+  let [trace, squares] = [0, 0]
+  for (let i = 0; i < p; i++) trace += s[i * p + i]!
+  for (const v of s) squares += v * v
+  const below = (n + 1 - 2 / p) * (squares - trace ** 2 / p)
+  const rho = below > 0 ? Math.min(1, ((1 - 2 / p) * squares + trace ** 2) / below) : 1
+  return s.map((v, at) => (1 - rho) * v + (at % (p + 1) === 0 ? (rho * trace) / p : 0))
+}

@@ -1,0 +1,85 @@
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { cutNeurons, spareModel } from '../../../test/prunable.js'
+import { rowSamples } from '../../../test/search-models.js'
+import type { Samples } from '../../data/samples.js'
+import { comparison } from '../../engine/compare.js'
+import type { Engine } from '../../engine/engine.js'
+import { openEngine } from '../../engine/node/open.js'
+import type { Model } from '../../ir/types.js'
+import { encodeModel } from '../../onnx/codec.js'
+import { quantizeDynamic } from '../quantize/dynamic.js'
+import { checkParams, type TransformEnv } from '../transform.js'
+import { recoverDistill } from './distill.js'
+
+let engine: Engine
+beforeAll(async () => {
+  engine = await openEngine({ threads: 1 })
+})
+afterAll(() => engine.close())
+
+const original = spareModel()
+const env = (more: Partial<TransformEnv> = {}): TransformEnv => ({
+  engine: async () => engine,
+  teacher: original,
+  samples: rowSamples(400),
+  seed: 1,
+  ...more,
+})
+const cut = (): Promise<Model> => cutNeurons.apply(original, { ratio: 0.3 }, env())
+const params = (given: Readonly<Record<string, unknown>> = {}) =>
+  checkParams(recoverDistill, { steps: 150, learningRate: 0.01, ...given })
+
+/** ‖model − original‖ ÷ ‖original‖ on samples that nothing was learned from. */
+async function errorOf(model: Model): Promise<number> {
+  const sums = comparison()
+  const [a, b] = [await engine.load(encodeModel(original).bytes), await engine.load(encodeModel(model).bytes)]
+  for await (const { feeds } of rowSamples(100, 99).read()) sums.add(await a.run(feeds), await b.run(feeds))
+  await a.close()
+  await b.close()
+  return sums.differences().get('y')!.relativeL2
+}
+
+test('a cut network answers more like the original again, and is as small as before', async () => {
+  const before = await cut()
+  const losses: number[] = []
+  const recovered = await recoverDistill.apply(before, params(), env({ onRecovered: (l) => losses.push(...l) }))
+  expect(await errorOf(recovered)).toBeLessThan(0.75 * (await errorOf(before)))
+  expect([...recovered.graph.constants].map(([name, t]) => [name, t.shape])).toEqual(
+    [...before.graph.constants].map(([name, t]) => [name, t.shape]),
+  )
+  expect(losses.length).toBeGreaterThan(1)
+  expect(losses.at(-1)!).toBeLessThan(losses[0]!)
+})
+
+test('one seed makes the same bytes, another one others', async () => {
+  const bytes = async (seed: number) =>
+    encodeModel(await recoverDistill.apply(await cut(), params({ steps: 20 }), env({ seed }))).bytes
+  const first = await bytes(1)
+  expect(await bytes(1)).toEqual(first)
+  expect(await bytes(2)).not.toEqual(first)
+})
+
+test('labels can be learned too', async () => {
+  const samples = rowSamples(200)
+  const labelled: Samples = {
+    ...samples,
+    async *read() {
+      let i = 0
+      for await (const s of samples.read()) yield { ...s, label: i++ % 8 }
+    },
+  }
+  const losses: number[] = []
+  const onRecovered = (l: readonly number[]) => losses.push(...l)
+  await recoverDistill.apply(await cut(), params({ aim: 'labels' }), env({ training: labelled, onRecovered }))
+  expect(losses.at(-1)!).toBeLessThan(losses[0]!)
+})
+
+test('refuses what cannot be recovered, with the reason', async () => {
+  const refuses = recoverDistill.refuses
+  const { samples: _, ...none } = env()
+  expect(refuses(await cut(), none)).toContain('no samples')
+  expect(refuses(original, env())).toContain('nothing was changed')
+  const integers = await quantizeDynamic.apply(original, checkParams(quantizeDynamic, {}), env())
+  expect(refuses(integers, env())).toContain('integers')
+  expect(refuses(await cut(), env())).toBe(null)
+})

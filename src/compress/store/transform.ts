@@ -1,0 +1,169 @@
+/** What all ways of storing weights are: a transform over the constants that may be stored, one by one. */
+
+import { subgraphs } from '../../ir/attrs.js'
+import { definitions } from '../../ir/edits.js'
+import { mapGraphs, nodeKey, withGraph } from '../../ir/graphs.js'
+import { elementCount } from '../../ir/tensor.js'
+import type { Graph, Model, Node, Tensor } from '../../ir/types.js'
+import { freshNames } from '../../passes/names.js'
+import { removeDead } from '../../passes/remove-dead.js'
+import { standardOpset } from '../../passes/standard-domain.js'
+import { neededInFloat } from '../quantize/needed.js'
+import { rewriter, someGraph } from '../quantize/rewrite.js'
+import { openRounder, type Rounder, type Rounding } from '../quantize/rounder.js'
+import { allFinite } from '../quantize/weights.js'
+import type { ParamSpecs, Params, Transform, TransformEnv } from '../transform.js'
+import type { Expand } from './expand.js'
+
+const common = {
+  minElements: {
+    kind: 'number',
+    default: 128 as number,
+    min: 1,
+    max: 1e9,
+    doc: 'leave smaller constants alone: the ops that expand them would cost more',
+  },
+  exclude: { kind: 'names', default: [], doc: 'nodes whose constants stay in float32' },
+} as const
+
+type Common = typeof common
+type StoreParams = Params<Common> & { readonly rounding?: Rounding }
+
+/** What a store may look at before it begins. */
+export interface Given {
+  readonly model: Model
+  readonly env: TransformEnv
+}
+
+export interface Store<S extends ParamSpecs> {
+  readonly id: string
+  readonly summary: string
+  /** The first opset that has what `expand` adds. Default 7, from which on Mul broadcasts. */
+  readonly opset?: number
+  readonly params: S
+  /** Default of the parameter of that name. Default 128. */
+  readonly minElements?: number
+  /** What it can do something for, beside what is finite, large and float32; and what to say where there is none. */
+  readonly takes?: { readonly test: (t: Tensor) => boolean; readonly otherwise: string }
+  /** `rounder`: by the parameter `rounding`, where the store has it. */
+  expand(params: Params<S>, rounder: Rounder, given: Given): Expand | Promise<Expand>
+}
+
+export function storeTransform<S extends ParamSpecs>(store: Store<S>): Transform<S & Common> {
+  const { id, summary, opset = 7, takes, minElements = common.minElements.default } = store
+  const least: StoreParams = { minElements, exclude: [] }
+  return {
+    id,
+    summary,
+    params: { ...store.params, ...common, minElements: { ...common.minElements, default: minElements } },
+    needsCalibration: false,
+    role: 'rounds',
+    refuses(model) {
+      const given = standardOpset(model.opsets)
+      if (given < opset) return `${id} needs opset ${opset}, and the model's is ${given}`
+      const has = (test: (t: Tensor) => boolean): boolean =>
+        someGraph(model.graph, (graph) => storable(graph, least).some(([, t]) => test(t)))
+      if (!has(() => true)) return 'no float32 constants large enough'
+      return takes === undefined || has(takes.test) ? null : takes.otherwise
+    },
+    async apply(model: Model, p: Params<S & Common>, env) {
+      const fresh = freshNames(model)
+      const which = p as unknown as StoreParams
+      const excluded = new Set(which.exclude)
+      const rounder = await openRounder(
+        model,
+        which.rounding ?? 'nearest',
+        env,
+        ({ node }) => !excluded.has(nodeKey(node)),
+      )
+      const expand = await store.expand(p as unknown as Params<S>, rounder, { model, env })
+      const graph = mapGraphs(model.graph, (g) => storeGraph(g, which, fresh, expand))
+      rounder.report(id)
+      return graph === model.graph ? model : removeDead.run(withGraph(model, graph), env)
+    },
+  }
+}
+
+/**
+ * Inputs that divide, or whose smallest values count as much as the largest, the scales of integers among them: rounded
+ * to the grid of the largest, the smallest would become zero.
+ */
+const RATIOS: Readonly<Record<string, readonly number[]>> = {
+  BatchNormalization: [4],
+  DequantizeLinear: [1],
+  Div: [1],
+  Log: [0],
+  Pow: [0, 1],
+  QLinearConv: [1, 4, 6],
+  QLinearMatMul: [1, 4, 6],
+  QuantizeLinear: [1],
+  Reciprocal: [0],
+  Sqrt: [0],
+}
+const CONTRIB_RATIOS: Readonly<Record<string, readonly number[]>> = {
+  DequantizeLinear: [1],
+  DynamicQuantizeLSTM: [8, 10],
+  DynamicQuantizeMatMul: [2],
+  GatherBlockQuantized: [2],
+  MatMulBnb4: [2],
+  MatMulIntegerToFloat: [2, 3],
+  MatMulNBits: [2],
+  QGemm: [1, 4, 7],
+  QuantizeLinear: [1],
+}
+const RATIOS_OF: Readonly<Record<string, typeof RATIOS>> = { '': RATIOS, 'com.microsoft': CONTRIB_RATIOS }
+
+const isRatio = (node: Node, name: string): boolean =>
+  RATIOS_OF[node.domain]?.[node.op]?.some((i) => node.inputs[i] === name) ?? false
+
+/** Factors of the scales that DynamicQuantizeLinear finds in each run: scales too. */
+function dynamicScales(graph: Graph): ReadonlySet<string> {
+  const measured = new Set(graph.nodes.flatMap((n) => (n.op === 'DynamicQuantizeLinear' ? n.outputs.slice(1, 2) : [])))
+  return new Set(graph.nodes.flatMap((n) => (n.op === 'Mul' && n.inputs.some((i) => measured.has(i)) ? n.inputs : [])))
+}
+
+/** Large float32 constants that nodes read and that no output or input of the graph names. */
+function storable(graph: Graph, p: StoreParams): readonly (readonly [string, Tensor])[] {
+  const excluded = new Set(p.exclude)
+  const readers = readersWithin(graph)
+  const isNeeded = neededInFloat(graph, readers)
+  const scales = dynamicScales(graph)
+  return [...graph.constants].filter(([name, t]) => {
+    if (t.dtype !== 'float32' || elementCount(t.shape) < p.minElements || scales.has(name)) return false
+    if (!readers.has(name) || isNeeded(name, (n) => !excluded.has(nodeKey(n)) && !isRatio(n, name))) return false
+    return allFinite(t)
+  })
+}
+
+/** The nodes that read each value of a graph, those in subgraphs among them. */
+function readersWithin(graph: Graph): ReadonlyMap<string, readonly Node[]> {
+  const readers = new Map<string, Node[]>()
+  const see = (name: string, node: Node): void => {
+    const list = readers.get(name)
+    if (list) list.push(node)
+    else readers.set(name, [node])
+  }
+  const visit = (nodes: readonly Node[], hidden: ReadonlySet<string>): void => {
+    for (const node of nodes) {
+      for (const name of node.inputs) if (!hidden.has(name)) see(name, node)
+      for (const { graph: inner } of subgraphs(node)) {
+        const own = new Set([...hidden, ...definitions(inner)])
+        visit(inner.nodes, own)
+      }
+    }
+  }
+  visit(graph.nodes, new Set())
+  return readers
+}
+
+function storeGraph(graph: Graph, p: StoreParams, fresh: (hint: string) => string, expand: Expand): Graph {
+  const r = rewriter(graph, fresh)
+  let changed = false
+  for (const [name, t] of storable(graph, p)) {
+    const expanded = expand(r, name, t)
+    if (expanded === null) continue
+    r.rename(name, expanded)
+    changed = true
+  }
+  return changed ? r.finish() : graph
+}

@@ -1,0 +1,65 @@
+/** How long recoveries are: seconds that a user has become a number of steps, so that every trial can be made again. */
+
+import { recoverDistill } from '../../compress/recover/distill.js'
+import { checkParams, type Transform } from '../../compress/transform.js'
+import { type Journal, remember } from '../journal.js'
+import { optional, type Setup } from '../setup.js'
+import { stageOf } from './space.js'
+
+/** Steps that are timed: after a first few, which load everything. */
+const WARM = 5
+const TIMED = 20
+const LEAST = 20
+const MOST = 100_000
+
+/**
+ * Steps that fit into so many seconds: measured once, then recorded, for runs that go on. Null where nothing bounds them,
+ * or this model cannot be trained.
+ */
+export async function recoverySteps(setup: Setup, journal: Journal, seconds: number | null): Promise<number | null> {
+  return optional(setup, 'recovery is not timed', null, () =>
+    remember(journal, 'recovery steps', async () => (seconds === null ? null : stepsIn(setup, seconds))),
+  )
+}
+
+async function stepsIn({ prepared, env }: Setup, seconds: number): Promise<number | null> {
+  const model = { ...prepared }
+  if (recoverDistill.refuses(model, env) !== null) return null
+  const run = async (steps: number): Promise<number> => {
+    const start = performance.now()
+    await recoverDistill.apply(model, checkParams(recoverDistill, { steps }), env)
+    return (performance.now() - start) / 1000
+  }
+  await run(WARM)
+  const [few, many] = [await run(WARM), await run(WARM + TIMED)]
+  const perStep = Math.max(1e-5, (many - few) / TIMED)
+  return Math.min(MOST, Math.max(LEAST, Math.round(seconds / perStep)))
+}
+
+/** What a recovery may learn: class scores and labels where quality is taken from these, of the only output. */
+export function aimsOf({ judge, prepared }: Pick<Setup, 'judge' | 'prepared'>): readonly string[] {
+  const kind = judge?.measure.kind
+  if (prepared.graph.outputs.length !== 1) return ['outputs']
+  if (kind === 'accuracy') return ['outputs', 'scores', 'labels']
+  return kind === 'top-1 agreement' ? ['outputs', 'scores'] : ['outputs']
+}
+
+/** Transforms that recover with these aims and, where that is known, so many steps at most, not less than a tenth. */
+export const recoveriesFor = (
+  transforms: readonly Transform[],
+  most: number | null,
+  aims: readonly string[],
+): readonly Transform[] =>
+  transforms.map((t) => {
+    const { steps, aim } = t.params
+    if (stageOf(t.id) !== 'recover') return t
+    const search = most !== null && { low: Math.max(1, Math.round(most / 10)), high: most, log: true }
+    return {
+      ...t,
+      params: {
+        ...t.params,
+        ...(steps?.kind === 'number' && search && { steps: { ...steps, search } }),
+        ...(aim?.kind === 'choice' && { aim: { ...aim, search: { values: aims } } }),
+      },
+    }
+  })

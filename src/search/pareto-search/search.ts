@@ -1,0 +1,201 @@
+/**
+ * The search of every lever: recipes are drawn or bred, screened by successive halving, and what is measured in full
+ * makes the front of quality, latency and bytes. Everything that it decides follows from the seed and the results, so
+ * that a journal of these gives the same front again.
+ */
+
+import { TRANSFORMS } from '../../compress/index.js'
+import type { Transform } from '../../compress/transform.js'
+import { type Random, random } from '../../util/random.js'
+import type { CompressOptions } from '../compress.js'
+import { isRestored, makeTrial, runTrial, timed } from '../evaluate.js'
+import { type Exploration, type Found, runOff, withNew } from '../explore.js'
+import { remember } from '../journal.js'
+import type { ScreenedTrial } from '../outcome.js'
+import type { Latency, Step, TrialResult } from '../trial.js'
+import { nameOf } from './names.js'
+import { aimsOf, recoveriesFor, recoverySteps } from './recovery.js'
+import { BRACKET, benchOn, onRung, RUNGS, samplesOn } from './rungs.js'
+import { bred, type Sampler } from './samplers.js'
+import { openSpace, type Space } from './space.js'
+import { type Goal, promising, volumeOf } from './worth.js'
+
+export interface FrontOptions extends Pick<CompressOptions, 'minutes' | 'trials' | 'more' | 'recover'> {
+  readonly sampler?: Sampler
+  /** Of those that are known, what recipes are drawn from. Default: all. */
+  readonly transforms?: readonly Transform[]
+}
+
+/** A recipe on its way up the rungs. */
+interface Runner {
+  readonly name: string
+  readonly steps: readonly Step[]
+}
+
+interface Course extends Exploration {
+  readonly goal: Goal
+  readonly space: Space
+  readonly sampler: Sampler
+  readonly limit: Limit
+}
+
+/** Until when: seconds of all runs together, recipes. */
+interface Limit {
+  readonly seconds: number | null
+  readonly trials: number | null
+}
+
+/** Bounds recoveries where `minutes` alone are given: no single one may take more of them. */
+const RECOVERY_SHARE = 1 / 20
+/** Draws in vain, one after the other, that end a search: everything that there is was tried. */
+const VAIN = 200
+
+export async function searchFront(exploration: Exploration, options: FrontOptions): Promise<Found> {
+  const { setup, journal } = exploration
+  const limit = await limitOf(exploration, options)
+  const baseline = await remember<Latency>(journal, 'baseline', () => timed(setup, setup.original))
+  const seconds = options.recover ?? (options.minutes === undefined ? null : 60 * options.minutes * RECOVERY_SHARE)
+  const most = await recoverySteps(setup, journal, seconds)
+  const transforms = recoveriesFor(options.transforms ?? TRANSFORMS, most, aimsOf(setup))
+  const space = await openSpace(transforms, setup.prepared, setup.env, { activations: setup.activations })
+  const goal: Goal = { originalBytes: setup.original.byteLength, maxDrop: setup.maxDrop, limits: setup.limits }
+  const course: Course = { ...exploration, goal, space, limit, sampler: options.sampler ?? bred }
+  const { results, screened, drawn, growth } = await brackets(course)
+  for (const r of results) if (r.keeps === true) await isRestored(setup, r)
+  const settled = await runOff(exploration, results)
+  const search = { drawn, screened, refused: space.refused, recoverySteps: most, growth }
+  return { results: settled, baseline, sensitivity: new Map(), search }
+}
+
+/** What was asked for, or what an earlier run was given where that is no shorter; `more` counts from what is spent. */
+async function limitOf({ journal }: Exploration, { minutes, trials, more }: FrontOptions): Promise<Limit> {
+  const before = journal.recall<Limit>('limit')
+  const asked: Limit =
+    more === undefined
+      ? { seconds: minutes === undefined ? null : 60 * minutes, trials: trials ?? null }
+      : // More time is for more recipes.
+        { seconds: journal.spent() + 60 * more, trials: null }
+  if (before !== undefined && more === undefined && !isLonger(asked, before)) return before
+  if (JSON.stringify(asked) !== JSON.stringify(before)) await journal.record('limit', asked)
+  return asked
+}
+
+/** No limit is the longest. */
+const isLonger = (a: Limit, b: Limit): boolean =>
+  (a.seconds ?? 0) > (b.seconds ?? Number.POSITIVE_INFINITY) || (a.trials ?? 0) > (b.trials ?? Number.POSITIVE_INFINITY)
+
+interface Progress {
+  /** Of full trials, one a file. */
+  results: readonly TrialResult[]
+  readonly screened: ScreenedTrial[]
+  readonly growth: number[]
+  /** Of each recipe the result of the highest rung that it came to, as of the whole recipe. */
+  readonly latest: Map<string, TrialResult>
+  /** By rung and file: what comes to the same file is not measured twice. */
+  readonly files: Map<string, TrialResult>
+  drawn: number
+}
+
+async function brackets(course: Course): Promise<Progress> {
+  const planned: Runner[] = [...course.recipes]
+  const progress: Progress = { results: [], screened: [], growth: [], latest: new Map(), files: new Map(), drawn: 0 }
+  for (let bracket = 0; !isOver(course, progress.drawn); bracket++) {
+    const runners = drawRunners(course, progress, planned, random(course.setup.env.seed ?? 0).fork(bracket))
+    if (runners.length === 0) break
+    progress.drawn += runners.length
+    await climb(course, progress, runners)
+  }
+  return progress
+}
+
+/** Recipes that are new: those that were planned first. */
+function drawRunners(
+  { space, sampler, goal, limit }: Course,
+  { latest, drawn }: Progress,
+  planned: Runner[],
+  generator: Random,
+): readonly Runner[] {
+  const most = Math.min(BRACKET, (limit.trials ?? Number.POSITIVE_INFINITY) - drawn)
+  const runners = new Map<string, Runner>()
+  for (let vain = 0; runners.size < most && vain < VAIN; vain++) {
+    const steps = planned[0]?.steps ?? sampler(space, generator, [...latest.values()], goal)
+    const name = planned.shift()?.name ?? nameOf(steps)
+    const key = JSON.stringify(steps)
+    if (latest.has(key) || runners.has(key)) continue
+    runners.set(key, { name, steps })
+    vain = 0
+  }
+  return [...runners.values()]
+}
+
+/** All recipes on the first rung, and on each further one those that promise most. */
+async function climb(course: Course, progress: Progress, bracket: readonly Runner[]): Promise<void> {
+  const { setup, goal } = course
+  let runners = bracket
+  for (const [level, rung] of RUNGS.entries()) {
+    const done = new Map<TrialResult, Runner>()
+    for (const runner of runners) {
+      const result = await tried(course, runner, level, progress)
+      if (result === null) break
+      done.set(result, runner)
+      const { steps } = runner
+      if (result.sha256 !== undefined) progress.files.set(`${level} ${result.sha256}`, result)
+      progress.latest.set(JSON.stringify(steps), { ...result, trial: { ...result.trial, steps } })
+      if (rung.share < 1) {
+        progress.screened.push(screenedOf(result, level))
+        continue
+      }
+      progress.results = withNew(progress.results, result, setup)
+      progress.growth.push(volumeOf(goal, progress.results))
+    }
+    const next = promising({ ...goal, slack: rung.slack }, [...done.keys()], Math.ceil(runners.length * rung.kept))
+    runners = next.map((r) => done.get(r)!)
+  }
+}
+
+const isOver = ({ limit, journal }: Course, drawn: number): boolean =>
+  drawn >= (limit.trials ?? Number.POSITIVE_INFINITY) || isLate({ limit, journal })
+
+const isLate = ({ limit, journal }: Pick<Course, 'limit' | 'journal'>): boolean =>
+  journal.spent() >= (limit.seconds ?? Number.POSITIVE_INFINITY)
+
+/** Null where time is over; what the journal knows is handed back all the same. */
+async function tried(
+  course: Course,
+  { name, steps }: Runner,
+  level: number,
+  { files, drawn }: Progress,
+): Promise<TrialResult | null> {
+  const { setup, journal, limit } = course
+  const rung = RUNGS[level]!
+  const isFull = rung.share === 1
+  const trial = await makeTrial(setup, name, onRung(steps, rung))
+  const key = isFull ? `trial ${trial.id}` : `screen ${level} ${trial.id}`
+  const known = journal.recall<TrialResult>(key)
+  if (known !== undefined) return known
+  if (isLate(course)) return null
+  const { seconds, trials } = limit
+  setup.env.onProgress?.({
+    task: `${isFull ? 'measuring' : 'screening'} ${name}`,
+    ...(seconds === null
+      ? { done: drawn, ...(trials !== null && { total: trials }) }
+      : { done: journal.spent(), total: seconds }),
+  })
+  const samples = samplesOn(rung, setup.judge?.samples ?? 0)
+  const result = await runTrial(benchOn(setup, rung), trial, {
+    isWritten: isFull,
+    known: (hash) => files.get(`${level} ${hash}`),
+    ...(samples !== undefined && { samples }),
+  })
+  await journal.record(key, result)
+  return result
+}
+
+const screenedOf = ({ trial, bytes, latency, quality, error }: TrialResult, rung: number): ScreenedTrial => ({
+  name: trial.name,
+  rung,
+  ...(bytes !== undefined && { bytes }),
+  ...(latency && { ratio: latency.ratio }),
+  ...(quality && { drop: quality.drop }),
+  ...(error !== undefined && { error }),
+})
