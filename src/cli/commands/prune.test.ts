@@ -48,6 +48,10 @@ describe('pare prune', () => {
       '1',
       '--recover',
       '0.2s',
+      '--schedule',
+      'gradual',
+      '--rounds',
+      '2',
     ]
     const { status, result } = await cut(...args)
     expect(status).toBe(0)
