@@ -42,7 +42,7 @@ export async function pruneInRounds(model: Model, options: RoundsOptions, env: T
     env.onProgress?.({ task: 'pruning', done: round, total: ratios.length })
     if (round > 0) scores = await scoreUnits(score, findGroups(current).groups.filter(isOpen), { model: current, env })
     const groups = [...scores.keys()]
-    const units = chooseUnits(groups, scores, { ratio: ratioNow(groups, first, ratio), scope, multiple })
+    const units = chooseUnits(groups, scores, { ratio: ratioNow(groups, first, ratio, scope), scope, multiple })
     const chosen = new Set(units)
     for (const { name, units: own } of groups)
       gone.set(name, (gone.get(name) ?? 0) + own.filter((unit) => chosen.has(unit)).length)
@@ -58,17 +58,15 @@ function ratioNow(
   groups: readonly Group[],
   first: ReadonlyMap<string, number>,
   ratio: number | ReadonlyMap<string, number>,
+  scope: Choice['scope'],
 ): Choice['ratio'] {
   const share = (now: number, then: number, gone: number): number => Math.max(0, 1 - (then * (1 - gone)) / now)
   const firstOf = ({ name, units }: Group): number => first.get(name) ?? units.length
-  if (typeof ratio !== 'number')
-    return new Map(groups.map((g) => [g, share(g.units.length, firstOf(g), ratio.get(g.name) ?? 0)]))
-  const now = groups.reduce((sum, g) => sum + g.units.length, 0)
-  return now === 0
-    ? 0
-    : share(
-        now,
-        groups.reduce((sum, g) => sum + firstOf(g), 0),
-        ratio,
-      )
+  if (typeof ratio !== 'number' || scope === 'layer') {
+    const goneOf = ({ name }: Group): number => (typeof ratio === 'number' ? ratio : (ratio.get(name) ?? 0))
+    return new Map(groups.map((g) => [g, share(g.units.length, firstOf(g), goneOf(g))]))
+  }
+  const sum = (of: (group: Group) => number): number => groups.reduce((total, g) => total + of(g), 0)
+  const now = sum((g) => g.units.length)
+  return now === 0 ? 0 : share(now, sum(firstOf), ratio)
 }
