@@ -54,6 +54,8 @@ const NOISE: Readonly<Record<string, number>> = {
   // 32 values, better placed than those of a grid: at most half the error of 16 in blocks.
   'store/codebook': 2.5 / 16 / Math.sqrt(12),
   'store/sparse': 2 ** -23,
+  // Nothing was changed here, so there is nothing to bring back.
+  'recover/distill': 2 ** -22,
 }
 /** Bytes a node that preparing a model may add: a constant that was shared, of a few dozen numbers. */
 const PREPARED = 300

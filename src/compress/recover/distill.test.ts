@@ -5,6 +5,7 @@ import type { Samples } from '../../data/samples.js'
 import { comparison } from '../../engine/compare.js'
 import type { Engine } from '../../engine/engine.js'
 import { openEngine } from '../../engine/node/open.js'
+import { nodeKey } from '../../ir/graphs.js'
 import type { Model } from '../../ir/types.js'
 import { encodeModel } from '../../onnx/codec.js'
 import { quantizeDynamic } from '../quantize/dynamic.js'
@@ -82,4 +83,19 @@ test('refuses what cannot be recovered, with the reason', async () => {
   const integers = await quantizeDynamic.apply(original, checkParams(quantizeDynamic, {}), env())
   expect(refuses(integers, env())).toContain('integers')
   expect(refuses(await cut(), env())).toBe(null)
+})
+
+test('excluded nodes keep their weights, and where all are excluded nothing changes', async () => {
+  const before = await cut()
+  const layers = before.graph.nodes.filter((n) => n.inputs.some((i) => before.graph.constants.has(i))).map(nodeKey)
+  const [first] = layers as [string]
+  const recovered = await recoverDistill.apply(before, params({ steps: 20, exclude: [first] }), env())
+  const node = before.graph.nodes.find((n) => nodeKey(n) === first)!
+  const weights = node.inputs.filter((name) => before.graph.constants.has(name))
+  for (const [name, t] of before.graph.constants) {
+    const isSame = Buffer.compare(recovered.graph.constants.get(name)!.bytes(), t.bytes()) === 0
+    if (weights.includes(name)) expect(isSame, name).toBe(true)
+  }
+  expect(await errorOf(recovered)).not.toBe(await errorOf(before))
+  expect(await recoverDistill.apply(before, params({ exclude: layers }), env())).toBe(before)
 })

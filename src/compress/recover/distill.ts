@@ -5,12 +5,14 @@
 
 import type { Samples } from '../../data/samples.js'
 import { draw, take } from '../../data/split.js'
+import { nodeKey } from '../../ir/graphs.js'
 import { elementCount } from '../../ir/tensor.js'
 import type { Model } from '../../ir/types.js'
 import { type Dataset, readDataset } from '../../train/dataset.js'
 import { distillation } from '../../train/distill.js'
 import { crossEntropy } from '../../train/losses/cross-entropy.js'
 import { type Objective, objectiveFor } from '../../train/objective.js'
+import { parametersOf } from '../../train/parameters.js'
 import { cosine } from '../../train/schedules.js'
 import { train } from '../../train/train.js'
 import { PareError } from '../../util/errors.js'
@@ -43,6 +45,7 @@ const params = {
     search: { low: 2e-4, high: 3e-3, log: true },
   },
   batch: { kind: 'number', default: 32, min: 1, max: 4096, whole: true, doc: 'samples a step' },
+  exclude: { kind: 'names', default: [], doc: 'nodes whose weights stay as they are' },
 } as const
 
 type RecoverParams = Params<typeof params>
@@ -69,6 +72,8 @@ export const recoverDistill: Transform<typeof params> = {
     const { teacher, signal, onProgress, seed = 0 } = env
     const samples = learnable(env)
     if (teacher === undefined || samples === undefined) throw noSamples()
+    const frozen = weightsOf(model, p.exclude)
+    if (parametersOf(model).every((name) => frozen.includes(name))) return model
     const engine = await env.engine()
     const { data, objectives } = await lessons(model, teacher, samples, p, env)
     // The last tenth judges, and the weights are those of the best epoch: the recovered model is no worse on it.
@@ -83,6 +88,7 @@ export const recoverDistill: Transform<typeof params> = {
       epochs: Math.max(1, Math.round(p.steps / perEpoch)),
       batchSize: Math.max(1, Math.min(p.batch, Math.floor(data.count * 0.9))),
       isTraining: false,
+      freeze: frozen,
       keepZeros: true,
       seed,
       ...(signal && { signal }),
@@ -94,6 +100,13 @@ export const recoverDistill: Transform<typeof params> = {
     env.onRecovered?.(curve)
     return trained.best === 0 ? model : trained.model
   },
+}
+
+/** What would be trained of these nodes. */
+function weightsOf(model: Model, nodes: readonly string[]): readonly string[] {
+  const weights = new Set(parametersOf(model))
+  const own = model.graph.nodes.filter((node) => nodes.includes(nodeKey(node)))
+  return [...new Set(own.flatMap((node) => node.inputs.filter((name) => weights.has(name))))]
 }
 
 interface Lessons {
