@@ -34,7 +34,7 @@ interface Task {
   readonly test: Dataset
 }
 
-async function mnistTask(): Promise<Task> {
+export async function mnistTask(): Promise<Task> {
   const model = mnistCnn()
   const folder = requiredPath('mnist')
   return {
@@ -48,7 +48,7 @@ async function mnistTask(): Promise<Task> {
   }
 }
 
-async function cifarTask(): Promise<Task> {
+export async function cifarTask(): Promise<Task> {
   const model = cifarResNet()
   const path = join(requiredPath('cifar10'), 'train-20k.bin.gz')
   const [output] = model.graph.outputs as [string]
