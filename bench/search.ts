@@ -98,7 +98,7 @@ const STYLE =
   '<style>svg{background:#fff;font:12px system-ui,sans-serif}.line{fill:none;stroke-width:2}.hue0{stroke:#0b6bcb;fill:#0b6bcb}.hue1{stroke:#b4540a;fill:#b4540a}path.line{fill:none}text{stroke:none}.grid{stroke:#eceff2}</style>'
 await writeFile(
   new URL('search.svg', import.meta.url),
-  svg.markup.replace(/<svg([^>]*>)/, `<svg xmlns="http://www.w3.org/2000/svg"$1${STYLE}`),
+  svg.markup.replace('<svg', '<svg xmlns="http://www.w3.org/2000/svg"').replace('</desc>', `</desc>${STYLE}`),
 )
 const [drawnEnds, bredEnds] = ['random', 'bred'].map((name) => runs.get(name)!.map((g) => at(g, length - 1)))
 const wins = bredEnds!.filter((v, i) => v > drawnEnds![i]!).length
