@@ -74,14 +74,21 @@ function optionLabel(name: string, spec: OptionSpec): string {
   return `${short}--${kebab(name)}${hint === '' ? '' : ` ${hint}`}`
 }
 
+/** Longer lists of choices stand in the description, where they can be broken. */
+const CHOICES = 60
+
+const listed = (spec: OptionSpec): string => (spec.kind === 'choice' ? spec.choices.join('|') : '')
+
 function valueHint(spec: OptionSpec): string {
   if (spec.kind === 'flag') return ''
-  return spec.kind === 'choice' ? spec.choices.join('|') : `<${spec.value}>`
+  if (spec.kind !== 'choice') return `<${spec.value}>`
+  return listed(spec).length > CHOICES ? '<choice>' : listed(spec)
 }
 
 function description(spec: OptionSpec): string {
   const many = spec.kind === 'texts' ? ' (may be repeated)' : ''
   const fallback = 'default' in spec && spec.default !== undefined ? ` (default ${spec.default})` : ''
   const needed = 'required' in spec && spec.required ? ' (needed)' : ''
-  return `${spec.doc}${many}${fallback}${needed}`
+  const choices = spec.kind === 'choice' && listed(spec).length > CHOICES ? `: ${spec.choices.join(', ')}` : ''
+  return `${spec.doc}${choices}${many}${fallback}${needed}`
 }
