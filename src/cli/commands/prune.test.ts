@@ -6,8 +6,10 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { pare, pareText } from '../../../test/pare.js'
 import { MLP, modelOfX } from '../../../test/prune-models.js'
+import { SCORES } from '../../compress/prune/scores/index.js'
 import { readModel, writeModel } from '../../onnx/files.js'
 import { random } from '../../util/random.js'
+import { SCORE_NAMES } from './prune.js'
 
 let folder: string
 beforeAll(async () => {
@@ -125,4 +127,8 @@ describe('pare prune', () => {
     const args = [at('plain.onnx'), '-o', at('out.onnx'), '--ratio', '0.5']
     expect(await pare('prune', ...args)).toMatchObject({ code: 'PRUNE_NOTHING', status: 1 })
   })
+})
+
+test('help names every score that there is', () => {
+  expect(SCORE_NAMES).toEqual(SCORES.map((score) => score.id))
 })

@@ -1,7 +1,6 @@
 /** `pare prune`: channels, neurons, heads and units of recurrent layers cut out of a model. */
 
 import type { Amount } from '../../compress/prune/index.js'
-import { SCORES } from '../../compress/prune/scores/index.js'
 import type { Samples } from '../../data/samples.js'
 import type { Model } from '../../ir/types.js'
 import { PareError } from '../../util/errors.js'
@@ -28,7 +27,20 @@ import { labelled } from '../labelled.js'
 import type { PruneAnswer } from '../prune-answer.js'
 import type { Recovery } from '../recovery.js'
 
-const SCORE_NAMES = SCORES.map((s) => s.id)
+/** Those of `src/compress/prune/scores`, which help must not load. */
+export const SCORE_NAMES: readonly string[] = [
+  'l2',
+  'l1',
+  'bn-scale',
+  'geometric-median',
+  'taylor',
+  'fisher',
+  'activation',
+  'entropy',
+  'mutual-information',
+  'mrmr',
+  'random',
+]
 const whole = { kind: 'number', value: 'n', min: 1, whole: true } as const
 
 export const prune = defineCommand({
