@@ -341,6 +341,30 @@ test('blocks on the engine: one room for all of them, far from each other or too
   })
 })
 
+test('blocks whose numbers are far larger or smaller than those of the block before, in float32', async () => {
+  const [rows, columns] = [9000, 120]
+  for (const size of [1e20, 1e-20]) {
+    const cell = (i: number, j: number): number =>
+      j < 2 && i >= rows
+        ? (((i * i * 7 + j * 13) % 31) / 31 - 0.5) * size
+        : j < 2
+          ? 0
+          : ((i * 7 + j * j * 13) % 31) / 31
+    const whole = matrixOf(2 * rows, columns, cell)
+    const block = (b: number) => ({
+      rows,
+      columns,
+      data: Float32Array.from(whole.data.subarray(b * rows * columns, (b + 1) * rows * columns)),
+    })
+    const options = { nComponents: 3, isStandardized: true }
+    const [held, streamed] = [
+      await pca(whole, options),
+      await pcaOfBlocks([block(0), block(1)], { ...options, engine }),
+    ]
+    near(streamed.explainedVariance, [...held.explainedVariance], 1e6)
+  }
+})
+
 test('drawn rows of any rank, with zeros: both solvers find eigenpairs, of sparse rows too', async () => {
   const size = fc.integer({ min: 2, max: 25 })
   const drawn = fc.record({ rows: size, columns: size, rank: fc.integer({ min: 1, max: 25 }), seed: fc.nat() })
