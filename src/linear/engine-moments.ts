@@ -134,6 +134,9 @@ async function begun({ x, frame, tile, gram, tasks, precision }: Work, o: BeginO
   }
 }
 
+/** A variance in the frame of which float32 holds the squares and their sums, those of outliers too. */
+const isSquarable = (variance: number): boolean => variance > 2 ** -60 && variance < 2 ** 60
+
 /** What the sums alone say, before any product is there. */
 function factsOf({ shifted, squares, weight, count }: Sums, { shift, scales, unit }: Frame): Omit<Gathering, 'end'> {
   // In the frame: how far the means are from it, and Σ w (v − mean)².
@@ -144,7 +147,10 @@ function factsOf({ shifted, squares, weight, count }: Sums, { shift, scales, uni
   return {
     isUsable: means.every((mean, j) => Math.abs(mean) <= MOST && unit * spread[j]! * scales[j]! ** 2 <= MOST * MOST),
     // Of what is no number another frame makes nothing.
-    isNear: count === 0 || !isWhole || away.every((a, j) => !(weight * a ** 2 > spread[j]!)),
+    isNear:
+      count === 0 ||
+      !isWhole ||
+      away.every((a, j) => !(weight * a ** 2 > spread[j]!) && (spread[j] === 0 || isSquarable(spread[j]! / weight))),
     frame: {
       shift: means,
       scales: scales.map((scale, j) => powerOf(scale * Math.sqrt(spread[j]! / weight))),
