@@ -51,7 +51,7 @@ const params = {
 type RecoverParams = Params<typeof params>
 
 /** Ops whose rounding has no gradient: what holds them is quantized already. */
-const ROUNDED = /Quantize|Integer|^QLinear|NBits/
+const ROUNDED = /Quantize|Integer|^Q[A-Z]|NBits|Bnb4/
 const LEAST = 64
 
 export const recoverDistill: Transform<typeof params> = {
