@@ -3,7 +3,7 @@
 import { intAttr } from '../ir/attrs.js'
 import { dtypeOfCode } from '../ir/dtypes.js'
 import type { Dim, DType } from '../ir/types.js'
-import { reshapeAxes, targetAxes } from './axes/reshape.js'
+import { reshapeAxes, squeezeAxes, targetAxes } from './axes/reshape.js'
 import { dropoutAxes, eachAxis } from './axes/tools.js'
 import { type Call, dtypeOf, type OpDef, shapeOf } from './def.js'
 import { castGrad, dropoutGrad, passGrad, reshapeGrad } from './gradients/movement.js'
@@ -102,7 +102,7 @@ const squeeze = def('Squeeze', 1, {
   attrs: { axes: 'ints' },
   quant: move(0),
   grad: reshapeGrad,
-  axes: reshapeAxes,
+  axes: squeezeAxes,
   infer: (call) => [fact(dtypeOf(call.inputs[0]), squeezed(call), elementsOf(call, 0))],
 })
 

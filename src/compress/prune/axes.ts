@@ -105,13 +105,18 @@ function apply(
   else for (const at of [a, b]) sets.hold(at, `${describeNode(node)} multiplies two activations along it`)
 }
 
-/** Axes that no link names keep all of their indices, and so do values that graphs inside the node read. */
+/**
+ * Axes that no link names keep all of their indices, and so do values that graphs inside the node read. Where an input
+ * of the node has no known shape, links between its axes and others are missing: all axes of the node keep theirs.
+ */
 function holdUnnamed(node: Node, links: readonly AxisLink[], factOf: FactOf, sets: IndexSets): void {
-  const named = new Set(links.flatMap(refsOf).map((ref) => `${ref.of} ${ref.at} ${ref.axis}`))
+  const open = node.inputs.find((value) => value !== '' && shapeOf(factOf(value)) === null)
+  const named = new Set(open === undefined ? links.flatMap(refsOf).map((ref) => `${ref.of} ${ref.at} ${ref.axis}`) : [])
+  const why = open === undefined ? 'needs all of it' : `reads ${open}, of which no shape is known`
   const see = (of: 'input' | 'output', value: string, at: number): void => {
     if (value === '') return
     ;(shapeOf(factOf(value)) ?? []).forEach((_, axis) => {
-      if (!named.has(`${of} ${at} ${axis}`)) sets.hold({ value, axis }, `${describeNode(node)} needs all of it`)
+      if (!named.has(`${of} ${at} ${axis}`)) sets.hold({ value, axis }, `${describeNode(node)} ${why}`)
     })
   }
   node.inputs.forEach((value, at) => {

@@ -1,7 +1,7 @@
 /** Axes of normalizations: the axes that they take statistics over stay whole. */
 
 import { intAttr, intsAttr } from '../../ir/attrs.js'
-import type { AxesRule } from '../def.js'
+import { type AxesRule, shapeOf } from '../def.js'
 import { axisOf, hold, inAxis, keepLinks, outAxis, rankOf, tie } from './tools.js'
 
 const WHY = 'normalizes over it'
@@ -28,13 +28,15 @@ export const instanceNormAxes: AxesRule = {
   },
 }
 
-/** Statistics over the axes from `axis` on. All outputs, and the inputs that are summed first, have the axes before it. */
+/**
+ * Statistics over the axes from `axis` on. All outputs have the axes before it, and so have the inputs that are summed
+ * first, which broadcast.
+ */
 export const layerNormAxes = (...inputs: readonly number[]): AxesRule => ({
   links(call) {
     const first = axisOf(call, intAttr(call.node, 'axis', -1))
     if (first === null) return []
     const rank = rankOf(call.inputs[0])
-    const free = Array.from({ length: first }, (_, axis) => axis)
     const present = [...call.node.outputs.keys()].filter((at) => call.node.outputs[at] !== '')
     return [
       ...present.flatMap((at) =>
@@ -45,7 +47,10 @@ export const layerNormAxes = (...inputs: readonly number[]): AxesRule => ({
         ),
       ),
       ...inputs.flatMap((input) =>
-        rankOf(call.inputs[input]) === rank ? free.map((axis) => tie(inAxis(input, axis), inAxis(0, axis))) : [],
+        (shapeOf(call.inputs[input]) ?? []).flatMap((size, axis, shape) => {
+          const at = axis + rank - shape.length
+          return at >= 0 && at < first && size !== 1 ? [tie(inAxis(input, axis), inAxis(0, at))] : []
+        }),
       ),
       ...Array.from({ length: rank - first }, (_, i) => hold(inAxis(0, first + i), WHY)),
     ]

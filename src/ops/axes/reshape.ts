@@ -3,11 +3,11 @@
  * one axis against one is the same axis, one against several is split or merged.
  */
 
-import { intAttr } from '../../ir/attrs.js'
+import { intAttr, ints } from '../../ir/attrs.js'
 import { i64 } from '../../ir/tensor.js'
 import type { Dim } from '../../ir/types.js'
 import { type AxesCall, type AxesRule, type AxisLink, shapeOf } from '../def.js'
-import { dimList } from '../shapes.js'
+import { dimList, isStatic } from '../shapes.js'
 import { free, inAxis, outAxis, tie } from './tools.js'
 
 /** Axes of the input and of the output that hold the same elements in the same order; none of size 1. */
@@ -16,8 +16,28 @@ interface Run {
   readonly to: readonly number[]
 }
 
-/** Squeeze, Unsqueeze, Flatten: the shape follows from the input's. */
+/** Unsqueeze, Flatten: the shape follows from the input's. */
 export const reshapeAxes: AxesRule = { links: (call) => reshapeLinks(call) }
+
+/** Squeeze: where it takes all axes of size 1 they are named, so that an axis that is cut to 1 stays. */
+export const squeezeAxes: AxesRule = {
+  links: (call) => (takesAll(call) && onesOf(call).length === 0 ? [] : reshapeLinks(call)),
+  cut(call, kept) {
+    const isOne = [...(shapeOf(call.inputs[0]) ?? []).keys()].some((axis) => kept(inAxis(0, axis))?.length === 1)
+    if (!isOne || !takesAll(call)) return {}
+    const ones = onesOf(call)
+    return call.opset < 13 ? { attrs: { axes: ints(ones) } } : { inputs: new Map([[1, i64([ones.length], ones)]]) }
+  },
+}
+
+/** Whether it names no axes. Where there are none of size 1 either nothing can be cut: to name none is to take all. */
+const takesAll = (call: AxesCall): boolean => dimList(call, 'axes', 1) === undefined
+
+/** The axes of size 1; none where a size is not known. */
+function onesOf(call: AxesCall): readonly number[] {
+  const shape = shapeOf(call.inputs[0])
+  return isStatic(shape) ? [...shape.keys()].filter((axis) => shape[axis] === 1) : []
+}
 
 /** Reshape: the new shape becomes a constant, which must be possible; what computed it is not read any more. */
 export const targetAxes: AxesRule = {
