@@ -122,6 +122,12 @@ const STEPS = {
     const made = h.b.op('Gemm', [rows, h.weights(h.one.channels, c), h.weights(c)])
     return [{ name: transpose(h, reshape(h, made, [1, 4, 4, c]), [0, 3, 1, 2]), channels: c }]
   },
+  /** Takes the batch away by its size alone: channels that are cut to one must not go with it. */
+  squeezed: (h: Hand) => {
+    if (h.one.channels === 1) return []
+    const axis = h.b.constant(i64([1], [0]), 'axis')
+    return [{ ...h.one, name: h.b.op('Unsqueeze', [h.b.op('Squeeze', [h.one.name]), axis]) }]
+  },
   spaceToDepth: (h: Hand) => {
     const deep = h.b.op('SpaceToDepth', [h.one.name], { attrs: { blocksize: int(2) } })
     const mixed = conv(h, { name: deep, channels: 4 * h.one.channels }, 4 * h.one.channels)

@@ -1,7 +1,10 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { weights } from '../../test/compress-models.js'
 import type { Engine } from '../engine/engine.js'
 import { openEngine } from '../engine/node/open.js'
-import { f32, floats, numbers } from '../ir/tensor.js'
+import { int } from '../ir/attrs.js'
+import { builder, modelOf } from '../ir/builder.js'
+import { f32, floats, i64, numbers } from '../ir/tensor.js'
 import type { Model } from '../ir/types.js'
 import { encodeModel } from '../onnx/codec.js'
 import type { Dataset } from '../train/dataset.js'
@@ -107,6 +110,20 @@ test('small weights, biases and what is excluded share nothing', () => {
   const codebooks = [...graph.constants.keys()].filter((name) => name.endsWith('_codebook'))
   expect(codebooks).toHaveLength(1)
   expect(sharedWeights(model, { bits: 3, exclude: ['*'] }).model.graph.nodes).toEqual(model.graph.nodes)
+})
+
+test('biases that an export gave two axes share nothing, one that a Reshape brings there too', () => {
+  const b = builder()
+  b.input('input', { kind: 'tensor', dtype: 'float32', shape: [4, 'n', 6] })
+  const drawn = (...shape: number[]): string => b.constant(weights(shape, 1), 'w')
+  const moved = b.op('Reshape', [drawn(2, 128), b.constant(i64([2], [1, 256]), 'shape')])
+  const inputs = ['input', drawn(1, 128, 6), drawn(1, 128, 32), moved]
+  const [y] = b.ops('LSTM', inputs, { outputs: 1, attrs: { hidden_size: int(32) } })
+  const product = b.op('MatMul', [y!, drawn(32, 160)])
+  b.output(b.op('Mul', [b.op('Add', [product, drawn(1, 160)]), drawn(160, 1, 1, 160)]))
+  const { graph } = sharedWeights(modelOf(b.graph()), { bits: 3 }).model
+  const own = [...graph.constants.values()].filter((t) => t.dtype === 'float32')
+  expect(own.map(({ shape }) => shape.join('x')).sort()).toEqual(['1x160', '2x128', '8x1', '8x1', '8x1', '8x1'])
 })
 
 test.each([0, 9, 2.5])('%d bits are refused', (bits) => {

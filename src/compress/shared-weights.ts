@@ -10,7 +10,7 @@ import { type Builder, builder } from '../ir/builder.js'
 import { allNames } from '../ir/graphs.js'
 import { elementCount, f32, floats, i64, tensor } from '../ir/tensor.js'
 import type { Model, Tensor } from '../ir/types.js'
-import { parametersOf, withParameters } from '../train/parameters.js'
+import { parametersOf, withoutBiases, withParameters } from '../train/parameters.js'
 import { PareError } from '../util/errors.js'
 
 export interface ShareOptions {
@@ -37,14 +37,13 @@ interface Shared {
   readonly codebook: string
 }
 
-/** Weights of at least two axes in float32, each on a codebook of its own. Throws `SHARE_BITS`, `TRAIN_FREEZE`. */
+/** Weights of at least two axes in float32 that are no biases, each on a codebook of its own. Throws `SHARE_BITS`, `TRAIN_FREEZE`. */
 export function sharedWeights(model: Model, { bits, exclude = [], minElements = 128 }: ShareOptions): SharedWeights {
   if (!Number.isInteger(bits) || bits < 1 || bits > 8) throw wrongBits(bits)
   const { graph } = model
   const b = builder(allNames(graph))
-  const isShared = ({ dtype, shape }: Tensor): boolean =>
-    dtype === 'float32' && shape.length >= 2 && elementCount(shape) >= minElements
-  const shared = parametersOf(model, exclude)
+  const isShared = ({ dtype, shape }: Tensor): boolean => dtype === 'float32' && elementCount(shape) >= minElements
+  const shared = withoutBiases(model, parametersOf(model, exclude))
     .filter((name) => isShared(graph.constants.get(name)!))
     .map((name) => share(b, name, graph.constants.get(name)!, bits))
   const names = new Set(shared.map(({ name }) => name))

@@ -3,7 +3,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Engine } from '../engine/engine.js'
 import { openEngine } from '../engine/node/open.js'
-import { f32, floats } from '../ir/tensor.js'
+import { int } from '../ir/attrs.js'
+import { builder, modelOf } from '../ir/builder.js'
+import { f32, floats, i64 } from '../ir/tensor.js'
 import type { Model } from '../ir/types.js'
 import { l1 } from '../penalties/l1.js'
 import { l2 } from '../penalties/l2.js'
@@ -103,6 +105,44 @@ describe('keepZeros', () => {
   test('what a proximal penalty brings to zero stays there', async () => {
     const { kept } = parts(await trainedWith({ keepZeros: true, penalties: [{ penalty: l1(3) }], epochs: 6 }))
     expect(kept.filter((v) => v === 0).length).toBeGreaterThan(3)
+  })
+
+  test('biases of two axes move, of cells and of sums too', async () => {
+    const b = builder()
+    b.input('input', { kind: 'tensor', dtype: 'float32', shape: ['n', 2] })
+    const drawn = (...shape: number[]): string =>
+      b.constant(
+        f32(
+          shape,
+          Float32Array.from({ length: shape.reduce((n, d) => n * d, 1) }, (_, i) => Math.sin(7 * i + 1)),
+        ),
+        'w',
+      )
+    const zeros = (...shape: number[]): string =>
+      b.constant(f32(shape, new Float32Array(shape.reduce((n, d) => n * d, 1))), 'zeros')
+    const frames = b.op('Unsqueeze', ['input', b.constant(i64([1], [0]), 'axis')])
+    const cell = zeros(1, 32)
+    const [, h] = b.ops('LSTM', [frames, drawn(1, 16, 2), drawn(1, 16, 4), cell], {
+      outputs: 3,
+      attrs: { hidden_size: int(4) },
+    })
+    const rows = b.op('Squeeze', [h!, b.constant(i64([1], [0]), 'axis')])
+    const shift = zeros(1, 3)
+    const whole = b.op('Add', [b.op('MatMul', [rows, drawn(4, 3)]), shift])
+    const mixed = b.op('Gemm', [whole, drawn(3, 2), zeros(1, 2)])
+    b.output(mixed)
+    const model = modelOf(b.graph())
+    const targets = new Map([[mixed, [...data.targets.values()][0]!]])
+    const settings = { engine, data: { ...data, targets }, validation: null, loss: crossEntropy(), epochs: 2 }
+    const trained = (await train(model, { ...settings, batchSize: 16, keepZeros: true })).model
+    const constants = [...trained.graph.constants].filter(([name]) => name.startsWith('zeros'))
+    expect(constants.map(([, t]) => t.shape)).toEqual([
+      [1, 32],
+      [1, 3],
+      [1, 2],
+    ])
+    for (const [name, t] of constants)
+      expect([...floats(t)].filter((v) => v === 0).length, name).toBeLessThan(t.shape[1]! / 3)
   })
 
   test('is refused where no weight can be zero', async () => {

@@ -28,6 +28,10 @@ const SLOTS: Readonly<Record<string, readonly number[]>> = {
   Sum: [0, 1, 2, 3],
 }
 
+/** The slots of biases and peepholes, also where exports give them two axes; and ops of which one line shifts or scales channels. */
+const BIASES: Readonly<Record<string, readonly number[]>> = { Gemm: [2], GRU: [3], LSTM: [3, 7], RNN: [3] }
+const BROADCAST: ReadonlySet<string> = new Set(['Add', 'Mul', 'PRelu', 'Sum'])
+
 /** Ops that hand the values of their first input on in another form; Concat does those of all. */
 const MOVES: ReadonlySet<string> = new Set([
   'Cast',
@@ -68,7 +72,29 @@ export function parametersOf(model: Model, freeze: readonly string[] = []): read
   )
 }
 
-function weightTest(graph: Graph): (name: string, t: Tensor) => boolean {
+/**
+ * Those of a model's parameters whose zeros may be pruned ones: matrices and kernels of at least two axes, codebooks and
+ * tables. Biases and what scales channels often begin at zero, and are told by where they are read, whatever their axes.
+ */
+export function withoutBiases({ graph }: Model, parameters: readonly string[]): readonly string[] {
+  const isWeight = weightTest(graph, isBias)
+  return parameters.filter((name) => {
+    const t = graph.constants.get(name)!
+    return t.shape.length >= 2 && isWeight(name, t)
+  })
+}
+
+const isBias = (node: Node, at: number, t: Tensor): boolean =>
+  BIASES[node.op]?.includes(at) === true || (BROADCAST.has(node.op) && isLine(t))
+
+/** Whether it lies along one axis. */
+const isLine = ({ shape }: Tensor): boolean => elementCount(shape) === Math.max(...shape)
+
+/** `isLeft`: uses that do not count. */
+function weightTest(
+  graph: Graph,
+  isLeft: (node: Node, at: number, t: Tensor) => boolean = () => false,
+): (name: string, t: Tensor) => boolean {
   const readers = consumers(graph)
   const makers = producers(graph)
   /** Made by a product, directly or in another form. */
@@ -81,11 +107,10 @@ function weightTest(graph: Graph): (name: string, t: Tensor) => boolean {
     const at = node.inputs.indexOf(name)
     if (node.domain !== '') return false
     if (MOVES.has(node.op)) return (at === 0 || node.op === 'Concat') && node.outputs.some((out) => isUsed(out, t))
-    if (SLOTS[node.op]?.includes(at) !== true) return false
+    if (SLOTS[node.op]?.includes(at) !== true || isLeft(node, at, t)) return false
     if (node.op !== 'Add' && node.op !== 'Mul') return true
     // A bias lies along one axis; what has more is a position or a mask.
-    const isLine = elementCount(t.shape) === Math.max(...t.shape)
-    if (node.op === 'Add' && isLine && isProduct(node.inputs[1 - at] ?? '')) return areFinite(t)
+    if (node.op === 'Add' && isLine(t) && isProduct(node.inputs[1 - at] ?? '')) return areFinite(t)
     return elementCount(t.shape) > 1 && !isMask(t)
   }
   const isUsed = (name: string, t: Tensor): boolean => (readers.get(name) ?? []).some((node) => isUse(node, name, t))

@@ -23,7 +23,7 @@ import type { TrainMetric } from './metrics/metric.js'
 import type { Objective } from './objective.js'
 import { adam } from './optimizers/adam.js'
 import type { Optimizer } from './optimizers/optimizer.js'
-import { withParameters } from './parameters.js'
+import { withoutBiases, withParameters } from './parameters.js'
 import { type PenaltyChoice, penalized } from './penalized.js'
 import { type Ready, readied } from './ready.js'
 import { constant, type Schedule } from './schedules.js'
@@ -56,7 +56,7 @@ export interface TrainOptions extends RunOptions {
   readonly freeze?: readonly string[]
   /**
    * Exact zeros in weights of at least two axes stay zeros, as pruning leaves them; those that a proximal penalty makes on
-   * the way do too. Default false.
+   * the way do too. Biases move, whatever their axes. Default false.
    */
   readonly keepZeros?: boolean
   readonly penalties?: readonly PenaltyChoice[]
@@ -149,7 +149,7 @@ async function planned({ plain, form, objectives, trainable, data, validation }:
     before: plain.graph,
     ...(clipNorm !== undefined && { clipNorm }),
     ...(averaging !== undefined && { averaging }),
-    ...(keepZeros && { keepZeros: trainable.filter((name) => hasAxes(plain, name)) }),
+    ...(keepZeros && { keepZeros: withoutBiases(plain, trainable) }),
   })
   const learningRate = options.learningRate ?? optimizer.learningRate
   const total = epochs * Math.floor(data.count / rowsOfStep({ step, form }))
@@ -162,9 +162,6 @@ async function planned({ plain, form, objectives, trainable, data, validation }:
   if (resume) checkCheckpoint(resume, step, digest)
   return { ...plan, bytes, digest }
 }
-
-/** Biases and what scales channels have one axis, and often begin at zero. */
-const hasAxes = ({ graph }: Model, name: string): boolean => graph.constants.get(name)!.shape.length >= 2
 
 interface Judge {
   score(states: States): Promise<Score>

@@ -53,15 +53,15 @@ const transpose = (b: Builder, x: string, perm: readonly number[]): string =>
 async function outputs(m: Model, seed: number) {
   const session = await engine.load(encodeModel(m).bytes, { optimization: 'off' })
   try {
-    return await session.run(randomFeeds(session.inputs, { seed, dims: { n: 2, s: 5, N: 2 } }))
+    return await session.run(randomFeeds(session.inputs, { seed, dims: { n: 2, s: 5, N: 2, z: 4 } }))
   } finally {
     await session.close()
   }
 }
 
-/** Cuts every third unit of each group, and holds the result against the masked model. */
-async function certify(m: Model): Promise<Model> {
-  const units = findGroups(m).groups.flatMap((g) => g.units.filter((_, i) => i % 3 === 1))
+/** Cuts every third unit of each group, or others, and holds the result against the masked model. */
+async function certify(m: Model, isCut = (i: number): boolean => i % 3 === 1): Promise<Model> {
+  const units = findGroups(m).groups.flatMap((g) => g.units.filter((_, i) => isCut(i)))
   expect(units).not.toHaveLength(0)
   const cut = cutUnits(m, units)
   const [got, wanted] = [await outputs(cut, 3), await outputs(maskUnits(m, units), 3)]
@@ -189,6 +189,66 @@ describe('shapes that are computed', () => {
       return [conv(b, b.op('Slice', [a, number(b, 1, 1), far, number(b, 1, 2)]), [2, 7, 1, 1], 2, 'out')]
     })
     await certify(m)
+  })
+})
+
+describe('axes that nothing names', () => {
+  test.each([21, 12])('Squeeze takes no channel axis that was cut to one, at opset %i', async (opset) => {
+    const m = model([1, 3, 1, 1], (b) => {
+      const a = b.op('Relu', [conv(b, 'x', [4, 3, 1, 1], 1, 'a')])
+      return [matmul(b, b.op('Squeeze', [a]), [4, 5], 2, 'out')]
+    })
+    const older = { ...m, opsets: new Map([['', opset]]) }
+    expect(groupsOf(older)).toEqual(['a: 4'])
+    const { graph } = await certify(older, (i) => i > 0)
+    const squeeze = graph.nodes.find((n) => n.op === 'Squeeze')!
+    if (opset < 13) expect(squeeze.attrs.axes).toEqual(ints([0, 2, 3]))
+    else expect([...numbers(graph.constants.get(squeeze.inputs[1]!)!)]).toEqual([0, 2, 3])
+  })
+
+  test('a Squeeze that takes nothing holds the channels, which it would take at one', () => {
+    const m = model([2, 3, 4, 4], (b) => {
+      const a = b.op('Squeeze', [conv(b, 'x', [4, 3, 3, 3], 1, 'a')])
+      return [conv(b, a, [2, 4, 1, 1], 2, 'out')]
+    })
+    expect(groupsOf(m)).toEqual([])
+  })
+
+  /** Of unknown rank for who sees z alone: ['z', 8] with z = 4, or [8] with z = 1. */
+  const open = (b: Builder): string => {
+    b.input('z', value('float32', ['z', 8]))
+    return b.op('Squeeze', ['z'], { name: 'open' })
+  }
+  const beside: Readonly<Record<string, (b: Builder) => string>> = {
+    Gemm: (b) => b.op('Gemm', ['x', b.constant(weights([6, 8], 1), 'w'), open(b)], { name: 'a' }),
+    PRelu: (b) => b.op('PRelu', [matmul(b, 'x', [6, 8], 1, 'a'), open(b)]),
+    QuantizeLinear: (b) => {
+      const grid = { axis: int(1) }
+      const scales = b.op('Abs', [b.op('Squeeze', [b.op('Slice', [open(b), ...[0, 1, 0].map((k) => at(b, k))])])])
+      const zero = b.constant(tensor('uint8', [], Uint8Array.of(128)), 'zero')
+      const q = b.op('QuantizeLinear', [matmul(b, 'x', [6, 8], 1, 'a'), scales, zero], { attrs: grid })
+      return b.op('DequantizeLinear', [q, scales, zero], { attrs: grid })
+    },
+  }
+  const at = (b: Builder, k: number): string => b.constant(i64([1], [k]), 'k')
+  test.each(Object.entries(beside))('an input of unknown shape holds what %s reads beside it', (_, build) => {
+    const m = model([4, 6], (b) => [matmul(b, b.op('Relu', [build(b)]), [8, 3], 2, 'out')])
+    expect(groupsOf(m)).toEqual([])
+    expect(findGroups(m).held.get('a')).toMatch(/of which no shape is known/)
+  })
+
+  test('a skip of lower rank goes with the axes that it is added to', async () => {
+    const m = model([2, 3, 16], (b) => {
+      const ones = b.constant(f32([16], new Float32Array(16).fill(1)), 'gamma')
+      const skip = b.constant(weights([8, 16], 5), 'skip')
+      const inputs = [conv(b, 'x', [8, 3, 1], 1, 'a'), skip, ones]
+      const a = b.ops('SkipLayerNormalization', inputs, { domain: 'com.microsoft', outputs: 1 })[0]!
+      return [conv(b, a, [2, 8, 1], 2, 'out')]
+    })
+    const own = { ...m, opsets: new Map([...m.opsets, ['com.microsoft', 1]]) }
+    expect(groupsOf(own)).toEqual(['a: 8'])
+    const { graph } = await certify(own)
+    expect([...graph.constants].find(([name]) => name.startsWith('skip'))![1].shape).toEqual([5, 16])
   })
 })
 

@@ -85,6 +85,15 @@ test('refuses what cannot be recovered, with the reason', async () => {
   expect(refuses(await cut(), env())).toBe(null)
 })
 
+test.each(['MatMulBnb4', 'QGemm', 'QAttention', 'MatMulNBits', 'QLinearConv', 'ConvInteger'])(
+  'refuses a model with %s',
+  async (op) => {
+    const before = await cut()
+    const nodes = before.graph.nodes.map((n) => (n.op === 'Relu' ? { ...n, op } : n))
+    expect(recoverDistill.refuses({ ...before, graph: { ...before.graph, nodes } }, env())).toContain('integers')
+  },
+)
+
 test('excluded nodes keep their weights, and where all are excluded nothing changes', async () => {
   const before = await cut()
   const layers = before.graph.nodes.filter((n) => n.inputs.some((i) => before.graph.constants.has(i))).map(nodeKey)
