@@ -76,7 +76,9 @@ export async function openWorkshop(
   const { original, signal, samples, threads, onProgress, shapes = {}, seed = 0 } = options
   const run = signal ? { signal } : {}
   const warnings: string[] = []
+  // What each of many trials has to say is said once.
   const warn = (message: string): void => {
+    if (warnings.includes(message)) return
     warnings.push(message)
     onWarning?.(message)
   }

@@ -135,6 +135,12 @@ export function matching({ graph }: Model, patterns: readonly string[]): readonl
   })
 }
 
+/** Constants that such nodes read, as they are or in another form. */
+export function readBy({ graph }: Model, isOne: (node: Node) => boolean): readonly string[] {
+  const readers = consumers(graph)
+  return [...graph.constants.keys()].filter((name) => readersOf(readers, name).some(isOne))
+}
+
 /** Nodes that read a value, and those that read it through nodes which only give it another form. */
 const readersOf = (readers: ReadonlyMap<string, readonly Node[]>, name: string): readonly Node[] =>
   (readers.get(name) ?? []).flatMap((node) =>

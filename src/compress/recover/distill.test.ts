@@ -5,9 +5,13 @@ import type { Samples } from '../../data/samples.js'
 import { comparison } from '../../engine/compare.js'
 import type { Engine } from '../../engine/engine.js'
 import { openEngine } from '../../engine/node/open.js'
+import { ints } from '../../ir/attrs.js'
+import { builder, modelOf } from '../../ir/builder.js'
 import { nodeKey } from '../../ir/graphs.js'
+import { f32, floats } from '../../ir/tensor.js'
 import type { Model } from '../../ir/types.js'
 import { encodeModel } from '../../onnx/codec.js'
+import { random } from '../../util/random.js'
 import { quantizeDynamic } from '../quantize/dynamic.js'
 import { checkParams, type TransformEnv } from '../transform.js'
 import { recoverDistill } from './distill.js'
@@ -107,4 +111,37 @@ test('excluded nodes keep their weights, and where all are excluded nothing chan
   }
   expect(await errorOf(recovered)).not.toBe(await errorOf(before))
   expect(await recoverDistill.apply(before, params({ exclude: layers }), env())).toBe(before)
+})
+
+test('a weight that an excluded node reads through another node stays too', async () => {
+  const b = builder()
+  b.input('x', { kind: 'tensor', dtype: 'float32', shape: ['n', 16] })
+  const { normal } = random(5)
+  const drawn = (): string =>
+    b.constant(
+      f32(
+        [16, 16],
+        Float32Array.from({ length: 256 }, () => normal()),
+      ),
+      'w',
+    )
+  const [w, v] = [drawn(), drawn()]
+  const turned = b.op('Transpose', [w], { attrs: { perm: ints([1, 0]) } })
+  const hidden = b.op('Relu', [b.op('MatMul', ['x', turned], { name: 'first' })])
+  b.ops('MatMul', [hidden, v], { name: 'second', outputs: ['y'] })
+  b.output('y', { kind: 'tensor', dtype: 'float32', shape: ['n', 16] })
+  const model = modelOf(b.graph())
+  const halved = f32(
+    [16, 16],
+    floats(model.graph.constants.get(v)!).map((x) => x / 2),
+  )
+  const changed = { ...model, graph: { ...model.graph, constants: new Map([...model.graph.constants, [v, halved]]) } }
+  const recovered = await recoverDistill.apply(
+    changed,
+    params({ steps: 20, exclude: ['first'] }),
+    env({ teacher: model, samples: rowSamples(400, 7, 16) }),
+  )
+  const bytesOf = (m: Model, name: string) => m.graph.constants.get(name)!.bytes()
+  expect(Buffer.compare(bytesOf(recovered, w), bytesOf(model, w))).toBe(0)
+  expect(Buffer.compare(bytesOf(recovered, v), bytesOf(changed, v))).not.toBe(0)
 })

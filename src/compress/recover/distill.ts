@@ -12,7 +12,7 @@ import { type Dataset, readDataset } from '../../train/dataset.js'
 import { distillation } from '../../train/distill.js'
 import { crossEntropy } from '../../train/losses/cross-entropy.js'
 import { type Objective, objectiveFor } from '../../train/objective.js'
-import { parametersOf } from '../../train/parameters.js'
+import { parametersOf, readBy } from '../../train/parameters.js'
 import { cosine } from '../../train/schedules.js'
 import { train } from '../../train/train.js'
 import { PareError } from '../../util/errors.js'
@@ -105,8 +105,7 @@ export const recoverDistill: Transform<typeof params> = {
 /** What would be trained of these nodes. */
 function weightsOf(model: Model, nodes: readonly string[]): readonly string[] {
   const weights = new Set(parametersOf(model))
-  const own = model.graph.nodes.filter((node) => nodes.includes(nodeKey(node)))
-  return [...new Set(own.flatMap((node) => node.inputs.filter((name) => weights.has(name))))]
+  return readBy(model, (node) => nodes.includes(nodeKey(node))).filter((name) => weights.has(name))
 }
 
 interface Lessons {
