@@ -12,6 +12,7 @@ import { elementCount, f32, floats, i64, tensor } from '../ir/tensor.js'
 import type { Model, Tensor } from '../ir/types.js'
 import { parametersOf, withParameters } from '../train/parameters.js'
 import { PareError } from '../util/errors.js'
+import { allFinite } from './quantize/weights.js'
 
 export interface ShareOptions {
   /** Of a place: a codebook has 2^bits entries. 1 to 8. */
@@ -37,13 +38,13 @@ interface Shared {
   readonly codebook: string
 }
 
-/** Weights of at least two axes in float32, each on a codebook of its own. Throws `SHARE_BITS`, `TRAIN_FREEZE`. */
+/** Weights of at least two axes in float32, all finite, each on a codebook of its own. Throws `SHARE_BITS`, `TRAIN_FREEZE`. */
 export function sharedWeights(model: Model, { bits, exclude = [], minElements = 128 }: ShareOptions): SharedWeights {
   if (!Number.isInteger(bits) || bits < 1 || bits > 8) throw wrongBits(bits)
   const { graph } = model
   const b = builder(allNames(graph))
-  const isShared = ({ dtype, shape }: Tensor): boolean =>
-    dtype === 'float32' && shape.length >= 2 && elementCount(shape) >= minElements
+  const isShared = (t: Tensor): boolean =>
+    t.dtype === 'float32' && t.shape.length >= 2 && elementCount(t.shape) >= minElements && allFinite(t)
   const shared = parametersOf(model, exclude)
     .filter((name) => isShared(graph.constants.get(name)!))
     .map((name) => share(b, name, graph.constants.get(name)!, bits))
