@@ -109,6 +109,11 @@ test('small weights, biases and what is excluded share nothing', () => {
   expect(sharedWeights(model, { bits: 3, exclude: ['*'] }).model.graph.nodes).toEqual(model.graph.nodes)
 })
 
+test.each([0, 9, 2.5])('%d bits are refused', (bits) => {
+  const model = sequential([dense(40)], { input: [6] })
+  expect(() => sharedWeights(model, { bits })).toThrow(expect.objectContaining({ code: 'SHARE_BITS' }))
+})
+
 test.each([Number.NaN, Number.POSITIVE_INFINITY])('a weight that holds %d shares nothing and stays', (bad) => {
   const given = sequential([dense(40), tanh(), dense(1)], { input: [6] })
   const [[name, t]] = [...given.graph.constants].filter(([, c]) => c.shape.length === 2) as [
@@ -118,9 +123,4 @@ test.each([Number.NaN, Number.POSITIVE_INFINITY])('a weight that holds %d shares
   const model = withParameters(given, new Map([[name, f32(t.shape, values)]]))
   const shared = sharedWeights(model, { bits: 3 })
   expect(weightOf(shared.plain(shared.model))).toEqual(values)
-})
-
-test.each([0, 9, 2.5])('%d bits are refused', (bits) => {
-  const model = sequential([dense(40)], { input: [6] })
-  expect(() => sharedWeights(model, { bits })).toThrow(expect.objectContaining({ code: 'SHARE_BITS' }))
 })

@@ -19,7 +19,7 @@ export interface ShareOptions {
   readonly bits: number
   /** Patterns of weights, or of nodes that read them, that share nothing. */
   readonly exclude?: readonly string[]
-  /** Smaller weights share nothing. Default 128. */
+  /** Smaller weights share nothing, nor do those with NaN or infinities. Default 128. */
   readonly minElements?: number
 }
 
@@ -38,15 +38,16 @@ interface Shared {
   readonly codebook: string
 }
 
-/** Weights of at least two axes in float32, all finite, each on a codebook of its own. Throws `SHARE_BITS`, `TRAIN_FREEZE`. */
+/** Weights of at least two axes in float32, each on a codebook of its own. Throws `SHARE_BITS`, `TRAIN_FREEZE`. */
 export function sharedWeights(model: Model, { bits, exclude = [], minElements = 128 }: ShareOptions): SharedWeights {
   if (!Number.isInteger(bits) || bits < 1 || bits > 8) throw wrongBits(bits)
   const { graph } = model
   const b = builder(allNames(graph))
-  const isShared = (t: Tensor): boolean =>
-    t.dtype === 'float32' && t.shape.length >= 2 && elementCount(t.shape) >= minElements && allFinite(t)
+  const isShared = ({ dtype, shape }: Tensor): boolean =>
+    dtype === 'float32' && shape.length >= 2 && elementCount(shape) >= minElements
   const shared = parametersOf(model, exclude)
     .filter((name) => isShared(graph.constants.get(name)!))
+    .filter((name) => allFinite(graph.constants.get(name)!))
     .map((name) => share(b, name, graph.constants.get(name)!, bits))
   const names = new Set(shared.map(({ name }) => name))
   const added = b.graph()
