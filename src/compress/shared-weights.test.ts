@@ -130,3 +130,14 @@ test.each([0, 9, 2.5])('%d bits are refused', (bits) => {
   const model = sequential([dense(40)], { input: [6] })
   expect(() => sharedWeights(model, { bits })).toThrow(expect.objectContaining({ code: 'SHARE_BITS' }))
 })
+
+test.each([Number.NaN, Number.POSITIVE_INFINITY])('a weight that holds %d shares nothing and stays', (bad) => {
+  const given = sequential([dense(40), tanh(), dense(1)], { input: [6] })
+  const [[name, t]] = [...given.graph.constants].filter(([, c]) => c.shape.length === 2) as [
+    [string, ReturnType<typeof f32>],
+  ]
+  const values = floats(t).map((v, i) => (i === 7 ? bad : v))
+  const model = withParameters(given, new Map([[name, f32(t.shape, values)]]))
+  const shared = sharedWeights(model, { bits: 3 })
+  expect(weightOf(shared.plain(shared.model))).toEqual(values)
+})

@@ -12,13 +12,14 @@ import { elementCount, f32, floats, i64, tensor } from '../ir/tensor.js'
 import type { Model, Tensor } from '../ir/types.js'
 import { parametersOf, withoutBiases, withParameters } from '../train/parameters.js'
 import { PareError } from '../util/errors.js'
+import { allFinite } from './quantize/weights.js'
 
 export interface ShareOptions {
   /** Of a place: a codebook has 2^bits entries. 1 to 8. */
   readonly bits: number
   /** Patterns of weights, or of nodes that read them, that share nothing. */
   readonly exclude?: readonly string[]
-  /** Smaller weights share nothing. Default 128. */
+  /** Smaller weights share nothing, nor do those with NaN or infinities. Default 128. */
   readonly minElements?: number
 }
 
@@ -45,6 +46,7 @@ export function sharedWeights(model: Model, { bits, exclude = [], minElements = 
   const isShared = ({ dtype, shape }: Tensor): boolean => dtype === 'float32' && elementCount(shape) >= minElements
   const shared = withoutBiases(model, parametersOf(model, exclude))
     .filter((name) => isShared(graph.constants.get(name)!))
+    .filter((name) => allFinite(graph.constants.get(name)!))
     .map((name) => share(b, name, graph.constants.get(name)!, bits))
   const names = new Set(shared.map(({ name }) => name))
   const added = b.graph()

@@ -4,11 +4,13 @@ import { weights } from '../../test/compress-models.js'
 import { value } from '../../test/small-models.js'
 import type { Engine } from '../engine/engine.js'
 import { openEngine } from '../engine/node/open.js'
-import { graphAttr, int } from '../ir/attrs.js'
+import { graphAttr, int, ints } from '../ir/attrs.js'
 import { builder, modelOf } from '../ir/builder.js'
 import { f32, floats, i64, tensor } from '../ir/tensor.js'
 import type { Model } from '../ir/types.js'
 import { type QuantizeOptions, quantize } from './quantize/index.js'
+import { applySteps, type RecipeStep } from './recipes.js'
+import { VALUE_KINDS } from './store/values.js'
 import { type QuantizeSummary, summarizeQuantization } from './summary.js'
 
 let engine: Engine
@@ -112,13 +114,50 @@ function product(w: Float32Array): Model {
   return modelOf(b.graph())
 }
 
+/** Of normal weights so many are not zero. */
+const thin = (density: number): Float32Array =>
+  floats(weights([64, 400], 1)).map((v, i) => ((i * 7919) % 1000 < 1000 * density ? v : 0))
+
 test.each([
   ['dense weights in a codebook', 'codebook', 1, { storedCodebook: 1 }],
   ['sparse weights as they are', 'sparse', 0.1, { storedSparse: 1 }],
-  ['sparse weights in a codebook', 'codebook', 0.05, { storedSparse: 1, storedCodebook: 1 }],
+  ['sparse weights in a codebook', 'codebook', 0.05, { storedSparse: 1 }],
+  ['weights of zeros alone', 'sparse', 0, { storedSparse: 1 }],
 ] as const)('%s', async (_, to, density, expected) => {
-  const own = floats(weights([64, 400], 1)).map((v, i) => ((i * 7919) % 1000 < 1000 * density ? v : 0))
-  const model = product(own)
+  const model = product(thin(density))
   const result = await quantize(model, { to }, { engine: async () => engine })
   expect(summarizeQuantization(model, result)).toEqual({ ...NONE, ...expected })
+})
+
+test.each<[string, readonly RecipeStep[], Partial<QuantizeSummary>]>([
+  ...VALUE_KINDS.map((values): [string, readonly RecipeStep[], Partial<QuantizeSummary>] => [
+    `sparse weights in ${values}`,
+    [{ transform: 'store/sparse', params: { values } }],
+    { storedSparse: 1 },
+  ]),
+  ...(['int4', 'int3', 'int2'] as const).map((type): [string, readonly RecipeStep[], Partial<QuantizeSummary>] => [
+    `${type} with zero points`,
+    [{ transform: `store/${type}`, params: { zeroPoints: true } }],
+    { [`storedI${type.slice(1)}`]: 1 },
+  ]),
+])('a weight counts once: %s', async (_, steps, expected) => {
+  const model = product(thin(0.1))
+  const result = await applySteps(model, steps, { engine: async () => engine })
+  expect(summarizeQuantization(model, result)).toEqual({ ...NONE, ...expected })
+})
+
+test('a weight that is read as it is and transposed counts once', async () => {
+  const b = builder()
+  b.input('x', value('float32', [1, 64]))
+  const w = b.constant(weights([64, 64], 1), 'w')
+  const h = b.op('MatMul', ['x', w])
+  b.output(b.op('MatMul', [h, b.op('Transpose', [w], { attrs: { perm: ints([1, 0]) } })]), value('float32', null))
+  const model = modelOf(b.graph())
+  for (const [type, expected] of [
+    ['int8', { storedInt8: 1 }],
+    ['f16', { storedFloat16: 1 }],
+  ] as const) {
+    const result = await applySteps(model, [{ transform: `store/${type}`, params: {} }], { engine: async () => engine })
+    expect(summarizeQuantization(model, result)).toEqual({ ...NONE, ...expected })
+  }
 })

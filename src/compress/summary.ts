@@ -1,7 +1,7 @@
 /** What a quantized model has that the original had not: layers that compute in integers, weights stored in fewer bits. */
 
 import { intAttr, subgraphs } from '../ir/attrs.js'
-import { producers } from '../ir/graphs.js'
+import { producers, reads } from '../ir/graphs.js'
 import { elementCount, numbers } from '../ir/tensor.js'
 import type { Graph, Model, Node, Tensor } from '../ir/types.js'
 
@@ -22,9 +22,9 @@ export interface QuantizeSummary {
   readonly storedTernary: number
   readonly storedInt3: number
   readonly storedInt2: number
-  /** Places in a codebook; of sparse weights too, whose entries are such. */
+  /** Places in a codebook. */
   readonly storedCodebook: number
-  /** Only what is not zero. */
+  /** Only what is not zero, in whatever form. */
   readonly storedSparse: number
 }
 
@@ -58,23 +58,66 @@ export function summarizeQuantization(before: Model, after: Model): QuantizeSumm
 function count(graph: Graph, outer: ReadonlyMap<string, Tensor>, counts: Counts): void {
   const constants = new Map([...outer, ...graph.constants])
   const dequantized = new Set(graph.nodes.flatMap((n) => (n.op === 'DequantizeLinear' ? n.outputs : [])))
-  const integers = new Set(graph.nodes.flatMap((n) => (/^u?int[48]$/.test(storedAs(n, constants)) ? n.outputs : [])))
-  const makers = producers(graph)
-  const packed = new Map(
-    graph.nodes.flatMap((n) => (packedAs(n, constants, makers) ? [[n.outputs[0]!, n] as const] : [])),
-  )
-  const isPart = (name: string): boolean => integers.has(name) || packed.has(name)
-  const parts = new Set(graph.nodes.flatMap((n) => (n.inputs.some(isPart) ? n.inputs : [])))
-  const zeros = new Set(
-    graph.nodes.flatMap((n) => (n.op === 'Sub' && n.inputs.every((i) => integers.has(i)) ? [n.inputs[1]!] : [])),
-  )
   for (const node of graph.nodes) {
-    if (zeros.has(node.outputs[0]!)) continue
-    const kind = kindOf(node, dequantized) ?? STORED[storedAs(node, constants)] ?? packedAs(node, constants, makers)
-    // The scales of stored integers are stored themselves, as are the entries of sparse weights.
-    if (kind && !(kind === 'storedFloat16' && parts.has(node.outputs[0]!))) counts[kind]++
+    const kind = kindOf(node, dequantized)
+    if (kind !== null) counts[kind]++
     for (const inner of subgraphs(node)) count(inner.graph, constants, counts)
   }
+  for (const kind of storedIn(graph, constants)) counts[kind]++
+}
+
+/** Of what a weight is stored in several ways, such as integers with their scales, the first is what it counts as. */
+const STORED_KINDS = [
+  'storedSparse',
+  'storedCodebook',
+  'storedBinary',
+  'storedTernary',
+  'storedInt3',
+  'storedInt2',
+  'storedInt4',
+  'storedInt8',
+  'storedFloat16',
+] as const satisfies (keyof Counts)[]
+
+/** The kind of each value that nodes make of constants alone and that other nodes, or outputs, read. */
+function storedIn(graph: Graph, constants: ReadonlyMap<string, Tensor>): readonly (keyof Counts)[] {
+  const makers = producers(graph)
+  const expanding = expandingNodes(graph, constants)
+  const isRead = new Set([...graph.outputs, ...graph.nodes.filter((n) => !expanding.has(n)).flatMap(reads)])
+  // What a weight is found by: one that is read both as it is and through a Transpose counts once.
+  const found = new Map<Node, keyof Counts>()
+  for (const last of expanding) {
+    if (!last.outputs.some((name) => isRead.has(name))) continue
+    const parts = [...behind(last, makers)].map(
+      (node) => [node, STORED[storedAs(node, constants)] ?? packedAs(node, constants, makers)] as const,
+    )
+    const kind = STORED_KINDS.find((k) => parts.some(([, other]) => other === k))
+    if (kind !== undefined) found.set(parts.find(([, other]) => other === kind)![0], kind)
+  }
+  return [...found.values()]
+}
+
+/** Nodes that the engine runs as it loads the model. */
+function expandingNodes(graph: Graph, constants: ReadonlyMap<string, Tensor>): ReadonlySet<Node> {
+  const known = new Set(['', ...constants.keys()])
+  const nodes = new Set<Node>()
+  for (const node of graph.nodes) {
+    if (node.inputs.length === 0 || !reads(node).every((name) => known.has(name))) continue
+    nodes.add(node)
+    for (const name of node.outputs) known.add(name)
+  }
+  return nodes
+}
+
+/** A node and all that its inputs come from. */
+function behind(node: Node, makers: Makers, seen = new Set<Node>()): ReadonlySet<Node> {
+  if (seen.has(node)) return seen
+  seen.add(node)
+  for (const name of node.inputs) {
+    const maker = makers.get(name)
+    if (maker) behind(maker, makers, seen)
+  }
+  return seen
 }
 
 const STORED: Readonly<Record<string, keyof Counts>> = {
@@ -89,7 +132,7 @@ const storedAs = ({ op, domain, inputs }: Node, constants: ReadonlyMap<string, T
 
 type Makers = ReturnType<typeof producers>
 
-/** Where values in packed digits become weights: Gather takes them from a table, Sub centres them. */
+/** Where values in packed digits become weights: Gather takes them from a table, Sub centres them. Zeros alone have none. */
 function packedAs(
   { op, domain, inputs }: Node,
   constants: ReadonlyMap<string, Tensor>,
@@ -102,6 +145,7 @@ function packedAs(
     const isPlace = constants.has(inputs[0]!) && digitsOf(of(inputs[1]), constants, makers) !== null
     return isPlace ? 'storedCodebook' : null
   }
+  if (op === 'Reshape' && of(inputs[0])?.op === 'ConstantOfShape') return 'storedSparse'
   if (op !== 'Sub') return null
   const digits = digitsOf(of(inputs[0]), constants, makers)
   return digits === null ? null : (CENTRED[`${digits} ${of(inputs[0])!.op}`] ?? null)

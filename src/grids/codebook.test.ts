@@ -77,6 +77,25 @@ describe('a codebook', () => {
     }
   })
 
+  test.each([
+    ['on one side', [50]],
+    ['on both sides', [-1000, 1000]],
+    ['of another order', [1e7]],
+    ['far below', [-1e7]],
+  ])('spends its entries on the many values, not on few that are far: %s', (_, far) => {
+    const { normal } = random(3)
+    const near = Array.from({ length: 6000 }, () => Math.fround(normal()))
+    for (const size of [32, 256]) {
+      const { codebook, indices } = codebookOf([...near, ...far], { size })
+      expect(codebook).toHaveLength(size)
+      expect(codebook.every(Number.isFinite)).toBe(true)
+      expect(new Set(indices).size).toBe(size)
+      // What is left to the others: the far ones take an entry each.
+      const alone = errorOf(near, [...codebookOf(near, { size: size - far.length }).codebook])
+      expect(errorOf([...near, ...far], [...codebook])).toBeLessThanOrEqual(alone * 1.02)
+    }
+  })
+
   test('of more values than are looked at one by one is as good as Lloyd’s iteration from many starts', () => {
     const r = random(2)
     const values = Float32Array.from({ length: 20_000 }, () => r.normal() ** 3)

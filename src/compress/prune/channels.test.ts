@@ -48,6 +48,11 @@ describe('prune/channels', () => {
     expect(widths(await prune(chain(), { ratio: 0.5, multiple: 16 }))).toEqual([16, 6])
   })
 
+  test('refuses a multiple that is no whole number', async () => {
+    const given = prune(chain(), { multiple: 2.5 })
+    await expect(given).rejects.toThrow(expect.objectContaining({ code: 'PARAM_INVALID' }))
+  })
+
   test('leaves the model as it is for a part of nothing', async () => {
     const model = chain()
     expect(await prune(model, { ratio: 0 })).toBe(model)

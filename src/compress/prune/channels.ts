@@ -44,6 +44,7 @@ const params = {
     default: FAST,
     min: 1,
     max: 256,
+    whole: true,
     doc: 'widths are rounded up to a multiple of this: 4 keeps convolutions in their fast form, their time goes in steps of 16',
   },
   exclude: { kind: 'names', default: [], doc: 'nodes whose weights keep their shape' },
@@ -65,7 +66,7 @@ export const pruneChannels: Transform<typeof params> = {
     const excluded = new Set(p.exclude)
     const groups = findGroups(model).groups.filter((g) => !g.touches.some((key) => excluded.has(key)))
     const scores = await scoreUnits(p.score, groups, { model, env })
-    const units = chooseUnits(groups, scores, { ratio: p.ratio, scope: p.scope, multiple: Math.round(p.multiple) })
+    const units = chooseUnits(groups, scores, { ratio: p.ratio, scope: p.scope, multiple: p.multiple })
     return cutUnits(model, units)
   },
 }

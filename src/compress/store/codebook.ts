@@ -22,6 +22,7 @@ export const storeCodebook = storeTransform({
       default: 5,
       min: 1,
       max: 8,
+      whole: true,
       doc: 'of a place in the codebook, which has 2^bits entries',
       search: { values: [2, 3, 4, 5, 6] },
     },
@@ -34,7 +35,7 @@ export const storeCodebook = storeTransform({
   // Smaller ones gain little, and biases of a layer count for more than single weights.
   minElements: 512,
   expand: async ({ bits, weighted }, _, { model, env }) =>
-    expandCodebook(Math.round(bits), weighted ? await importanceOf(model, env) : new Map()),
+    expandCodebook(bits, weighted ? await importanceOf(model, env) : new Map()),
 })
 
 const expandCodebook =

@@ -32,12 +32,13 @@ export const storeSparse = storeTransform({
       default: 5,
       min: 1,
       max: 8,
+      whole: true,
       doc: 'of an index, where values are a codebook',
       search: { values: [3, 4, 5, 6] },
     },
   },
   takes: { test: (t) => isSparse(t), otherwise: 'no weight has enough exact zeros, as pruning makes them' },
-  expand: ({ values, bits }) => expandSparse(values, Math.round(bits)),
+  expand: ({ values, bits }) => expandSparse(values, bits),
 })
 
 const expandSparse =
