@@ -57,7 +57,7 @@ export async function factorizeLayers(
     env.onProgress?.({ task: 'decomposing layers', done: decompositions.length, total: found.length })
   }
   const whole = found.map(({ weight }) => weight.matrix.length)
-  const cuts = chooseCuts(decompositions, whole, params)
+  const cuts = chooseCuts(decompositions, whole, params, env.onWarning)
   const judge = await judgeOf(model, found, params.for, env)
   const r = rewriter(graph, freshNames(model))
   const layers: FactorizedLayer[] = []

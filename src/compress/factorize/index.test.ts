@@ -74,6 +74,20 @@ const LAYERS: readonly (readonly [string, Model, readonly number[]])[] = [
     }),
     [2, 3, 30],
   ],
+  [
+    'a MatMul and one number a position',
+    modelWith([2, 30, 30], (b) => [
+      b.op('Add', [b.op('MatMul', ['x', b.constant(ofRank([30, 30], 3, 1))]), b.constant(weights([30, 1], 3))]),
+    ]),
+    [2, 30, 30],
+  ],
+  [
+    'a Gemm and one number a row',
+    modelWith([30, 30], (b) => [
+      b.op('Gemm', ['x', b.constant(ofRank([30, 30], 3, 1)), b.constant(weights([30, 1], 3))]),
+    ]),
+    [30, 30],
+  ],
   ['a Gemm', modelWith([4, 30], (b) => [b.op('Gemm', ['x', b.constant(ofRank([30, 40], 3, 1))])]), [4, 30]],
   [
     'a Gemm with turned weight and one bias for all',
@@ -247,6 +261,27 @@ describe('layers', () => {
     }
     const [blind] = (await factorizeLayers(open, SVD, params, env())).layers
     expect(blind).toMatchObject({ isSplit: false, reason: expect.stringContaining('not known') })
+  })
+
+  test('are measured without the bias that the model computes', async () => {
+    const model = modelWith([4, 30], (b) => [
+      b.op('Gemm', ['x', b.constant(ofRank([30, 40], 2, 1)), b.op('ReduceSum', ['x'])]),
+    ])
+    const { layers } = await factorizeLayers(model, SVD, checkParams(factorizeSvd, { for: 'latency' }), env())
+    expect(layers).toHaveLength(1)
+    expect(layers[0]!.time!.ratio).toBeGreaterThan(0)
+  })
+
+  test('keep what they must where no ratio is so small, and that is told', async () => {
+    const warnings: string[] = []
+    const listening = { ...env(), onWarning: (message: string) => warnings.push(message) }
+    const plain = modelWith([4, 30], (b) => [b.op('MatMul', ['x', b.constant(weights([30, 30], 1))])])
+    const { layers } = await factorize(plain, { rank: 'ratio', ratio: 0.01 }, listening)
+    expect(layers[0]!.ranks).toEqual([1])
+    // 60 of 900.
+    expect(warnings).toEqual([expect.stringMatching(/ratio of 1\.00 % cannot be met.* 6\.67 %/)])
+    await factorize(plain, { rank: 'ratio', ratio: 60 / 900 }, listening)
+    expect(warnings).toHaveLength(1)
   })
 
   test('of which none gains anything are told of', async () => {
