@@ -111,8 +111,10 @@ async function lossOf(
   }
   const all = await energyOf(matrix)
   const shape = { m: rows, k: depthOf(weight), n: 1 }
+  // The mean over samples that do not vary would hide on them alone what is lost.
   const shift: (Float64Array | null)[] = []
   for (const { bias, moments } of readers)
-    shift.push(bias && moments ? await multiplied(dropped, moments.mean, shape, engine) : null)
-  return { energy: all > 0 ? 1 - (await energyOf(dropped)) / all : 1, shift }
+    shift.push(bias && moments && metric ? await multiplied(dropped, moments.mean, shape, engine) : null)
+  const share = all > 0 ? 1 - (await energyOf(dropped)) / all : 1
+  return { energy: Math.min(1, Math.max(0, share)), shift }
 }
