@@ -35,7 +35,7 @@ export function biasPlace(layer: Layer, graph: Graph, readers = consumers(graph)
 
 /** One element a channel along the last axis, or one for all. */
 const isChannelwise = (shape: readonly number[], rows: number): boolean =>
-  [1, rows].includes(elementCount(shape)) && [1, rows].includes(shape.at(-1) ?? 1)
+  elementCount(shape) === 1 || (elementCount(shape) === rows && shape.at(-1) === rows)
 
 /** The constant with something added to each channel. */
 export function raisedBias({ constant }: BiasPlace, by: Float64Array): Tensor {

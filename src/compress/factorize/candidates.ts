@@ -4,7 +4,7 @@ import { consumers, nodeKey } from '../../ir/graphs.js'
 import { elementCount } from '../../ir/tensor.js'
 import type { Graph, Model } from '../../ir/types.js'
 import { findLayers, type Layer, layersByWeight } from '../layers/layer.js'
-import { inputMoments, type Moments } from '../layers/moments.js'
+import { type InputMoments, inputMoments, type Moments } from '../layers/moments.js'
 import { isPlainGemm } from '../quantize/products.js'
 import type { TransformEnv } from '../transform.js'
 import { type BiasPlace, biasPlace } from './bias.js'
@@ -26,7 +26,7 @@ export interface Candidate {
   readonly weight: Weight
   /**
    * What is least in it is least in the outputs: the mean over the readers of H, less what their biases can take up. Null
-   * where all inputs are alike.
+   * where all inputs are taken to be alike: without samples, or where they do not tell.
    */
   readonly metric: Float64Array | null
 }
@@ -53,23 +53,33 @@ export async function candidates(
 ): Promise<readonly Candidate[]> {
   const { graph } = model
   const seen = env.samples && (await inputMoments(model, shared.flat(), env))
-  const [missing, reason] = [...(seen?.missing ?? [])][0] ?? []
-  if (missing !== undefined)
-    env.onWarning?.(
-      `Inputs of ${seen!.missing.size} layers are taken to be alike: ${nodeKey(missing.node)}: ${reason}.`,
-    )
   const nodes = consumers(graph)
-  return shared.map((layers) => {
+  const found = shared.map((layers): Candidate => {
     const readers = layers.map(
       (layer): Reader => ({ layer, bias: biasPlace(layer, graph, nodes), moments: seen?.of.get(layer) }),
     )
     return { readers, weight: weightOf(layers[0]!, graph), metric: metricOf(readers) }
   })
+  if (seen !== undefined) warnOfAlike(found, seen, env)
+  return found
 }
+
+function warnOfAlike(found: readonly Candidate[], { missing }: InputMoments, { onWarning }: TransformEnv): void {
+  const alike = found.filter(({ metric }) => metric === null).map(({ readers }) => readers.map(({ layer }) => layer))
+  const [first] = alike
+  if (first === undefined) return
+  const reason = first.map((layer) => missing.get(layer)).find((why) => why !== undefined)
+  onWarning?.(
+    `Inputs of ${alike.flat().length} layers are taken to be alike: ${nodeKey(first[0]!.node)}: ${reason ?? 'what enters it does not vary on the samples'}.`,
+  )
+}
+
+/** Sums of squares are made in float32: a variance that is no larger a share of them may be rounding. */
+const LEAST_VARIANCE = 1e-5
 
 function metricOf(readers: readonly Reader[]): Float64Array | null {
   const sums = new Float64Array(readers[0]!.layer.depth ** 2)
-  let count = 0
+  let [count, variance, squares] = [0, 0, 0]
   for (const { bias, moments } of readers) {
     if (moments === undefined) return null
     const { h, mean } = moments
@@ -77,9 +87,12 @@ function metricOf(readers: readonly Reader[]): Float64Array | null {
     for (let i = 0; i < depth; i++) {
       const shift = bias === null ? 0 : mean[i]!
       for (let j = 0; j < depth; j++) sums[i * depth + j]! += (h[i * depth + j]! - shift * mean[j]!) * moments.count
+      squares += h[i * (depth + 1)]! * moments.count
+      variance += (h[i * (depth + 1)]! - shift * mean[i]!) * moments.count
     }
     count += moments.count
   }
+  if (count < 2 || variance <= LEAST_VARIANCE * squares) return null
   return shrunk(
     sums.map((v) => v / count),
     readers[0]!.layer.depth,

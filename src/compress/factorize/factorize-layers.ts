@@ -57,7 +57,7 @@ export async function factorizeLayers(
     env.onProgress?.({ task: 'decomposing layers', done: decompositions.length, total: found.length })
   }
   const whole = found.map(({ weight }) => weight.matrix.length)
-  const cuts = chooseCuts(decompositions, whole, params)
+  const cuts = chooseCuts(decompositions, whole, params, env.onWarning)
   const judge = await judgeOf(model, found, params.for, env)
   const r = rewriter(graph, freshNames(model))
   const layers: FactorizedLayer[] = []
@@ -111,8 +111,10 @@ async function lossOf(
   }
   const all = await energyOf(matrix)
   const shape = { m: rows, k: depthOf(weight), n: 1 }
+  // The mean over samples that do not vary would hide on them alone what is lost.
   const shift: (Float64Array | null)[] = []
   for (const { bias, moments } of readers)
-    shift.push(bias && moments ? await multiplied(dropped, moments.mean, shape, engine) : null)
-  return { energy: all > 0 ? 1 - (await energyOf(dropped)) / all : 1, shift }
+    shift.push(bias && moments && metric ? await multiplied(dropped, moments.mean, shape, engine) : null)
+  const share = all > 0 ? 1 - (await energyOf(dropped)) / all : 1
+  return { energy: Math.min(1, Math.max(0, share)), shift }
 }

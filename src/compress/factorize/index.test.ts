@@ -74,6 +74,20 @@ const LAYERS: readonly (readonly [string, Model, readonly number[]])[] = [
     }),
     [2, 3, 30],
   ],
+  [
+    'a MatMul and one number a position',
+    modelWith([2, 30, 30], (b) => [
+      b.op('Add', [b.op('MatMul', ['x', b.constant(ofRank([30, 30], 3, 1))]), b.constant(weights([30, 1], 3))]),
+    ]),
+    [2, 30, 30],
+  ],
+  [
+    'a Gemm and one number a row',
+    modelWith([30, 30], (b) => [
+      b.op('Gemm', ['x', b.constant(ofRank([30, 30], 3, 1)), b.constant(weights([30, 1], 3))]),
+    ]),
+    [30, 30],
+  ],
   ['a Gemm', modelWith([4, 30], (b) => [b.op('Gemm', ['x', b.constant(ofRank([30, 40], 3, 1))])]), [4, 30]],
   [
     'a Gemm with turned weight and one bias for all',
@@ -203,6 +217,60 @@ describe('what is dropped', () => {
   })
 })
 
+describe('samples that do not vary', () => {
+  const shape = [1, 40]
+  const model = modelWith(shape, (b) => {
+    const [low, noise] = [floats(ofRank([40, 50], 4, 1)), floats(weights([40, 50], 2, 0.01))]
+    const w = b.constant(
+      f32(
+        [40, 50],
+        low.map((v, i) => v + noise[i]!),
+      ),
+    )
+    return [b.op('Gemm', ['x', w, b.constant(weights([50], 3))])]
+  })
+  const one = normal(shape, 1)
+  const zeros = { x: f32(shape, new Float32Array(40)) }
+
+  test.each([
+    ['one', [one]],
+    ['one eight times', Array<Feeds>(8).fill(one)],
+    ['only zeros', [zeros, zeros]],
+  ])('tell nothing, and that is told: %s', async (_, feeds) => {
+    const warnings: string[] = []
+    const listening = { ...env(), onWarning: (message: string) => warnings.push(message) }
+    const options = { rank: 'ratio', ratio: 0.3 } as const
+    const made = await factorize(model, { ...options, samples: samplesOf(feeds) }, listening)
+    const blind = await factorize(model, options, env())
+    expect(warnings).toEqual([expect.stringContaining('does not vary')])
+    expect(made.layers).toEqual(blind.layers)
+    expect(made.layers[0]).toMatchObject({ isSplit: true, isOnSamples: false })
+    const other = normal(shape, 9)
+    expect(await first(made.model, other)).toEqual(await first(blind.model, other))
+    expect(error(await first(model, other), await first(made.model, other))).toBeLessThan(0.1)
+  })
+
+  test('in some inputs, which are rounding alone beside their mean, do not make it keep more than all', async () => {
+    const isSteady = (i: number): boolean => i % 40 < 36
+    const uneven = modelWith([50, 40], (b) => {
+      const w = floats(weights([40, 50], 2)).map((v, i) => (isSteady(Math.floor(i / 50)) ? 100 * v : v))
+      return [b.op('Gemm', ['x', b.constant(f32([40, 50], w)), b.constant(weights([50], 3))])]
+    })
+    const feeds = Array.from({ length: 40 }, (_, seed) => ({
+      x: f32(
+        [50, 40],
+        floats(normal([50, 40], seed, 0).x!).map((v, i) => (isSteady(i) ? 10 + (10 * (i % 40)) / 7 : v)),
+      ),
+    }))
+    for (const ratio of [0.1, 0.5]) {
+      const { layers } = await factorize(uneven, { rank: 'ratio', ratio, samples: samplesOf(feeds) }, env())
+      expect(layers[0]!.isOnSamples).toBe(true)
+      expect(layers[0]!.energy).toBeLessThanOrEqual(1)
+      expect(layers[0]!.energy).toBeGreaterThanOrEqual(0)
+    }
+  })
+})
+
 describe('layers', () => {
   test('that share a weight share its parts', async () => {
     const model = modelWith([4, 30], (b) => {
@@ -247,6 +315,27 @@ describe('layers', () => {
     }
     const [blind] = (await factorizeLayers(open, SVD, params, env())).layers
     expect(blind).toMatchObject({ isSplit: false, reason: expect.stringContaining('not known') })
+  })
+
+  test('are measured without the bias that the model computes', async () => {
+    const model = modelWith([4, 30], (b) => [
+      b.op('Gemm', ['x', b.constant(ofRank([30, 40], 2, 1)), b.op('ReduceSum', ['x'])]),
+    ])
+    const { layers } = await factorizeLayers(model, SVD, checkParams(factorizeSvd, { for: 'latency' }), env())
+    expect(layers).toHaveLength(1)
+    expect(layers[0]!.time!.ratio).toBeGreaterThan(0)
+  })
+
+  test('keep what they must where no ratio is so small, and that is told', async () => {
+    const warnings: string[] = []
+    const listening = { ...env(), onWarning: (message: string) => warnings.push(message) }
+    const plain = modelWith([4, 30], (b) => [b.op('MatMul', ['x', b.constant(weights([30, 30], 1))])])
+    const { layers } = await factorize(plain, { rank: 'ratio', ratio: 0.01 }, listening)
+    expect(layers[0]!.ranks).toEqual([1])
+    // 60 of 900.
+    expect(warnings).toEqual([expect.stringMatching(/ratio of 1\.00 % cannot be met.* 6\.67 %/)])
+    await factorize(plain, { rank: 'ratio', ratio: 60 / 900 }, listening)
+    expect(warnings).toHaveLength(1)
   })
 
   test('of which none gains anything are told of', async () => {

@@ -97,18 +97,24 @@ async function inputShapes(
   return shapes
 }
 
-/** Time of the chain over that of the layer, both alone, on inputs of the shape that are random. */
+/**
+ * Time of the chain over that of the layer, both alone, on inputs of the shape that are random. Zeros stand for a bias that
+ * the model computes.
+ */
 async function timeRatio(
   model: Model,
-  { node, input }: Layer,
+  { node, input, rows, groups }: Layer,
   chain: readonly Node[],
   constants: ReadonlyMap<string, Tensor>,
   shape: readonly number[],
   env: TransformEnv,
 ): Promise<Ratio> {
+  const known = new Map([...model.graph.constants, ...constants])
+  const bias = node.inputs[2] ?? ''
+  if (bias !== '' && bias !== input && !known.has(bias))
+    known.set(bias, f32([rows * groups], new Float32Array(rows * groups)))
   const alone = (nodes: readonly Node[]): Uint8Array => {
     const read = new Set(nodes.flatMap((n) => n.inputs))
-    const known = new Map([...model.graph.constants, ...constants])
     const graph = {
       name: nodeKey(node),
       inputs: [input],
