@@ -99,14 +99,14 @@ export async function applySteps(model: Model, steps: readonly RecipeStep[], env
   let current = model
   let known: TransformEnv = { ...env, unrounded: env.unrounded ?? model }
   let isStale = false
-  for (const { transform: id, params } of steps) {
+  for (const [i, { transform: id, params }] of steps.entries()) {
     env.signal?.throwIfAborted()
     const transform = findTransform(id)
     const checked = checkParams(transform, params)
     if (transform.refuses(current, known) !== null) continue
     if (transform.needsCalibration && isStale) {
-      // Ends alone are found several times as fast.
-      known = await calibratedAnew(current, known, checked.range === 'min-max' ? 'range' : 'histogram')
+      // Ends alone are found several times as fast, but steps behind this one read the same ranges.
+      known = await calibratedAnew(current, known, steps.slice(i).every(isAboutEnds) ? 'range' : 'histogram')
       isStale = false
     }
     const next = await transform.apply(current, checked, known)
@@ -117,6 +117,12 @@ export async function applySteps(model: Model, steps: readonly RecipeStep[], env
     current = next
   }
   return current
+}
+
+/** The largest and the smallest value are all that the step asks of ranges, if it asks anything. */
+function isAboutEnds({ transform: id, params }: RecipeStep): boolean {
+  const transform = findTransform(id)
+  return !transform.needsCalibration || checkParams(transform, params).range === 'min-max'
 }
 
 async function calibratedAnew(model: Model, env: TransformEnv, detail: 'histogram' | 'range'): Promise<TransformEnv> {

@@ -270,6 +270,13 @@ test('with forms that layers may take, their mixture is one more candidate, and 
   expect(mixed.quality!.drop).toBeLessThanOrEqual(0.12)
   const asked = (await journalKeys()).filter((key) => key.startsWith('form '))
   expect(asked).toHaveLength(6)
+  // Each layer answers for the form that it has: one of 4 bits errs much more than one of 8.
+  const answers = found.sensitivity.get(layersAside(mixed.trial.steps))!
+  const errorsIn = (form: string) => {
+    const without = mixed.trial.steps.find((s) => s.transform === form)!.params.exclude as readonly string[]
+    return answers.filter(({ node }) => !without.includes(node)).map((s) => s.relativeError)
+  }
+  expect(Math.min(...errorsIn('store/int4'))).toBeGreaterThan(4 * Math.max(...errorsIn('store/int8')))
 })
 
 describe('falling back', () => {

@@ -56,16 +56,21 @@ export async function explore(exploration: Exploration): Promise<Found> {
   const sensitivity = new Map<string, readonly Sensitivity[]>()
   if (setup.judge === null) return { results: await runOff(exploration, results), baseline, sensitivity }
   for (const failing of worthFallingBack(exploration, results).slice(0, FALLBACKS)) {
-    const asked = await askLayers(exploration, failing.trial.steps)
+    const asked = await askLayers(exploration, withoutExcluded(failing.trial.steps))
     sensitivity.set(layersAside(failing.trial.steps), asked)
     const fallen = await fallBack(exploration, failing, asked, results)
     if (fallen !== null) results = withNew(results, fallen, setup)
   }
-  results = await withMixed(exploration, results)
+  const mixed = await triedMixed(exploration, results)
+  if (mixed !== null) results = withNew(results, mixed, setup)
   const settled = await runOff(exploration, results)
   const best = chooseBest(settled, objective, setup.original.byteLength)
-  const key = best === null ? '' : layersAside(best.trial.steps)
-  if (best !== null && !sensitivity.has(key)) sensitivity.set(key, await askLayers(exploration, best.trial.steps))
+  if (best !== null && !sensitivity.has(layersAside(best.trial.steps))) {
+    const { id, steps } = best.trial
+    // In mixed precision a layer alone is asked about in the form that it has.
+    const asked = await askLayers(exploration, id === mixed?.trial.id ? steps : withoutExcluded(steps))
+    sensitivity.set(layersAside(steps), asked)
+  }
   return { results: settled, baseline, sensitivity }
 }
 
@@ -176,10 +181,10 @@ async function withoutSlowLayers(
   return found
 }
 
-/** The results, and a candidate whose layers have the forms that save most bytes for what they err. */
-async function withMixed(exploration: Exploration, results: readonly TrialResult[]): Promise<readonly TrialResult[]> {
+/** A candidate whose layers have the forms that save most bytes for what they err; null where there is none. */
+async function triedMixed(exploration: Exploration, others: readonly TrialResult[]): Promise<TrialResult | null> {
   const { setup, journal, forms = [] } = exploration
-  if (forms.length === 0) return results
+  if (forms.length === 0) return null
   const mixed = await mixedPrecision(setup, {
     forms,
     layers: layersOf(setup.prepared),
@@ -187,11 +192,10 @@ async function withMixed(exploration: Exploration, results: readonly TrialResult
     goal: 'quality',
     remember: (key, make) => remember(journal, key, make),
   })
-  if (mixed === null) return results
+  if (mixed === null) return null
   const taken = [...mixed.forms.values()]
   const counts = [...new Set(taken)].map((id) => `${taken.filter((other) => other === id).length} ${id}`)
-  const recipe = { name: `mixed precision: ${counts.join(', ')}`, steps: mixed.steps }
-  return withNew(results, await tried(exploration, recipe, results), setup)
+  return tried(exploration, { name: `mixed precision: ${counts.join(', ')}`, steps: mixed.steps }, others)
 }
 
 /** `others`: a trial that comes to the file of one of them is not measured again. */
@@ -231,15 +235,14 @@ function worthFallingBack({ setup, objective }: Exploration, results: readonly T
 
 /** What each layer alone costs, layers that the steps do not touch left out. */
 async function askLayers({ setup, journal }: Exploration, steps: readonly Step[]): Promise<readonly Sensitivity[]> {
-  const plain = withoutExcluded(steps)
   const layers = layersOf(setup.prepared)
-  const id = (await makeTrial(setup, '', plain)).id
+  const id = (await makeTrial(setup, '', steps)).id
   const asked: (Sensitivity | null)[] = []
   for (const [i, layer] of layers.entries()) {
     setup.env.signal?.throwIfAborted()
     setup.env.onProgress?.({ task: 'asking layer by layer', done: i, total: layers.length })
     asked.push(
-      await remember(journal, `sensitivity ${id} ${layer.key}`, () => layerSensitivity(setup, plain, layer, layers)),
+      await remember(journal, `sensitivity ${id} ${layer.key}`, () => layerSensitivity(setup, steps, layer, layers)),
     )
   }
   return asked.filter((s) => s !== null)

@@ -29,6 +29,17 @@ export const excluding = (steps: readonly Step[], keys: readonly string[]): read
 
 export const excludedBy = (s: Step): readonly string[] => (s.params.exclude as readonly string[] | undefined) ?? []
 
+const isInteger = (s: Step): boolean => s.transform === 'quantize/static' || s.transform === 'quantize/dynamic'
+
+/**
+ * Whether the steps keep this node in float: those that compute in integers leave it out, and where none does, those that
+ * give its weights fewer bits than 16. In mixed precision each step leaves out what another one takes.
+ */
+export function keepsFloat(steps: readonly Step[], node: string): boolean {
+  const deciding = [steps.filter(isInteger), steps.filter((s) => !isHalf(s)), steps].find((some) => some.length > 0)
+  return deciding?.every((s) => excludedBy(s).includes(node)) ?? false
+}
+
 /** The same steps with these nodes fallen back. */
 export const fallenBack = (steps: readonly Step[], keys: readonly string[], mode: FallbackMode): readonly Step[] =>
   mode === 'stored'

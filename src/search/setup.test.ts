@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { stream } from '../../test/calibrated.js'
 import { collect } from '../../test/collect.js'
+import { weights } from '../../test/compress-models.js'
 import { fragileModel, rowSamples } from '../../test/search-models.js'
 import { openOnlyModel, value } from '../../test/small-models.js'
 import { calibrateUnits } from '../compress/quantize/index.js'
@@ -18,7 +19,7 @@ import { PareError } from '../util/errors.js'
 import { type CompressOptions, compress } from './compress.js'
 import type { MetricRecord } from './quality.js'
 import { openSetup, optional, type Setup } from './setup.js'
-import { reloadable } from './workshop.js'
+import { openWorkshop, reloadable } from './workshop.js'
 
 let folder: string
 beforeAll(async () => {
@@ -199,6 +200,27 @@ describe('what calibrates and what judges', () => {
         largest,
       ),
     ).toBeGreaterThan(380)
+  })
+
+  test('made by the cpu wherever the model will run, so that a recipe gives the same bytes', async () => {
+    const b = builder()
+    for (const name of ['x', 'h']) b.input(name, value('float32', [1, 16]))
+    const mixed = b.op('MatMul', ['x', b.constant(weights([16, 16], 1), 'w')])
+    b.ops('Tanh', [b.op('Add', [mixed, 'h'])], { outputs: ['hn'] })
+    b.ops('MatMul', ['hn', b.constant(weights([16, 16], 2), 'v')], { outputs: ['y'] })
+    for (const name of ['hn', 'y']) b.output(name, value('float32', [1, 16]))
+    const recurrent = modelOf(b.graph())
+    const samples = frames(() => 'clip')
+    const states: (readonly number[])[] = []
+    for (const device of ['cpu', 'wasm']) {
+      const original = encodeModel(recurrent).bytes
+      const workshop = await openWorkshop(recurrent, { original, samples, threads: 1, device })
+      const { env } = await workshop.learned()
+      states.push((await collect(env.samples!.read())).flatMap(({ feeds }) => [...feeds.h!.bytes()]))
+      await workshop.close()
+    }
+    expect(states[1]).toEqual(states[0])
+    expect(new Set(states[0]).size).toBeGreaterThan(50)
   })
 
   test('says so where the samples name no recordings', async () => {

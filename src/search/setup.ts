@@ -88,7 +88,6 @@ export async function openSetup(model: Model, options: CompressOptions, runFolde
     // What the judge keeps of the original is mostly enough; a large model need not lie in memory all along.
     await session.close()
     const { env, calibratedBy } = await workshop.learned()
-    await session.close()
     if (data?.warning) warn(data.warning)
     if (judge === null) {
       warn(

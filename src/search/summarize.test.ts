@@ -30,17 +30,23 @@ const setup = {
 
 const STEPS = [{ transform: 'store/int8', params: { exclude: ['b'] } }]
 
-async function outcomeOf(l: Latency | null, change: Partial<SummaryInput> = {}): Promise<Outcome> {
-  const result: TrialResult = {
-    trial: { id: 'one', name: 'one', model: 'original', steps: STEPS, seed: 0 },
-    status: 'ok',
-    sha256: 'one',
-    bytes: 400,
-    latency: l ?? latency(1, 0.9, 1.1),
-    quality: { value: 0.99, drop: 0.001, outputs: [] },
-    keeps: l !== null,
-    seconds: 1,
-  }
+const resultOf = (steps: readonly Step[], l: Latency | null): TrialResult => ({
+  trial: { id: 'one', name: 'one', model: 'original', steps, seed: 0 },
+  status: 'ok',
+  sha256: 'one',
+  bytes: 400,
+  latency: l ?? latency(1, 0.9, 1.1),
+  quality: { value: 0.99, drop: 0.001, outputs: [] },
+  keeps: l !== null,
+  seconds: 1,
+})
+
+async function outcomeOf(
+  l: Latency | null,
+  change: Partial<SummaryInput> = {},
+  steps: readonly Step[] = STEPS,
+): Promise<Outcome> {
+  const result = resultOf(steps, l)
   return summarize({
     setup,
     model,
@@ -110,6 +116,22 @@ describe('layers that were asked', () => {
     const outcome = await outcomeOf(latency(0.5, 0.4, 0.6), { sensitivity, setup: { ...setup, judge } })
     expect(outcome.sensitivity.map((l) => [l.node, l.keptFloat])).toEqual([
       ['b and c (one weight)', true],
+      ['a', false],
+    ])
+  })
+
+  test('are kept in float in mixed precision where no step takes them, and not where one of the steps leaves them out', async () => {
+    const steps = [
+      { transform: 'store/int8', params: { exclude: ['a', 'c'] } },
+      { transform: 'store/int4', params: { exclude: ['b', 'c'] } },
+      { transform: 'store/f16', params: {} },
+    ]
+    const sensitivity = new Map([[layersAside(steps), [...rows, row('c', 0.3)]]])
+    const change = { setup: { ...setup, judge }, sensitivity }
+    const outcome = await outcomeOf(latency(0.5, 0.4, 0.6), change, steps)
+    expect(outcome.sensitivity.map((l) => [l.node, l.keptFloat])).toEqual([
+      ['c', true],
+      ['b', false],
       ['a', false],
     ])
   })

@@ -8,7 +8,7 @@ import { VERSION } from '../util/version.js'
 import { frontOf } from './choose.js'
 import type { CompressOptions } from './compress.js'
 import { type Found, layersAside } from './explore.js'
-import { excludedBy, LAYER_SAMPLES, nodesOf } from './fallback.js'
+import { keepsFloat, LAYER_SAMPLES, nodesOf } from './fallback.js'
 import { layersOf } from './layers.js'
 import { machineOf } from './machine.js'
 import { budgetText, measureDrop } from './measure-text.js'
@@ -122,11 +122,11 @@ function sensitivityOf(input: SummaryInput): Pick<Outcome, 'sensitivity' | 'aske
   const rows = sensitivity.get(key ?? '') ?? []
   if (rows.length === 0) return { sensitivity: [], asked: null }
   const isChosen = key === own
-  const excluded = new Set(isChosen ? chosen?.trial.steps.flatMap(excludedBy) : [])
+  const steps = isChosen && chosen !== null ? chosen.trial.steps : []
   const made = results.find(({ trial }) => layersAside(trial.steps) === key)
   return {
     sensitivity: rows
-      .map((r) => ({ ...r, keptFloat: nodesOf(r).some((node) => excluded.has(node)) }))
+      .map((r) => ({ ...r, keptFloat: nodesOf(r).some((node) => keepsFloat(steps, node)) }))
       .toSorted((a, b) => b.drop - a.drop || b.relativeError - a.relativeError),
     asked: {
       recipe: recipeName(made?.trial.name ?? ''),

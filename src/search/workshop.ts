@@ -102,14 +102,19 @@ export async function openWorkshop(
       ...(onProgress && { onProgress }),
       ...(options.portable !== undefined && { portable: options.portable }),
     }
-    const form = await fixedForm(model, shapes, async () => device, { ...run, onWarning: warn })
+    // What a recipe gives must not depend on where the model will run: the cpu decides here, and makes the states too.
+    const form = await fixedForm(model, shapes, env.engine, { ...run, onWarning: warn })
     const prepared = await prepareModel(form, env)
     const session = await reloadable(device, original, signal)
     const data = samples === undefined ? null : await partsOf(samples, prepared, env)
+    const isElsewhere = device !== cpu && (samples?.carry ?? []).length > 0
     const learned = async (): Promise<Learned> => {
-      const calibration = data ? await calibrateUnits(prepared, data.calibration(session), env) : undefined
+      const states = isElsewhere ? await reloadable(cpu, original, signal) : session
+      const calibration = data ? await calibrateUnits(prepared, data.calibration(states), env) : undefined
+      // Recovery may ask for states again; until then a large model need not lie in memory.
+      await states.close()
       const calibratedBy = data && calibration ? data.calibratedBy() : null
-      const learning = data && { samples: data.samples(session), training: data.training(session) }
+      const learning = data && { samples: data.samples(states), training: data.training(states) }
       return {
         env: { ...env, teacher: prepared, ...learning, ...(calibration && { calibration }) },
         calibratedBy,

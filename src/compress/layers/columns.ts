@@ -12,13 +12,13 @@ import type { Layer } from './layer.js'
 /** Columns of one sample that count; of more, so many are drawn. Neighbouring windows of a picture are much alike. */
 export const POSITIONS = 1024
 
-/** What tells columns apart: layers that read one value through equal windows see the same. */
-export function columnsKey({ node, kind, input, groups, depth }: Layer): string {
+/** What tells columns apart: layers that read one value through equal windows (`kernel`: their sizes) see the same. */
+export function columnsKey({ node, kind, input, groups, depth }: Layer, kernel: readonly number[]): string {
   if (kind === 'state') return `state of ${node.outputs[0]}`
   if (kind === 'input') return `${input} ${depth} for ${groups}`
   if (kind === 'product') return `${input} ${depth} ${intAttr(node, 'transA', 0)}`
-  const lists = ['kernel_shape', 'strides', 'dilations', 'pads'].map((name) => (intsAttr(node, name) ?? []).join())
-  return [input, depth, groups, stringAttr(node, 'auto_pad', 'NOTSET'), ...lists].join(' ')
+  const lists = ['strides', 'dilations', 'pads'].map((name) => (intsAttr(node, name) ?? []).join())
+  return [input, depth, groups, kernel.join(), stringAttr(node, 'auto_pad', 'NOTSET'), ...lists].join(' ')
 }
 
 /** Columns of one sample where their number is known; an unknown batch counts as one sample. */

@@ -142,6 +142,24 @@ describe('layers', () => {
     expect(of.get(layers[0]!)!.count).toBe(8)
   })
 
+  test('of windows that differ have their own, whether the node names their size or not', async () => {
+    const b = builder()
+    b.input('x', value('float32', [1, 2, 8, 8]))
+    const conv = (shape: readonly number[], attrs: Record<string, Attr> = {}) =>
+      b.output(b.op('Conv', ['x', b.constant(weights(shape, 1), 'w')], { attrs }), value('float32', null))
+    conv([4, 2, 1, 5])
+    conv([4, 2, 5, 1])
+    conv([3, 2, 1, 5], { kernel_shape: ints([1, 5]) })
+    const model = modelOf(b.graph())
+    const layers = findLayers(model.graph)
+    const [wide, tall, named] = layers
+    const env = envOf([normal([1, 2, 8, 8], 1)])
+    const { of } = await inputMoments(model, layers, env)
+    expect(of.get(tall!)).toEqual((await inputMoments(model, [tall!], env)).of.get(tall!))
+    expect(of.get(tall!)!.h).not.toEqual(of.get(wide!)!.h)
+    expect(of.get(named!)).toBe(of.get(wide!))
+  })
+
   test('with an infinite input have none, and the reason is told', async () => {
     const model = two((b) => [b.op('MatMul', [b.op('Log', ['x']), b.constant(weights([4, 3], 1), 'v')])])
     const layers = findLayers(model.graph)

@@ -60,8 +60,12 @@ export async function inputMoments(
   const taps = new Map<string, Layer[]>()
   for (const layer of layers) {
     const reason = whyNot(layer, standardOpset(model.opsets))
-    if (reason !== null) missing.set(layer, reason)
-    else taps.set(columnsKey(layer), [...(taps.get(columnsKey(layer)) ?? []), layer])
+    if (reason !== null) {
+      missing.set(layer, reason)
+      continue
+    }
+    const key = columnsKey(layer, kernelOf(layer, model))
+    taps.set(key, [...(taps.get(key) ?? []), layer])
   }
   const of = new Map<Layer, Moments>()
   for (const turn of turnsOf([...taps.values()])) {
@@ -81,6 +85,9 @@ function whyNot({ kind, depth }: Layer, opset: number): string | null {
   if (depth > DEEPEST) return `each output sums over ${depth} inputs, more than ${DEEPEST}`
   return kind === 'state' && opset < 10 ? `its states are shown from opset 10 on, and the model's is ${opset}` : null
 }
+
+/** Sizes of a convolution's window; the attribute that names them may be left out. */
+const kernelOf = ({ weight }: Layer, { graph }: Model): readonly number[] => graph.constants.get(weight)!.shape.slice(2)
 
 const sizeOf = ([first]: readonly Layer[]): number => first!.groups * (first!.depth + 1) ** 2
 
@@ -172,10 +179,9 @@ function momentProbe(model: Model, layers: readonly Layer[]): MomentProbe {
     picks.set(count, name)
     return name
   }
-  const outputs = layers.map((layer) => {
-    const kernel = graph.constants.get(layer.weight)!.shape.slice(2)
-    return addMoments(b, model, layer, kernel, picksOf(positionsOf(layer, factOf)))
-  })
+  const outputs = layers.map((layer) =>
+    addMoments(b, model, layer, kernelOf(layer, model), picksOf(positionsOf(layer, factOf))),
+  )
   const added = b.graph()
   const tapped = {
     ...graph,

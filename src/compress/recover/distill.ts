@@ -58,7 +58,7 @@ export const recoverDistill: Transform<typeof params> = {
   id: 'recover/distill',
   summary: 'a short training of the changed model on what the original answers, or on labels',
   params,
-  needsCalibration: true,
+  needsCalibration: false,
   refuses(model, env) {
     if (env.teacher === undefined || learnable(env) === undefined) return 'there are no samples to learn from'
     if (model === env.teacher) return 'nothing was changed: there is nothing to recover'

@@ -1,6 +1,6 @@
 /**
- * Mixed precision: for each layer one of several forms (float, 8 bits in integers or stored, 4 bits, fewer), chosen by what
- * each form of each layer was measured to cost and to err. The forms' costs and errors are measured one layer at a time;
+ * Mixed precision: for each layer one of several forms (float, weights in 8 bits, 4 bits, fewer), chosen by what each form
+ * of each layer was measured to cost and to err. The forms' costs and errors are measured one layer at a time;
  * how far the path of moves may be gone is measured on whole candidates.
  */
 
@@ -20,10 +20,12 @@ export type Form = Step
 /** Weights alone: a bias in so few bits costs more than its bytes are worth. */
 const FEW = { range: 'mse', minElements: 512 } as const
 
-/** Forms in the order in which their steps are applied: each takes what the ones before left, the finest store first. */
+/**
+ * Forms in the order in which their steps are applied: each takes what the ones before left, the finest store first. They
+ * compute in float: integers save no more bytes than a store of 8 bits, and one layer in integers between others in float
+ * may make the whole slower than the original, which then is not handed back.
+ */
 const FORMS: readonly Form[] = [
-  { transform: 'quantize/static', params: {} },
-  { transform: 'quantize/dynamic', params: {} },
   { transform: 'quantize/nbits', params: { range: 'mse' } },
   { transform: 'store/int8', params: {} },
   { transform: 'store/int4', params: FEW },
@@ -39,8 +41,7 @@ export function formsFor(bench: Pick<Bench, 'prepared' | 'env'>, kinds?: readonl
   return FORMS.filter(({ transform }) => {
     if (kinds !== undefined && !kinds.includes(transform)) return false
     const found = TRANSFORMS.find((t) => t.id === transform)
-    if (found === undefined || (found.needsCalibration && bench.env.calibration === undefined)) return false
-    return found.refuses(bench.prepared, bench.env) === null
+    return found !== undefined && found.refuses(bench.prepared, bench.env) === null
   })
 }
 
