@@ -95,6 +95,7 @@ test('killed at random moments, resumed each time', { timeout: 60_000 + 30_000 *
   expect(front.length).toBeGreaterThan(0)
   const hashes = new Set(outcome.trials.map((t: { readonly sha256?: string }) => t.sha256))
   for (const recipe of front.slice(0, 2)) {
+    expect(JSON.parse(readFileSync(join(folder, recipe), 'utf8')).samples).toBe(true)
     const made = await pare(['apply', recipe, 'model.onnx', '--data', 'rows.mjs', '--threads', '1', '-o', 'made.onnx'])
     expect(made.status, made.stderr).toBe(0)
     expect(hashes).toContain(await sha256(readFileSync(join(folder, 'made.onnx'))))
