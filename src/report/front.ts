@@ -20,7 +20,7 @@ export function front(view: View): Markup | false {
 function frontTable(view: View): Markup {
   const { outcome } = view
   const rows = view.candidates.filter((c) => c.onFront)
-  const told = { portable: outcome.budget.portable, shapes: outcome.model.shapes }
+  const told = { portable: outcome.budget.portable, shapes: outcome.model.shapes, samples: outcome.data !== null }
   const row = (c: Candidate): Markup =>
     html`<tr class="${c.state}"><td class="number">${c.number}</td><th scope="row"><details><summary>${c.result.trial.name}${c.state === 'chosen' && html` <span class="tag chosen">chosen</span>`}</summary><pre>${recipeText(recipeOf(c.result.trial, told))}</pre></details></th><td class="number">${bytes(c.bytes)}</td><td class="number">${times(outcome.baseline.bytes / c.bytes)}</td><td class="number">${milliseconds(c.latency.p50)}</td><td class="number">${significant(c.latency.ratio)}</td><td class="number">${c.result.quality ? measureDrop(outcome.measure, c.result.quality.drop) : '—'}</td></tr>`
   return html`<section aria-labelledby="front"><h2 id="front">The front</h2>

@@ -33,7 +33,7 @@ export interface Applied {
 }
 
 /**
- * Throws `RECIPE_SAMPLES` where a step needs samples and there are none, and what transforms, samples and engine throw;
+ * Throws `RECIPE_SAMPLES` where the recipe needs samples and there are none, and what transforms, samples and engine throw;
  * `ABORTED` once the signal fired.
  */
 export async function applyRecipe(model: Model, recipe: RecipeFile, options: ApplyOptions = {}): Promise<Applied> {

@@ -18,7 +18,7 @@ import { type Form, mixedPrecision } from './mixed-precision/mixed-precision.js'
 import type { FrontSearch } from './outcome.js'
 import { optional, type Setup } from './setup.js'
 import { type FloatProfile, profileInFloat, slowLayers } from './slow-layers.js'
-import type { Latency, Step, TrialResult } from './trial.js'
+import type { Latency, Step, Trial, TrialResult } from './trial.js'
 import { isSlower, maybeSlower } from './verdicts.js'
 
 /** What every step of an exploration works with. */
@@ -95,18 +95,43 @@ export async function runOff(
   exploration: Exploration,
   results: readonly TrialResult[],
 ): Promise<readonly TrialResult[]> {
-  const { setup, objective } = exploration
+  const { setup, journal, objective } = exploration
   const again = new Set<string>()
   let settled = results
   for (;;) {
     const best = chooseBest(settled, objective, setup.original.byteLength)
-    if (again.size > 0 && (best === null || again.has(best.trial.id))) return settled
-    const finalists = finalistsOf(settled, best, objective)
+    const isOver = again.size > 0 && (best === null || again.has(best.sha256))
+    const finalists = isOver ? [] : finalistsOf(settled, best, objective)
+    const isTimed = finalists.length > 0 && journal.recall(runOffKey(finalists)) !== undefined
+    const restored = await withFiles(exploration, settled, isTimed ? [] : isOver && best !== null ? [best] : finalists)
+    if (restored !== settled) {
+      settled = restored
+      continue
+    }
     if (finalists.length === 0) return settled
     settled = await timedAgain(exploration, settled, finalists)
-    for (const r of finalists) again.add(r.trial.id)
+    for (const r of finalists) again.add(r.sha256)
   }
 }
+
+/** The results, with the files of these at hand: one whose steps make another file by now is measured anew. */
+async function withFiles(
+  exploration: Exploration,
+  results: readonly TrialResult[],
+  needed: readonly TrialResult[],
+): Promise<readonly TrialResult[]> {
+  let found = results
+  for (const result of needed) {
+    if (await isRestored(exploration.setup, result)) continue
+    const others = found.filter((r) => r !== result)
+    found = withNew(others, await measured(exploration, result.trial, others), exploration.setup)
+  }
+  return found
+}
+
+/** Of the files, not the trials: a trial that is measured anew has another. */
+const runOffKey = (finalists: readonly Measured[]): string =>
+  `run-off ${finalists.map((r) => r.sha256.slice(0, 12)).join(' ')}`
 
 /** The first few in the order of the objective, and the one that would be handed back. */
 function finalistsOf(
@@ -128,9 +153,8 @@ async function timedAgain(
   finalists: readonly Measured[],
 ): Promise<readonly TrialResult[]> {
   setup.env.onProgress?.({ task: 'timing the best once more', done: 0 })
-  const key = `run-off ${finalists.map((r) => r.trial.id).join(' ')}`
   const files = finalists.map((r) => ({ path: candidatePath(setup.runFolder, r.sha256) }))
-  const latencies = await remember(journal, key, () => timedTogether(setup, files, LONGER))
+  const latencies = await remember(journal, runOffKey(finalists), () => timedTogether(setup, files, LONGER))
   const again = new Map(finalists.map((r, i) => [r.trial.id, latencies[i]!]))
   return results.map((r) => {
     const latency = again.get(r.trial.id)
@@ -200,17 +224,25 @@ async function triedMixed(exploration: Exploration, others: readonly TrialResult
 
 /** `others`: a trial that comes to the file of one of them is not measured again. */
 async function tried(
-  { setup, journal }: Exploration,
+  exploration: Exploration,
   { name, steps }: Recipe,
   others: readonly TrialResult[],
 ): Promise<TrialResult> {
+  const { setup, journal } = exploration
   const trial = await makeTrial(setup, name, steps)
-  const key = `trial ${trial.id}`
-  const known = journal.recall<TrialResult>(key)
+  const known = journal.recall<TrialResult>(`trial ${trial.id}`)
   // Only what may be handed back needs its file.
   if (known !== undefined && (known.keeps !== true || (await isRestored(setup, known)))) return known
+  return measured(exploration, trial, others)
+}
+
+async function measured(
+  { setup, journal }: Exploration,
+  trial: Trial,
+  others: readonly TrialResult[],
+): Promise<TrialResult> {
   const result = await runTrial(setup, trial, { known: (hash) => others.find((r) => r.sha256 === hash) })
-  await journal.record(key, result)
+  await journal.record(`trial ${trial.id}`, result)
   return result
 }
 

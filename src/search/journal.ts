@@ -14,6 +14,8 @@ export interface Journal {
   record(key: string, value: unknown): Promise<void>
   /** Seconds until now, in all runs together. */
   spent(): number
+  /** Whether the search came to its end, and nothing was recorded since. */
+  isFinished(): boolean
   /** The end of the search: recorded now, or by an earlier run where nothing was measured since. */
   finish(): Promise<Finish>
 }
@@ -80,6 +82,7 @@ export async function openJournal(
     recall: <T>(key: string) => known.get(key) as T | undefined,
     record,
     spent,
+    isFinished: () => isFinished,
     async finish() {
       if (!isFinished) {
         await record(FINISHED, { date: new Date().toISOString(), seconds: spent() } satisfies Finish)

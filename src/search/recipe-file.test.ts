@@ -17,7 +17,7 @@ test('what is written is read again', () => {
   const trial = { id: 'a', name: 'b', model: 'c', seed: 7, steps: [{ transform: 'store/f16', params: {} }] }
   const plain = recipeOf(trial, { portable: false, shapes: {} })
   expect(plain).toEqual({ version: 1, steps: trial.steps, seed: 7 })
-  for (const recipe of [plain, recipeOf(trial, { portable: true, shapes: { batch: 2 } })])
+  for (const recipe of [plain, recipeOf(trial, { portable: true, shapes: { batch: 2, x: [1, 64] }, samples: true })])
     expect(parseRecipe(recipeText(recipe), 'file')).toEqual(recipe)
 })
 
@@ -26,6 +26,9 @@ test.each<readonly [string, unknown, string, string]>([
   ['no steps', { version: 1, seed: 0 }, 'RECIPE_FORM', 'r.json: steps'],
   ['a seed that is no whole number', { ...sound, seed: 0.5 }, 'RECIPE_FORM', 'r.json: seed'],
   ['an entry of another name', { ...sound, sed: 1 }, 'RECIPE_FORM', 'r.json: sed'],
+  ['a shape that is none', { ...sound, shapes: { x: null } }, 'RECIPE_FORM', 'r.json: shapes.x'],
+  ['a shape of texts and nothing', { ...sound, shapes: { x: ['a', null] } }, 'RECIPE_FORM', 'r.json: shapes.x'],
+  ['samples that are not there', { ...sound, samples: false }, 'RECIPE_FORM', 'r.json: samples'],
   ['a list', [], 'RECIPE_FORM', 'r.json'],
   ['a step that is a text', { ...sound, steps: ['store/int8'] }, 'RECIPE_FORM', 'r.json: steps[0]'],
   ['a step with more', { ...sound, steps: [{ transform: 'store/int8', x: 1 }] }, 'RECIPE_FORM', 'r.json: steps[0].x'],
@@ -90,4 +93,10 @@ test('steps that find nothing to do are told, and samples that are missing', asy
   expect(applied.steps.map((s) => s.refusal === undefined)).toEqual([true, true, false])
   const needy = { version: 1, steps: [{ transform: 'quantize/static', params: {} }], seed: 0 } as const
   await expect(applyRecipe(model, needy, { threads: 1 })).rejects.toMatchObject({ code: 'RECIPE_SAMPLES' })
+  // Passed over without samples, it would leave another model than the search found.
+  const found = recipeOf(
+    { id: '', name: '', model: '', seed: 0, steps: [{ transform: 'sparsify/wanda', params: {} }] },
+    { samples: true },
+  )
+  await expect(applyRecipe(model, found, { threads: 1 })).rejects.toMatchObject({ code: 'RECIPE_SAMPLES' })
 })

@@ -1,6 +1,7 @@
 /**
  * A recipe as a file: `{ "version": 1, "steps": [{ "transform", "params" }], "seed" }`. With the same model, samples and
- * threads it makes the same bytes again. `portable` and `shapes` stand in it where a search was told of them.
+ * threads it makes the same bytes again. `portable` and `shapes` stand in it where a search was told of them, `samples`
+ * where it had some: then it is not to be applied without.
  */
 
 import { findTransform } from '../compress/index.js'
@@ -17,20 +18,27 @@ export interface RecipeFile {
   readonly portable?: true
   /** Sizes of dimensions that the model leaves open. */
   readonly shapes?: InputShapes
+  /** Its steps were given samples: without, many do nothing, or something else. */
+  readonly samples?: true
+}
+
+/** What a search was told beside its steps. */
+export interface Told {
+  readonly portable?: boolean
+  readonly shapes?: InputShapes
+  readonly samples?: boolean
 }
 
 const VERSION = 1
-const KNOWN: readonly string[] = ['version', 'steps', 'seed', 'portable', 'shapes']
+const KNOWN: readonly string[] = ['version', 'steps', 'seed', 'portable', 'shapes', 'samples']
 
 export const recipeText = (recipe: RecipeFile): string => `${JSON.stringify(recipe, null, 2)}\n`
 
 /** What makes a trial again, with what its search was told. */
-export function recipeOf(
-  { steps, seed }: Trial,
-  { portable, shapes }: { readonly portable?: boolean; readonly shapes?: InputShapes },
-): RecipeFile {
+export function recipeOf({ steps, seed }: Trial, { portable, shapes, samples }: Told): RecipeFile {
   const isSized = shapes !== undefined && Object.keys(shapes).length > 0
-  return { version: VERSION, steps, seed, ...(portable && { portable }), ...(isSized && { shapes }) }
+  const told = { ...(portable && { portable }), ...(isSized && { shapes }), ...(samples && { samples }) }
+  return { version: VERSION, steps, seed, ...told }
 }
 
 /**
@@ -48,21 +56,29 @@ export function parseRecipe(text: string, where: string): RecipeFile {
   }
   const odd = Object.keys(given).find((name) => !KNOWN.includes(name))
   if (odd !== undefined) throw badForm(`${where}: ${odd}`, 'a recipe has no such entry', given[odd])
-  const { steps, seed, portable, shapes } = given
+  const { steps, seed, portable, shapes, samples } = given
   if (!Array.isArray(steps)) throw badForm(`${where}: steps`, 'the steps are a list', steps)
   if (!Number.isSafeInteger(seed)) throw badForm(`${where}: seed`, 'the seed is a whole number', seed)
   if (portable !== undefined && portable !== true) throw badForm(`${where}: portable`, 'portable is true', portable)
+  if (samples !== undefined && samples !== true) throw badForm(`${where}: samples`, 'samples is true', samples)
   return {
     version: VERSION,
     steps: steps.map((step, i) => parseStep(step, `${where}: steps[${i}]`)),
     seed: seed as number,
     ...(portable === true && { portable }),
-    ...(shapes !== undefined && { shapes: record(shapes, `${where}: shapes`, 'shapes') as InputShapes }),
+    ...(shapes !== undefined && { shapes: parseSizes(shapes, `${where}: shapes`) }),
+    ...(samples === true && { samples }),
   }
 }
 
-/** Throws `RECIPE_SAMPLES` where a step needs samples and there are none. */
-export function needsSamples({ steps }: RecipeFile, areThere: boolean): void {
+/** Throws `RECIPE_SAMPLES` where the recipe's search had samples, or a step needs some, and there are none. */
+export function needsSamples({ steps, samples }: RecipeFile, areThere: boolean): void {
+  if (samples && !areThere) {
+    throw new PareError('RECIPE_SAMPLES', 'the recipe was made with samples', {
+      where: 'samples',
+      remedy: 'Give those of the search with --data.',
+    })
+  }
   const index = areThere ? -1 : steps.findIndex(({ transform }) => findTransform(transform).needsCalibration)
   if (index < 0) return
   throw new PareError('RECIPE_SAMPLES', 'the recipe has a step that needs samples', {
@@ -82,6 +98,17 @@ function parsed(text: string, where: string): unknown {
       cause,
     })
   }
+}
+
+/** A size for each dimension that is named, or a list of them for each input. */
+function parseSizes(given: unknown, where: string): InputShapes {
+  const sizes = record(given, where, 'shapes')
+  const isSize = (size: unknown): boolean => typeof size === 'number' || typeof size === 'string'
+  for (const [name, size] of Object.entries(sizes)) {
+    if (typeof size === 'number' || (Array.isArray(size) && size.every(isSize))) continue
+    throw badForm(`${where}.${name}`, 'a size is a number, or a list of them', size)
+  }
+  return sizes as InputShapes
 }
 
 function parseStep(given: unknown, where: string): Step {

@@ -95,6 +95,7 @@ test('killed at random moments, resumed each time', { timeout: 60_000 + 30_000 *
   expect(front.length).toBeGreaterThan(0)
   const hashes = new Set(outcome.trials.map((t: { readonly sha256?: string }) => t.sha256))
   for (const recipe of front.slice(0, 2)) {
+    expect(JSON.parse(readFileSync(join(folder, recipe), 'utf8')).samples).toBe(true)
     const made = await pare(['apply', recipe, 'model.onnx', '--data', 'rows.mjs', '--threads', '1', '-o', 'made.onnx'])
     expect(made.status, made.stderr).toBe(0)
     expect(hashes).toContain(await sha256(readFileSync(join(folder, 'made.onnx'))))
@@ -107,5 +108,10 @@ test('what came to its end goes on for more', { timeout: 60_000 }, async () => {
   expect([0, 1], more.stderr).toContain(more.status)
   expect(lines().slice(0, before.length)).toEqual(before)
   expect(lines().length).toBeGreaterThan(before.length)
-  expect(JSON.parse(more.stdout).result.outcome.search.drawn).toBeGreaterThan(14)
+  const { search, trials } = JSON.parse(more.stdout).result.outcome
+  expect(search.drawn).toBeGreaterThan(14)
+  // Of trials that came to one file the first stays.
+  const files = trials.map((t: { readonly sha256?: string }) => t.sha256)
+  const measured = before.map((line) => JSON.parse(line)).filter(({ key }) => key.startsWith('trial '))
+  for (const { value } of measured) expect(files).toContain(value.sha256)
 })

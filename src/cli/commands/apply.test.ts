@@ -18,6 +18,8 @@ beforeAll(async () => {
   await writeFile(at('store.json'), recipe([{ transform: 'store/int8', params: {} }]))
   await writeFile(at('static.json'), recipe([{ transform: 'quantize/static', params: {} }]))
   await writeFile(at('unknown.json'), recipe([{ transform: 'store/int7' }]))
+  const found = { version: 1, steps: [{ transform: 'sparsify/wanda', params: {} }], seed: 0, samples: true }
+  await writeFile(at('found.json'), JSON.stringify(found))
   await writeFile(at('text.json'), 'store int8')
 })
 afterAll(() => rm(folder, { recursive: true }))
@@ -30,6 +32,7 @@ test('makes a model, and says what each step did', async () => {
 
 test.each([
   ['static.json', [], 'RECIPE_SAMPLES'],
+  ['found.json', [], 'RECIPE_SAMPLES'],
   ['unknown.json', [], 'TRANSFORM_UNKNOWN'],
   ['text.json', [], 'RECIPE_JSON'],
   ['missing.json', [], 'FILE_MISSING'],

@@ -36,6 +36,7 @@ test.each([
   ['a model in a folder that is not there', ['-o', 'no/folder/out.onnx']],
   ['a model in place of a folder', ['-o', 'folder']],
   ['a report below a file', ['-o', 'out.onnx', '--report', 'file/report.html']],
+  ['a front in place of a file', ['-o', 'out.onnx', '--front', 'file']],
 ])('%s is refused before the search', async (_, args) => {
   const { status, answer } = await compress(...args.map((a) => (a.startsWith('-') ? a : at(...a.split('/')))))
   expect(status).toBe(4)
@@ -93,7 +94,8 @@ test.each([
   ['--trials without samples', ['--trials', '3'], 'OPTION_MISSING'],
   ['a plan of what is drawn on the way', ['--dry-run', '--trials', '3'], 'OPTION_UNUSED'],
   ['more of no length', ['--more', '10'], 'OPTION_VALUE'],
-  ['a recovery of no length', ['--recover', '0s'], 'OPTION_VALUE'],
+  ['a recovery of no length', ['--trials', '3', '--recover', '0s'], 'OPTION_VALUE'],
+  ['a recovery where none is tried', ['--recover', '5s'], 'OPTION_UNUSED'],
   ['a recipe in place of the model', ['--recipe', 'model'], 'OUTPUT_IS_INPUT'],
 ])('%s is refused', async (_, args, code) => {
   const { answer } = await compress('-o', at('out.onnx'), ...args.map((a) => (a === 'model' ? at('model.onnx') : a)))

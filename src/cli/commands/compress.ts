@@ -89,19 +89,30 @@ export const compress = defineCommand({
     const { output, report, recipe, dryRun } = options
     if (output === undefined && !dryRun) throw missingOutput()
     if (dryRun) refuseSearching(options)
-    const [{ readModel }, models, { withShapes }, library, { checkWritable, writeFileAtomic }, texts, shapes] =
-      await Promise.all([
-        import('../../onnx/files.js'),
-        import('../models.js'),
-        import('../../passes/with-shapes.js'),
-        import('../../search/compress.js'),
-        import('../../util/files.js'),
-        import('../outcome-text.js'),
-        shapesOf(options.shape),
-      ])
+    refuseRecovery(options)
+    const [
+      { readModel },
+      models,
+      { withShapes },
+      library,
+      { checkWritable, writeFileAtomic },
+      { openFront },
+      texts,
+      shapes,
+    ] = await Promise.all([
+      import('../../onnx/files.js'),
+      import('../models.js'),
+      import('../../passes/with-shapes.js'),
+      import('../../search/compress.js'),
+      import('../../util/files.js'),
+      import('../front-folder.js'),
+      import('../outcome-text.js'),
+      shapesOf(options.shape),
+    ])
     // Hours of searching must not end at a folder that is not there.
     if (!dryRun)
       for (const written of [output!, report, recipe]) if (written !== undefined) await checkWritable(written)
+    if (!dryRun && options.front !== undefined) await openFront(options.front)
     const read = await readModel(path!)
     await models.protectInput(path!, output, options.force, {
       model: read,
@@ -149,7 +160,7 @@ export const compress = defineCommand({
     context.signal.throwIfAborted()
     if (bytes !== null) await writeFileAtomic(output!, bytes)
     if (report !== undefined) await writeReport(report, outcome)
-    const recipes = await writeRecipes(outcome, { ...options, shapes })
+    const recipes = await writeRecipes(outcome, { ...options, shapes, samples: samples !== null })
     const written = { output: bytes === null ? null : output!, report: report ?? null, ...recipes }
     return {
       text: texts.outcomeText(outcome, written, context.terminal),
@@ -165,31 +176,41 @@ interface RecipesAsked {
   readonly seed: number
   readonly portable: boolean
   readonly shapes: InputShapes
+  readonly samples: boolean
 }
 
 /** The chosen recipe, and those of the front, numbered as in the table. */
 async function writeRecipes(outcome: Outcome, asked: RecipesAsked) {
-  const [{ recipeOf, recipeText }, { viewOf }, { writeFileAtomic, makeFolder }] = await Promise.all([
+  const [{ recipeOf, recipeText }, { viewOf }, { writeFileAtomic }, { writeFront }] = await Promise.all([
     import('../../search/recipe-file.js'),
     import('../../report/view.js'),
     import('../../util/files.js'),
+    import('../front-folder.js'),
   ])
   const { chosen, candidates } = viewOf(outcome)
   const text = (c: Candidate): string => recipeText(recipeOf(c.result.trial, asked))
   const isWritten = asked.recipe !== undefined && chosen !== null
   if (isWritten) await writeFileAtomic(asked.recipe!, text(chosen))
-  const onFront = asked.front === undefined ? [] : candidates.filter((c) => c.onFront)
-  if (asked.front !== undefined) await makeFolder(asked.front)
-  const files = onFront.map((c) => join(asked.front!, `${String(c.number).padStart(3, '0')}.json`))
-  for (const [i, c] of onFront.entries()) await writeFileAtomic(files[i]!, text(c))
-  return { recipe: isWritten ? asked.recipe! : null, front: files }
+  const onFront = candidates.filter((c) => c.onFront).map((c) => [c.number, text(c)] as const)
+  const front = asked.front === undefined ? [] : await writeFront(asked.front, new Map(onFront))
+  return { recipe: isWritten ? asked.recipe! : null, front }
 }
 
+/** Options that ask for a search of every lever. */
+type Searching = 'minutes' | 'trials' | 'more'
+
 /** Throws `OPTION_UNUSED`. */
-function refuseSearching({ minutes, trials, more }: Readonly<Record<'minutes' | 'trials' | 'more', unknown>>): void {
+function refuseSearching({ minutes, trials, more }: Readonly<Record<Searching, unknown>>): void {
   const asked = Object.entries({ minutes, trials, more }).find(([, value]) => value !== undefined)
   if (asked === undefined) return
   throw unused('--dry-run', `what --${asked[0]} tries is drawn on the way`, 'Leave one of the two out.')
+}
+
+/** Throws `OPTION_UNUSED`. */
+function refuseRecovery({ recover, ...searching }: Readonly<Record<'recover' | Searching, unknown>>): void {
+  const { minutes, trials, more } = searching
+  if (recover === undefined || [minutes, trials, more].some((value) => value !== undefined)) return
+  throw unused('--recover', 'recoveries are tried with every lever only', 'Add --minutes or --trials, or leave it out.')
 }
 
 async function writeReport(path: string, outcome: Outcome): Promise<void> {

@@ -8,7 +8,7 @@ import { TRANSFORMS } from '../../compress/index.js'
 import type { Transform } from '../../compress/transform.js'
 import { type Random, random } from '../../util/random.js'
 import type { CompressOptions } from '../compress.js'
-import { isRestored, makeTrial, runTrial, timed } from '../evaluate.js'
+import { makeTrial, runTrial, timed } from '../evaluate.js'
 import { type Exploration, type Found, runOff, withNew } from '../explore.js'
 import { remember } from '../journal.js'
 import type { ScreenedTrial } from '../outcome.js'
@@ -43,6 +43,8 @@ interface Course extends Exploration {
 interface Limit {
   readonly seconds: number | null
   readonly trials: number | null
+  /** Minutes more that a search was given that had come to its end. */
+  readonly more?: number
 }
 
 /** Bounds recoveries where `minutes` alone are given: no single one may take more of them. */
@@ -61,20 +63,23 @@ export async function searchFront(exploration: Exploration, options: FrontOption
   const goal: Goal = { originalBytes: setup.original.byteLength, maxDrop: setup.maxDrop, limits: setup.limits }
   const course: Course = { ...exploration, goal, space, limit, sampler: options.sampler ?? bred }
   const { results, screened, drawn, growth } = await brackets(course)
-  for (const r of results) if (r.keeps === true) await isRestored(setup, r)
   const settled = await runOff(exploration, results)
   const search = { drawn, screened, refused: space.refused, recoverySteps: most, growth }
   return { results: settled, baseline, sensitivity: new Map(), search }
 }
 
-/** What was asked for, or what an earlier run was given where that is no shorter; `more` counts from what is spent. */
+/**
+ * What was asked for, or what an earlier run was given where that is no shorter. `more` counts from what is spent, once:
+ * not again where the run that it was given to was killed.
+ */
 async function limitOf({ journal }: Exploration, { minutes, trials, more }: FrontOptions): Promise<Limit> {
   const before = journal.recall<Limit>('limit')
   const asked: Limit =
     more === undefined
       ? { seconds: minutes === undefined ? null : 60 * minutes, trials: trials ?? null }
       : // More time is for more recipes.
-        { seconds: journal.spent() + 60 * more, trials: null }
+        { seconds: journal.spent() + 60 * more, trials: null, more }
+  if (more !== undefined && more === before?.more && !journal.isFinished()) return before
   if (before !== undefined && more === undefined && !isLonger(asked, before)) return before
   if (JSON.stringify(asked) !== JSON.stringify(before)) await journal.record('limit', asked)
   return asked
@@ -93,29 +98,44 @@ interface Progress {
   readonly latest: Map<string, TrialResult>
   /** By rung and file: what comes to the same file is not measured twice. */
   readonly files: Map<string, TrialResult>
+  /** Recipes that came at least to the first rung's end. */
   drawn: number
 }
 
 async function brackets(course: Course): Promise<Progress> {
   const planned: Runner[] = [...course.recipes]
   const progress: Progress = { results: [], screened: [], growth: [], latest: new Map(), files: new Map(), drawn: 0 }
-  for (let bracket = 0; !isOver(course, progress.drawn); bracket++) {
-    const runners = drawRunners(course, progress, planned, random(course.setup.env.seed ?? 0).fork(bracket))
+  for (let bracket = 0; ; bracket++) {
+    const most = await sizeOf(course, bracket, progress.drawn)
+    const runners = drawRunners(course, progress, planned, random(course.setup.env.seed ?? 0).fork(bracket), most)
     if (runners.length === 0) break
-    progress.drawn += runners.length
     await climb(course, progress, runners)
   }
   return progress
 }
 
-/** Recipes that are new: those that were planned first. */
+/**
+ * How many recipes a bracket starts with, none where the search is over. What the journal holds counts whatever the
+ * limit is now: among more recipes others would be promoted, and what was measured would be lost.
+ */
+async function sizeOf({ limit, journal }: Course, bracket: number, drawn: number): Promise<number> {
+  const key = `bracket ${bracket}`
+  const known = journal.recall<number>(key)
+  if (known !== undefined) return known
+  const size = Math.min(BRACKET, (limit.trials ?? Number.POSITIVE_INFINITY) - drawn)
+  if (size <= 0 || isLate({ limit, journal })) return 0
+  await journal.record(key, size)
+  return size
+}
+
+/** Recipes that are new, `most` of them: those that were planned first. */
 function drawRunners(
-  { space, sampler, goal, limit }: Course,
-  { latest, drawn }: Progress,
+  { space, sampler, goal }: Course,
+  { latest }: Progress,
   planned: Runner[],
   generator: Random,
+  most: number,
 ): readonly Runner[] {
-  const most = Math.min(BRACKET, (limit.trials ?? Number.POSITIVE_INFINITY) - drawn)
   const runners = new Map<string, Runner>()
   for (let vain = 0; runners.size < most && vain < VAIN; vain++) {
     const steps = planned[0]?.steps ?? sampler(space, generator, [...latest.values()], goal)
@@ -138,6 +158,7 @@ async function climb(course: Course, progress: Progress, bracket: readonly Runne
       const result = await tried(course, runner, level, progress)
       if (result === null) break
       done.set(result, runner)
+      if (level === 0) progress.drawn++
       const { steps } = runner
       if (result.sha256 !== undefined) progress.files.set(`${level} ${result.sha256}`, result)
       progress.latest.set(JSON.stringify(steps), { ...result, trial: { ...result.trial, steps } })
@@ -152,9 +173,6 @@ async function climb(course: Course, progress: Progress, bracket: readonly Runne
     runners = next.map((r) => done.get(r)!)
   }
 }
-
-const isOver = ({ limit, journal }: Course, drawn: number): boolean =>
-  drawn >= (limit.trials ?? Number.POSITIVE_INFINITY) || isLate({ limit, journal })
 
 const isLate = ({ limit, journal }: Pick<Course, 'limit' | 'journal'>): boolean =>
   journal.spent() >= (limit.seconds ?? Number.POSITIVE_INFINITY)

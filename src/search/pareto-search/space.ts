@@ -176,12 +176,19 @@ export const rounded = (spec: ParamSpec & { readonly kind: 'number' }, value: nu
 const placeOf = ({ transform }: Step): number =>
   STAGES[stageOf(transform) ?? 'correct'].folders.indexOf(folderOf(transform))
 
-/** In the order of the stages, none twice, and without recovery where nothing before it costs quality. */
+/**
+ * In the order of the stages, none twice; without recovery where nothing before it costs quality, and without what mends
+ * rounding where nothing rounds.
+ */
 export function inOrder({ stages }: Space, steps: readonly Step[]): readonly Step[] {
   const kept = stages.flatMap(({ name, most }) => {
     const own = steps.filter((s) => stageOf(s.transform) === name).toSorted((a, b) => placeOf(a) - placeOf(b))
     return own.filter((s, i) => own.findIndex((o) => o.transform === s.transform) === i).slice(0, most)
   })
-  const changes = kept.some((s) => stageOf(s.transform) === 'lighten')
-  return changes ? kept : kept.filter((s) => stageOf(s.transform) !== 'recover')
+  const has = (name: StageName): boolean => kept.some((s) => stageOf(s.transform) === name)
+  const idle: readonly (StageName | null)[] = [
+    has('lighten') ? null : 'recover',
+    has('quantize') || has('store') ? null : 'correct',
+  ]
+  return kept.filter((s) => !idle.includes(stageOf(s.transform)))
 }
