@@ -18,6 +18,7 @@ import { aimsOf, recoveriesFor, recoverySteps } from './recovery.js'
 import { BRACKET, benchOn, onRung, RUNGS, samplesOn } from './rungs.js'
 import { bred, type Sampler } from './samplers.js'
 import { openSpace, type Space } from './space.js'
+import { usualRecipes } from './usual.js'
 import { type Goal, promising, volumeOf } from './worth.js'
 
 export interface FrontOptions extends Pick<CompressOptions, 'minutes' | 'trials' | 'more' | 'recover'> {
@@ -58,10 +59,13 @@ export async function searchFront(exploration: Exploration, options: FrontOption
   const baseline = await remember<Latency>(journal, 'baseline', () => timed(setup, setup.original))
   const seconds = options.recover ?? (options.minutes === undefined ? null : 60 * options.minutes * RECOVERY_SHARE)
   const most = await recoverySteps(setup, journal, seconds)
-  const transforms = recoveriesFor(options.transforms ?? TRANSFORMS, most, aimsOf(setup))
+  const aims = aimsOf(setup)
+  const transforms = recoveriesFor(options.transforms ?? TRANSFORMS, most, aims)
   const space = await openSpace(transforms, setup.prepared, setup.env, { activations: setup.activations })
   const goal: Goal = { originalBytes: setup.original.byteLength, maxDrop: setup.maxDrop, limits: setup.limits }
-  const course: Course = { ...exploration, goal, space, limit, sampler: options.sampler ?? bred }
+  const usual = usualRecipes(space, most, aims.includes('scores') ? 'scores' : 'outputs')
+  const recipes = [...usual.map((steps) => ({ name: nameOf(steps), steps })), ...exploration.recipes]
+  const course: Course = { ...exploration, recipes, goal, space, limit, sampler: options.sampler ?? bred }
   const { results, screened, drawn, growth } = await brackets(course)
   const settled = await runOff(exploration, results)
   const search = { drawn, screened, refused: space.refused, recoverySteps: most, growth }
