@@ -13,7 +13,7 @@ import {
   sampleFrame,
 } from './engine-moments.js'
 import { isMany } from './gather-moments.js'
-import { addMoments, type Moments, momentsOf } from './moments.js'
+import { addMoments, isWhole, type Moments, momentsOf } from './moments.js'
 
 export interface BlockMoments {
   /** Comes back once the rows are read. `check` throws where a cell is no number that can be summed. */
@@ -83,5 +83,5 @@ function shapeFor({ rows, columns, data }: DenseMatrix, given: FloatType | undef
 /** Of numbers so large that squares of them overflow: by loops, where those of the engine did. */
 async function wholeOf(own: Gathering, x: DenseMatrix): Promise<Moments> {
   const moments = await own.end()
-  return Number.isFinite(moments.rounding) && moments.means.every(Number.isFinite) ? moments : momentsOf(x, null)
+  return isWhole(moments) ? moments : momentsOf(x, null)
 }

@@ -5,7 +5,7 @@ import type { FloatType } from '../ir/builder.js'
 import type { RunOptions } from '../util/env.js'
 import { checkCells, checkDesign, checkUnsummed, type DenseMatrix, rowsWithWeight } from './design.js'
 import { type Frame, type Gathering, heightOf, openEngineMoments, precisionOf, sampleFrame } from './engine-moments.js'
-import { type MomentOptions, type Moments, momentsOf } from './moments.js'
+import { isWhole, type MomentOptions, type Moments, momentsOf } from './moments.js'
 
 export interface GatherOptions extends MomentOptions, Pick<RunOptions, 'signal'> {
   /** Without one all is done in plain loops, which is some ten times slower. */
@@ -77,8 +77,7 @@ export async function gatherParts(
     const own = isGood ? first : await (await gather(last.frame, rows)).end()
     if (!last.isUsable) checkCells(x)
     // What no frame brings to numbers that can be squared.
-    const isWhole = own.means.every(Number.isFinite) && Number.isFinite(own.rounding)
-    found.push(isWhole ? own : momentsOf(x, y, of(rows)))
+    found.push(isWhole(own) ? own : momentsOf(x, y, of(rows)))
   }
   try {
     // The next part is begun before what comes of the last one is waited for.

@@ -19,6 +19,10 @@ export interface Moments {
   readonly rounding: number
 }
 
+/** False of numbers so large that their squares overflow where they were summed. */
+export const isWhole = ({ means, rounding }: Moments): boolean =>
+  means.every(Number.isFinite) && Number.isFinite(rounding)
+
 /** Of sums in float64, and the least of products in float32 that are summed in float64. */
 export const ROUNDING = { float64: 2 ** -50, float32: 2 ** -26 } as const
 
