@@ -49,7 +49,7 @@ export const TRAINING_OPTIONS = {
   },
   roundTo: {
     kind: 'choice',
-    choices: ['int8', 'int4', 'ternary', 'binary'],
+    choices: ['int8', 'int4', 'store-int8', 'store-int4', 'store-int3', 'store-int2', 'ternary', 'binary'],
     doc: 'round to this grid while training, so that pare quantize costs less',
   },
   workers: { ...epochs, max: 256, doc: 'engines that train side by side, averaged (default 1)' },

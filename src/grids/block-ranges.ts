@@ -85,3 +85,10 @@ function ends(block: ArrayLike<number>): readonly [number, number] {
   }
   return [low, high]
 }
+
+/** Whether float16 has the digits for scales of these weights. */
+export function fitsHalf(data: Float32Array | Float64Array): boolean {
+  let largest = 0
+  for (const v of data) largest = Math.max(largest, Math.abs(v))
+  return largest >= 2 ** -8 && largest <= 65504
+}

@@ -67,12 +67,10 @@ export async function applyRecipe(model: Model, recipe: RecipeFile, options: App
 
 async function applied(prepared: Model, { steps }: RecipeFile, env: TransformEnv): Promise<Applied> {
   const model = await applySteps(prepared, steps, env)
-  // Asked about another object: recovery refuses what nothing changed.
-  const asked = { ...prepared }
   return {
     bytes: encodeModel(await compact.run(model, env)).bytes,
     steps: steps.map(({ transform }) => {
-      const refusal = findTransform(transform).refuses(asked, env)
+      const refusal = findTransform(transform).refuses(prepared, env)
       return { transform, ...(refusal !== null && { refusal }) }
     }),
   }

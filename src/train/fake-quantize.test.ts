@@ -3,23 +3,30 @@ import { backward } from '../autodiff/backward.js'
 import { joined } from '../autodiff/gradient.js'
 import { quantizeBlocks } from '../compress/quantize/blocks.js'
 import { quantizeWeight } from '../compress/quantize/weights.js'
+import { storeInt2, storeInt3, storeInt4 } from '../compress/store/blocks.js'
+import { storeInt8 } from '../compress/store/store.js'
+import { checkParams, type Transform } from '../compress/transform.js'
 import type { Engine } from '../engine/engine.js'
 import { openEngine } from '../engine/node/open.js'
 import { int } from '../ir/attrs.js'
 import { builder, modelOf } from '../ir/builder.js'
 import { allNames } from '../ir/graphs.js'
-import { elements, f32, floats, numbers } from '../ir/tensor.js'
+import { elements, f32, floats, i64, numbers } from '../ir/tensor.js'
 import type { Model } from '../ir/types.js'
 import { encodeModel } from '../onnx/codec.js'
 import { factFinder } from '../passes/facts.js'
 import { random } from '../util/random.js'
 import type { Dataset } from './dataset.js'
 import { scoreOf } from './evaluate.js'
-import { type TrainedGrid, withFakeQuantization } from './fake-quantize.js'
+import { type TrainedGrid, weightsOnGrid, withFakeQuantization } from './fake-quantize.js'
+import { LEAST_STORED } from './grids/stored.js'
 import { dense, tanh } from './layers/index.js'
 import { sequential } from './layers/sequential.js'
 import { crossEntropy } from './losses/cross-entropy.js'
+import { withParameters } from './parameters.js'
 import { train } from './train.js'
+
+const NO_ENGINE = { engine: () => Promise.reject(new Error('none')) }
 
 let engine: Engine
 beforeAll(async () => {
@@ -80,6 +87,64 @@ describe.each([false, true])('the weight of a product, transposed %s', (transpos
         const wanted = values[n * blocksPerRow * 32 + k]! * scales[n * blocksPerRow + block]!
         expect(got[k * columns + n]).toBeCloseTo(wanted, 5)
       }
+  })
+})
+
+describe.each([
+  ['store-int8', storeInt8],
+  ['store-int4', storeInt4],
+  ['store-int3', storeInt3],
+  ['store-int2', storeInt2],
+] as const)('%s', (grid, store) => {
+  const any = store as unknown as Transform
+  const b = builder()
+  b.input('x', { kind: 'tensor', dtype: 'float32', shape: [2, 4, 7, 7] })
+  const filters = b.constant(f32([20, 4, 3, 3], Float32Array.from({ length: 720 }, normal)), 'filters')
+  const rows = b.op('Reshape', [b.op('Conv', ['x', filters]), b.constant(i64([3], [5, 2, 100]))])
+  const gates = (name: string, width: number): string =>
+    b.constant(
+      f32(
+        [1, 16, width],
+        Float32Array.from({ length: 16 * width }, () => 0.1 * normal()),
+      ),
+      name,
+    )
+  b.output(b.ops('LSTM', [rows, gates('w', 100), gates('r', 4)], { outputs: 1, attrs: { hidden_size: int(4) } })[0]!)
+  const model = modelOf(b.graph())
+  const trainable = ['filters', 'w', 'r']
+  const x = f32([2, 4, 7, 7], Float32Array.from({ length: 392 }, () => 0.1 * normal()))
+  const answer = async (m: Model): Promise<readonly number[]> => {
+    const session = await engine.load(encodeModel(m).bytes)
+    const results = await session.run({ x })
+    await session.close()
+    return [...numbers(results[m.graph.outputs[0]!]!)]
+  }
+  const near = (a: readonly number[], b: readonly number[], digits: number): void =>
+    a.forEach((v, i) => {
+      expect(v).toBeCloseTo(b[i]!, digits)
+    })
+
+  test('filters and gates as the transform of that name stores them; the small weight stays', async () => {
+    const { model: forward } = withFakeQuantization(model, { trainable, grid, float: 'float32', isTraining: false })
+    const settings = {
+      ...checkParams(any, 'range' in any.params ? { range: 'absmax' } : {}),
+      minElements: LEAST_STORED,
+    }
+    const stored = await any.apply(model, settings, { engine: async () => engine })
+    expect(stored).not.toBe(model)
+    // Scales are float16 in the file, and those of int8 may lie along another axis.
+    near(await answer(forward), await answer(stored), 2)
+  })
+
+  test('weights that are handed back are on the grid, and rounding these changes no bit', async () => {
+    const weights = new Map(trainable.map((name) => [name, model.graph.constants.get(name)!]))
+    const once = weightsOnGrid(model.graph, grid, weights)
+    const twice = weightsOnGrid(model.graph, grid, once)
+    for (const [name, t] of once) expect(floats(twice.get(name)!)).toEqual(floats(t))
+    expect(once.get('r')).toBe(weights.get('r'))
+    const held = withParameters(model, once)
+    const stored = await any.apply(held, { ...checkParams(any, {}), minElements: LEAST_STORED }, NO_ENGINE)
+    near(await answer(stored), await answer(held), 5)
   })
 })
 

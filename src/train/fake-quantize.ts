@@ -9,20 +9,46 @@ import type { SignGrid } from '../grids/signs.js'
 import { intAttr } from '../ir/attrs.js'
 import { type Builder, builder, type FloatType } from '../ir/builder.js'
 import { allNames, producers } from '../ir/graphs.js'
-import type { Graph, Model, Node } from '../ir/types.js'
+import type { Graph, Model, Node, Tensor } from '../ir/types.js'
 import { PareError } from '../util/errors.js'
 import { onBlocks, onChannels } from './grids/integers.js'
 import { batchRange, knownRange, movedRange, NOTHING_SEEN, onRange } from './grids/ranges.js'
-import { onSigns } from './grids/signs.js'
+import { onSigns, weightsOnSigns } from './grids/signs.js'
+import {
+  isStoredGrid,
+  LEAST_STORED,
+  onStored,
+  type StoredGrid,
+  storedWeights,
+  weightsOnStored,
+} from './grids/stored.js'
 import { signedWeights, type Weighted, weightedBy } from './grids/weighted.js'
 
 /**
  * `int8`: weights a channel, activations by their running range. `int4`: weights of products in blocks, other weights as
  * int8. `binary`, `ternary`: weights of all layers but the first and the last have two or three values a channel.
+ * `store-int8` (a scale a channel), `store-int4`, `store-int3`, `store-int2` (a scale a block): weights of at least 512
+ * elements, whatever reads them.
  */
-export type TrainedGrid = 'int8' | 'int4' | SignGrid
+export type TrainedGrid = 'int8' | 'int4' | SignGrid | StoredGrid
 
-export const isSignGrid = (grid: TrainedGrid | undefined): grid is SignGrid => grid === 'binary' || grid === 'ternary'
+/** Grids of the weights of layers, each by what the layer is. */
+type LayerGrid = Exclude<TrainedGrid, StoredGrid>
+
+/** Grids that hold the weights that are handed back. */
+export type HeldGrid = SignGrid | StoredGrid
+
+const isSignGrid = (grid: TrainedGrid | undefined): grid is SignGrid => grid === 'binary' || grid === 'ternary'
+
+export const isHeldGrid = (grid: TrainedGrid | undefined): grid is HeldGrid => isSignGrid(grid) || isStoredGrid(grid)
+
+/** The weights with those that the grid holds on it. */
+export const weightsOnGrid = (
+  graph: Graph,
+  grid: HeldGrid,
+  weights: ReadonlyMap<string, Tensor>,
+): ReadonlyMap<string, Tensor> =>
+  isStoredGrid(grid) ? weightsOnStored(graph, grid, weights) : weightsOnSigns(graph, grid, weights)
 
 export interface FakeQuantized {
   readonly model: Model
@@ -50,8 +76,9 @@ export interface FakeQuantizeOptions {
 export function withFakeQuantization(model: Model, options: FakeQuantizeOptions): FakeQuantized {
   const { graph } = model
   const { grid, float, isTraining = true } = options
-  const layers = roundedLayers(graph, options)
-  if (layers.size === 0) throw nothingToRound(grid)
+  const stored = new Set(isStoredGrid(grid) ? storedWeights(graph, options.trainable) : [])
+  const layers = isStoredGrid(grid) ? NO_LAYERS : roundedLayers(graph, grid, options.trainable)
+  if (layers.size + stored.size === 0) throw nothingToRound(grid)
   const { activations, dropouts } = grid === 'int8' ? dataOf(graph, layers) : NO_DATA
 
   const b = builder(allNames(graph), float)
@@ -67,8 +94,10 @@ export function withFakeQuantization(model: Model, options: FakeQuantizeOptions)
     detached.add(error)
     return b.op('Add', [x, error])
   }
-  const roundedWeight = (w: Weighted): string =>
-    once(`${howOf(w, grid)} ${w.weight}`, () => through(w.weight, weightOnGrid(b, w, grid)))
+  const roundedWeight = (w: Weighted, to: LayerGrid): string =>
+    once(`${howOf(w, to)} ${w.weight}`, () => through(w.weight, weightOnGrid(b, w, to)))
+  const roundedConstant = (w: string, to: StoredGrid): string =>
+    once(`stored ${w}`, () => through(w, onStored(b, w, graph.constants.get(w)!.shape, to)))
   const roundedActivation = (x: string, state: string): string =>
     once(`range ${x}`, () => {
       const batch = batchRange(b, x)
@@ -89,7 +118,8 @@ export function withFakeQuantization(model: Model, options: FakeQuantizeOptions)
     const layer = layers.get(node)
     const at = added.nodes.length
     const inputs = node.inputs.map((input, i) => {
-      if (layer?.index === i) return roundedWeight(layer)
+      if (isStoredGrid(grid)) return stored.has(input) ? roundedConstant(input, grid) : input
+      if (layer?.index === i) return roundedWeight(layer, grid)
       const isData = layer ? layer.data.includes(i) : i === 0 && dropouts.has(node)
       const state = isData ? states.get(input) : undefined
       return state === undefined ? input : roundedActivation(input, state)
@@ -101,11 +131,13 @@ export function withFakeQuantization(model: Model, options: FakeQuantizeOptions)
 }
 
 /** The nodes whose weight is rounded. */
-function roundedLayers(graph: Graph, { trainable, grid }: FakeQuantizeOptions): ReadonlyMap<Node, Weighted> {
+function roundedLayers(graph: Graph, grid: LayerGrid, trainable: readonly string[]): ReadonlyMap<Node, Weighted> {
   const weights = new Set(isSignGrid(grid) ? signedWeights(graph, trainable).keys() : trainable)
   const found = graph.nodes.flatMap((node) => weightedBy(node, graph, weights) ?? [])
   return new Map(found.map((w) => [w.node, w]))
 }
+
+const NO_LAYERS: ReadonlyMap<Node, Weighted> = new Map()
 
 interface Data {
   readonly activations: ReadonlySet<string>
@@ -133,14 +165,14 @@ function dataOf(graph: Graph, layers: ReadonlyMap<Node, Weighted>): Data {
 
 const isTransposed = (node: Node): boolean => node.op === 'Gemm' && intAttr(node, 'transB', 0) !== 0
 
-const isInBlocks = ({ node, index, shape }: Weighted, grid: TrainedGrid): boolean =>
+const isInBlocks = ({ node, index, shape }: Weighted, grid: LayerGrid): boolean =>
   grid === 'int4' && (node.op === 'MatMul' || node.op === 'Gemm') && shape.length === 2 && index === 1
 
 /** Tells the forms of one weight apart. */
-const howOf = (w: Weighted, grid: TrainedGrid): string =>
+const howOf = (w: Weighted, grid: LayerGrid): string =>
   isInBlocks(w, grid) ? `blocks ${isTransposed(w.node)}` : `channels ${w.axis}`
 
-function weightOnGrid(b: Builder, w: Weighted, grid: TrainedGrid): string {
+function weightOnGrid(b: Builder, w: Weighted, grid: LayerGrid): string {
   if (isSignGrid(grid)) return onSigns(b, w.weight, w.shape, w.axis, grid)
   return isInBlocks(w, grid)
     ? onBlocks(b, w.weight, w.shape, isTransposed(w.node))
@@ -150,7 +182,9 @@ function weightOnGrid(b: Builder, w: Weighted, grid: TrainedGrid): string {
 const nothingToRound = (grid: TrainedGrid): PareError =>
   new PareError('TRAIN_GRID', 'no weight that is trained can be rounded', {
     value: grid,
-    remedy: isSignGrid(grid)
-      ? 'Rounded are weights of Conv, MatMul and Gemm but those of the first and the last: give the model more layers, or clean it first.'
-      : 'Rounded are weights of Conv, MatMul and Gemm that stand right before them: clean the model first, or leave this out.',
+    remedy: isStoredGrid(grid)
+      ? `Rounded are weights of at least ${LEAST_STORED} elements: use another grid.`
+      : isSignGrid(grid)
+        ? 'Rounded are weights of Conv, MatMul and Gemm but those of the first and the last: give the model more layers, or clean it first.'
+        : 'Rounded are weights of Conv, MatMul and Gemm that stand right before them: clean the model first, or leave this out.',
   })

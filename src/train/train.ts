@@ -13,9 +13,14 @@ import type { Dataset } from './dataset.js'
 import { areFinite, diverged } from './divergence.js'
 import { withoutDropout } from './dropout.js'
 import { openEvaluator, type Score } from './evaluate.js'
-import { type FakeQuantizeOptions, isSignGrid, type TrainedGrid, withFakeQuantization } from './fake-quantize.js'
+import {
+  type FakeQuantizeOptions,
+  isHeldGrid,
+  type TrainedGrid,
+  weightsOnGrid,
+  withFakeQuantization,
+} from './fake-quantize.js'
 import { rowsOfStep, type States } from './feeds.js'
-import { weightsOnSigns } from './grids/signs.js'
 import { type Epoch, loop, type Plateau, type Run } from './loop.js'
 import type { Loss } from './losses/loss.js'
 import { costOf } from './metrics/cost.js'
@@ -72,7 +77,7 @@ export interface TrainOptions extends RunOptions {
   readonly augment?: Augment
   /**
    * Quantization-aware: round to this grid in the forward pass, so that the weights suit `quantize` afterwards. Scores are
-   * those of the rounded model. With `binary` and `ternary` the weights that are handed back are on the grid.
+   * those of the rounded model. With any but `int8` and `int4` the weights that are handed back are on the grid.
    */
   readonly grid?: TrainedGrid
   /** Other dimensions than the batch that the model leaves open. */
@@ -192,7 +197,7 @@ function judgedForm(
   plain: Model,
   { grid, trainable, float }: Pick<TrainOptions, 'grid'> & Pick<FakeQuantizeOptions, 'trainable' | 'float'>,
 ): Model {
-  const isRounded = grid !== undefined && !isSignGrid(grid)
+  const isRounded = grid !== undefined && !isHeldGrid(grid)
   return withoutDropout(
     isRounded ? withFakeQuantization(plain, { trainable, grid, float, isTraining: false }).model : plain,
   )
@@ -201,11 +206,11 @@ function judgedForm(
 type Weights = ReadonlyMap<string, Tensor>
 type Hold = (weights: Weights) => Weights
 
-/** Weights as they are judged and handed back: those of two or three values hold them, so that storing loses nothing. */
+/** Weights as they are judged and handed back: on a grid that holds them, so that storing loses nothing. */
 const heldBy =
   ({ graph }: Model, grid: TrainedGrid | undefined): Hold =>
   (weights) =>
-    isSignGrid(grid) ? weightsOnSigns(graph, grid, weights) : weights
+    isHeldGrid(grid) ? weightsOnGrid(graph, grid, weights) : weights
 
 async function finished(
   run: Run,

@@ -1,6 +1,7 @@
 /**
  * Recovery: a short training of the changed model on what the original answers (Hinton, Vinyals, Dean 2015, Distilling
- * the Knowledge in a Neural Network), or on labels. Works on float models: before the steps that quantize.
+ * the Knowledge in a Neural Network), or on labels. Works on float models, before the steps that quantize, and may round
+ * as these will (quantization-aware: Jacob et al. 2018), so that the weights suit their grid.
  */
 
 import type { Samples } from '../../data/samples.js'
@@ -45,6 +46,13 @@ const params = {
     search: { low: 2e-4, high: 3e-3, log: true },
   },
   batch: { kind: 'number', default: 32, min: 1, max: 4096, whole: true, doc: 'samples a step' },
+  grid: {
+    kind: 'choice',
+    choices: ['none', 'int8', 'int4', 'store-int8', 'store-int4', 'store-int3', 'store-int2', 'ternary', 'binary'],
+    default: 'none',
+    doc: 'weights are rounded in the forward pass as the steps that follow will round them: int8 as quantize/static, int4 as quantize/nbits, the others as store/… of that name',
+    search: { values: [] },
+  },
   exclude: { kind: 'names', default: [], doc: 'nodes whose weights stay as they are' },
 } as const
 
@@ -61,7 +69,6 @@ export const recoverDistill: Transform<typeof params> = {
   needsCalibration: false,
   refuses(model, env) {
     if (env.teacher === undefined || learnable(env) === undefined) return 'there are no samples to learn from'
-    if (model === env.teacher) return 'nothing was changed: there is nothing to recover'
     if (someGraph(model.graph, ({ nodes }) => nodes.some((n) => ROUNDED.test(n.op))))
       return 'the model computes in integers, which have no gradient'
     const isWeight = ({ dtype, shape }: { dtype: string; shape: readonly number[] }): boolean =>
@@ -72,6 +79,8 @@ export const recoverDistill: Transform<typeof params> = {
     const { teacher, signal, onProgress, seed = 0 } = env
     const samples = learnable(env)
     if (teacher === undefined || samples === undefined) throw noSamples()
+    // Nothing was changed, and nothing will be rounded: there is nothing to recover.
+    if (model === teacher && p.grid === 'none') return model
     const frozen = weightsOf(model, p.exclude)
     if (parametersOf(model).every((name) => frozen.includes(name))) return model
     const engine = await env.engine()
@@ -89,7 +98,8 @@ export const recoverDistill: Transform<typeof params> = {
       batchSize: Math.max(1, Math.min(p.batch, Math.floor(data.count * 0.9))),
       isTraining: false,
       freeze: frozen,
-      keepZeros: true,
+      keepZeros: p.grid !== 'binary',
+      ...(p.grid !== 'none' && { grid: p.grid }),
       seed,
       ...(signal && { signal }),
       onProgress(progress) {

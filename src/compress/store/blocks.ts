@@ -3,7 +3,7 @@
  * Blocks lie along the rows [first dimension, rest], the last one of a row padded.
  */
 
-import { BLOCK_RANGES, type BlockRange } from '../../grids/block-ranges.js'
+import { BLOCK_RANGES, type BlockRange, fitsHalf } from '../../grids/block-ranges.js'
 import { elementCount, f32, floats, floatToHalf, halfToFloat, tensor, tensorOfBytes } from '../../ir/tensor.js'
 import { type Blocks, packNibbles, quantizeBlocks } from '../quantize/blocks.js'
 import type { Rewriter } from '../quantize/rewrite.js'
@@ -71,7 +71,7 @@ const expandBlocks =
     const depth = elementCount(shape) / Math.max(1, rows)
     const block = Math.max(1, Math.min(Number(size), depth))
     const data = floats(t)
-    const isHalf = fitsHalf(data.reduce((peak, v) => Math.max(peak, Math.abs(v)), 0))
+    const isHalf = fitsHalf(data)
     const round = isHalf ? (s: number) => halfToFloat(floatToHalf(s)) : Math.fround
     const nearest = quantizeBlocks(data, rows, depth, block, bits, round, { range, hasZeros: zeroPoints })
     const layout = { shape, rows, depth, block, blocksPerRow: nearest.blocksPerRow }
@@ -87,9 +87,6 @@ const expandBlocks =
     const scaled = r.node('Mul', [centred, scales.emit(r, hint)], r.fresh(`${hint}_m`))
     return unblocked(r, hint, scaled, layout)
   }
-
-/** Whether float16 has the digits for scales of weights whose largest is this. */
-const fitsHalf = (largest: number): boolean => largest >= 2 ** -8 && largest <= 65504
 
 type Parts = readonly [integers: Part, scales: Part, zeros?: Part]
 

@@ -23,6 +23,7 @@ export async function recoverySteps(setup: Setup, journal: Journal, seconds: num
 }
 
 async function stepsIn({ prepared, env }: Setup, seconds: number): Promise<number | null> {
+  // Another object: of the original itself there is nothing to recover.
   const model = { ...prepared }
   if (recoverDistill.refuses(model, env) !== null) return null
   const run = async (steps: number): Promise<number> => {

@@ -8,7 +8,7 @@ import type { Step, TrialResult } from '../trial.js'
 import { nameOf } from './names.js'
 import { onRung, RUNGS } from './rungs.js'
 import { bred } from './samplers.js'
-import { drawSteps, openSpace, stageOf } from './space.js'
+import { drawSteps, gridOf, openSpace, stageOf } from './space.js'
 
 const model = spareModel()
 const all = [...TRANSFORMS, cutNeurons as unknown as Transform]
@@ -16,12 +16,16 @@ const env = { engine: () => Promise.reject(new Error('none')), samples: rowSampl
 const space = await openSpace(all, model, env, { activations: 'int8' })
 const ORDER = ['equalize', 'lighten', 'recover', 'quantize', 'store', 'correct']
 
-/** Stages in order, each transform once with parameters that it takes, recovery only after a change, correction only after rounding. */
+/** Stages in order, each transform once with parameters that it takes, recovery only with a change or a grid, correction only after rounding. */
 function isSound(steps: readonly Step[]): void {
   const stages = steps.map((s) => ORDER.indexOf(stageOf(s.transform)!))
   expect(stages).toEqual(stages.toSorted((a, b) => a - b))
   expect(new Set(steps.map((s) => s.transform)).size).toBe(steps.length)
-  if (stages.includes(2)) expect(Math.min(...stages)).toBeLessThan(2)
+  const recovery = steps.find((s) => s.transform === 'recover/distill')
+  if (recovery) {
+    expect(recovery.params.grid ?? 'none').toBe(gridOf(steps))
+    if (recovery.params.grid === undefined) expect(stages).toContain(1)
+  }
   if (stages.includes(5)) expect(stages.some((s) => s === 3 || s === 4)).toBe(true)
   for (const s of steps) checkParams(all.find((t) => t.id === s.transform)!, s.params)
 }
@@ -34,6 +38,16 @@ test('recipes are sound, of many kinds, and the same for one seed', () => {
   expect(drawn.flat().some((s) => s.transform === 'recover/distill')).toBe(true)
   expect(drawn.flat().every((s) => s.params.activations !== 'uint8')).toBe(true)
   expect(drawSteps(space, random(3))).toEqual(drawn[3])
+})
+
+test('recovery rounds as most weights will be rounded', () => {
+  const grid = (...steps: readonly (readonly [string, Step['params']?])[]): string =>
+    gridOf(steps.map(([transform, params = {}]) => ({ transform, params })))
+  expect(grid(['quantize/nbits'], ['quantize/static'])).toBe('int4')
+  expect(grid(['quantize/nbits', { bits: '8' }], ['quantize/static'])).toBe('int8')
+  expect(grid(['quantize/dynamic'], ['store/int4'])).toBe('int8')
+  expect(grid(['store/int3'], ['store/f16'])).toBe('store-int3')
+  expect(grid(['prune/channels'], ['store/f16'])).toBe('none')
 })
 
 test('what has nothing to do is left out with its reason', async () => {

@@ -42,7 +42,7 @@ const STAGES: Readonly<
   lighten: { folders: ['factorize', 'prune', 'sparsify'], most: 2, chance: 0.55 },
   recover: { folders: ['recover'], most: 1, chance: 0.75 },
   quantize: { folders: ['quantize'], most: 2, chance: 0.65 },
-  store: { folders: ['store'], most: 1, chance: 0.85 },
+  store: { folders: ['store'], most: 2, chance: 0.7 },
   correct: { folders: [], most: 1, chance: 0.2 },
 }
 const NAMES = Object.keys(STAGES) as readonly StageName[]
@@ -69,7 +69,7 @@ export async function openSpace(
   const lighter = lighterForms(transforms, prepared, env)
   const refused: Refused[] = []
   for (const t of transforms) {
-    const reason = reasonAgainst(t, { ...prepared }, env)
+    const reason = reasonAgainst(t, prepared, env)
     if (reason === null) continue
     const isEarly = stageOf(t.id) === 'equalize' || stageOf(t.id) === 'lighten'
     if (isEarly || !(await lighter()).some((model) => reasonAgainst(t, model, env) === null))
@@ -172,13 +172,16 @@ export const rounded = (spec: ParamSpec & { readonly kind: 'number' }, value: nu
   return spec.whole ? Math.round(inside) : Number(inside.toPrecision(3))
 }
 
-/** Within a stage by folder: what changes shapes comes before what sets zeros. */
+/** Stores that take what others left. */
+const LAST_STORES: readonly string[] = ['store/int8', 'store/f16']
+
+/** Within a stage by folder: what changes shapes comes before what sets zeros; and few bits before many. */
 const placeOf = ({ transform }: Step): number =>
-  STAGES[stageOf(transform) ?? 'correct'].folders.indexOf(folderOf(transform))
+  STAGES[stageOf(transform) ?? 'correct'].folders.indexOf(folderOf(transform)) + LAST_STORES.indexOf(transform) / 10
 
 /**
- * In the order of the stages, none twice; without recovery where nothing before it costs quality, and without what mends
- * rounding where nothing rounds.
+ * In the order of the stages, none twice; without recovery where nothing costs quality, and without what mends rounding
+ * where nothing rounds. Recovery rounds as the steps behind it will.
  */
 export function inOrder({ stages }: Space, steps: readonly Step[]): readonly Step[] {
   const kept = stages.flatMap(({ name, most }) => {
@@ -186,9 +189,26 @@ export function inOrder({ stages }: Space, steps: readonly Step[]): readonly Ste
     return own.filter((s, i) => own.findIndex((o) => o.transform === s.transform) === i).slice(0, most)
   })
   const has = (name: StageName): boolean => kept.some((s) => stageOf(s.transform) === name)
+  const grid = gridOf(kept)
   const idle: readonly (StageName | null)[] = [
-    has('lighten') ? null : 'recover',
+    has('lighten') || grid !== 'none' ? null : 'recover',
     has('quantize') || has('store') ? null : 'correct',
   ]
-  return kept.filter((s) => !idle.includes(stageOf(s.transform)))
+  return kept.filter((s) => !idle.includes(stageOf(s.transform))).map((s) => onGrid(s, grid))
+}
+
+/** The grid of `recover/distill` that comes nearest to how a recipe rounds most of its weights. */
+export function gridOf(steps: readonly Step[]): string {
+  const of = (id: string): Step | undefined => steps.find(({ transform }) => transform === id)
+  const blocks = of('quantize/nbits')
+  if (blocks !== undefined && (blocks.params.bits ?? '4') === '4') return 'int4'
+  if (of('quantize/static') !== undefined || of('quantize/dynamic') !== undefined) return 'int8'
+  const stored = ['store/int2', 'store/int3', 'store/int4', 'store/int8'].find((id) => of(id) !== undefined)
+  return stored?.replace('/', '-') ?? 'none'
+}
+
+export function onGrid(step: Step, grid: string): Step {
+  if (stageOf(step.transform) !== 'recover') return step
+  const { grid: _, ...others } = step.params
+  return { ...step, params: grid === 'none' ? others : { ...others, grid } }
 }

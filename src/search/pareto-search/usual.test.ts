@@ -19,24 +19,30 @@ const spaceOf = (transforms: readonly Transform[]): Space => ({
 test('each is a sound recipe: known parameters, in the order of the stages, none twice', () => {
   const space = spaceOf(TRANSFORMS)
   const recipes = usualRecipes(space, 300, 'scores')
-  expect(recipes).toHaveLength(6)
-  expect(new Set(recipes.map((steps) => JSON.stringify(steps))).size).toBe(6)
+  expect(recipes).toHaveLength(12)
+  expect(new Set(recipes.map((steps) => JSON.stringify(steps))).size).toBe(12)
   for (const steps of recipes) {
     expect(inOrder(space, steps)).toEqual(steps)
     for (const { transform, params } of steps) checkParams(findTransform(transform), params)
-    expect(steps[1]).toMatchObject({ transform: 'recover/distill', params: { steps: 300, aim: 'scores' } })
+    const recovery = steps.find((s) => s.transform === 'recover/distill')
+    expect(recovery?.params).toMatchObject({ steps: 300, aim: 'scores' })
+    expect(['int8', 'int4', 'store-int4']).toContain(recovery?.params.grid)
   }
   const fixed = recipes[0]!.find((s) => s.transform === 'quantize/static')!
   expect(fixed.params).toEqual({ activations: 'int8' })
 })
 
-test('what the model has nothing for is left out, and without cutting or recovery there is none', () => {
+test('what the model has nothing for is left out, and without recovery there is none', () => {
   const without = (...ids: readonly string[]) => spaceOf(TRANSFORMS.filter((t) => !ids.includes(t.id)))
-  const few = usualRecipes(without('quantize/static', 'quantize/nbits'), null, 'outputs')
-  expect(few.map((steps) => steps.map((s) => s.transform))).toEqual(
-    Array.from({ length: 3 }, () => ['prune/channels', 'recover/distill', 'store/int8']),
-  )
-  expect(few[0]![1]!.params).not.toHaveProperty('steps')
-  expect(usualRecipes(without('prune/channels'), 300, 'outputs')).toEqual([])
+  const few = usualRecipes(without('quantize/static', 'quantize/nbits', 'store/int4'), null, 'outputs')
+  const cut = ['prune/channels', 'recover/distill', 'store/int8']
+  expect(few.map((steps) => steps.map((s) => s.transform)).filter((s) => s[2] === 'store/int8')).toEqual([
+    cut,
+    cut,
+    cut,
+  ])
+  expect(few.flat().find((s) => s.transform === 'recover/distill')!.params).not.toHaveProperty('steps')
+  const whole = usualRecipes(without('prune/channels'), 300, 'outputs')
+  expect(whole.map((steps) => steps[0]!.transform)).toEqual(Array.from({ length: 3 }, () => 'recover/distill'))
   expect(usualRecipes(without('recover/distill'), 300, 'outputs')).toEqual([])
 })

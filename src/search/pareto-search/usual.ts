@@ -3,11 +3,12 @@
  * bits. That order is the one of Deep Compression (Han, Mao and Dally 2016), with units in place of single weights.
  */
 
+import { LEAST_STORED } from '../../train/grids/stored.js'
 import type { Step } from '../trial.js'
-import type { Space, StageName } from './space.js'
+import { gridOf, onGrid, type Space, type StageName } from './space.js'
 
-/** Parts of the units that go. */
-const RATIOS = [0.3, 0.5, 0.65] as const
+/** Parts of the units that go: none, where rounding alone is recovered from. */
+const RATIOS = [0, 0.3, 0.5, 0.65] as const
 
 /** Of each kind the first way that the model has something for. */
 const CUT = 'prune/channels'
@@ -15,21 +16,29 @@ const RECOVER = 'recover/distill'
 const FORMS: readonly (readonly string[])[] = [
   ['quantize/static', 'store/int8'],
   ['quantize/nbits', 'quantize/static', 'store/int8'],
+  ['store/int4', 'store/f16'],
 ]
+/** What few bits would cost most and save least: biases. */
+const PARAMS: Readonly<Record<string, Step['params']>> = { 'store/int4': { minElements: LEAST_STORED } }
 
-/** None where units cannot be cut or quality not be brought back. `aim` of the recovery, and its steps where these are bounded. */
+/** None where quality cannot be brought back; without cuts where there are no units that can go. `aim` of the recovery, and its steps where these are bounded. */
 export function usualRecipes(space: Space, steps: number | null, aim: string): readonly (readonly Step[])[] {
   const has = (stage: StageName, id: string): boolean =>
     space.stages.some((s) => s.name === stage && s.transforms.some((t) => t.id === id))
-  if (!has('lighten', CUT) || !has('recover', RECOVER)) return []
+  if (!has('recover', RECOVER)) return []
   const forms = FORMS.map((ids) => ids.filter((id) => has('quantize', id) || has('store', id)))
   const different = forms.filter((form, i) => forms.findIndex((f) => f.join() === form.join()) === i)
-  return RATIOS.flatMap((ratio) =>
-    different.map((form): readonly Step[] => [
-      { transform: CUT, params: { ratio, score: 'taylor' } },
-      { transform: RECOVER, params: { aim, learningRate: 0.002, ...(steps !== null && { steps }) } },
-      ...form.map((transform) => ({ transform, params: fixedOf(space, transform) })),
-    ]),
+  const ratios = RATIOS.filter((ratio) => ratio === 0 || has('lighten', CUT))
+  return ratios.flatMap((ratio) =>
+    different.map((form): readonly Step[] => {
+      const light = ratio === 0 ? [] : [{ transform: CUT, params: { ratio, score: 'taylor' } }]
+      const few = form.map((transform) => ({
+        transform,
+        params: { ...fixedOf(space, transform), ...PARAMS[transform] },
+      }))
+      const recovery = { transform: RECOVER, params: { aim, learningRate: 0.002, ...(steps !== null && { steps }) } }
+      return [...light, onGrid(recovery, gridOf(few)), ...few]
+    }),
   )
 }
 

@@ -30,20 +30,32 @@ export function onChannels(b: Builder, w: string, shape: readonly number[], axis
  * and 0.207 without, means of three seeds.
  */
 export function onBlocks(b: Builder, w: string, shape: readonly number[], transposed: boolean): string {
+  if (elementCount(shape) === 0) return w
   const turn = (x: string): string => (transposed ? x : b.op('Transpose', [x], { attrs: { perm: ints([1, 0]) } }))
-  const [depth, columns] = transposed ? [shape[1]!, shape[0]!] : [shape[0]!, shape[1]!]
-  const blocks = Math.ceil(depth / BLOCK)
-  const missing = blocks * BLOCK - depth
-  const rows = turn(w)
-  const padded = missing === 0 ? rows : b.op('Pad', [rows, list(b, [0, 0, 0, missing])])
-  const parts = b.op('Reshape', [padded, list(b, [columns, blocks, BLOCK])])
+  const [depth, rows] = transposed ? [shape[1]!, shape[0]!] : [shape[0]!, shape[1]!]
+  return turn(onRowBlocks(b, turn(w), { rows, depth, block: BLOCK, bits: 4 }))
+}
+
+export interface RowBlocks {
+  readonly rows: number
+  readonly depth: number
+  readonly block: number
+  readonly bits: number
+}
+
+/** Of [rows, depth]: in each block of a row the element of largest magnitude becomes −2^(bits − 1). */
+export function onRowBlocks(b: Builder, w: string, { rows, depth, block, bits }: RowBlocks): string {
+  const blocks = Math.ceil(depth / block)
+  const missing = blocks * block - depth
+  const padded = missing === 0 ? w : b.op('Pad', [w, list(b, [0, 0, 0, missing])])
+  const parts = b.op('Reshape', [padded, list(b, [rows, blocks, block])])
   const end = (op: string): string => b.op(op, [parts, list(b, [2])], { attrs: { keepdims: int(1) } })
   const [high, low] = [end('ReduceMax'), end('ReduceMin')]
   const peak = b.op('Where', [b.op('Greater', [high, b.op('Neg', [low])]), high, low])
-  const q = onGrid(b, parts, b.op('Div', [peak, b.number(-8)]), [-8, 7])
-  const flat = b.op('Reshape', [q, list(b, [columns, blocks * BLOCK])])
-  const cut = missing === 0 ? flat : b.op('Slice', [flat, list(b, [0]), list(b, [depth]), list(b, [1])])
-  return elementCount(shape) === 0 ? w : turn(cut)
+  const least = -(2 ** (bits - 1))
+  const q = onGrid(b, parts, b.op('Div', [peak, b.number(least)]), [least, -least - 1])
+  const flat = b.op('Reshape', [q, list(b, [rows, blocks * block])])
+  return missing === 0 ? flat : b.op('Slice', [flat, list(b, [0]), list(b, [depth]), list(b, [1])])
 }
 
 export const list = (b: Builder, values: readonly number[]): string => b.constant(i64([values.length], values), 'list')

@@ -1,0 +1,96 @@
+/** Weights as `quantize` stores them, whatever reads them: as nodes for the forward pass, and as they are handed back. */
+
+import { roundEven } from '../../grids/affine.js'
+import { blockGrid, fitsHalf } from '../../grids/block-ranges.js'
+import { channelsAlong, forEachChannel } from '../../grids/channels.js'
+import { type BlockShape, levelOf } from '../../grids/hqq.js'
+import type { Builder } from '../../ir/builder.js'
+import { elementCount, floatTensor, floatToHalf, halfToFloat, numbers } from '../../ir/tensor.js'
+import type { Graph, Tensor } from '../../ir/types.js'
+import { list, onChannels, onRowBlocks, type RowBlocks } from './integers.js'
+
+/** 8 bits with a scale a channel, fewer with one a block. */
+const BITS = { 'store-int8': 8, 'store-int4': 4, 'store-int3': 3, 'store-int2': 2 } as const
+/** What `quantize` stores by these names. */
+export type StoredGrid = keyof typeof BITS
+
+export const isStoredGrid = (grid: string | undefined): grid is StoredGrid =>
+  grid !== undefined && Object.hasOwn(BITS, grid)
+
+/** Elements from which on a weight is rounded: smaller ones, biases most of all, cost more quality than bytes. */
+export const LEAST_STORED = 512
+const BLOCK = 32
+
+/** The weights that are rounded. */
+export const storedWeights = ({ constants }: Graph, trainable: readonly string[]): readonly string[] =>
+  trainable.filter((name) => elementCount(constants.get(name)?.shape ?? []) >= LEAST_STORED)
+
+/** The first axis that has more than one index. */
+const channelsOf = (shape: readonly number[]): number =>
+  Math.max(
+    0,
+    shape.findIndex((d) => d > 1),
+  )
+
+/** Blocks lie along the rows [first dimension, rest]. */
+function layoutOf(shape: readonly number[], grid: StoredGrid): RowBlocks {
+  const rows = shape.length < 2 ? 1 : shape[0]!
+  const depth = elementCount(shape) / rows
+  return { rows, depth, block: Math.min(BLOCK, depth), bits: BITS[grid] }
+}
+
+export function onStored(b: Builder, w: string, shape: readonly number[], grid: StoredGrid): string {
+  if (grid === 'store-int8') return onChannels(b, w, shape, channelsOf(shape))
+  const layout = layoutOf(shape, grid)
+  const { rows, depth } = layout
+  const rounded = onRowBlocks(b, b.op('Reshape', [w, list(b, [rows, depth])]), layout)
+  return b.op('Reshape', [rounded, list(b, shape)])
+}
+
+/** The weights with those that are stored in few bits on their grid, so that storing changes nothing. */
+export function weightsOnStored(
+  graph: Graph,
+  grid: StoredGrid,
+  weights: ReadonlyMap<string, Tensor>,
+): ReadonlyMap<string, Tensor> {
+  const held = new Set(storedWeights(graph, [...weights.keys()]))
+  return new Map(
+    [...weights].map(([name, t]) => [
+      name,
+      held.has(name) ? floatTensor(t.dtype, t.shape, rounded(numbers(t), t.shape, grid)) : t,
+    ]),
+  )
+}
+
+type Numbers = Float32Array | Float64Array
+
+const rounded = (data: Numbers, shape: readonly number[], grid: StoredGrid): Float64Array =>
+  grid === 'store-int8' ? inChannels(data, shape) : inBlocks(data, layoutOf(shape, grid))
+
+function inChannels(data: Numbers, shape: readonly number[]): Float64Array {
+  const { channels, channelOf } = channelsAlong(shape, channelsOf(shape))
+  const peaks = new Float64Array(channels)
+  forEachChannel(data, channelOf, (v, c) => {
+    peaks[c] = Math.max(peaks[c]!, Math.abs(v))
+  })
+  const scales = Float32Array.from(peaks, (peak) => peak / 127 || 1)
+  const values = new Float64Array(data.length)
+  let i = 0
+  forEachChannel(data, channelOf, (v, c) => {
+    values[i++] = scales[c]! * roundEven(v / scales[c]!)
+  })
+  return values
+}
+
+function inBlocks(data: Numbers, { rows, depth, block, bits }: RowBlocks): Float64Array {
+  const values = new Float64Array(data.length)
+  const roundScale = fitsHalf(data) ? (s: number) => halfToFloat(floatToHalf(s)) : Math.fround
+  const shape: BlockShape = { bits, hasZero: false, roundScale, roundZero: Math.round }
+  for (let row = 0; row < rows; row++)
+    for (let from = row * depth; from < (row + 1) * depth; from += block) {
+      const own = data.subarray(from, Math.min(from + block, (row + 1) * depth))
+      const grid = blockGrid(own, 'absmax', shape)
+      for (let i = 0; i < own.length; i++) values[from + i] = grid.scale * (levelOf(own[i]!, grid, shape) - grid.zero)
+    }
+  return values
+}
