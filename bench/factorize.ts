@@ -1,9 +1,10 @@
 /**
  * `npm run bench:factorize`: layers of real models taken apart: bytes, time and error of the outputs on samples held out,
- * against the energy that each layer keeps, and at one size with and without samples; writes bench/factorize.md.
- * Names of models restrict it to these, and nothing is written.
+ * against the energy that each layer keeps, and at one size with and without samples; writes bench/factorize.md and its
+ * figure. Names of models restrict it to these, and nothing is written.
  */
 
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { prepareModel } from '../src/compress/prepare.js'
 import { withStates } from '../src/data/state.js'
@@ -22,10 +23,12 @@ import {
   type Samples,
   take,
 } from '../src/node.js'
-import { percent } from '../src/util/format.js'
+import { lines, type Series } from '../src/report/svg/lines.js'
+import { percent, significant } from '../src/util/format.js'
 import { table, writeReport } from './markdown.js'
 import { samplesFor } from './samples/index.js'
 import { requiredPath } from './samples/types.js'
+import { standalone } from './standalone.js'
 
 interface Case {
   readonly model: string
@@ -116,6 +119,40 @@ async function measure({ model: name, samples }: Case, engine: Engine): Promise<
   return rows
 }
 
+const SHOWN = 'dtln-1'
+const KEPT = [80, 60, 40, 20]
+
+/** The error of one model against the parameters that are left, with samples and without. */
+async function figureOf(engine: Engine): Promise<string> {
+  const env = openEnv({ engine })
+  const original = await prepareModel(await readModel(requiredPath(`models/${SHOWN}.onnx`)), env)
+  const { calibration, heldout } = samplesFor(SHOWN)
+  const judge = await judgeOf(original, heldout, engine)
+  const aware = { samples: take(calibration, 64) }
+  const series: Series[] = []
+  for (const [i, name] of ['with samples', 'without'].entries()) {
+    const points: { x: number; y: number }[] = []
+    for (const x of KEPT.toReversed()) {
+      const options = { rank: 'ratio', ratio: x / 100, ...(i === 0 && aware) } as const
+      const { model } = await factorize(original, options, env)
+      points.push({ x, y: 100 * (await judged(model, judge, engine)).error })
+    }
+    series.push({ name, kind: `hue${i}`, points })
+  }
+  const chart = lines({
+    id: 'factorize',
+    width: 760,
+    height: 360,
+    title: `Error of ${SHOWN} against the parameters of its products that are left`,
+    description: `The relative error of the worst output on ${JUDGED} held-out samples, factorized with samples and without.`,
+    xTitle: '% of the parameters left',
+    yTitle: 'error of the worst output, %',
+    format: (v) => significant(v, 2),
+    series,
+  })
+  return standalone(chart)
+}
+
 const env = openEnv({ threads: 1 })
 const engine = await env.engine()
 const wanted = process.argv.slice(2)
@@ -123,8 +160,10 @@ const rows: (readonly string[])[] = []
 for (const entry of CASES.filter(({ model }) => wanted.length === 0 || wanted.includes(model)))
   rows.push(...(await measure(entry, engine)))
 const { name, version } = engine
+const figure = wanted.length === 0 ? await figureOf(engine) : null
 await env.close()
-if (wanted.length === 0) {
+if (figure !== null) {
+  writeFileSync(join(import.meta.dirname, 'factorize.svg'), figure)
   const counts = CASES.map(({ model, samples }) => `${samples} for ${model}`).join(', ')
   writeReport(join(import.meta.dirname, 'factorize.md'), {
     title: 'Layers of low rank',
@@ -132,6 +171,9 @@ if (wanted.length === 0) {
       `What \`pare factorize\` makes of models that nobody trained to be of low rank, without any training after it. Layers are cut by real samples (${counts}), or without any; the error is the relative L2 error of the worst output on ${JUDGED} samples that were not among them. Bytes are against the model that is cleaned but whole; time is that of a run over the whole model’s, measured by turns at one thread, with its 95 % interval. A layer counts where it could be taken apart at all: recurrent layers, grouped convolutions and weights inside branches do not.`,
     ],
     versions: { [name]: version },
-    sections: [{ table: table(['model', 'how', 'layers apart', 'smaller', 'time', 'error'], rows) }],
+    sections: [
+      { text: `![Error of ${SHOWN} against the parameters left](factorize.svg)` },
+      { table: table(['model', 'how', 'layers apart', 'smaller', 'time', 'error'], rows) },
+    ],
   })
 }

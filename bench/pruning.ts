@@ -1,5 +1,5 @@
 /**
- * `npm run bench:pruning -- tiny|cnn|resnet [FILE] [--epochs 4] [--threads 2]`: every score against random, accuracy over products
+ * `npm run bench:pruning -- tiny|cnn|resnet [FILE] [--epochs 4] [--threads 2] [--multiple 4]`: every score against random, accuracy over products
  * without recovery; and recovered at half of the products. FILE is what `bench/levers/train.ts` wrote. Writes
  * bench/pruning.md and bench/pruning.svg.
  */
@@ -28,14 +28,18 @@ const percent = (v: number): string => `${(100 * v).toFixed(1)}%`
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { epochs: { type: 'string', default: '4' }, threads: { type: 'string', default: '2' } },
+  options: {
+    epochs: { type: 'string', default: '4' },
+    threads: { type: 'string', default: '2' },
+    multiple: { type: 'string', default: '4' },
+  },
 })
 const [kind = 'tiny', file] = positionals
 /** Of a network of 8 channels multiples of 4 leave no choice. */
-const multiple = kind === 'tiny' ? 1 : 4
+const multiple = kind === 'tiny' ? 1 : Number(values.multiple)
 const engine = await openEngine({ threads: Number(values.threads) })
 const loss = losses.crossEntropy()
-const { name, model, data, test } = await pruningTask(kind, file, engine)
+const { name, model, data, test, augment } = await pruningTask(kind, file, engine)
 const samples = samplesOf(data, 400)
 const { groups, held } = findGroups(model)
 const { macs: allMacs, parameters: allParameters } = inspectModel(model)
@@ -105,7 +109,9 @@ async function recoveredRow({ score, scores }: Found): Promise<readonly string[]
     loss,
     epochs: Number(values.epochs),
     batchSize: 64,
+    learningRate: 2e-3,
     schedule: schedules.oneCycle(),
+    ...(augment && { augment }),
   })
   const single = await openEngine({ threads: 1 })
   const feeds = []

@@ -1,9 +1,9 @@
 /**
  * `npm run bench:second-order`: what weights that are chosen by what layers see are worth on real models, as the error of
- * the outputs on held-out samples; writes bench/second-order.md. Nothing is timed.
+ * the outputs on held-out samples; writes bench/second-order.md and its figures. Nothing is timed.
  */
 
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { prepareModel } from '../src/compress/prepare.js'
@@ -16,9 +16,12 @@ import type { Engine } from '../src/engine/engine.js'
 import { openEngine } from '../src/engine/node/open.js'
 import type { Model } from '../src/ir/types.js'
 import { decodeModel, encodeModel } from '../src/onnx/codec.js'
+import { lines, type Series } from '../src/report/svg/lines.js'
+import { significant } from '../src/util/format.js'
 import { table, writeReport } from './markdown.js'
 import { samplesFor } from './samples/index.js'
 import { requiredPath } from './samples/types.js'
+import { standalone } from './standalone.js'
 
 interface Variant {
   readonly name: string
@@ -78,6 +81,79 @@ async function errorOf({ model, heldOut }: Subject, candidate: Model, engine: En
   return Math.sqrt(errors.reduce((n, e) => n + e * e, 0) / errors.length)
 }
 
+interface Figure {
+  readonly id: string
+  readonly title: string
+  readonly xTitle: string
+  /** By name of the way: what is tried at each x. */
+  readonly ways: Readonly<Record<string, (x: number) => Variant>>
+  readonly xs: readonly number[]
+}
+
+/** The model of which figures are made, and how many samples a recovery learns from. */
+const SHOWN = 'mnist-cntk'
+const LEARNED = 1000
+
+const zeros = (way: string) => (x: number) => variant(way, `sparsify/${way}`, { ratio: x / 100 })
+/** Biases stay as they are. */
+const bits = (rounding: string) => (x: number) =>
+  variant(rounding, `store/int${x}`, { ...(x < 8 && { range: 'absmax' }), rounding, minElements: 512 })
+const recovered = (x: number): Variant => ({
+  name: 'recovered on the grid',
+  steps: [
+    { transform: 'recover/distill', params: { grid: `store-int${x}`, steps: 1500, learningRate: 3e-4 } },
+    ...bits('nearest')(x).steps,
+  ],
+})
+
+const FIGURES: readonly Figure[] = [
+  {
+    id: 'second-order-zeros',
+    title: `Error of ${SHOWN} against the weights that are zero`,
+    xTitle: '% of the weights that are zero',
+    ways: { magnitude: zeros('magnitude'), wanda: zeros('wanda'), sparsegpt: zeros('sparsegpt') },
+    xs: [30, 40, 50, 60, 70, 80],
+  },
+  {
+    id: 'second-order-bits',
+    title: `Error of ${SHOWN} against the bits of a weight`,
+    xTitle: 'bits a weight',
+    ways: {
+      nearest: bits('nearest'),
+      gptq: bits('gptq'),
+      adaround: bits('adaround'),
+      'recovered on the grid': recovered,
+    },
+    xs: [2, 3, 4, 8],
+  },
+]
+
+/** Draws the figure, and returns its numbers as a table. */
+async function shown({ id, title, xTitle, ways, xs }: Figure, subject: Subject, engine: Engine): Promise<string> {
+  const { many, calibration } = samplesFor(SHOWN)
+  const env = { ...subject.env, teacher: subject.model, training: many?.(LEARNED) ?? calibration }
+  const rows: string[][] = []
+  const series: Series[] = []
+  for (const [i, [name, of]] of Object.entries(ways).entries()) {
+    const points: { x: number; y: number }[] = []
+    for (const x of xs) {
+      const candidate = await applySteps(subject.model, of(x).steps, env)
+      points.push({ x, y: 100 * (await errorOf(subject, candidate, engine)) })
+      console.log(id, name, x, points.at(-1)!.y.toPrecision(3))
+    }
+    series.push({ name, kind: `hue${i}`, points })
+    rows.push([name, ...points.map(({ y }) => `${y.toPrecision(3)} %`)])
+  }
+  const chart = lines({
+    ...{ id, title, xTitle, series, width: 760, height: 380 },
+    description: `The relative error of the outputs on ${HELD_OUT} held-out samples, for ${Object.keys(ways).join(', ')}.`,
+    yTitle: 'error of the outputs, %',
+    format: (v) => significant(v, 2),
+  })
+  writeFileSync(join(import.meta.dirname, `${id}.svg`), standalone(chart))
+  return table([xTitle, ...xs.map(String)], rows)
+}
+
 const engine = await openEngine({ threads: 1 })
 try {
   const runtime = createRequire(import.meta.url)('onnxruntime-node/package.json') as { version: string }
@@ -103,10 +179,14 @@ try {
     }
     sections.push({ heading, table: table(['', ...MODELS.flatMap((name) => [name, 'stood'])], rows) })
   }
+  for (const figure of FIGURES) {
+    const text = `![${figure.title}](${figure.id}.svg)`
+    sections.push({ heading: figure.title, text, table: await shown(figure, subjects.get(SHOWN)!, engine) })
+  }
   writeReport(join(import.meta.dirname, 'second-order.md'), {
     title: 'Weights chosen by what layers see',
     about: [
-      `Relative L2 error of the outputs (root mean square over the outputs) against the float model, on ${HELD_OUT} held-out samples. The methods see up to ${SEEN} other samples, half of which judge: "stood" is for how many weights the method stayed, which is where it did better there than the plain way.`,
+      `Relative L2 error of the outputs (root mean square over the outputs) against the float model, on ${HELD_OUT} held-out samples. The methods see up to ${SEEN} other samples, half of which judge: "stood" is for how many weights the method stayed, which is where it did better there than the plain way. "Recovered on the grid" is \`recover/distill\` with 1500 steps on ${LEARNED} samples, weights rounded in the forward pass.`,
     ],
     versions: { 'onnxruntime-node': runtime.version },
     sections,

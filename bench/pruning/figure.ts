@@ -1,8 +1,7 @@
 /** Accuracy against products, a curve a score, as an SVG that stands alone. */
 
-import { html } from '../../src/report/html.js'
-import { STYLE } from '../../src/report/style.js'
 import { curves } from '../../src/report/svg/curves.js'
+import { standalone } from '../standalone.js'
 
 export interface ScoreCurve {
   readonly score: string
@@ -35,8 +34,5 @@ export function accuracyFigure(all: readonly ScoreCurve[], network: string): str
     xs,
     margin: 190,
   })
-  const style = html`<style>${{ markup: STYLE }}</style><rect width="100%" height="100%" style="fill: var(--paper)"/>`
-  return chart.markup
-    .replace('<svg ', '<svg xmlns="http://www.w3.org/2000/svg" ')
-    .replace('</desc>', `</desc>${style.markup}`)
+  return standalone(chart)
 }

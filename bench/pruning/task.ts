@@ -2,7 +2,17 @@
 
 import { readMnist } from '../../examples/mnist.js'
 import type { Samples } from '../../src/data/samples.js'
-import { type Dataset, type Engine, layers, losses, type Model, readModel, sequential, train } from '../../src/node.js'
+import {
+  type augmentations,
+  type Dataset,
+  type Engine,
+  layers,
+  losses,
+  type Model,
+  readModel,
+  sequential,
+  train,
+} from '../../src/node.js'
 import { gather, part } from '../../src/train/dataset.js'
 import { cifarTask, mnistTask } from '../levers/train.js'
 import { requiredPath } from '../samples/types.js'
@@ -12,17 +22,19 @@ export interface PruningTask {
   readonly model: Model
   readonly data: Dataset
   readonly test: Dataset
+  /** What recovery does to images. */
+  readonly augment?: ReturnType<typeof augmentations.shift>
 }
 
-/** Of the test images, as many as tell half a point apart at two standard errors. */
-const JUDGED = 1000
+/** Of the test images. */
+const JUDGED = 2000
 
 export async function pruningTask(kind: string, file: string | undefined, engine: Engine): Promise<PruningTask> {
   if (kind === 'tiny') return tinyTask(engine)
-  const { data, test } = kind === 'resnet' ? await cifarTask() : await mnistTask()
+  const { data, test, augment } = kind === 'resnet' ? await cifarTask() : await mnistTask()
   const name =
     kind === 'resnet' ? 'the residual network of 20 layers on CIFAR-10' : 'the convolutional network on MNIST'
-  return { name, model: await readModel(file!), data, test: part(test, 0, JUDGED) }
+  return { name, model: await readModel(file!), data, test: part(test, 0, Math.min(test.count, JUDGED)), augment }
 }
 
 const { batchNorm, conv, dense, flatten, maxPool, relu, reshape, scale } = layers
