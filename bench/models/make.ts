@@ -90,7 +90,7 @@ export async function makeCompressed({ path, samples, scores, folder }: Source, 
   })
 }
 
-const withoutLabels = (samples: Samples): Samples => ({
+export const withoutLabels = (samples: Samples): Samples => ({
   ...samples,
   async *read(options) {
     for await (const { label: _, ...sample } of samples.read(options)) yield sample

@@ -39,9 +39,21 @@ export const dnsmos: ModelSamples = {
     yield* excerpts('calibration', CALIBRATION)
     yield { feeds: { input_1: f32([1, LENGTH], recording('noisy-16k').slice(0, LENGTH)) }, name: 'noisy-16k' }
   }),
+  many: (count) => samplesOf('dnsmos clips, many', count, () => drawn(count)),
   heldout: samplesOf('dnsmos held-out clips', HELDOUT.length, async function* () {
     yield* excerpts('heldout', HELDOUT)
   }),
+}
+
+/** Clips from anywhere in the speech that calibrates, with a loudness and a noise that are drawn. */
+async function* drawn(count: number): AsyncGenerator<Sample> {
+  const generator = random(11)
+  const seconds = clips('calibration')[0]!.audio.length / SAMPLE_RATE - LENGTH / SAMPLE_RATE
+  const list = Array.from({ length: count }, (): Excerpt => {
+    const gain = Math.exp(generator.uniform(Math.log(0.2), 0))
+    return { seconds: generator.uniform(0, seconds), gain, snr: generator.uniform(0, 40) }
+  })
+  yield* excerpts('calibration', list)
 }
 
 function* excerpts(part: 'calibration' | 'heldout', list: readonly Excerpt[]): Generator<Sample> {

@@ -134,5 +134,7 @@ async function sample(photo: string, view: View, p: Preprocessing): Promise<Samp
     const source = p.order === 'rgb' ? c : 2 - c
     for (let i = 0; i < area; i++) data[c * area + i] = p.value(pixels[3 * i + source]!, c)
   }
-  return { feeds: { [p.input]: f32([1, 3, p.height, p.width], data) }, name: `${basename(photo)} (${view.name})` }
+  const feeds = { [p.input]: f32([1, 3, p.height, p.width], data) }
+  // Views of one photograph stay together where samples are split.
+  return { feeds, name: `${basename(photo)} (${view.name})`, sequence: basename(photo) }
 }

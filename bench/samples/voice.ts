@@ -23,6 +23,9 @@ interface Streaming {
   readonly every: readonly [number, number]
 }
 
+/** Frames of a stretch. */
+const TOGETHER = 25
+
 const ABOUT =
   'clean and noisy speech, frame by frame with state carried by the original; the end of each recording is held out'
 
@@ -75,16 +78,21 @@ function streamingSamples(source: Streaming): ModelSamples {
     samplesOf(`${source.model} ${which} frames`, null, async function* () {
       for (const clip of clips(which)) yield* carried(source, clip, every)
     })
-  /** Every second frame as it is, then the same frames with each value jittered, which speaks of more than recordings do. */
+  /**
+   * Every second frame as it is, followed by the same with each value jittered, which speaks of more than recordings do.
+   * Frames near each other stay together where samples are split.
+   */
   const many = (count: number) =>
     samplesOf(`${source.model} frames, as they are and jittered`, count, async function* () {
       const frames: Sample[] = []
-      for await (const sample of take(part('calibration', 2), count).read()) {
-        frames.push(sample)
-        yield sample
-      }
+      for await (const sample of take(part('calibration', 2), count).read()) frames.push(sample)
       const generator = random(7)
-      for (let i = frames.length; i < count; i++) yield jittered(frames[i % frames.length]!, generator, `jittered ${i}`)
+      for (let i = 0; i < count; i++) {
+        const at = Math.floor((i * frames.length) / count)
+        const isFirst = i === 0 || at !== Math.floor(((i - 1) * frames.length) / count)
+        const frame = isFirst ? frames[at]! : jittered(frames[at]!, generator, `jittered ${i}`)
+        yield { ...frame, sequence: `stretch ${Math.floor(at / TOGETHER)}` }
+      }
     })
   return {
     model: source.model,

@@ -29,8 +29,8 @@ function mixed(): Model {
   b.output(b.op('MatMul', ['x', b.constant(weights([32, 64], 2), 'product')]), value('float32', null))
   b.output(b.op('Gather', [b.constant(weights([64, 32], 3), 'table'), 'rows']), value('float32', null))
   const branch = builder()
-  const lstm = [branch.constant(weights([1, 32, 32], 4), 'w'), branch.constant(weights([1, 32, 8], 5), 'r')]
-  branch.output(branch.op('LSTM', ['x', ...lstm], { attrs: { hidden_size: int(8) } }), value('float32', null))
+  const lstm = [branch.constant(weights([1, 64, 32], 4), 'w'), branch.constant(weights([1, 64, 16], 5), 'r')]
+  branch.output(branch.op('LSTM', ['x', ...lstm], { attrs: { hidden_size: int(16) } }), value('float32', null))
   const other = builder()
   other.output(other.op('Unsqueeze', ['x', 'axes']), value('float32', null))
   b.constant(i64([1], [1]), 'axes')
@@ -73,7 +73,7 @@ test.each<[string, QuantizeOptions, Partial<QuantizeSummary>]>([
   ['float16', { to: 'f16' }, { storedFloat16: 5 }],
   ['stored int8', { to: 'store-int8' }, { storedInt8: 5 }],
   ['stored int4', { to: 'store-int4' }, { storedInt4: 5 }],
-  ['stored int3', { to: 'store-int3' }, { storedInt3: 4 }],
+  ['stored int3', { to: 'store-int3' }, { storedInt3: 5 }],
   ['stored int2', { to: 'store-int2' }, { storedInt2: 5 }],
 ])('%s', async (_, options, expected) => {
   const model = mixed()

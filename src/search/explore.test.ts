@@ -166,7 +166,7 @@ describe('trying recipes', () => {
 
   test('lists candidates that came to one file once, by the first name, and measures them once', async () => {
     const same: Recipe = { name: 'stored again', steps: [{ transform: 'store/int8', params: { minElements: 100 } }] }
-    const idle: Recipe = { name: 'stored nothing', steps: [{ transform: 'store/int8', params: { minElements: 1e9 } }] }
+    const idle: Recipe = { name: 'stored nothing', steps: [{ transform: 'store/f16', params: { minElements: 1e9 } }] }
     const alone = await exploring({ recipes: [nothing, stored] })
     await rm(folder, { recursive: true })
     const { results, calls } = await exploring({ recipes: [nothing, stored, same, idle] })
@@ -479,7 +479,7 @@ describe('what is known of layers', () => {
   test('leaves out layers that the steps do not touch', async () => {
     const half: Recipe = {
       name: 'half',
-      steps: [{ transform: 'store/int8', params: { minElements: 2000 } }],
+      steps: [{ transform: 'store/f16', params: { minElements: 2000 } }],
     }
     const found = await exploring({ recipes: [half] })
     expect([...found.sensitivity.values()][0]!.map((s) => s.node)).toEqual(['entry', 'fragile'])

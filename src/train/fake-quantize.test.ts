@@ -112,7 +112,10 @@ describe.each([
   b.output(b.ops('LSTM', [rows, gates('w', 100), gates('r', 4)], { outputs: 1, attrs: { hidden_size: int(4) } })[0]!)
   const model = modelOf(b.graph())
   const trainable = ['filters', 'w', 'r']
-  const x = f32([2, 4, 7, 7], Float32Array.from({ length: 392 }, () => 0.1 * normal()))
+  const x = f32(
+    [2, 4, 7, 7],
+    Float32Array.from({ length: 392 }, () => 0.1 * normal()),
+  )
   const answer = async (m: Model): Promise<readonly number[]> => {
     const session = await engine.load(encodeModel(m).bytes)
     const results = await session.run({ x })

@@ -44,6 +44,7 @@ function storeBlocks(bits: Bits) {
       },
       rounding: roundingParam,
     },
+    leavesHalf: true,
     expand: (p, rounder) => expandBlocks(bits, p, rounder),
   })
 }

@@ -29,7 +29,9 @@ const apply = (
   model: Model,
   params: Readonly<Record<string, unknown>> = {},
 ): Promise<Model> =>
-  t.apply(model, checkParams(t as unknown as Transform, params) as never, { engine: async () => engine })
+  t.apply(model, checkParams(t as unknown as Transform, { minElements: 128, ...params }) as never, {
+    engine: async () => engine,
+  })
 
 const graphsOf = (model: Model): readonly Graph[] => {
   const all: Graph[] = []
@@ -324,9 +326,14 @@ describe('what is left alone', () => {
 
   test('constants below minElements', async () => {
     const model = shown(weights([10, 20], 1))
-    for (const t of STORES) {
-      expect(await apply(t, model, { minElements: 201 })).toBe(model)
-      expect(await apply(t, model, { minElements: 200 })).not.toBe(model)
+    for (const t of STORES) expect(await apply(t, model, { minElements: 200 })).not.toBe(model)
+    expect(await apply(storeF16, model, { minElements: 201 })).toBe(model)
+    for (const t of STORES.filter((s) => s !== storeF16)) {
+      const small = await apply(t, model, { minElements: 201 })
+      expect(
+        [...small.graph.constants.values()].map((c) => c.dtype),
+        t.id,
+      ).toEqual(['float16'])
     }
     for (const t of STORES) expect(t.refuses(shown(weights([127], 1)), {})).toContain('no float32 constants')
     for (const t of STORES) expect(t.refuses(shown(weights([128], 1)), {})).toBe(null)

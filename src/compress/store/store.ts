@@ -6,14 +6,12 @@
 
 import type { SignGrid } from '../../grids/signs.js'
 import { elements, floats, tensor } from '../../ir/tensor.js'
-import type { Tensor } from '../../ir/types.js'
-import type { Rewriter } from '../quantize/rewrite.js'
 import { type Rounder, roundingParam } from '../quantize/rounder.js'
 import { FULL } from '../quantize/weights.js'
 import { bestAxis } from './axis.js'
 import { DIGITS_OPSET } from './digits.js'
 import { type Expand, hintOf, overhead, toFloat } from './expand.js'
-import { halvesOf } from './half.js'
+import { expandF16 } from './half.js'
 import { expandSigns, isOnSigns } from './signs.js'
 import { storeTransform } from './transform.js'
 
@@ -21,6 +19,7 @@ export const storeInt8 = storeTransform({
   id: 'store/int8',
   summary: 'weights stored as int8 with a scale a channel, computed in float32',
   params: { rounding: roundingParam },
+  leavesHalf: true,
   expand: (_, rounder) => expandInt8(rounder),
 })
 export const storeF16 = storeTransform({
@@ -46,13 +45,6 @@ function storeSigns(grid: SignGrid, summary: string) {
     },
     expand: () => expandSigns(grid),
   })
-}
-
-function expandF16(r: Rewriter, name: string, t: Tensor): string | null {
-  const half = halvesOf(floats(t))
-  if (half === null || t.byteLength / 2 <= overhead(name, 1, 1)) return null
-  const hint = hintOf(name)
-  return r.node('Cast', [r.constant(tensor('float16', t.shape, half), `${hint}_h`)], r.fresh(`${hint}_f`), toFloat)
 }
 
 /** Scales along the axis that loses least; `weight = Cast(q) · scale`, the scale shaped to broadcast. */

@@ -14,14 +14,20 @@ import { openRounder, type Rounder, type Rounding } from '../quantize/rounder.js
 import { allFinite } from '../quantize/weights.js'
 import type { ParamSpecs, Params, Transform, TransformEnv } from '../transform.js'
 import type { Expand } from './expand.js'
+import { expandF16 } from './half.js'
+
+/** Elements below which the ops that expand a constant cost more than it saves. */
+const LEAST = 128
+/** Below this integers save little, and cost much: biases, and filters of a few channels, count for more than single weights. */
+const LEAST_INTEGER = 512
 
 const common = {
   minElements: {
     kind: 'number',
-    default: 128 as number,
+    default: LEAST as number,
     min: 1,
     max: 1e9,
-    doc: 'leave smaller constants alone: the ops that expand them would cost more',
+    doc: 'leave smaller constants alone: the ops that expand them would cost more' as string,
   },
   exclude: { kind: 'names', default: [], doc: 'nodes whose constants stay in float32' },
 } as const
@@ -41,8 +47,10 @@ export interface Store<S extends ParamSpecs> {
   /** The first opset that has what `expand` adds. Default 7, from which on Mul broadcasts. */
   readonly opset?: number
   readonly params: S
-  /** Default of the parameter of that name. Default 128. */
+  /** Default of the parameter of that name. Default 128, or 512 with `leavesHalf`. */
   readonly minElements?: number
+  /** What is smaller than `minElements` is stored as float16, from 128 elements on. */
+  readonly leavesHalf?: boolean
   /** What it can do something for, beside what is finite, large and float32; and what to say where there is none. */
   readonly takes?: { readonly test: (t: Tensor) => boolean; readonly otherwise: string }
   /** `rounder`: by the parameter `rounding`, where the store has it. */
@@ -50,12 +58,14 @@ export interface Store<S extends ParamSpecs> {
 }
 
 export function storeTransform<S extends ParamSpecs>(store: Store<S>): Transform<S & Common> {
-  const { id, summary, opset = 7, takes, minElements = common.minElements.default } = store
-  const least: StoreParams = { minElements, exclude: [] }
+  const { id, summary, opset = 7, takes, leavesHalf = false } = store
+  const { minElements = leavesHalf ? LEAST_INTEGER : LEAST } = store
+  const doc = leavesHalf ? 'store smaller constants as float16' : common.minElements.doc
+  const least: StoreParams = { minElements: leavesHalf ? LEAST : minElements, exclude: [] }
   return {
     id,
     summary,
-    params: { ...store.params, ...common, minElements: { ...common.minElements, default: minElements } },
+    params: { ...store.params, ...common, minElements: { ...common.minElements, default: minElements, doc } },
     needsCalibration: false,
     role: 'rounds',
     refuses(model) {
@@ -76,8 +86,10 @@ export function storeTransform<S extends ParamSpecs>(store: Store<S>): Transform
         env,
         ({ node }) => !excluded.has(nodeKey(node)),
       )
-      const expand = await store.expand(p as unknown as Params<S>, rounder, { model, env })
-      const graph = mapGraphs(model.graph, (g) => storeGraph(g, which, fresh, expand))
+      const own = await store.expand(p as unknown as Params<S>, rounder, { model, env })
+      const expand: Expand = (r, name, t) => (elementCount(t.shape) < which.minElements ? expandF16 : own)(r, name, t)
+      const from = leavesHalf ? { ...which, minElements: Math.min(LEAST, which.minElements) } : which
+      const graph = mapGraphs(model.graph, (g) => storeGraph(g, from, fresh, expand))
       rounder.report(id)
       return graph === model.graph ? model : removeDead.run(withGraph(model, graph), env)
     },

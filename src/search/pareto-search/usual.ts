@@ -3,12 +3,15 @@
  * bits. That order is the one of Deep Compression (Han, Mao and Dally 2016), with units in place of single weights.
  */
 
-import { LEAST_STORED } from '../../train/grids/stored.js'
 import type { Step } from '../trial.js'
 import { gridOf, onGrid, type Space, type StageName } from './space.js'
 
 /** Parts of the units that go: none, where rounding alone is recovered from. */
 const RATIOS = [0, 0.3, 0.5, 0.65] as const
+
+/** Learning rates of recovery: long steps where much is missing, short ones beside the distance of two levels. */
+const CUT_RATE = 0.002
+const ROUNDED_RATE = 0.0003
 
 /** Of each kind the first way that the model has something for. */
 const CUT = 'prune/channels'
@@ -16,10 +19,8 @@ const RECOVER = 'recover/distill'
 const FORMS: readonly (readonly string[])[] = [
   ['quantize/static', 'store/int8'],
   ['quantize/nbits', 'quantize/static', 'store/int8'],
-  ['store/int4', 'store/f16'],
+  ['store/int4'],
 ]
-/** What few bits would cost most and save least: biases. */
-const PARAMS: Readonly<Record<string, Step['params']>> = { 'store/int4': { minElements: LEAST_STORED } }
 
 /** None where quality cannot be brought back; without cuts where there are no units that can go. `aim` of the recovery, and its steps where these are bounded. */
 export function usualRecipes(space: Space, steps: number | null, aim: string): readonly (readonly Step[])[] {
@@ -34,9 +35,10 @@ export function usualRecipes(space: Space, steps: number | null, aim: string): r
       const light = ratio === 0 ? [] : [{ transform: CUT, params: { ratio, score: 'taylor' } }]
       const few = form.map((transform) => ({
         transform,
-        params: { ...fixedOf(space, transform), ...PARAMS[transform] },
+        params: fixedOf(space, transform),
       }))
-      const recovery = { transform: RECOVER, params: { aim, learningRate: 0.002, ...(steps !== null && { steps }) } }
+      const learningRate = ratio === 0 ? ROUNDED_RATE : CUT_RATE
+      const recovery = { transform: RECOVER, params: { aim, learningRate, ...(steps !== null && { steps }) } }
       return [...light, onGrid(recovery, gridOf(few)), ...few]
     }),
   )

@@ -1,0 +1,141 @@
+/**
+ * `npm run bench:fronts [-- MODEL… --minutes 4 --recover 40 --work DIR]`: what all levers reach on the eleven models within
+ * 1 % of error, beside what quantization alone reaches. Half of the samples judge in the search, and others that neither saw
+ * judge at the end. Each step leaves its results in the work folder, and a run that was cut off goes on there.
+ * Writes bench/fronts.md.
+ */
+
+import { createHash } from 'node:crypto'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { take } from '../src/data/split.js'
+import type { Engine } from '../src/engine/engine.js'
+import { openEngine } from '../src/engine/node/open.js'
+import { applyRecipe, compress, readModel } from '../src/node.js'
+import { isMeasured, type Measured } from '../src/search/choose.js'
+import type { TrialResult } from '../src/search/trial.js'
+import { type FrontResults, sections } from './fronts/report.js'
+import { writeReport } from './markdown.js'
+import { budgetName, type Made, makeCompressed, type Source, withoutLabels } from './models/make.js'
+import { type Judged, judge, type Subject, type Timed, timeTogether } from './models/measure.js'
+import { memo, recall } from './models/memo.js'
+import { MODEL_SAMPLES, samplesFor } from './samples/index.js'
+import { CLASS_SCORES } from './samples/scores.js'
+import { requiredPath } from './samples/types.js'
+
+const MAX_DROP = 0.01
+/** Samples of a search, half of which judge: of heavy models fewer. */
+const COUNT: Readonly<Record<string, number>> = { 'dnsmos-sig-bak-ovr': 48, 'mnist-cntk': 6000, 'go1-policy': 8000 }
+const USUAL_COUNT = 1200
+const HELD_OUT = 300
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    minutes: { type: 'string', default: '4' },
+    recover: { type: 'string', default: '40' },
+    work: { type: 'string', default: join(tmpdir(), 'pare-bench-fronts') },
+    out: { type: 'string', default: join(import.meta.dirname, 'fronts.md') },
+  },
+})
+const models = positionals.length > 0 ? positionals : MODEL_SAMPLES.map(({ model }) => model)
+for (const model of models) await memo(join(values.work, model), 'results', () => resultsOf(model))
+const results = MODEL_SAMPLES.flatMap(({ model }) => recall<FrontResults>(join(values.work, model), 'results') ?? [])
+const require = createRequire(import.meta.url)
+writeReport(values.out, {
+  title: 'Eleven models, all levers',
+  about: [
+    `Models that nobody here trained, within ${100 * MAX_DROP} % of loss: of class scores the part whose first class changed, of other outputs the relative L2 error of the worst. "Quantization alone" is \`compress\` without \`--minutes\`: integers and stores rounded to the nearest, with layers in float where quality breaks, and mixed precision, for size and for latency. "All levers" is \`compress --minutes ${values.minutes} --recover ${values.recover}s\`. Both see the same samples without labels, real ones with seeded crops, mirror images or jitter, half of which judge; photographs and stretches of sound are in one half alone. Loss is that on the judging half, and behind it that on samples that neither half holds. One thread; the four files and the original are timed by turns.`,
+  ],
+  versions: { 'onnxruntime-node': (require('onnxruntime-node/package.json') as { version: string }).version },
+  sections: sections(results),
+})
+process.exit(0)
+
+async function resultsOf(model: string): Promise<FrontResults> {
+  const folder = join(values.work, model)
+  const { calibration, many, heldout } = samplesFor(model)
+  const path = requiredPath(`models/${model}.onnx`)
+  const scores = CLASS_SCORES[model]
+  const source: Source = {
+    path,
+    samples: many?.(COUNT[model] ?? USUAL_COUNT) ?? calibration,
+    folder,
+    ...(scores !== undefined && { scores: scores.output }),
+  }
+  const made: Made[] = []
+  for (const objective of ['size', 'latency'] as const) {
+    const budget = { objective, maxDrop: MAX_DROP }
+    made.push(await memo(folder, budgetName(budget), () => makeCompressed(source, budget)))
+  }
+  made.push(...(await memo(folder, `front ${values.minutes}`, () => frontOf(source))))
+  const [native, wasm] = [await openEngine({ threads: 1 }), await openEngine({ device: 'wasm', threads: 1 })]
+  try {
+    const subjects = [{ id: 'original', path }, ...made.flatMap(subjectOf)]
+    const judged = await memo<readonly Judged[]>(folder, 'judged', () =>
+      judge(path, subjects, { native, wasm, heldOut: take(heldout, HELD_OUT), scores: scores ?? null }),
+    )
+    const timed = await memo<readonly Timed[]>(folder, 'timed', () => timeTogether(native, subjects, heldout, 20_000))
+    return { model, original: readFileSync(path).byteLength, made, judged, timed }
+  } finally {
+    await closeAll(native, wasm)
+  }
+}
+
+const subjectOf = ({ name, file }: Made): readonly Subject[] => (file === null ? [] : [{ id: name, path: file.path }])
+
+async function closeAll(...engines: readonly Engine[]): Promise<void> {
+  for (const engine of engines) await engine.close()
+}
+
+/** One search; of its front the smallest and the fastest that keep the budget. */
+async function frontOf({ path, samples, scores, folder }: Source): Promise<readonly Made[]> {
+  const start = performance.now()
+  const original = new Uint8Array(readFileSync(path))
+  const model = await readModel(path)
+  const options = { original, samples: withoutLabels(samples), threads: 1 }
+  const { outcome, bytes } = await compress(model, {
+    ...options,
+    maxDrop: MAX_DROP,
+    for: 'size',
+    minutes: Number(values.minutes),
+    recover: Number(values.recover),
+    runFolder: join(folder, `front ${values.minutes}.run`),
+    resume: true,
+    ...(scores !== undefined && { scores }),
+  })
+  const seconds = (performance.now() - start) / 1000
+  const kept = outcome.trials
+    .filter(isMeasured)
+    .filter((t) => (t.quality?.drop ?? Number.POSITIVE_INFINITY) <= MAX_DROP)
+  const least = (of: (t: Measured) => number): Measured | undefined =>
+    kept.toSorted((a, b) => of(a) - of(b)).find(() => true)
+  const made: Made[] = []
+  for (const [name, best] of [
+    ['all levers, smallest', least((t) => t.bytes)],
+    ['all levers, fastest', least((t) => t.latency.ratio)],
+  ] as const) {
+    if (best === undefined) made.push({ name, file: null, note: outcome.verdict, seconds })
+    else {
+      const file = best.trial.id === outcome.chosen && bytes !== null ? bytes : await remade(best)
+      made.push({ name, file: keep(folder, name, file), note: noteOf(best), seconds })
+    }
+  }
+  return made
+
+  async function remade({ trial: { steps, seed } }: TrialResult): Promise<Uint8Array> {
+    return (await applyRecipe(model, { version: 1, steps, seed, samples: true }, options)).bytes
+  }
+}
+
+const noteOf = ({ trial: { name }, quality }: TrialResult): string => `${name} (loss ${quality!.drop.toPrecision(2)})`
+
+function keep(folder: string, name: string, bytes: Uint8Array): NonNullable<Made['file']> {
+  mkdirSync(folder, { recursive: true })
+  const path = join(folder, `${name.replaceAll(/[^a-z]+/g, '-')}.onnx`)
+  writeFileSync(path, bytes)
+  return { path, bytes: bytes.length, sha256: createHash('sha256').update(bytes).digest('hex') }
+}
