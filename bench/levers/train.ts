@@ -1,17 +1,20 @@
 /**
- * Trains the networks that levers are shown on: `npx tsx bench/levers/train.ts cnn|resnet FILE [EPOCHS]`. MNIST takes some
- * minutes, CIFAR-10 half an hour.
+ * Trains the networks that levers are shown on: `npx tsx bench/levers/train.ts cnn|resnet FILE [EPOCHS] [binary|ternary]`.
+ * MNIST takes some minutes, CIFAR-10 half an hour. With a grid of signs the file holds the weights as bits.
  */
 
 import { join } from 'node:path'
 import { readMnist } from '../../examples/mnist.js'
 import {
   augmentations,
+  cleanModel,
   type Dataset,
+  encodeModel,
   losses,
   type Model,
   openEngine,
   optimizers,
+  quantize,
   schedules,
   scoreOf,
   train,
@@ -23,6 +26,8 @@ import { cifarResNet, mnistCnn } from './networks.js'
 
 /** Of 20,000 images the last ones, which nothing is trained on. */
 const CIFAR_TEST = 2000
+
+const isSigns = (grid: string | undefined): grid is 'binary' | 'ternary' => grid === 'binary' || grid === 'ternary'
 
 interface Task {
   readonly model: Model
@@ -64,7 +69,7 @@ export async function cifarTask(): Promise<Task> {
 }
 
 if (process.argv[1]?.endsWith('levers/train.ts')) {
-  const [kind, file, given] = process.argv.slice(2)
+  const [kind, file, given, grid] = process.argv.slice(2)
   const task = kind === 'resnet' ? await cifarTask() : await mnistTask()
   const { model, epochs, batchSize, learningRate, augment, data, test } = task
   const engine = await openEngine()
@@ -78,6 +83,7 @@ if (process.argv[1]?.endsWith('levers/train.ts')) {
     batchSize,
     learningRate,
     augment,
+    ...(isSigns(grid) && { grid }),
     optimizer: optimizers.adam({ weightDecay: 1e-2 }),
     schedule: schedules.oneCycle(),
     onEpoch: (e) =>
@@ -85,8 +91,13 @@ if (process.argv[1]?.endsWith('levers/train.ts')) {
         `epoch ${e.epoch}: loss ${e.trainingLoss.toFixed(4)}, validation ${e.validation!.accuracy}, ${e.seconds.toFixed(1)} s`,
       ),
   })
-  const { accuracy } = await scoreOf(trained, { engine, data: test, loss })
-  console.log(`test accuracy ${accuracy}, ${((performance.now() - begin) / 1000).toFixed(0)} s`)
-  await writeModel(trained, file!)
+  const env = { engine: async () => engine }
+  const whole = encodeModel(await cleanModel(trained, env)).byteLength
+  const result = isSigns(grid) ? await quantize(trained, { to: grid }, env) : trained
+  const { accuracy } = await scoreOf(result, { engine, data: test, loss })
+  await writeModel(result, file!)
+  const bytes = encodeModel(result).byteLength
+  const seconds = (performance.now() - begin) / 1000
+  console.log(`test accuracy ${accuracy}, ${bytes} bytes (${whole} in float32), ${seconds.toFixed(0)} s`)
   await engine.close()
 }

@@ -49,7 +49,7 @@ interface Limit {
 }
 
 /** Bounds recoveries where `minutes` alone are given: no single one may take more of them. */
-const RECOVERY_SHARE = 1 / 20
+const RECOVERY_SHARE = 1 / 10
 /** Draws in vain, one after the other, that end a search: everything that there is was tried. */
 const VAIN = 200
 

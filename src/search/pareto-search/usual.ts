@@ -13,6 +13,9 @@ const RATIOS = [0, 0.3, 0.5, 0.65] as const
 const CUT_RATE = 0.002
 const ROUNDED_RATE = 0.0003
 
+/** Times the steps of the whole model: what else a step does does not fall. */
+const MOST_STEPS = 4
+
 /** Of each kind the first way that the model has something for. */
 const CUT = 'prune/channels'
 const RECOVER = 'recover/distill'
@@ -38,11 +41,17 @@ export function usualRecipes(space: Space, steps: number | null, aim: string): r
         params: fixedOf(space, transform),
       }))
       const learningRate = ratio === 0 ? ROUNDED_RATE : CUT_RATE
-      const recovery = { transform: RECOVER, params: { aim, learningRate, ...(steps !== null && { steps }) } }
+      const recovery = {
+        transform: RECOVER,
+        params: { aim, learningRate, ...(steps !== null && { steps: stepsAt(ratio, steps) }) },
+      }
       return [...light, onGrid(recovery, gridOf(few)), ...few]
     }),
   )
 }
+
+/** As many steps as take about the time that `steps` of the whole model do: products fall with the square of the widths. */
+const stepsAt = (ratio: number, steps: number): number => Math.round(steps * Math.min(MOST_STEPS, (1 - ratio) ** -2))
 
 /** What the machine decides, of the parameters that the transform has. */
 function fixedOf({ stages, fixed }: Space, id: string): Step['params'] {
