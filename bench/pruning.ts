@@ -10,11 +10,21 @@ import { parseArgs } from 'node:util'
 import { chooseUnits, type UnitScores } from '../src/compress/prune/choose.js'
 import { ratioThatFits } from '../src/compress/prune/choose-ratio.js'
 import { cutUnits } from '../src/compress/prune/cut.js'
-import { findGroups } from '../src/compress/prune/groups.js'
+import { findGroups, type Group } from '../src/compress/prune/groups.js'
 import { scoreUnits } from '../src/compress/prune/score-units.js'
 import { SCORES } from '../src/compress/prune/scores/index.js'
 import { ratio, summary } from '../src/engine/timing.js'
-import { encodeModel, inspectModel, losses, type Model, openEngine, schedules, scoreOf, train } from '../src/node.js'
+import {
+  encodeModel,
+  inspectModel,
+  losses,
+  type Model,
+  openEngine,
+  optimizers,
+  schedules,
+  scoreOf,
+  train,
+} from '../src/node.js'
 import { messageOf } from '../src/util/errors.js'
 import { counted } from '../src/util/format.js'
 import { table, writeReport } from './markdown.js'
@@ -48,21 +58,24 @@ console.log(`${name}: ${percent(before)}, ${allMacs} products`)
 
 interface Way {
   readonly name: string
-  readonly multiple: number
-  /** Narrower layers keep all units. */
-  readonly least: number
+  /** The part of a group that goes where `part` is asked for. */
+  ratioOf(group: Group, part: number): number
 }
 
-/** Kernels compute on blocks of 16 channels: what falls short of one costs as much. */
-const BLOCK = 16
-const EVEN: Way = { name: `the same part of each layer, multiples of ${multiple}`, multiple, least: 0 }
-const BLOCKS: Way = { name: `layers wider than ${BLOCK}, multiples of ${BLOCK}`, multiple: BLOCK, least: BLOCK + 1 }
+const isInside = ({ layers }: Group): boolean => layers.length === 1
+const EVEN: Way = { name: 'the same part of each layer', ratioOf: (_, part) => part }
+/** Li et al. 2017, section 3.3: what residual sums join stays whole. */
+const INSIDE: Way = { name: 'layers inside of blocks', ratioOf: (group, part) => (isInside(group) ? part : 0) }
+const STAGE: Way = {
+  name: 'layers inside of blocks, and all of the second stage',
+  ratioOf: (group, part) => (isInside(group) || group.units.length === 32 ? part : 0),
+}
 
 const cutAt =
   (scores: UnitScores, way: Way = EVEN) =>
   (part: number): Model => {
-    const ratios = new Map(groups.map((group) => [group, group.units.length < way.least ? 0 : part]))
-    return cutUnits(model, chooseUnits(groups, scores, { ratio: ratios, scope: 'layer', multiple: way.multiple }))
+    const ratios = new Map(groups.map((group) => [group, way.ratioOf(group, part)]))
+    return cutUnits(model, chooseUnits(groups, scores, { ratio: ratios, scope: 'layer', multiple }))
   }
 
 interface Found extends ScoreCurve {
@@ -122,7 +135,8 @@ async function recoveredRow({ score, scores }: Found, way: Way): Promise<readonl
     loss,
     epochs: Number(values.epochs),
     batchSize: 64,
-    learningRate: 2e-3,
+    learningRate: 3e-3,
+    optimizer: optimizers.adam({ weightDecay: 1e-2 }),
     schedule: schedules.oneCycle(),
     ...(augment && { augment }),
   })
@@ -149,10 +163,8 @@ async function recoveredRow({ score, scores }: Found, way: Way): Promise<readonl
 }
 
 const rows: (readonly string[])[] = []
-const tried =
-  kind === 'resnet'
-    ? ([[best[0]!, EVEN], ...[...best, random].map((one) => [one, BLOCKS] as const)] as const)
-    : [...best, random].map((one) => [one, EVEN] as const)
+const tried: readonly (readonly [Found, Way])[] =
+  kind === 'resnet' ? [INSIDE, STAGE].map((way) => [best[0]!, way]) : [...best, random].map((one) => [one, EVEN])
 for (const [one, way] of tried) {
   rows.push(await recoveredRow(one, way))
   console.log(rows.at(-1)!.join(' | '))

@@ -74,6 +74,13 @@ export type { Answers, TrainMetric } from './train/metrics/metric.js'
 export type { Objective } from './train/objective.js'
 export * as optimizers from './train/optimizers/index.js'
 export type { Optimizer } from './train/optimizers/optimizer.js'
+export {
+  type PathOptions,
+  type PathPoint,
+  type PathSelection,
+  type TrainedPath,
+  trainPath,
+} from './train/path.js'
 export type { PenaltyChoice } from './train/penalized.js'
 export type { PresetOptions } from './train/presets.js'
 export * as schedules from './train/schedules.js'

@@ -12,7 +12,7 @@ import { augmentsOf } from './augment.js'
 import type { Context } from './command.js'
 import { epochTable } from './epoch-table.js'
 import { engineOptions } from './inputs.js'
-import { penaltyOf } from './penalty.js'
+import { isAuto, penaltyOf } from './penalty.js'
 import type { TrainingChoices } from './training-options.js'
 import type { Training, Went, World } from './training-run.js'
 import { notBetter } from './training-text.js'
@@ -22,10 +22,7 @@ const DEFAULT_EPOCHS = 5
 export async function descent(training: Training, options: TrainingChoices, { engine, context }: World): Promise<Went> {
   const { model, loss, data, validation, bestBy, metrics = [] } = training
   const augment = augmentsOf(options.augment)?.(data)
-  const workers: Engine[] = []
-  try {
-    for (let i = 1; i < (options.workers ?? 1); i++)
-      workers.push(await openEngine(engineOptions(options, context.warn)))
+  return withWorkers(options, context, async (workers) => {
     const result = await train(model, {
       engine,
       workers,
@@ -50,6 +47,19 @@ export async function descent(training: Training, options: TrainingChoices, { en
       scores: [before, ...epochs.map((e) => e.validation)].flatMap((score) => score ?? []),
       report: (facts) => renderTraining({ ...facts, trained: result, bestBy: bestBy?.name }),
     }
+  })
+}
+
+/** With the engines that `--workers` asks for beside the first. */
+export async function withWorkers<T>(
+  options: TrainingChoices,
+  { warn }: Context,
+  act: (workers: readonly Engine[]) => Promise<T>,
+): Promise<T> {
+  const workers: Engine[] = []
+  try {
+    for (let i = 1; i < (options.workers ?? 1); i++) workers.push(await openEngine(engineOptions(options, warn)))
+    return await act(workers)
   } finally {
     for (const worker of workers) await worker.close()
   }
@@ -57,7 +67,7 @@ export async function descent(training: Training, options: TrainingChoices, { en
 
 const SCHEDULES = { constant, cosine, 'one-cycle': oneCycle, step: milestones, 'warm-up-cosine': warmUpCosine } as const
 
-async function trainOptions(options: TrainingChoices, count: number, { signal, onProgress, warn }: Context) {
+export async function trainOptions(options: TrainingChoices, count: number, { signal, onProgress, warn }: Context) {
   const { checkpoint, learningRate, clip, averaging, mixup, roundTo, patience, plateau, seed, freeze, keepZeros } =
     options
   // A plateau lowers the rate when it is due: a schedule that does so by itself would be in its way.
@@ -72,7 +82,7 @@ async function trainOptions(options: TrainingChoices, count: number, { signal, o
       batchSize: Math.max(1, Math.min(options.batch, Math.floor(count / (options.accumulate ?? 1)))),
     }),
     ...(options.accumulate !== undefined && { accumulate: options.accumulate }),
-    penalties: options.penalty.map(penaltyOf),
+    penalties: options.penalty.filter((text) => !isAuto(text)).map(penaltyOf),
     freeze,
     keepZeros,
     seed,

@@ -25,6 +25,8 @@ const MEANS_SOMETHING: Readonly<Record<keyof TrainingChoices | keyof OtherChoice
   optimizer: true,
   epochs: true,
   penalty: true,
+  select: false,
+  folds: false,
   freeze: true,
   output: true,
   force: true,

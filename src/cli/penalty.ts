@@ -6,6 +6,16 @@ import { PareError } from '../util/errors.js'
 import { nearest } from '../util/nearest.js'
 import { didYouMean } from './args.js'
 
+/** Whose strength is to be found: `l1:auto`. */
+export const isAuto = (text: string): boolean => text.endsWith(':auto')
+
+/** The penalty of `l1:auto` at a strength. Throws `OPTION_VALUE`. */
+export function penaltyAt(text: string): (strength: number) => PenaltyChoice {
+  const name = text.slice(0, -':auto'.length)
+  penaltyOf(`${name}:1`)
+  return (strength) => penaltyOf(`${name}:${strength}`)
+}
+
 /** `l2:1e-4`. Throws `OPTION_VALUE`. */
 export function penaltyOf(text: string): PenaltyChoice {
   const [name = '', strength = '', ...rest] = text.split(':')

@@ -29,8 +29,14 @@ export const TRAINING_OPTIONS = {
   penalty: {
     kind: 'texts',
     value: 'name:strength',
-    doc: 'l1, l2, elastic-net, group-lasso, mcp or scad: l2:1e-4',
+    doc: 'l1, l2, elastic-net, group-lasso, mcp or scad: l2:1e-4, or l1:auto for a strength that --select finds',
   },
+  select: {
+    kind: 'choice',
+    choices: ['cv', 'aic', 'bic'],
+    doc: 'what chooses the strength of a penalty that is auto (default cv)',
+  },
+  folds: { kind: 'number', value: 'n', min: 2, max: 1000, whole: true, doc: 'parts of cv (default 5)' },
   freeze: { kind: 'texts', value: 'pattern', doc: 'weights, or nodes that read them, to leave alone: conv*' },
   keepZeros: { kind: 'flag', doc: 'zeros in weights stay zeros, as pruning leaves them' },
   clip: { kind: 'number', value: 'norm', min: 1e-9, max: 1e9, doc: 'scale gradients down to this norm' },

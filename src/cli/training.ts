@@ -15,7 +15,8 @@ import { checkFullBatch, fullBatch } from './full-batch.js'
 import { engineOptions } from './inputs.js'
 import { metricOf } from './metric.js'
 import { protectInput, writtenBytes } from './models.js'
-import { penaltyOf } from './penalty.js'
+import { isAuto, penaltyOf } from './penalty.js'
+import { alongPath, checkPath } from './penalty-path.js'
 import type { LabelChoices, OtherChoices, TrainingChoices } from './training-options.js'
 import { checkJudges, type Training, testScore } from './training-run.js'
 import { trainingText } from './training-text.js'
@@ -56,7 +57,8 @@ export async function checkChoices(
   const { output, force, report, checkpoint, data, labels, validation, validationLabels, test, testLabels, teacher } =
     options
   if (options.optimizer === 'lbfgs') checkFullBatch(options)
-  for (const text of options.penalty) penaltyOf(text)
+  checkPath(options)
+  for (const text of options.penalty) if (!isAuto(text)) penaltyOf(text)
   augmentsOf(options.augment)
   const read = [data, labels, validation, validationLabels, test, testLabels, teacher, ...weights]
   await protectInput(path, output, force, { read, report, checkpoint, ...(model && { model }) })
@@ -79,7 +81,7 @@ export async function runTraining(
   await checkJudges(training)
   const engine = given ?? (await openEngine(engineOptions(options, context.warn)))
   try {
-    const way = options.optimizer === 'lbfgs' ? fullBatch : descent
+    const way = options.optimizer === 'lbfgs' ? fullBatch : options.penalty.some(isAuto) ? alongPath : descent
     const went = await way(training, options, { engine, context })
     const { output, report } = options
     await writeModel(went.model, output)

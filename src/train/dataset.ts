@@ -105,6 +105,17 @@ export const part = (dataset: Dataset, from: number, to: number): Dataset => ({
   count: to - from,
 })
 
+/** All rows but those from `from` to `to`, copied. */
+export const withoutRows = (dataset: Dataset, from: number, to: number): Dataset => ({
+  ...mapColumns(dataset, (c) => {
+    const width = elementCount(c.shape)
+    const kept = c.data.slice()
+    kept.copyWithin(from * width, to * width)
+    return { ...c, data: kept.subarray(0, (dataset.count - to + from) * width) as TypedArray }
+  }),
+  count: dataset.count - to + from,
+})
+
 function mapColumns({ count, inputs, targets }: Dataset, change: (c: Column) => Column): Dataset {
   const all = (columns: ReadonlyMap<string, Column>): ReadonlyMap<string, Column> =>
     new Map([...columns].map(([name, c]) => [name, change(c)]))
