@@ -71,8 +71,11 @@ const STAGE: Way = {
   ratioOf: (group, part) => (isInside(group) || group.units.length === 32 ? part : 0),
 }
 
+/** What the curves are of: with all of a residual network cut, every score is at chance at half of the products. */
+const CURVES = kind === 'resnet' ? INSIDE : EVEN
+
 const cutAt =
-  (scores: UnitScores, way: Way = EVEN) =>
+  (scores: UnitScores, way: Way = CURVES) =>
   (part: number): Model => {
     const ratios = new Map(groups.map((group) => [group, way.ratioOf(group, part)]))
     return cutUnits(model, chooseUnits(groups, scores, { ratio: ratios, scope: 'layer', multiple }))
@@ -176,7 +179,7 @@ writeFileSync(join(folder, 'pruning.svg'), accuracyFigure(ordered, name))
 writeReport(join(folder, 'pruning.md'), {
   title: 'Scores of pruning',
   about: [
-    `${name[0]!.toUpperCase()}${name.slice(1)}, ${percent(before)} of ${test.count} test images right, ${(allMacs / 1e6).toFixed(2)} million products in one run, ${allParameters} parameters. Of each layer that can lose units (${counted(groups.length, 'group')}; ${held.size} keep all) the same part goes, those with the least score first; widths are rounded up to multiples of ${multiple}. Scores see ${samples.count} training images with their labels.`,
+    `${name[0]!.toUpperCase()}${name.slice(1)}, ${percent(before)} of ${test.count} test images right, ${(allMacs / 1e6).toFixed(2)} million products in one run, ${allParameters} parameters. Of ${CURVES.name.replace('the same part of each layer', 'each layer')} that can lose units (${counted(groups.length, 'group')} in all; ${held.size} keep all) the same part goes, those with the least score first; widths are rounded up to multiples of ${multiple}. Scores see ${samples.count} training images with their labels.`,
   ],
   versions: { 'onnxruntime-node': engine.version },
   sections: [
