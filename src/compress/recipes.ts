@@ -7,6 +7,7 @@ import type { RangeMethod } from '../grids/ranges.js'
 import type { Model } from '../ir/types.js'
 import { findTransform } from './index.js'
 import { calibrateUnits } from './quantize/calibrate-units.js'
+import type { Rounding } from './quantize/rounder.js'
 import { findUnits } from './quantize/units.js'
 import { checkParams, type TransformEnv } from './transform.js'
 
@@ -45,12 +46,26 @@ export interface Int8Options {
   readonly activations?: 'uint8' | 'int8'
   /** One weight scale for each output channel: `int8`, and what `int4` leaves to it. */
   readonly perChannel?: boolean
+  /** How weights go to integers: each to the nearest, or all of a layer for what they do on samples. Default: nearest. */
+  readonly rounding?: Rounding
   /** Names of nodes that stay in float. */
   readonly exclude?: readonly string[]
 }
 
 /** What `--to KIND` does. `calibrated`: samples are there. */
 export function recipeFor(kind: QuantizeKind, calibrated: boolean, options: Int8Options = {}): Recipe {
+  const { rounding, ...others } = options
+  const { name, steps } = plainRecipe(kind, calibrated, others)
+  if (rounding === undefined) return { name, steps }
+  return { name, steps: steps.map((s) => (rounds(s) ? { ...s, params: { ...s.params, rounding } } : s)) }
+}
+
+const rounds = ({ transform }: RecipeStep): boolean => Object.hasOwn(findTransform(transform).params, 'rounding')
+
+/** Whether a kind has integers whose rounding can be chosen. */
+export const canRound = (kind: QuantizeKind): boolean => plainRecipe(kind, true, {}).steps.some(rounds)
+
+function plainRecipe(kind: QuantizeKind, calibrated: boolean, options: Omit<Int8Options, 'rounding'>): Recipe {
   const { exclude, perChannel, ...rest } = options
   const out = exclude === undefined ? {} : { exclude }
   const channels = perChannel === undefined ? {} : { perChannel }

@@ -1,5 +1,6 @@
 /** `pare quantize`: one model, one kind. */
 
+import type { Rounding } from '../../compress/quantize/rounder.js'
 import type { QuantizeKind } from '../../compress/recipes.js'
 import type { QuantizeSummary } from '../../compress/summary.js'
 import type { RangeMethod } from '../../grids/ranges.js'
@@ -34,6 +35,11 @@ export const quantize = defineCommand({
     force: { kind: 'flag', doc: 'let --output replace the model itself' },
     ...DATA_OPTIONS,
     range: { kind: 'choice', choices: RANGES, doc: 'how the ranges of activations are found' },
+    rounding: {
+      kind: 'choice',
+      choices: ['nearest', 'gptq', 'adaround'] satisfies Rounding[],
+      doc: 'how weights go to integers: each to the nearest (default), or all of a layer for what they do on --data',
+    },
     portable: { kind: 'flag', doc: 'keep to standard ONNX operators' },
     ...SHAPE_OPTION,
     ...ENGINE_OPTIONS,
@@ -42,12 +48,13 @@ export const quantize = defineCommand({
   examples: [
     'pare quantize model.onnx --to int8 --data samples.npz -o small.onnx',
     'pare quantize model.onnx --to store-int8 -o small.onnx',
+    'pare quantize model.onnx --to store-int4 --data samples.npz --rounding gptq -o small.onnx',
   ],
   notes: [
     'int8 computes in integers: with --data the ranges of activations are fixed beforehand (static), without it they are found at each run (dynamic, products only; other weights are stored). int4 packs weights of products in blocks, unless --portable forbids that; what is left becomes int8 as it does without --data. binary and ternary store weights that pare train --round-to made, exactly, and leave others alone. sparse does that with weights of which pruning made many zero; codebook lets the weights of a layer share 32 values. f16 and store-… make the file smaller and compute in float. Whether it became faster or worse, pare bench and pare verify tell; pare compress finds the best kind by itself.',
   ],
   async run([path], options, context) {
-    const { to, output, force, range, portable, seed } = options
+    const { to, output, force, range, rounding, portable, seed } = options
     refuseUnused(options)
     const [
       { readModel, writeModel },
@@ -74,9 +81,14 @@ export const quantize = defineCommand({
     const { signal, onProgress, warn } = context
     const env = openEnv({ ...engineOptions(options, warn), signal, onProgress, seed })
     try {
+      const told: string[] = []
       const request = {
         to,
         portable,
+        report: (message: string) => {
+          told.push(message)
+        },
+        ...(rounding && { rounding }),
         ...(data && { samples: data.samples }),
         ...(range === undefined ? {} : { range }),
       }
@@ -92,11 +104,12 @@ export const quantize = defineCommand({
       const done = summarizeQuantization(model, result)
       const other = whatIsOther(done, { to, portable })
       if (other !== null) warn(other)
-      const json = { output, to, bytes: after, originalBytes: before, done }
+      const json = { output, to, bytes: after, originalBytes: before, done, ...(told.length > 0 && { told }) }
       const size = known
         ? `${safe(output)}: ${bytes(after)}, from ${bytes(before)} (${significant(before / after)}× smaller).`
         : `${safe(output)} is written.`
-      return { text: `${size}\n${wrap(doneText(done, to), Math.min(100, context.terminal.columns))}`, json }
+      const lines = [doneText(done, to), ...told].map((line) => wrap(line, Math.min(100, context.terminal.columns)))
+      return { text: [size, ...lines].join('\n'), json }
     } finally {
       await env.close()
     }
@@ -107,13 +120,18 @@ interface Asked {
   readonly to: QuantizeKind
   readonly data: string | undefined
   readonly range: RangeMethod | undefined
+  readonly rounding: Rounding | undefined
 }
 
 /** Throws `OPTION_UNUSED`: what is asked for and has no effect is a misunderstanding. */
-function refuseUnused({ to, data, range }: Asked): void {
+function refuseUnused({ to, data, range, rounding }: Asked): void {
   if (range !== undefined && (data === undefined || to !== 'int8')) {
     throw unused('--range', 'there are no ranges of activations to find', 'Give samples with --to int8 --data.')
   }
+  if (rounding === undefined || rounding === 'nearest') return
+  if (data === undefined)
+    throw unused('--rounding', 'it looks at what layers do on samples', 'Give samples with --data.')
+  if (!/^(int|store-int)/.test(to)) throw unused('--rounding', `${to} has no integers to round to`, 'Leave it out.')
 }
 
 /** One sentence. */

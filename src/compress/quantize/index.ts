@@ -1,7 +1,7 @@
 /** `quantize`: one model, one kind, the recipe that fits. */
 
 import type { Samples } from '../../data/samples.js'
-import { take } from '../../data/split.js'
+import { drawOrTake, take } from '../../data/split.js'
 import type { Feeds } from '../../engine/engine.js'
 import type { Model } from '../../ir/types.js'
 import { compact } from '../../passes/compact.js'
@@ -9,7 +9,7 @@ import type { Env } from '../../passes/pass.js'
 import { PareError } from '../../util/errors.js'
 import { resolveExcluded } from '../exclude.js'
 import { prepareModel } from '../prepare.js'
-import { applySteps, type Int8Options, QUANTIZE_KINDS, type QuantizeKind, recipeFor } from '../recipes.js'
+import { applySteps, canRound, type Int8Options, QUANTIZE_KINDS, type QuantizeKind, recipeFor } from '../recipes.js'
 import { weightsWithNaN, whyNothing } from '../why-nothing.js'
 import { calibrateUnits } from './calibrate-units.js'
 import { suspectOutputs } from './check.js'
@@ -26,6 +26,8 @@ export interface QuantizeOptions extends Int8Options {
   readonly samples?: Samples
   /** Keep to operators of the ONNX standard. */
   readonly portable?: boolean
+  /** Told for how many weights a rounding by samples did better, and stayed. */
+  readonly report?: (message: string) => void
 }
 
 /**
@@ -33,11 +35,12 @@ export interface QuantizeOptions extends Int8Options {
  * 21 first; names of inputs and outputs, their types and shapes stay.
  *
  * Errors: `QUANTIZE_KIND` for an unknown kind, `QUANTIZE_NOTHING` where the model has no weights to quantize or cannot
- * be brought to the opset that the kind needs, `PARAM_INVALID` for excluded nodes that do not exist.
+ * be brought to the opset that the kind needs, `PARAM_INVALID` for excluded nodes that do not exist, `QUANTIZE_ROUNDING`
+ * for a rounding by samples without samples, or of a kind that has no integers.
  */
 export async function quantize(
   model: Model,
-  { to, samples, portable = false, ...options }: QuantizeOptions,
+  { to, samples, portable = false, report, ...options }: QuantizeOptions,
   env: Env,
 ): Promise<Model> {
   if (!QUANTIZE_KINDS.includes(to)) {
@@ -46,6 +49,8 @@ export async function quantize(
       remedy: `Give one of: ${QUANTIZE_KINDS.join(', ')}.`,
     })
   }
+  const isSeen = (options.rounding ?? 'nearest') !== 'nearest'
+  if (isSeen && (samples === undefined || !canRound(to))) throw noRounding(options.rounding, samples === undefined)
   const prepared = await prepareModel(model, env, { keepHalf: to === 'f16' })
   const exclude = options.exclude && resolveExcluded(options.exclude, model, prepared)
   const isRanged = samples !== undefined && to === 'int8'
@@ -56,7 +61,13 @@ export async function quantize(
       ? await calibrateUnits(prepared, samples, env, (options.range ?? 'min-max') === 'min-max' ? 'range' : 'histogram')
       : undefined
   const recipe = recipeFor(to, calibration !== undefined, { ...options, ...(exclude && { exclude }) })
-  const result = await applySteps(prepared, recipe.steps, { ...env, portable, ...(calibration && { calibration }) })
+  const result = await applySteps(prepared, recipe.steps, {
+    ...env,
+    portable,
+    ...(calibration && { calibration }),
+    ...(isSeen && samples && { samples: drawOrTake(samples, SEEN, env.seed) }),
+    ...(report && { report }),
+  })
   if (result === prepared) {
     throw new PareError('QUANTIZE_NOTHING', `there is nothing to quantize to ${to}`, {
       where: 'model',
@@ -72,6 +83,19 @@ export async function quantize(
   if (samples !== undefined) await checkResult(prepared, compacted, samples, env)
   return compacted
 }
+
+/** Samples that a rounding looks at, drawn from all. */
+const SEEN = 256
+
+const noRounding = (rounding: string | undefined, isUnseen: boolean): PareError =>
+  new PareError(
+    'QUANTIZE_ROUNDING',
+    isUnseen ? 'this rounding looks at samples, and there are none' : 'this kind has no integers to round to',
+    {
+      value: rounding,
+      remedy: isUnseen ? 'Give samples, or round to the nearest.' : 'Leave it out.',
+    },
+  )
 
 /** Why samples fix no ranges, or null where they do. */
 function whyUnused(prepared: Model, portable: boolean): string | null {

@@ -12,6 +12,8 @@ import { f32, floats } from '../../ir/tensor.js'
 import type { Model } from '../../ir/types.js'
 import { random } from '../../util/random.js'
 import { applySteps } from '../recipes.js'
+import { quantize } from './index.js'
+import type { Rounding } from './rounder.js'
 
 let engine: Engine
 beforeAll(async () => {
@@ -150,4 +152,37 @@ test('without samples there is nothing to round by', async () => {
   await expect(applySteps(products(), steps, { engine: async () => engine })).rejects.toThrow(
     expect.objectContaining({ code: 'CALIBRATION_MISSING', message: expect.stringContaining('GPTQ') }),
   )
+})
+
+describe('quantize with a rounding', () => {
+  const feeds = [1, 2, 3, 4, 5, 6].map((seed) => smooth(seed, ROWS))
+  const env = { engine: async () => engine }
+
+  test('loses less than rounding to the nearest, and tells of how many weights it stayed', async () => {
+    const told: string[] = []
+    const errorOf = async (rounding: Rounding): Promise<number> => {
+      const report = (message: string): void => {
+        told.push(message)
+      }
+      const result = await quantize(products(), { to: 'store-int4', rounding, samples: samplesOf(feeds), report }, env)
+      const sums = comparison()
+      for (const seed of [11, 12, 13]) {
+        const feed = smooth(seed, ROWS)
+        sums.add(await outputsOf(engine, products(), feed), await outputsOf(engine, result, feed))
+      }
+      return [...sums.differences().values()][0]!.relativeL2
+    }
+    expect(await errorOf('gptq')).toBeLessThan(0.9 * (await errorOf('nearest')))
+    expect(told.join()).toMatch(/GPTQ.* of \d+ weight/)
+  })
+
+  test('needs samples, and a kind with integers', async () => {
+    const asked = { rounding: 'gptq', samples: samplesOf(feeds) } as const
+    await expect(quantize(products(), { to: 'int4', rounding: 'gptq' }, env)).rejects.toMatchObject({
+      code: 'QUANTIZE_ROUNDING',
+    })
+    await expect(quantize(products(), { ...asked, to: 'f16' }, env)).rejects.toMatchObject({
+      code: 'QUANTIZE_ROUNDING',
+    })
+  })
 })

@@ -5,7 +5,7 @@
  */
 
 import type { Samples } from '../../data/samples.js'
-import { draw, take } from '../../data/split.js'
+import { drawOrTake } from '../../data/split.js'
 import { nodeKey } from '../../ir/graphs.js'
 import { elementCount } from '../../ir/tensor.js'
 import type { Model } from '../../ir/types.js'
@@ -133,7 +133,7 @@ async function lessons(
 ): Promise<Lessons> {
   const { signal, onProgress, seed = 0 } = env
   const most = Math.ceil((steps * batch) / 0.9)
-  const some = samples.count === null ? take(samples, most) : draw({ ...samples, count: samples.count }, most, seed)
+  const some = drawOrTake(samples, most, seed)
   const run = { ...(signal && { signal }), ...(onProgress && { onProgress }) }
   if (aim === 'labels') {
     const objectives = [objectiveFor(model, outputOf(model), crossEntropy())]
