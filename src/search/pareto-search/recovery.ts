@@ -6,35 +6,52 @@ import { type Journal, remember } from '../journal.js'
 import { optional, type Setup } from '../setup.js'
 import { stageOf } from './space.js'
 
-/** Steps that are timed: after a first few, which load everything. */
-const WARM = 5
+/** Steps that are timed, behind a first few which load everything. */
+const WARM = 2
 const TIMED = 20
+/** Seconds that timing may take, about. */
+const TIMING = 5
 const LEAST = 20
 const MOST = 100_000
+/** Steps that a recovery should have: of a model of which so many batches take too long, batches are smaller. */
+const WANTED = 100
+
+export interface Pace {
+  /** Of a recovery, at most. */
+  readonly steps: number
+  readonly batch: number
+}
 
 /**
  * Steps that fit into so many seconds: measured once, then recorded, for runs that go on. Null where nothing bounds them,
  * or this model cannot be trained.
  */
-export async function recoverySteps(setup: Setup, journal: Journal, seconds: number | null): Promise<number | null> {
+export async function recoveryPace(setup: Setup, journal: Journal, seconds: number | null): Promise<Pace | null> {
   return optional(setup, 'recovery is not timed', null, () =>
-    remember(journal, 'recovery steps', async () => (seconds === null ? null : stepsIn(setup, seconds))),
+    remember(journal, 'recovery pace', async () => (seconds === null ? null : paceIn(setup, seconds))),
   )
 }
 
-async function stepsIn({ prepared, env }: Setup, seconds: number): Promise<number | null> {
+async function paceIn({ prepared, env }: Setup, seconds: number): Promise<Pace | null> {
   // Another object: of the original itself there is nothing to recover.
   const model = { ...prepared }
   if (recoverDistill.refuses(model, env) !== null) return null
-  const run = async (steps: number): Promise<number> => {
+  const run = async (steps: number, batch: number): Promise<number> => {
     const start = performance.now()
-    await recoverDistill.apply(model, checkParams(recoverDistill, { steps }), env)
+    await recoverDistill.apply(model, checkParams(recoverDistill, { steps, batch }), env)
     return (performance.now() - start) / 1000
   }
-  await run(WARM)
-  const [few, many] = [await run(WARM), await run(WARM + TIMED)]
-  const perStep = Math.max(1e-5, (many - few) / TIMED)
-  return Math.min(MOST, Math.max(LEAST, Math.round(seconds / perStep)))
+  const perStep = async (steps: number, batch: number): Promise<number> => {
+    const few = await run(WARM, batch)
+    return Math.max(1e-5, ((await run(WARM + steps, batch)) - few) / steps)
+  }
+  await run(1, 1)
+  const usual = recoverDistill.params.batch.default
+  const alone = await perStep(2, 1)
+  const batch = Math.min(usual, Math.max(1, Math.floor(seconds / (WANTED * alone))))
+  const timed = Math.min(TIMED, Math.max(2, Math.floor(TIMING / (alone * batch))))
+  const steps = Math.round(seconds / (await perStep(timed, batch)))
+  return { steps: Math.min(MOST, Math.max(LEAST, steps)), batch }
 }
 
 /** What a recovery may learn: class scores and labels where quality is taken from these, of the only output. */

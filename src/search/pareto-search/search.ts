@@ -14,7 +14,7 @@ import { remember } from '../journal.js'
 import type { ScreenedTrial } from '../outcome.js'
 import type { Latency, Step, TrialResult } from '../trial.js'
 import { nameOf } from './names.js'
-import { aimsOf, recoveriesFor, recoverySteps } from './recovery.js'
+import { aimsOf, recoveriesFor, recoveryPace } from './recovery.js'
 import { BRACKET, benchOn, onRung, RUNGS, samplesOn } from './rungs.js'
 import { bred, type Sampler } from './samplers.js'
 import { openSpace, type Space } from './space.js'
@@ -58,10 +58,12 @@ export async function searchFront(exploration: Exploration, options: FrontOption
   const limit = await limitOf(exploration, options)
   const baseline = await remember<Latency>(journal, 'baseline', () => timed(setup, setup.original))
   const seconds = options.recover ?? (options.minutes === undefined ? null : 60 * options.minutes * RECOVERY_SHARE)
-  const most = await recoverySteps(setup, journal, seconds)
+  const pace = await recoveryPace(setup, journal, seconds)
+  const most = pace?.steps ?? null
   const aims = aimsOf(setup)
   const transforms = recoveriesFor(options.transforms ?? TRANSFORMS, most, aims)
-  const space = await openSpace(transforms, setup.prepared, setup.env, { activations: setup.activations })
+  const fixed = { activations: setup.activations, ...(pace && { batch: pace.batch }) }
+  const space = await openSpace(transforms, setup.prepared, setup.env, fixed)
   const goal: Goal = { originalBytes: setup.original.byteLength, maxDrop: setup.maxDrop, limits: setup.limits }
   const usual = usualRecipes(space, most, aims.includes('scores') ? 'scores' : 'outputs')
   const recipes = [...usual.map((steps) => ({ name: nameOf(steps), steps })), ...exploration.recipes]
