@@ -59,7 +59,7 @@ export interface CompressOptions extends RunOptions {
   readonly trials?: number
   /** Minutes more for a search in the run folder that came to its end. */
   readonly more?: number
-  /** Seconds that a recovery may take; turned into a number of steps once. Default: what the transforms say, or with `minutes` a twentieth of these. */
+  /** Seconds that a recovery may take; turned into a number of steps once. Default: what the transforms say, or with `minutes` a tenth of these. */
   readonly recover?: number
   /** What to make small. Default `latency`. */
   readonly for?: Objective
