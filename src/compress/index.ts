@@ -12,8 +12,10 @@ import { quantizeDynamic } from './quantize/dynamic.js'
 import { quantizeNBits } from './quantize/nbits.js'
 import { quantizeStatic } from './quantize/static.js'
 import { recoverDistill } from './recover/distill.js'
+import { sparsifyFisher } from './sparsify/fisher.js'
 import { sparsifyMagnitude } from './sparsify/magnitude.js'
 import { sparsifySparseGpt } from './sparsify/sparsegpt.js'
+import { sparsifyTaylor } from './sparsify/taylor.js'
 import { sparsifyWanda } from './sparsify/wanda.js'
 import { storeInt2, storeInt3, storeInt4 } from './store/blocks.js'
 import { storeCodebook } from './store/codebook.js'
@@ -30,6 +32,8 @@ export const TRANSFORMS: readonly Transform[] = [
   pruneChannels,
   sparsifyMagnitude,
   sparsifyWanda,
+  sparsifyTaylor,
+  sparsifyFisher,
   sparsifySparseGpt,
   recoverDistill,
   quantizeStatic,

@@ -10,7 +10,8 @@ import { openJudge, type SeenWeight, seenWeights } from '../layers/judged.js'
 import { type Layer, layersByWeight, weightMatrix, withWeightMatrix } from '../layers/layer.js'
 import { findAllLayers } from '../layers/recurrent.js'
 import type { Params, Transform, TransformEnv } from '../transform.js'
-import { markLeast, markNeighbours, neighboursOf, PATTERNS, withZeros } from './pattern.js'
+import { leastOfEach } from './least.js'
+import { PATTERNS } from './pattern.js'
 
 export const sparseParams = {
   ratio: {
@@ -30,6 +31,13 @@ export const sparseParams = {
   },
   minElements: { kind: 'number', default: 128, min: 1, max: 1e9, doc: 'leave smaller weights alone' },
   exclude: { kind: 'names', default: [], doc: 'nodes whose weights stay as they are' },
+} as const
+
+export const scopeParam = {
+  kind: 'choice',
+  choices: ['layer', 'global'],
+  default: 'layer',
+  doc: 'whether each layer loses the same share, or the model as a whole its least weights (pattern free)',
 } as const
 
 export type SparseParams = Params<typeof sparseParams>
@@ -58,14 +66,8 @@ export const refusesSparse = (model: Model): string | null =>
     : NOTHING_PRUNABLE
 
 /** The least of a layer's weights by magnitude become zero: what every other way is held against. */
-export function smallestToZero(matrix: Float32Array, { depth }: Layer, { ratio, pattern }: SparseParams): Float32Array {
-  const magnitudes = Float64Array.from(matrix, Math.abs)
-  const rule = neighboursOf(pattern)
-  if (rule !== null) return withZeros(matrix, markNeighbours(magnitudes, depth, rule.keep, rule.of))
-  const marks = new Uint8Array(matrix.length)
-  markLeast(magnitudes, Math.round(ratio * matrix.length), marks)
-  return withZeros(matrix, marks)
-}
+export const smallestToZero = (matrix: Float32Array, { depth }: Layer, p: SparseParams): Float32Array =>
+  leastOfEach(matrix, Float64Array.from(matrix, Math.abs), depth, p)
 
 /** The share that a group of so many weights loses, a whole number of them, such that all groups together lose `ratio`. */
 export const shareOf = (group: number, size: number, ratio: number): number =>

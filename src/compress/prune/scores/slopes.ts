@@ -3,24 +3,16 @@
  * Σ w ∂L/∂w over these weights, and z = 0 is the unit cut out.
  */
 
-import { joined } from '../../../autodiff/gradient.js'
-import { withStates } from '../../../data/state.js'
-import type { Engine, Feeds, Session } from '../../../engine/engine.js'
 import { int } from '../../../ir/attrs.js'
 import { isFloat } from '../../../ir/dtypes.js'
 import { i64, numbers } from '../../../ir/tensor.js'
-import type { Model, Tensor } from '../../../ir/types.js'
-import { encodeModel } from '../../../onnx/codec.js'
-import { withShapes } from '../../../passes/with-shapes.js'
+import type { Model } from '../../../ir/types.js'
 import { withoutDropout } from '../../../train/dropout.js'
-import { floatOf, trainingBuilder, trainingPass } from '../../../train/pass.js'
 import { prepared } from '../../../train/prepare.js'
-import { withUnrolled } from '../../../train/unroll.js'
 import { PareError } from '../../../util/errors.js'
 import type { Group, Slice } from '../groups.js'
-import { type Likelihood, likelihoodOf } from './likelihood.js'
-import { samplesOf } from './samples.js'
 import type { ScoreContext } from './score.js'
+import { type Emit, walkSlopes } from './walk-slopes.js'
 
 /** Means over samples, by group, in the order of its units. */
 export interface Slopes {
@@ -31,32 +23,23 @@ export interface Slopes {
 }
 
 /**
- * Sample by sample, as the square of a mean over a batch is no mean of squares. What the loss is: see `likelihoodOf`.
- * Throws `PRUNE_SAMPLES`, `PRUNE_SCORE` where the weights that read units are no floats of the main graph, `GRADIENT_…`.
+ * Of units, by `walkSlopes`. Throws as that, and `PRUNE_SCORE` where the weights that read units are no floats of the main
+ * graph.
  */
 export async function slopesOf(groups: readonly Group[], context: ScoreContext): Promise<Slopes> {
-  const { model, env } = context
-  const plain = withoutDropout(await prepared(model))
+  const plain = withoutDropout(await prepared(context.model))
   const readers = readersOf(groups, plain)
   if (readers.length === 0) return { sizes: noneOf(groups), squares: noneOf(groups) }
-  const engine = await env.engine()
-  const samples = await samplesOf(context)
-  const original = await engine.load(encodeModel(model).bytes)
-  const likelihood = await likelihoodOf(plain, withStates(samples, original), context)
-  const sessions = new Map<string, Promise<Slope>>()
   const sums = groups.map(({ units }) => ({
     sizes: new Float64Array(units.length),
     squares: new Float64Array(units.length),
   }))
-  let count = 0
-  try {
-    for await (const sample of withStates(samples, original).read(env.signal ? { signal: env.signal } : {})) {
-      const shapes = shapesOf(sample.feeds, plain)
-      const key = JSON.stringify(shapes)
-      const slope = sessions.get(key) ?? openSlope(withShapes(plain, shapes), readers, likelihood, engine)
-      sessions.set(key, slope)
-      const { read } = await slope
-      const slopes = await read(sample.feeds, likelihood.targets(sample, count), env.signal)
+  const trainable = [...new Set(readers.map(({ constant }) => constant))]
+  const count = await walkSlopes(
+    { plain, trainable, task: 'slopes by units' },
+    context,
+    slopesByAxis(readers),
+    (slopes) => {
       for (const [g, { units }] of groups.entries()) {
         for (const [u, { slices }] of units.entries()) {
           const s = slices.reduce((sum, slice) => sum + sumOf(slopes.get(keyOf(slice)), slice), 0)
@@ -64,17 +47,8 @@ export async function slopesOf(groups: readonly Group[], context: ScoreContext):
           sums[g]!.squares[u]! += s ** 2
         }
       }
-      count++
-      env.onProgress?.({
-        task: 'slopes by units',
-        done: count,
-        ...(samples.count !== null && { total: samples.count }),
-      })
-    }
-  } finally {
-    await original.close()
-    for (const slope of sessions.values()) await (await slope.catch(() => null))?.close()
-  }
+    },
+  )
   const mean = (what: 'sizes' | 'squares') => new Map(groups.map((g, i) => [g, sums[i]![what].map((v) => v / count)]))
   return { sizes: mean('sizes'), squares: mean('squares') }
 }
@@ -112,62 +86,36 @@ function readersOf(groups: readonly Group[], { graph }: Model): readonly Reader[
   return [...found.values()]
 }
 
-/** The shapes of the inputs with those of a sample. */
-const shapesOf = (feeds: Feeds, { graph }: Model): Readonly<Record<string, readonly number[]>> =>
-  Object.fromEntries(
-    graph.inputs.flatMap((name) =>
-      feeds[name] === undefined || graph.constants.has(name) ? [] : [[name, feeds[name].shape]],
-    ),
-  )
-
-interface Slope {
-  read(feeds: Feeds, targets: Feeds, signal?: AbortSignal): Promise<ReadonlyMap<string, ArrayLike<number>>>
-  close(): Promise<void>
-}
-
-async function openSlope(
-  fixed: Model,
-  readers: readonly Reader[],
-  { objectives }: Likelihood,
-  engine: Engine,
-): Promise<Slope> {
-  const trainable = [...new Set(readers.map(({ constant }) => constant))]
-  const model = withUnrolled(fixed, floatOf(fixed, trainable))
-  const b = trainingBuilder(model, trainable)
-  const pass = trainingPass(b, model, { objectives, trainable })
-  const known = readers.filter(({ constant }) => pass.gradients.has(constant))
-  const parts = known.map(({ constant, axis }) => {
-    const { shape } = model.graph.constants.get(constant)!
-    const others = shape.flatMap((_, i) => (i === axis ? [] : [i]))
-    const product = b.op('Mul', [constant, pass.gradients.get(constant)!])
-    return others.length === 0
-      ? product
-      : b.op('ReduceSum', [product, b.constant(i64([others.length], others), 'axes')], { attrs: { keepdims: int(0) } })
-  })
-  const output = b.op('Concat', parts, { attrs: { axis: int(0) }, outputs: [b.fresh('slopes')] })
-  const weights = new Set(trainable)
-  const graph = {
-    ...joined({ ...pass.open, constants: model.graph.constants }, b.graph()),
-    inputs: pass.open.inputs.filter((name) => !weights.has(name)),
-    outputs: [output],
+/** Of each weight, by the axis along which it reads units: Σ w ∂L/∂w over the others. */
+const slopesByAxis =
+  (readers: readonly Reader[]): Emit<ReadonlyMap<string, ArrayLike<number>>> =>
+  (b, gradients, { graph }) => {
+    const known = readers.filter(({ constant }) => gradients.has(constant))
+    const parts = known.map(({ constant, axis }) => {
+      const { shape } = graph.constants.get(constant)!
+      const others = shape.flatMap((_, i) => (i === axis ? [] : [i]))
+      const product = b.op('Mul', [constant, gradients.get(constant)!])
+      return others.length === 0
+        ? product
+        : b.op('ReduceSum', [product, b.constant(i64([others.length], others), 'axes')], {
+            attrs: { keepdims: int(0) },
+          })
+    })
+    const output = b.op('Concat', parts, { attrs: { axis: int(0) }, outputs: [b.fresh('slopes')] })
+    return {
+      outputs: [output],
+      read(results) {
+        const values = numbers(results[output]!)
+        let from = 0
+        return new Map(
+          known.map((reader) => {
+            from += reader.size
+            return [
+              `${reader.axis}:${reader.constant}`,
+              Array.from({ length: reader.size }, (_, k) => values[from - reader.size + k]!),
+            ]
+          }),
+        )
+      },
+    }
   }
-  const session: Session = await engine.load(encodeModel({ ...model, graph }).bytes)
-  return {
-    async read(feeds, targets, signal) {
-      const named = [...pass.targets].map(([of, input]): [string, Tensor] => [input, targets[of]!])
-      const results = await session.run({ ...feeds, ...Object.fromEntries(named) }, signal ? { signal } : {})
-      const values = numbers(results[output]!)
-      let from = 0
-      return new Map(
-        known.map((reader) => {
-          from += reader.size
-          return [
-            `${reader.axis}:${reader.constant}`,
-            Array.from({ length: reader.size }, (_, k) => values[from - reader.size + k]!),
-          ]
-        }),
-      )
-    },
-    close: () => session.close(),
-  }
-}
