@@ -111,7 +111,12 @@ const FIGURES: readonly Figure[] = [
     id: 'second-order-zeros',
     title: `Error of ${SHOWN} against the weights that are zero`,
     xTitle: '% of the weights that are zero',
-    ways: { magnitude: zeros('magnitude'), wanda: zeros('wanda'), sparsegpt: zeros('sparsegpt') },
+    ways: {
+      magnitude: zeros('magnitude'),
+      wanda: zeros('wanda'),
+      sparsegpt: zeros('sparsegpt'),
+      fisher: zeros('fisher'),
+    },
     xs: [30, 40, 50, 60, 70, 80],
   },
   {

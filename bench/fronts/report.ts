@@ -39,7 +39,7 @@ function speedOf({ timed }: FrontResults, id: string): number | null {
 }
 
 /** The best of all levers over the best of quantization alone. */
-export const gainsOf = (r: FrontResults): Gains => ({
+const gainsOf = (r: FrontResults): Gains => ({
   bytes: bytesOf(r, 0, 1) / bytesOf(r, 2, 3),
   time: fastest(r, 2, 3) / fastest(r, 0, 1),
 })
