@@ -198,7 +198,7 @@ writeReport(join(folder, 'pruning.md'), {
     ...(refused.length > 0 ? [{ text: `Not measured: ${refused.join(' ')}` }] : []),
     {
       heading: 'Recovered, at half of the products',
-      text: `The best scores of the table and random, trained for ${values.epochs} epochs on the training images with labels. Latency at one thread, both models by turns; the interval is that of the ratio's median (95 %).`,
+      text: `${kind === 'resnet' ? 'The best score of the table' : 'The best scores of the table and random'}, trained for ${values.epochs} epochs on the training images with labels. Latency at one thread, both models by turns; the interval is that of the ratio's median (95 %).`,
       table: table(
         ['score', 'cut from', 'fewer products', 'fewer parameters', 'cut', 'recovered', 'one run', 'faster'],
         rows,
