@@ -42,13 +42,14 @@ const { values, positionals } = parseArgs({
   },
 })
 const models = positionals.length > 0 ? positionals : MODEL_SAMPLES.map(({ model }) => model)
-for (const model of models) await memo(join(values.work, model), 'results', () => resultsOf(model))
-const results = MODEL_SAMPLES.flatMap(({ model }) => recall<FrontResults>(join(values.work, model), 'results') ?? [])
+const work = join(values.work, `${values.minutes} minutes, recovery ${values.recover} s`)
+for (const model of models) await memo(join(work, model), 'results', () => resultsOf(model))
+const results = MODEL_SAMPLES.flatMap(({ model }) => recall<FrontResults>(join(work, model), 'results') ?? [])
 const require = createRequire(import.meta.url)
 writeReport(values.out, {
   title: 'Eleven models, all levers',
   about: [
-    `Models that nobody here trained, within ${100 * MAX_DROP} % of loss: of class scores the part whose first class changed, of other outputs the relative L2 error of the worst. "Quantization alone" is \`compress\` without \`--minutes\`: integers and stores rounded to the nearest, with layers in float where quality breaks, and mixed precision, for size and for latency. "All levers" is \`compress --minutes ${values.minutes} --recover ${values.recover}s\`. Both see the same samples without labels, real ones with seeded crops, mirror images or jitter, half of which judge; photographs and stretches of sound are in one half alone. Loss is that on the judging half, and behind it that on samples that neither half holds. One thread; the four files and the original are timed by turns.`,
+    `Models that nobody here trained, within ${100 * MAX_DROP} % of loss: of class scores the part whose first class changed, of other outputs the relative L2 error of the worst. "Quantization alone" is \`compress\` without \`--minutes\`: integers and stores rounded to the nearest, with layers in float where quality breaks, and mixed precision, for size and for latency. "All levers" is \`compress --minutes ${values.minutes} --recover ${values.recover}s\`. Both see the same samples without labels, real ones with seeded crops, mirror images or jitter, half of which judge; photographs and stretches of sound are in one half alone, but for the clips of dnsmos, which overlap. Loss is that on the judging half, and behind it that on samples that neither half holds. One thread; the four files and the original are timed by turns.`,
   ],
   versions: { 'onnxruntime-node': (require('onnxruntime-node/package.json') as { version: string }).version },
   sections: sections(results),
@@ -56,7 +57,7 @@ writeReport(values.out, {
 process.exit(0)
 
 async function resultsOf(model: string): Promise<FrontResults> {
-  const folder = join(values.work, model)
+  const folder = join(work, model)
   const { calibration, many, heldout } = samplesFor(model)
   const path = requiredPath(`models/${model}.onnx`)
   const scores = CLASS_SCORES[model]
@@ -71,7 +72,7 @@ async function resultsOf(model: string): Promise<FrontResults> {
     const budget = { objective, maxDrop: MAX_DROP }
     made.push(await memo(folder, budgetName(budget), () => makeCompressed(source, budget)))
   }
-  made.push(...(await memo(folder, `front ${values.minutes}`, () => frontOf(source))))
+  made.push(...(await memo(folder, 'front', () => frontOf(source))))
   const [native, wasm] = [await openEngine({ threads: 1 }), await openEngine({ device: 'wasm', threads: 1 })]
   try {
     const subjects = [{ id: 'original', path }, ...made.flatMap(subjectOf)]
@@ -103,14 +104,12 @@ async function frontOf({ path, samples, scores, folder }: Source): Promise<reado
     for: 'size',
     minutes: Number(values.minutes),
     recover: Number(values.recover),
-    runFolder: join(folder, `front ${values.minutes}.run`),
+    runFolder: join(folder, 'front.run'),
     resume: true,
     ...(scores !== undefined && { scores }),
   })
   const seconds = (performance.now() - start) / 1000
-  const kept = outcome.trials
-    .filter(isMeasured)
-    .filter((t) => (t.quality?.drop ?? Number.POSITIVE_INFINITY) <= MAX_DROP)
+  const kept = outcome.trials.filter(isMeasured).filter((t) => t.keeps === true)
   const least = (of: (t: Measured) => number): Measured | undefined =>
     kept.toSorted((a, b) => of(a) - of(b)).find(() => true)
   const made: Made[] = []

@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { readMnist } from '../examples/mnist.js'
 import { ratio, summary } from '../src/engine/timing.js'
-import { applyRecipe, type Feeds, losses, openEngine, readModel, scoreOf } from '../src/node.js'
+import { applyRecipe, type Feeds, inspectModel, losses, openEngine, readModel, scoreOf } from '../src/node.js'
 import { decodeModel } from '../src/onnx/codec.js'
 import { significant } from '../src/util/format.js'
 import { leversFigure, type Measured } from './levers/figure.js'
@@ -81,7 +81,7 @@ writeFileSync(join(import.meta.dirname, 'levers.svg'), leversFigure(measured))
 writeReport(join(import.meta.dirname, 'levers.md'), {
   title: 'One network, every lever',
   about: [
-    `conv32, conv64, pool, fc128, fc10 with 3 x 3 kernels on MNIST: 1,199,882 parameters, trained on 60,000 images. Every recipe sees up to ${data.count} training images, of which half teach and calibrate; the 10,000 test images judge at the end alone. "Faster" is the original's time over the model's, one image at a time, one thread, all models by turns in one process, with the 95 % interval of the ratio's median. "Made in" holds all steps, recovery too. The standard error of an accuracy is ${points(Math.sqrt((whole.accuracy * (1 - whole.accuracy)) / test.count))}.`,
+    `conv32, conv64, pool, fc128, fc10 with 3 x 3 kernels on MNIST: ${inspectModel(model).parameters} parameters. Every recipe sees up to ${data.count} training images, of which half teach and calibrate; the 10,000 test images judge at the end alone. "Faster" is the original's time over the model's, one image at a time, one thread, all models by turns in one process, with the 95 % interval of the ratio's median. "Made in" holds all steps, recovery too. The standard error of an accuracy is ${points(Math.sqrt((whole.accuracy * (1 - whole.accuracy)) / test.count))}.`,
     '![Bytes and time of every model](levers.svg)',
   ],
   versions: { 'onnxruntime-node': engine.version },

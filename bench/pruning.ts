@@ -179,7 +179,7 @@ writeFileSync(join(folder, 'pruning.svg'), accuracyFigure(ordered, name))
 writeReport(join(folder, 'pruning.md'), {
   title: 'Scores of pruning',
   about: [
-    `${name[0]!.toUpperCase()}${name.slice(1)}, ${percent(before)} of ${test.count} test images right, ${(allMacs / 1e6).toFixed(2)} million products in one run, ${allParameters} parameters. Of ${CURVES.name.replace('the same part of each layer', 'each layer')} that can lose units (${counted(groups.length, 'group')} in all; ${held.size} keep all) the same part goes, those with the least score first; widths are rounded up to multiples of ${multiple}. Scores see ${samples.count} training images with their labels.`,
+    `${name[0]!.toUpperCase()}${name.slice(1)}, ${percent(before)} of ${test.count} test images right, ${(allMacs / 1e6).toFixed(2)} million products in one run, ${allParameters} parameters. Of ${kind === 'resnet' ? CURVES.name : 'the layers'} that can lose units (${counted(groups.length, 'group')} in all; ${held.size} keep all) the same part goes, those with the least score first; widths are rounded up to multiples of ${multiple}. Scores see ${samples.count} training images with their labels.`,
   ],
   versions: { 'onnxruntime-node': engine.version },
   sections: [

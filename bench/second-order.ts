@@ -95,9 +95,9 @@ const SHOWN = 'mnist-cntk'
 const LEARNED = 1000
 
 const zeros = (way: string) => (x: number) => variant(way, `sparsify/${way}`, { ratio: x / 100 })
-/** Biases stay as they are. */
+/** Biases are kept in float16. */
 const bits = (rounding: string) => (x: number) =>
-  variant(rounding, `store/int${x}`, { ...(x < 8 && { range: 'absmax' }), rounding, minElements: 512 })
+  variant(rounding, `store/int${x}`, { ...(x < 8 && { range: 'absmax' }), rounding })
 const recovered = (x: number): Variant => ({
   name: 'recovered on the grid',
   steps: [

@@ -10,7 +10,7 @@ const recovered = (grid = 'none', learningRate = 0.002) =>
   step('recover/distill', { aim: 'scores', steps: 1000, learningRate, grid })
 const cut = (ratio: number) => step('prune/channels', { ratio, score: 'taylor' })
 const sparse = (part: number) => step('sparsify/magnitude', { ratio: part, scope: 'global' })
-const halved = step('factorize/svd', { rank: 'ratio', ratio: 0.25 })
+const quarter = step('factorize/svd', { rank: 'ratio', ratio: 0.25 })
 
 export const LEVERS: readonly Lever[] = [
   { name: 'float16, stored', steps: [step('store/f16')] },
@@ -18,14 +18,14 @@ export const LEVERS: readonly Lever[] = [
   { name: 'int8, static', steps: [step('quantize/static')] },
   { name: 'int4 in blocks, stored', steps: [step('store/int4')] },
   { name: 'int4 in blocks, stored, gptq', steps: [step('store/int4', { rounding: 'gptq' })] },
-  { name: 'int2 in blocks, stored', steps: [step('store/int2', { minElements: 512 })] },
+  { name: 'int2 in blocks, stored', steps: [step('store/int2')] },
   {
     name: 'int2, recovered on its grid',
-    steps: [recovered('store-int2', 0.001), step('store/int2', { minElements: 512 }), step('store/f16')],
+    steps: [recovered('store-int2', 0.001), step('store/int2')],
   },
   { name: 'int4 products, int8 convolutions', steps: [step('quantize/nbits'), step('quantize/static')] },
-  { name: 'a codebook of 16', steps: [step('store/codebook', { bits: '4' })] },
-  { name: 'a quarter of the parameters, factorized', steps: [halved, recovered()] },
+  { name: 'a codebook of 16', steps: [step('store/codebook', { bits: 4 })] },
+  { name: 'a quarter of the parameters, factorized', steps: [quarter, recovered()] },
   { name: 'nine of ten weights zero, sparse', steps: [sparse(0.9), recovered(), step('store/sparse')] },
   { name: 'half of the units cut', steps: [cut(0.5), recovered()] },
   { name: 'half cut, int8', steps: [cut(0.5), recovered('int8'), step('quantize/static'), step('store/int8')] },

@@ -1,6 +1,7 @@
 /** A training whose penalty has a strength that is chosen, from options to what came of it. */
 
 import { renderTraining } from '../report/training.js'
+import { withoutDropout } from '../train/dropout.js'
 import { type PathPoint, type TrainedPath, trainPath } from '../train/path.js'
 import { PareError } from '../util/errors.js'
 import { count, significant } from '../util/format.js'
@@ -10,12 +11,16 @@ import { unused } from './inputs.js'
 import { isAuto, penaltyAt } from './penalty.js'
 import { table } from './table.js'
 import { type Terminal, wrap } from './terminal.js'
-import type { TrainingChoices } from './training-options.js'
+import type { OtherChoices, TrainingChoices } from './training-options.js'
 import { scoreIn, type Training, type Went, type World } from './training-run.js'
+import { notBetter } from './training-text.js'
+
+/** Where `trainPath` is told of none. */
+const FOLDS = 5
 
 /** Throws `OPTION_UNUSED` for what means nothing on a path or without one, `OPTION_VALUE` for two penalties to choose. */
-export function checkPath(options: TrainingChoices): void {
-  const { penalty, optimizer, select, folds, patience, checkpoint } = options
+export function checkPath(options: TrainingChoices & OtherChoices): void {
+  const { penalty, optimizer, select, folds, patience, checkpoint, roundTo, bestBy } = options
   const auto = penalty.filter(isAuto)
   const [first, second] = auto
   if (first === undefined) {
@@ -39,6 +44,9 @@ export function checkPath(options: TrainingChoices): void {
     })
   const path = 'each strength is trained for all epochs'
   if (patience !== undefined) throw unused('--patience', path, 'Leave it out.')
+  if (roundTo !== undefined)
+    throw unused('--round-to', 'each strength goes on from weights that must not be rounded', 'Leave it out.')
+  if (bestBy !== undefined) throw unused('--best-by', 'the loss chooses the strength', 'Leave it out.')
   if (checkpoint !== undefined) throw unused('--checkpoint', 'a path of strengths keeps no state', 'Leave it out.')
   if (folds !== undefined && select !== undefined && select !== 'cv')
     throw unused('--folds', `${select} looks at all samples at once`, 'Leave it out, or choose by cv.')
@@ -49,9 +57,11 @@ export async function alongPath(
   options: TrainingChoices,
   { engine, context }: World,
 ): Promise<Went> {
-  const { model, loss, data, validation, metrics = [], more } = training
+  const { model, loss, data, validation, metrics = [], more, neverWorse = false } = training
   const augment = augmentsOf(options.augment)?.(data)
   const { select = 'cv', folds } = options
+  // Of what a fold leaves.
+  const rows = select === 'cv' ? data.count - Math.ceil(data.count / (folds ?? FOLDS)) : data.count
   const path = await withWorkers(options, context, async (workers) =>
     trainPath(model, {
       engine,
@@ -60,7 +70,7 @@ export async function alongPath(
       loss,
       metrics,
       ...(augment && { augment }),
-      ...(await trainOptions(options, data.count, context)),
+      ...(await trainOptions(options, rows, context)),
       ...more,
       penalty: penaltyAt(options.penalty.find(isAuto)!),
       select,
@@ -70,13 +80,18 @@ export async function alongPath(
   const { points, chosen, trained } = path
   if (chosen === points.length - 1)
     context.warn('The strongest that was tried was chosen: a stronger penalty may be better still.')
-  const validated = validation && (await scoreIn(training, engine, context)(trained.model, validation))
+  const judge = scoreIn(training, engine, context)
+  const judged = validation ?? data
+  const [before, after] = [await judge(model, judged), await judge(trained.model, judged)]
+  const isKept = !neverWorse || after.loss < before.loss
+  if (!isKept) context.warn(notBetter('No strength was'))
+  const best = isKept ? after : before
   return {
-    model: trained.model,
+    model: isKept ? trained.model : withoutDropout(model),
     text: (terminal) => pathText(path, select, terminal),
-    weights: `weights at strength ${significant(points[chosen]!.strength)}`,
-    json: { select, chosen, path: points, ...(validated && { validation: validated }) },
-    scores: validated ? [validated] : [],
+    weights: isKept ? `weights at strength ${significant(points[chosen]!.strength)}` : 'the weights that were given',
+    json: { select, chosen, path: points, before, [validation ? 'validation' : 'training']: best },
+    scores: [before, best],
     report: (facts) => renderTraining({ ...facts, trained, bestBy: undefined }),
   }
 }

@@ -56,8 +56,8 @@ export async function checkChoices(
 ): Promise<void> {
   const { output, force, report, checkpoint, data, labels, validation, validationLabels, test, testLabels, teacher } =
     options
-  if (options.optimizer === 'lbfgs') checkFullBatch(options)
   checkPath(options)
+  if (options.optimizer === 'lbfgs') checkFullBatch(options)
   for (const text of options.penalty) if (!isAuto(text)) penaltyOf(text)
   augmentsOf(options.augment)
   const read = [data, labels, validation, validationLabels, test, testLabels, teacher, ...weights]

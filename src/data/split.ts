@@ -30,9 +30,11 @@ export function draw(samples: Samples & { readonly count: number }, n: number, s
   return part(samples, n, (i) => isDrawn[i] === 1)
 }
 
-/** As `draw`; of a source that does not tell its length the first `n`. */
+/** As `draw`; of a source that does not tell its length, or hands states from sample to sample, the first `n`. */
 export const drawOrTake = (samples: Samples, n: number, seed = 0): Samples =>
-  samples.count === null ? take(samples, n) : draw({ ...samples, count: samples.count }, n, seed)
+  samples.count === null || samples.carry?.length
+    ? take(samples, n)
+    : draw({ ...samples, count: samples.count }, n, seed)
 
 /**
  * 1 at `n` of `count` places, 0 at the others, all choices equally likely (selection sampling: Knuth, The Art of

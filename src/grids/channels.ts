@@ -2,6 +2,9 @@
 
 import { elementCount } from '../ir/tensor.js'
 
+/** Fewest elements for each scale along an axis: below that the scales outweigh what they save. */
+export const ELEMENTS_PER_SCALE = 8
+
 export interface Channels {
   readonly channels: number
   /** Elements that follow each other in one channel. */

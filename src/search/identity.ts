@@ -13,6 +13,8 @@ export async function askedOf(options: CompressOptions & { readonly original: Ui
   const { cpu, features } = await machineOf()
   return {
     version: VERSION,
+    // Raised where the same recipe makes other bytes than before.
+    format: 2,
     model: await sha256(options.original),
     shapes: options.shapes ?? {},
     samples: options.samples?.name ?? null,

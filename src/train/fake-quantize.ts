@@ -5,6 +5,7 @@
  */
 
 import { joined } from '../autodiff/gradient.js'
+import { LEAST_INTEGER } from '../grids/least.js'
 import type { SignGrid } from '../grids/signs.js'
 import { intAttr } from '../ir/attrs.js'
 import { type Builder, builder, type FloatType } from '../ir/builder.js'
@@ -14,14 +15,7 @@ import { PareError } from '../util/errors.js'
 import { onBlocks, onChannels } from './grids/integers.js'
 import { batchRange, knownRange, movedRange, NOTHING_SEEN, onRange } from './grids/ranges.js'
 import { onSigns, weightsOnSigns } from './grids/signs.js'
-import {
-  isStoredGrid,
-  LEAST_STORED,
-  onStored,
-  type StoredGrid,
-  storedWeights,
-  weightsOnStored,
-} from './grids/stored.js'
+import { isStoredGrid, onStored, type StoredGrid, storedWeights, weightsOnStored } from './grids/stored.js'
 import { signedWeights, type Weighted, weightedBy } from './grids/weighted.js'
 
 /**
@@ -47,8 +41,13 @@ export const weightsOnGrid = (
   graph: Graph,
   grid: HeldGrid,
   weights: ReadonlyMap<string, Tensor>,
+  trainable: readonly string[],
 ): ReadonlyMap<string, Tensor> =>
-  isStoredGrid(grid) ? weightsOnStored(graph, grid, weights) : weightsOnSigns(graph, grid, weights)
+  isStoredGrid(grid) ? weightsOnStored(graph, grid, weights, trainable) : weightsOnSigns(graph, grid, weights)
+
+/** Whether the grid has a weight to round. */
+export const canRound = ({ graph }: Model, grid: TrainedGrid, trainable: readonly string[]): boolean =>
+  isStoredGrid(grid) ? storedWeights(graph, trainable).length > 0 : roundedLayers(graph, grid, trainable).size > 0
 
 export interface FakeQuantized {
   readonly model: Model
@@ -183,7 +182,7 @@ const nothingToRound = (grid: TrainedGrid): PareError =>
   new PareError('TRAIN_GRID', 'no weight that is trained can be rounded', {
     value: grid,
     remedy: isStoredGrid(grid)
-      ? `Rounded are weights of at least ${LEAST_STORED} elements: use another grid.`
+      ? `Rounded are weights of at least ${LEAST_INTEGER} elements: use another grid.`
       : isSignGrid(grid)
         ? 'Rounded are weights of Conv, MatMul and Gemm but those of the first and the last: give the model more layers, or clean it first.'
         : 'Rounded are weights of Conv, MatMul and Gemm that stand right before them: clean the model first, or leave this out.',

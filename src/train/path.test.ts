@@ -4,6 +4,7 @@ import { openEngine } from '../engine/node/open.js'
 import { floats } from '../ir/tensor.js'
 import type { Model } from '../ir/types.js'
 import { l1 } from '../penalties/l1.js'
+import { l2 } from '../penalties/l2.js'
 import { random } from '../util/random.js'
 import type { Dataset } from './dataset.js'
 import { scoreOf } from './evaluate.js'
@@ -91,11 +92,36 @@ test('strengths follow the scale of the loss where none are given', async () => 
     ).points.map((p) => p.strength)
   const [plain, large] = [await strengthsOf(scaled), await strengthsOf(data)]
   expect(plain).toHaveLength(10)
-  expect(large[0]! / plain[0]!).toBeGreaterThan(1000)
+  // Slopes of squared errors grow as the targets do.
+  expect(large[0]! / plain[0]!).toBeGreaterThan(50)
+  expect(large[0]! / plain[0]!).toBeLessThan(200)
+})
+
+test('a criterion counts all outputs of all samples', async () => {
+  const wide = sequential([dense(4)], { input: [INPUTS], seed: 3 })
+  const [name] = wide.graph.outputs as [string]
+  const own = rows(40, 1)
+  const data: Dataset = {
+    ...own,
+    targets: new Map([
+      [name, { dtype: 'float32', shape: [4], data: Float32Array.from({ length: 160 }, (_, i) => Math.sin(i)) }],
+    ]),
+  }
+  const { points } = await trainPath(wide, options({ data, epochs: 1, strengths: [0.1], select: 'bic' }))
+  const { loss, parameters, criterion } = points[0]!
+  expect(criterion).toBeCloseTo(160 * Math.log(loss) + Math.log(160) * parameters!, 6)
+})
+
+test.each([[[]], [[0.1, 0.1]], [[0, 1]], [[1, Number.NaN]]])('strengths %j are an error', async (strengths) => {
+  await expect(trainPath(model, options({ strengths }))).rejects.toMatchObject({ code: 'TRAIN_OPTION' })
 })
 
 test('what cannot be chosen by is an error that says so', async () => {
   await expect(trainPath(model, options({ loss: huber(1), select: 'bic' }))).rejects.toMatchObject({
+    code: 'TRAIN_SELECT',
+  })
+  const ridge = (strength: number) => ({ penalty: l2(strength) })
+  await expect(trainPath(model, options({ penalty: ridge, select: 'aic' }))).rejects.toMatchObject({
     code: 'TRAIN_SELECT',
   })
   await expect(trainPath(model, options({ folds: 121 }))).rejects.toMatchObject({ code: 'TRAIN_OPTION' })

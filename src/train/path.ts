@@ -11,23 +11,23 @@ import { PareError } from '../util/errors.js'
 import { random } from '../util/random.js'
 import { part, shuffled, withoutRows } from './dataset.js'
 import { scoreOf } from './evaluate.js'
-import type { Loss } from './losses/loss.js'
-import type { Objective } from './objective.js'
 import { parametersOf } from './parameters.js'
 import type { PenaltyChoice } from './penalized.js'
 import { type Trained, type TrainOptions, train } from './train.js'
 
-export const PATH_SELECTIONS = ['cv', 'aic', 'bic'] as const
 /**
  * - `cv`: the strongest whose mean loss on left-out folds is within one standard error of the least.
  * - `aic`, `bic`: the least −2 ln L + 2 k, or + k ln n, k being the parameters that are not zero.
  */
-export type PathSelection = (typeof PATH_SELECTIONS)[number]
+export type PathSelection = 'cv' | 'aic' | 'bic'
 
-export interface PathOptions extends Omit<TrainOptions, 'validation' | 'resume' | 'onCheckpoint'> {
+export interface PathOptions extends Omit<TrainOptions, 'validation' | 'resume' | 'onCheckpoint' | 'grid' | 'bestBy'> {
   /** The penalty of a strength; `penalties` are others, which stay. */
   readonly penalty: (strength: number) => PenaltyChoice
-  /** From weak to strong. Default: ten, from 1e-5 to 0.3 of the loss of the model that was given. */
+  /**
+   * From weak to strong. Default: ten, from 1e-5 to 0.3 of how steep the loss is: 1, or of squared errors √ of the loss of
+   * the model that was given.
+   */
   readonly strengths?: readonly number[]
   readonly select?: PathSelection
   /** Of `cv`. Default 5. */
@@ -54,15 +54,18 @@ export interface TrainedPath {
   readonly trained: Trained
 }
 
-/** Parts of the loss that strengths are tried at. */
+/** Parts of the loss's steepness that strengths are tried at. */
 const PARTS: readonly number[] = Array.from({ length: 10 }, (_, i) => 10 ** (-5 + i / 2))
 
-/** Throws what `train` throws, `TRAIN_OPTION` for too few folds or samples, `TRAIN_SELECT` for a loss without a likelihood. */
+/**
+ * Throws what `train` throws, `TRAIN_OPTION` for strengths that do not rise and for folds beyond the samples, and
+ * `TRAIN_SELECT` for a loss without a likelihood or a penalty that makes no zeros, where a criterion counts them.
+ */
 export async function trainPath(model: Model, options: PathOptions): Promise<TrainedPath> {
   const { select = 'cv', engine, data, loss, shapes } = options
   const scoring = { engine, loss, ...(shapes && { shapes }) }
-  const likelihood = select === 'cv' ? null : likelihoodOf(loss)
-  const strengths = options.strengths ?? (await usualStrengths(model, { ...scoring, data }))
+  const strengths = checkedStrengths(options.strengths ?? (await usualStrengths(model, { ...scoring, data })))
+  const likelihood = select === 'cv' ? null : likelihoodOf(options, strengths[0]!)
   if (likelihood === null) {
     const losses = await crossValidated(model, strengths, options)
     const chosen = strongestWithin(losses)
@@ -79,12 +82,12 @@ export async function trainPath(model: Model, options: PathOptions): Promise<Tra
   for (const [i, leg] of legs.entries()) {
     const { loss: mean } = await scoreOf(leg.model, { ...scoring, data })
     const parameters = countOf(leg.model, options)
-    const price = select === 'aic' ? 2 : Math.log(data.count)
+    const price = select === 'aic' ? 2 : Math.log(observationsOf(options))
     points.push({
       strength: strengths[i]!,
       loss: mean,
       parameters,
-      criterion: likelihood(mean, data.count) + price * parameters,
+      criterion: likelihood(mean) + price * parameters,
     })
   }
   const chosen = points.reduce((best, p, i) => (p.criterion <= points[best]!.criterion ? i : best), 0)
@@ -93,7 +96,18 @@ export async function trainPath(model: Model, options: PathOptions): Promise<Tra
 
 async function usualStrengths(model: Model, options: Parameters<typeof scoreOf>[1]): Promise<readonly number[]> {
   const { loss } = await scoreOf(model, options)
-  return PARTS.map((share) => share * (loss || 1))
+  const steepness = nameOf(options.loss) === 'squared error' ? Math.sqrt(loss) : 1
+  return PARTS.map((share) => share * (steepness || 1))
+}
+
+function checkedStrengths(strengths: readonly number[]): readonly number[] {
+  const isRising = strengths.every((s, i) => s > (i === 0 ? 0 : strengths[i - 1]!) && Number.isFinite(s))
+  if (strengths.length > 0 && isRising) return strengths
+  throw new PareError('TRAIN_OPTION', 'strengths must be numbers above 0 that rise, at least one', {
+    where: 'strengths',
+    value: strengths,
+    remedy: 'Change or leave out this option.',
+  })
 }
 
 /** One training a strength, each from where the last one ended. */
@@ -168,14 +182,26 @@ function countOf(model: Model, { freeze }: Pick<PathOptions, 'freeze'>): number 
   return count
 }
 
-/** −2 ln L of n samples from the mean loss; of squared errors up to a constant, the variance being the mean. */
-function likelihoodOf(loss: PathOptions['loss']): (mean: number, n: number) => number {
-  const names = Array.isArray(loss) ? loss.map((o: Objective) => o.loss.name) : [(loss as Loss).name]
-  const name = names.length === 1 ? names[0] : names.join(' + ')
-  if (name === 'cross-entropy' || name === 'binary cross-entropy') return (mean, n) => 2 * n * mean
-  if (name === 'squared error') return (mean, n) => n * Math.log(mean)
-  throw new PareError('TRAIN_SELECT', 'this loss is no likelihood that a criterion could count', {
-    value: name,
-    remedy: 'Choose by cv.',
-  })
+/** The loss, where there is one of weight 1; several by all their names. */
+function nameOf(loss: PathOptions['loss']): string {
+  if ('emit' in loss) return loss.name
+  return loss.map(({ loss: { name }, weight = 1 }) => (weight === 1 ? name : `${weight} × ${name}`)).join(' + ')
 }
+
+/** Numbers, or classes, that the loss is a mean over. */
+const observationsOf = ({ data }: PathOptions): number =>
+  [...data.targets.values()].reduce((n, column) => n + column.data.length, 0)
+
+/** −2 ln L from the mean loss; of squared errors up to a constant, the variance being the mean. */
+function likelihoodOf(options: PathOptions, strength: number): (mean: number) => number {
+  const name = nameOf(options.loss)
+  const { penalty } = options.penalty(strength)
+  if (penalty.name === 'l2') throw noSelection('this penalty makes no zeros that a criterion could count', penalty.name)
+  const n = observationsOf(options)
+  if (name === 'cross-entropy' || name === 'binary cross-entropy') return (mean) => 2 * n * mean
+  if (name === 'squared error') return (mean) => n * Math.log(Math.max(mean, 1e-300))
+  throw noSelection('this loss is no likelihood that a criterion could count', name)
+}
+
+const noSelection = (what: string, value: string): PareError =>
+  new PareError('TRAIN_SELECT', what, { value, remedy: 'Choose by cv.' })

@@ -121,7 +121,7 @@ export interface Trained {
 export async function train(model: Model, options: TrainOptions): Promise<Trained> {
   const { engine, workers = [], patience = Number.POSITIVE_INFINITY, plateau = null } = options
   const ready = await readied(model, options)
-  const held = heldBy(ready.plain, options.grid)
+  const held = heldBy(ready, options.grid)
   const { bytes, ...plan } = await planned(ready, options)
   const sessions: Session[] = []
   let judge: Judge | null = null
@@ -208,9 +208,9 @@ type Hold = (weights: Weights) => Weights
 
 /** Weights as they are judged and handed back: on a grid that holds them, so that storing loses nothing. */
 const heldBy =
-  ({ graph }: Model, grid: TrainedGrid | undefined): Hold =>
+  ({ plain, trainable }: Ready, grid: TrainedGrid | undefined): Hold =>
   (weights) =>
-    isHeldGrid(grid) ? weightsOnGrid(graph, grid, weights) : weights
+    isHeldGrid(grid) ? weightsOnGrid(plain.graph, grid, weights, trainable) : weights
 
 async function finished(
   run: Run,

@@ -59,6 +59,9 @@ test.each([
   [['--penalty', 'l1:auto', '--patience', '2'], 'OPTION_UNUSED'],
   [['--penalty', 'l1:auto', '--checkpoint', 'c.state'], 'OPTION_UNUSED'],
   [['--penalty', 'l1:auto', '--select', 'aic', '--folds', '3'], 'OPTION_UNUSED'],
+  [['--penalty', 'l1:auto', '--round-to', 'int8'], 'OPTION_UNUSED'],
+  [['--penalty', 'l1:auto', '--best-by', 'rmse'], 'OPTION_UNUSED'],
+  [['--penalty', 'l1:auto', '--optimizer', 'lbfgs'], 'OPTION_VALUE'],
 ])('%s: %s', async (more, code) => {
   const answer = await runPare(...train(...more))
   expect(answer.status).not.toBe(0)

@@ -71,6 +71,13 @@ test('of the original itself there is nothing to recover, unless its weights wil
   expect(await errorOf(await rounded(recovered))).toBeCloseTo(await errorOf(recovered), 6)
 })
 
+test('where the grid has no weight to round nothing is rounded', async () => {
+  // Of two layers both are spared.
+  const before = await cut()
+  const recovered = await recoverDistill.apply(before, params({ grid: 'ternary' }), env())
+  expect(await errorOf(recovered)).toBeLessThan(0.75 * (await errorOf(before)))
+})
+
 test('one seed makes the same bytes, another one others', async () => {
   const bytes = async (seed: number) =>
     encodeModel(await recoverDistill.apply(await cut(), params({ steps: 20 }), env({ seed }))).bytes

@@ -11,6 +11,7 @@ import { elementCount } from '../../ir/tensor.js'
 import type { Model } from '../../ir/types.js'
 import { type Dataset, readDataset } from '../../train/dataset.js'
 import { distillation } from '../../train/distill.js'
+import { canRound } from '../../train/fake-quantize.js'
 import { crossEntropy } from '../../train/losses/cross-entropy.js'
 import { type Objective, objectiveFor } from '../../train/objective.js'
 import { parametersOf, readBy } from '../../train/parameters.js'
@@ -79,10 +80,13 @@ export const recoverDistill: Transform<typeof params> = {
     const { teacher, signal, onProgress, seed = 0 } = env
     const samples = learnable(env)
     if (teacher === undefined || samples === undefined) throw noSamples()
-    // Nothing was changed, and nothing will be rounded: there is nothing to recover.
-    if (model === teacher && p.grid === 'none') return model
     const frozen = weightsOf(model, p.exclude)
-    if (parametersOf(model).every((name) => frozen.includes(name))) return model
+    const trainable = parametersOf(model).filter((name) => !frozen.includes(name))
+    if (trainable.length === 0) return model
+    // Of weights that are all too small, or none of layers, nothing is rounded.
+    const grid = p.grid !== 'none' && canRound(model, p.grid, trainable) ? p.grid : null
+    // Nothing was changed, and nothing will be rounded: there is nothing to recover.
+    if (model === teacher && grid === null) return model
     const engine = await env.engine()
     const { data, objectives } = await lessons(model, teacher, samples, p, env)
     // The last tenth judges, and the weights are those of the best epoch: the recovered model is no worse on it.
@@ -98,8 +102,8 @@ export const recoverDistill: Transform<typeof params> = {
       batchSize: Math.max(1, Math.min(p.batch, Math.floor(data.count * 0.9))),
       isTraining: false,
       freeze: frozen,
-      keepZeros: p.grid !== 'binary',
-      ...(p.grid !== 'none' && { grid: p.grid }),
+      keepZeros: grid !== 'binary',
+      ...(grid && { grid }),
       seed,
       ...(signal && { signal }),
       onProgress(progress) {

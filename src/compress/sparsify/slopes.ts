@@ -82,6 +82,7 @@ async function meansOf(
       read: (results) => new Map([...gradients].map(([weight, output]) => [weight, results[output]!])),
     }),
     (slopes) => {
+      if (![...slopes.values()].every((t) => numbers(t).every(Number.isFinite))) return false
       for (const [weight, t] of slopes) {
         const { sizes, squares } = sums.get(weight)!
         for (const [i, g] of numbers(t).entries()) {
@@ -89,6 +90,7 @@ async function meansOf(
           squares[i]! += g * g
         }
       }
+      return true
     },
   )
   const mean = (values: Float64Array): Float32Array => Float32Array.from(values, (v) => v / count)

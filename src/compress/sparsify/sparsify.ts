@@ -19,7 +19,7 @@ export const sparseParams = {
     default: 0.5,
     min: 0,
     max: 1,
-    doc: 'share of the weights of each layer that become zero',
+    doc: 'share of the weights that become zero',
     search: { low: 0.4, high: 0.95 },
   },
   pattern: {

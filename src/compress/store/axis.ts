@@ -1,9 +1,7 @@
 /** The axis along which integers with scales lose least. */
 
+import { ELEMENTS_PER_SCALE } from '../../grids/channels.js'
 import { type QuantizedWeight, quantizeWeight, weightError } from '../quantize/weights.js'
-
-/** Fewest elements for each scale: below that the scales outweigh what they save. */
-const ELEMENTS_PER_SCALE = 8
 
 /** Integers in −limit … limit, with scales along one axis or one scale for all. */
 export function bestAxis(data: Float32Array, shape: readonly number[], limit = 127): QuantizedWeight {

@@ -1,5 +1,6 @@
 /** What all ways of storing weights are: a transform over the constants that may be stored, one by one. */
 
+import { LEAST_INTEGER } from '../../grids/least.js'
 import { subgraphs } from '../../ir/attrs.js'
 import { definitions } from '../../ir/edits.js'
 import { mapGraphs, nodeKey, withGraph } from '../../ir/graphs.js'
@@ -18,8 +19,6 @@ import { expandF16 } from './half.js'
 
 /** Elements below which the ops that expand a constant cost more than it saves. */
 const LEAST = 128
-/** Below this integers save little, and cost much: biases, and filters of a few channels, count for more than single weights. */
-const LEAST_INTEGER = 512
 
 const common = {
   minElements: {
@@ -32,8 +31,17 @@ const common = {
   exclude: { kind: 'names', default: [], doc: 'nodes whose constants stay in float32' },
 } as const
 
+/** Of stores of integers. */
+const small = {
+  kind: 'choice',
+  choices: ['float16', 'float32'],
+  default: 'float16',
+  doc: 'how constants below minElements are kept, from 128 elements on',
+  search: { values: [] },
+} as const
+
 type Common = typeof common
-type StoreParams = Params<Common> & { readonly rounding?: Rounding }
+type StoreParams = Params<Common> & { readonly rounding?: Rounding; readonly small?: 'float16' | 'float32' }
 
 /** What a store may look at before it begins. */
 export interface Given {
@@ -49,7 +57,7 @@ export interface Store<S extends ParamSpecs> {
   readonly params: S
   /** Default of the parameter of that name. Default 128, or 512 with `leavesHalf`. */
   readonly minElements?: number
-  /** What is smaller than `minElements` is stored as float16, from 128 elements on. */
+  /** It has the parameter `small`. */
   readonly leavesHalf?: boolean
   /** What it can do something for, beside what is finite, large and float32; and what to say where there is none. */
   readonly takes?: { readonly test: (t: Tensor) => boolean; readonly otherwise: string }
@@ -60,12 +68,17 @@ export interface Store<S extends ParamSpecs> {
 export function storeTransform<S extends ParamSpecs>(store: Store<S>): Transform<S & Common> {
   const { id, summary, opset = 7, takes, leavesHalf = false } = store
   const { minElements = leavesHalf ? LEAST_INTEGER : LEAST } = store
-  const doc = leavesHalf ? 'store smaller constants as float16' : common.minElements.doc
+  const doc = leavesHalf ? 'smaller constants are kept as `small` says' : common.minElements.doc
   const least: StoreParams = { minElements: leavesHalf ? LEAST : minElements, exclude: [] }
   return {
     id,
     summary,
-    params: { ...store.params, ...common, minElements: { ...common.minElements, default: minElements, doc } },
+    params: {
+      ...store.params,
+      ...common,
+      ...(leavesHalf && { small }),
+      minElements: { ...common.minElements, default: minElements, doc },
+    },
     needsCalibration: false,
     role: 'rounds',
     refuses(model) {
@@ -88,7 +101,7 @@ export function storeTransform<S extends ParamSpecs>(store: Store<S>): Transform
       )
       const own = await store.expand(p as unknown as Params<S>, rounder, { model, env })
       const expand: Expand = (r, name, t) => (elementCount(t.shape) < which.minElements ? expandF16 : own)(r, name, t)
-      const from = leavesHalf ? { ...which, minElements: Math.min(LEAST, which.minElements) } : which
+      const from = which.small === 'float16' ? { ...which, minElements: Math.min(LEAST, which.minElements) } : which
       const graph = mapGraphs(model.graph, (g) => storeGraph(g, from, fresh, expand))
       rounder.report(id)
       return graph === model.graph ? model : removeDead.run(withGraph(model, graph), env)

@@ -17,8 +17,9 @@ import { type Choice, formsAfter, type Move, pathOf } from './path.js'
 /** A form that a layer may take: a step that brings it there, and leaves alone the nodes that it excludes. */
 export type Form = Step
 
-/** Weights alone: a bias in so few bits costs more than its bytes are worth. */
-const FEW = { range: 'mse', minElements: 512 } as const
+/** Weights of the layer alone: what else there is comes behind, all at once. */
+const ALONE = { small: 'float32' } as const
+const FEW = { range: 'mse', ...ALONE } as const
 
 /**
  * Forms in the order in which their steps are applied: each takes what the ones before left, the finest store first. They
@@ -27,7 +28,7 @@ const FEW = { range: 'mse', minElements: 512 } as const
  */
 const FORMS: readonly Form[] = [
   { transform: 'quantize/nbits', params: { range: 'mse' } },
-  { transform: 'store/int8', params: {} },
+  { transform: 'store/int8', params: ALONE },
   { transform: 'store/int4', params: FEW },
   { transform: 'store/int3', params: FEW },
   { transform: 'store/int2', params: FEW },

@@ -47,7 +47,7 @@ async function paceIn({ prepared, env }: Setup, seconds: number): Promise<Pace |
   }
   await run(1, 1)
   const usual = recoverDistill.params.batch.default
-  const alone = await perStep(2, 1)
+  const alone = await perStep(8, 1)
   const batch = Math.min(usual, Math.max(1, Math.floor(seconds / (WANTED * alone))))
   const timed = Math.min(TIMED, Math.max(2, Math.floor(TIMING / (alone * batch))))
   const steps = Math.round(seconds / (await perStep(timed, batch)))

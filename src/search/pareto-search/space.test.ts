@@ -8,7 +8,7 @@ import type { Step, TrialResult } from '../trial.js'
 import { nameOf } from './names.js'
 import { onRung, RUNGS } from './rungs.js'
 import { bred } from './samplers.js'
-import { drawSteps, gridOf, openSpace, stageOf } from './space.js'
+import { drawSteps, gridOf, inOrder, openSpace, stageOf } from './space.js'
 
 const model = spareModel()
 const all = [...TRANSFORMS, cutNeurons as unknown as Transform]
@@ -48,6 +48,11 @@ test('recovery rounds as most weights will be rounded', () => {
   expect(grid(['quantize/dynamic'], ['store/int4'])).toBe('int8')
   expect(grid(['store/int3'], ['store/f16'])).toBe('store-int3')
   expect(grid(['prune/channels'], ['store/f16'])).toBe('none')
+  // The first in order takes all that it can.
+  expect(grid(['store/int4'], ['store/int2'])).toBe('store-int2')
+  expect(grid(['store/codebook'], ['store/int3'])).toBe('none')
+  const two = ['store/int4', 'store/int2'].map((transform) => ({ transform, params: {} }))
+  expect(inOrder(space, two).map((s) => s.transform)).toEqual(['store/int2', 'store/int4'])
 })
 
 test('what has nothing to do is left out with its reason', async () => {

@@ -1,5 +1,5 @@
 /**
- * The recipes that a search may draw: [equalize] → [factorize | prune | sparsify]* → [recover] → [quantize]* → [store]
+ * The recipes that a search may draw: [equalize] → [factorize | prune | sparsify]* → [recover] → [quantize]* → [store]*
  * → [correct], with parameters from the transforms' own declarations.
  */
 
@@ -58,7 +58,7 @@ export function stageOf(id: string): StageName | null {
 
 /**
  * Asks each transform what it refuses: of the model, and where that has nothing for it, of what lighter forms of it have,
- * for sparse stores want zeros, and recovery a change.
+ * for sparse stores want zeros.
  */
 export async function openSpace(
   transforms: readonly Transform[],
@@ -172,12 +172,22 @@ export const rounded = (spec: ParamSpec & { readonly kind: 'number' }, value: nu
   return spec.whole ? Math.round(inside) : Number(inside.toPrecision(3))
 }
 
-/** Stores that take what others left. */
-const LAST_STORES: readonly string[] = ['store/int8', 'store/f16']
+/** The first takes all that it can: what is special to some weights comes before few bits, and these before many. */
+const STORES: readonly string[] = [
+  'store/sparse',
+  'store/binary',
+  'store/ternary',
+  'store/codebook',
+  'store/int2',
+  'store/int3',
+  'store/int4',
+  'store/int8',
+  'store/f16',
+]
 
-/** Within a stage by folder: what changes shapes comes before what sets zeros; and few bits before many. */
+/** Within a stage by folder, for what changes shapes comes before what sets zeros; of stores by what they take. */
 const placeOf = ({ transform }: Step): number =>
-  STAGES[stageOf(transform) ?? 'correct'].folders.indexOf(folderOf(transform)) + LAST_STORES.indexOf(transform) / 10
+  STAGES[stageOf(transform) ?? 'correct'].folders.indexOf(folderOf(transform)) + STORES.indexOf(transform) / 100
 
 /**
  * In the order of the stages, none twice; without recovery where nothing costs quality, and without what mends rounding
@@ -203,8 +213,8 @@ export function gridOf(steps: readonly Step[]): string {
   const blocks = of('quantize/nbits')
   if (blocks !== undefined && (blocks.params.bits ?? '4') === '4') return 'int4'
   if (of('quantize/static') !== undefined || of('quantize/dynamic') !== undefined) return 'int8'
-  const stored = ['store/int2', 'store/int3', 'store/int4', 'store/int8'].find((id) => of(id) !== undefined)
-  return stored?.replace('/', '-') ?? 'none'
+  const first = STORES.find((id) => of(id) !== undefined)
+  return first !== undefined && /int\d$/.test(first) ? first.replace('/', '-') : 'none'
 }
 
 export function onGrid(step: Step, grid: string): Step {

@@ -51,7 +51,7 @@ export function onRowBlocks(b: Builder, w: string, { rows, depth, block, bits }:
   const parts = b.op('Reshape', [padded, list(b, [rows, blocks, block])])
   const end = (op: string): string => b.op(op, [parts, list(b, [2])], { attrs: { keepdims: int(1) } })
   const [high, low] = [end('ReduceMax'), end('ReduceMin')]
-  const peak = b.op('Where', [b.op('Greater', [high, b.op('Neg', [low])]), high, low])
+  const peak = b.op('Where', [b.op('GreaterOrEqual', [high, b.op('Neg', [low])]), high, low])
   const least = -(2 ** (bits - 1))
   const q = onGrid(b, parts, b.op('Div', [peak, b.number(least)]), [least, -least - 1])
   const flat = b.op('Reshape', [q, list(b, [rows, blocks * block])])

@@ -2,8 +2,9 @@
 
 import { roundEven } from '../../grids/affine.js'
 import { blockGrid, fitsHalf } from '../../grids/block-ranges.js'
-import { channelsAlong, forEachChannel } from '../../grids/channels.js'
+import { channelsAlong, ELEMENTS_PER_SCALE, forEachChannel } from '../../grids/channels.js'
 import { type BlockShape, levelOf } from '../../grids/hqq.js'
+import { LEAST_INTEGER } from '../../grids/least.js'
 import type { Builder } from '../../ir/builder.js'
 import { elementCount, floatTensor, floatToHalf, halfToFloat, numbers } from '../../ir/tensor.js'
 import type { Graph, Tensor } from '../../ir/types.js'
@@ -17,20 +18,18 @@ export type StoredGrid = keyof typeof BITS
 export const isStoredGrid = (grid: string | undefined): grid is StoredGrid =>
   grid !== undefined && Object.hasOwn(BITS, grid)
 
-/** Elements from which on a weight is rounded: smaller ones, biases most of all, cost more quality than bytes. */
-export const LEAST_STORED = 512
 const BLOCK = 32
 
 /** The weights that are rounded. */
 export const storedWeights = ({ constants }: Graph, trainable: readonly string[]): readonly string[] =>
-  trainable.filter((name) => elementCount(constants.get(name)?.shape ?? []) >= LEAST_STORED)
+  trainable.filter((name) => elementCount(constants.get(name)?.shape ?? []) >= LEAST_INTEGER)
 
-/** The first axis that has more than one index. */
-const channelsOf = (shape: readonly number[]): number =>
-  Math.max(
-    0,
-    shape.findIndex((d) => d > 1),
-  )
+/** The first axis of whose scales each serves enough elements; null where one scale must serve all. */
+function channelsOf(shape: readonly number[]): number | null {
+  const count = elementCount(shape)
+  const axis = shape.findIndex((d) => d > 1 && count / d >= ELEMENTS_PER_SCALE)
+  return axis < 0 ? null : axis
+}
 
 /** Blocks lie along the rows [first dimension, rest]. */
 function layoutOf(shape: readonly number[], grid: StoredGrid): RowBlocks {
@@ -52,8 +51,10 @@ export function weightsOnStored(
   graph: Graph,
   grid: StoredGrid,
   weights: ReadonlyMap<string, Tensor>,
+  trainable: readonly string[],
 ): ReadonlyMap<string, Tensor> {
-  const held = new Set(storedWeights(graph, [...weights.keys()]))
+  // What moves beside them, running statistics, is on no grid.
+  const held = new Set(storedWeights(graph, trainable))
   return new Map(
     [...weights].map(([name, t]) => [
       name,

@@ -23,7 +23,7 @@ export function crossEntropy({ labelSmoothing = 0 }: CrossEntropyOptions = {}): 
     })
   }
   return {
-    name: 'cross-entropy',
+    name: labelSmoothing === 0 ? 'cross-entropy' : 'smoothed cross-entropy',
     target: 'class',
     emit(b, { output, target, shape }) {
       const logs = b.op('LogSoftmax', [output], { attrs: { axis: int(-1) } })

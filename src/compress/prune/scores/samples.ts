@@ -1,7 +1,7 @@
 /** The samples that scores look at: as many as tell units apart, drawn from all. */
 
 import type { Samples } from '../../../data/samples.js'
-import { draw, take } from '../../../data/split.js'
+import { drawOrTake } from '../../../data/split.js'
 import { inspectModel } from '../../../passes/inspect.js'
 import { PareError } from '../../../util/errors.js'
 import type { ScoreContext } from './score.js'
@@ -20,9 +20,6 @@ export async function samplesOf({ model, env: { samples, seed = 0 } }: ScoreCont
       remedy: 'Give samples, or a score that needs the weights alone: l2, l1, geometric-median.',
     })
   }
-  const { count } = samples
   const limit = Math.max(LEAST, Math.min(LOOKED_AT, Math.floor(WORK / Math.max(1, inspectModel(model).macs))))
-  // Frames that hand on states stay together.
-  if (count === null || samples.carry?.length) return take(samples, limit)
-  return draw({ ...samples, count }, limit, seed)
+  return drawOrTake(samples, limit, seed)
 }

@@ -40,6 +40,7 @@ export async function slopesOf(groups: readonly Group[], context: ScoreContext):
     context,
     slopesByAxis(readers),
     (slopes) => {
+      if (![...slopes.values()].every((values) => Array.from(values).every(Number.isFinite))) return false
       for (const [g, { units }] of groups.entries()) {
         for (const [u, { slices }] of units.entries()) {
           const s = slices.reduce((sum, slice) => sum + sumOf(slopes.get(keyOf(slice)), slice), 0)
@@ -47,6 +48,7 @@ export async function slopesOf(groups: readonly Group[], context: ScoreContext):
           sums[g]!.squares[u]! += s ** 2
         }
       }
+      return true
     },
   )
   const mean = (what: 'sizes' | 'squares') => new Map(groups.map((g, i) => [g, sums[i]![what].map((v) => v / count)]))

@@ -9,6 +9,7 @@ import { encodeModel } from '../../../onnx/codec.js'
 import { withShapes } from '../../../passes/with-shapes.js'
 import { floatOf, trainingBuilder, trainingPass } from '../../../train/pass.js'
 import { withUnrolled } from '../../../train/unroll.js'
+import { PareError } from '../../../util/errors.js'
 import { type Likelihood, likelihoodOf } from './likelihood.js'
 import { samplesOf } from './samples.js'
 import type { ScoreContext } from './score.js'
@@ -30,20 +31,21 @@ export interface Walk {
 }
 
 /**
- * Visits each sample; the number of samples. What the loss is: see `likelihoodOf`. Throws `PRUNE_SAMPLES`, `GRADIENT_…`,
- * and what the engine throws.
+ * Visits each sample; the number of those that say something, for which `visit` gives true. What the loss is: see
+ * `likelihoodOf`. Throws `PRUNE_SAMPLES`, also where no sample says anything, `GRADIENT_…`, and what the engine throws.
  */
 export async function walkSlopes<T>(
   { plain, trainable, task }: Walk,
   context: ScoreContext,
   emit: Emit<T>,
-  visit: (read: T) => void,
+  visit: (read: T) => boolean,
 ): Promise<number> {
   const { model, env } = context
   const engine = await env.engine()
   const samples = await samplesOf(context)
   const original = await engine.load(encodeModel(model).bytes)
   const sessions = new Map<string, Promise<Slope<T>>>()
+  let looked = 0
   let count = 0
   try {
     const likelihood = await likelihoodOf(plain, withStates(samples, original), context)
@@ -52,16 +54,23 @@ export async function walkSlopes<T>(
       const key = JSON.stringify(shapes)
       const slope = sessions.get(key) ?? openSlope(withShapes(plain, shapes), trainable, likelihood, emit, engine)
       sessions.set(key, slope)
-      visit(await (await slope).read(sample.feeds, likelihood.targets(sample, count), env.signal))
-      count++
-      env.onProgress?.({ task, done: count, ...(samples.count !== null && { total: samples.count }) })
+      if (visit(await (await slope).read(sample.feeds, likelihood.targets(sample, looked), env.signal))) count++
+      looked++
+      env.onProgress?.({ task, done: looked, ...(samples.count !== null && { total: samples.count }) })
     }
   } finally {
     await original.close()
     for (const slope of sessions.values()) await (await slope.catch(() => null))?.close()
   }
+  if (count === 0) throw noSlopes(samples.name)
   return count
 }
+
+const noSlopes = (where: string): PareError =>
+  new PareError('PRUNE_SAMPLES', 'no sample has a loss and slopes that are numbers', {
+    where,
+    remedy: 'Check the samples and the weights for NaN and infinities, or choose a score that needs the weights alone.',
+  })
 
 /** The shapes of the inputs with those of a sample. */
 const shapesOf = (feeds: Feeds, { graph }: Model): Readonly<Record<string, readonly number[]>> =>
