@@ -19,8 +19,8 @@ const spaceOf = (transforms: readonly Transform[]): Space => ({
 test('each is a sound recipe: known parameters, in the order of the stages, none twice', () => {
   const space = spaceOf(TRANSFORMS)
   const recipes = usualRecipes(space, 300, 'scores')
-  expect(recipes).toHaveLength(14)
-  expect(new Set(recipes.map((steps) => JSON.stringify(steps))).size).toBe(14)
+  expect(recipes).toHaveLength(17)
+  expect(new Set(recipes.map((steps) => JSON.stringify(steps))).size).toBe(17)
   for (const steps of recipes) {
     expect(inOrder(space, steps)).toEqual(steps)
     for (const { transform, params } of steps) checkParams(findTransform(transform), params)
@@ -28,7 +28,8 @@ test('each is a sound recipe: known parameters, in the order of the stages, none
     if (recovery === undefined) continue
     expect(recovery.params).toMatchObject({ aim: 'scores' })
     expect(recovery.params.steps).toBeGreaterThanOrEqual(300)
-    expect(['int8', 'int4', 'store-int4']).toContain(recovery.params.grid)
+    const isSparse = steps.some((s) => s.transform === 'store/sparse')
+    expect(isSparse ? [undefined] : ['int8', 'int4', 'store-int4']).toContain(recovery.params.grid)
   }
   const fixed = recipes[0]!.find((s) => s.transform === 'quantize/static')!
   expect(fixed.params).toEqual({ activations: 'int8' })

@@ -24,6 +24,10 @@ const FORMS: readonly (readonly string[])[] = [
   ['store/int4'],
   ['quantize/static', 'store/int8'],
 ]
+/** Weights set to zero in what is left of the units, and how these are stored: the smallest that a dense layer gets. */
+const THIN: Step = { transform: 'sparsify/magnitude', params: { ratio: 0.7, scope: 'global' } }
+const SPARSE: Step = { transform: 'store/sparse', params: { values: 'codebook' } }
+
 /** Stores that are tried with weights rounded by what layers do, without recovery. */
 const ROUNDED = ['store/int8', 'store/int4'] as const
 
@@ -37,16 +41,22 @@ export function usualRecipes(space: Space, steps: number | null, aim: string): r
   if (!has('recover', RECOVER)) return rounded
   const forms = FORMS.map((ids) => ids.filter((id) => has('quantize', id) || has('store', id)))
   const different = forms.filter((form, i) => forms.findIndex((f) => f.join() === form.join()) === i)
-  const recovered = (ratio: number): readonly (readonly Step[])[] =>
-    different.map((form) => {
-      const light = ratio === 0 ? [] : [{ transform: CUT, params: { ratio, score: 'taylor' } }]
-      const few = form.map((transform) => ({ transform, params: fixedOf(space, transform) }))
-      const learningRate = ratio === 0 ? ROUNDED_RATE : CUT_RATE
-      const length = steps !== null && { steps: stepsAt(ratio, steps) }
-      const params = { aim, learningRate, ...length, ...fixedOf(space, RECOVER) }
-      return [...light, onGrid({ transform: RECOVER, params }, gridOf(few)), ...few]
-    })
-  return [...recovered(0), ...rounded, ...(has('lighten', CUT) ? RATIOS.flatMap(recovered) : [])]
+  const recovery = (ratio: number, learningRate: number, few: readonly Step[]): Step => {
+    const length = steps !== null && { steps: stepsAt(ratio, steps) }
+    const params = { aim, learningRate, ...length, ...fixedOf(space, RECOVER) }
+    return onGrid({ transform: RECOVER, params }, gridOf(few))
+  }
+  const rounds = different.map((form) => form.map((transform) => ({ transform, params: fixedOf(space, transform) })))
+  const whole = rounds.map((few) => [recovery(0, ROUNDED_RATE, few), ...few])
+  const canThin = has('lighten', THIN.transform) && has('store', SPARSE.transform)
+  const lighter = (ratio: number): readonly (readonly Step[])[] => {
+    const cut = { transform: CUT, params: { ratio, score: 'taylor' } }
+    return [
+      ...(canThin ? [[cut, THIN, recovery(ratio, CUT_RATE, [SPARSE]), SPARSE]] : []),
+      ...rounds.map((few) => [cut, recovery(ratio, CUT_RATE, few), ...few]),
+    ]
+  }
+  return [...whole, ...rounded, ...(has('lighten', CUT) ? RATIOS.flatMap(lighter) : [])]
 }
 
 /** As many steps as take about the time that `steps` of the whole model do: products fall with the square of the widths. */
