@@ -26,7 +26,7 @@ export function accuracyFigure(all: readonly ScoreCurve[], network: string): str
     xTitle: 'millions of products in one run',
     yTitle: '% of test images right, without recovery',
     curves: all.map(({ score, points }) => ({
-      name: score,
+      name: toneOf(score).endsWith('dashed') ? `${score} (dashed)` : score,
       tone: toneOf(score),
       points: points.map((p) => ({ x: p.macs / 1e6, y: 100 * p.accuracy })),
     })),
