@@ -32,7 +32,7 @@ export function accuracyFigure(all: readonly ScoreCurve[], network: string): str
     })),
     marks: [],
     xs,
-    margin: 190,
+    margin: 250,
   })
   return standalone(chart)
 }
