@@ -15,6 +15,9 @@ import type { OtherChoices, TrainingChoices } from './training-options.js'
 import { scoreIn, type Training, type Went, type World } from './training-run.js'
 import { notBetter } from './training-text.js'
 
+/** A fall of the loss along the path that rounding and chance may make. */
+const SETTLED = 0.02
+
 /** Where `trainPath` is told of none. */
 const FOLDS = 5
 
@@ -78,7 +81,11 @@ export async function alongPath(
     }),
   )
   const { points, chosen, trained } = path
-  if (chosen === points.length - 1)
+  const [first] = points
+  // A stronger penalty cannot lower the loss that it competes with.
+  if (select !== 'cv' && points[chosen]!.loss < (1 - SETTLED) * first!.loss)
+    context.warn('The training loss still falls along the path: more --epochs make strengths comparable.')
+  else if (chosen === points.length - 1)
     context.warn('The strongest that was tried was chosen: a stronger penalty may be better still.')
   const judge = scoreIn(training, engine, context)
   const judged = validation ?? data

@@ -51,6 +51,9 @@ const NOISE: Readonly<Record<string, number>> = {
   'sparsify/magnitude': 0.3,
   'sparsify/wanda': 0.3,
   'sparsify/sparsegpt': 0.3,
+  // By what the loss says of a weight, not by its size.
+  'sparsify/taylor': 0.3,
+  'sparsify/fisher': 0.3,
   // 32 values, better placed than those of a grid: at most half the error of 16 in blocks.
   'store/codebook': 2.5 / 16 / Math.sqrt(12),
   'store/sparse': 2 ** -23,

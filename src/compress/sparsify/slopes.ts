@@ -1,5 +1,6 @@
 /** Single weights by what the loss says of them: the mean over samples of its slope by each, or of that squared. */
 
+import { subgraphs } from '../../ir/attrs.js'
 import { withGraph } from '../../ir/graphs.js'
 import { elementCount, f32, numbers } from '../../ir/tensor.js'
 import type { Graph, Model, Tensor } from '../../ir/types.js'
@@ -25,7 +26,12 @@ export function sparsifyBySlopes(id: string, summary: string, worth: Worth): Tra
     params,
     needsCalibration: false,
     role: 'prepares',
-    refuses: (model, { samples }) => (samples === undefined ? `${id} needs samples` : refusesSparse(model)),
+    refuses(model, { samples }) {
+      if (samples === undefined) return `${id} needs samples`
+      if (model.graph.nodes.some((n) => subgraphs(n).length > 0))
+        return 'there are branches or loops, which have no gradient'
+      return refusesSparse(model)
+    },
     async apply(model, p, env) {
       const byWeight = prunable(model.graph, p)
       const known = new Set(parametersOf(model))
