@@ -3,6 +3,7 @@
 import { consumers, nodeKey } from '../../ir/graphs.js'
 import { elementCount } from '../../ir/tensor.js'
 import type { Graph, Model } from '../../ir/types.js'
+import { counted } from '../../util/format.js'
 import { findLayers, type Layer, layersByWeight } from '../layers/layer.js'
 import { type InputMoments, inputMoments, type Moments } from '../layers/moments.js'
 import { isPlainGemm } from '../quantize/products.js'
@@ -70,7 +71,7 @@ function warnOfAlike(found: readonly Candidate[], { missing }: InputMoments, { o
   if (first === undefined) return
   const reason = first.map((layer) => missing.get(layer)).find((why) => why !== undefined)
   onWarning?.(
-    `Inputs of ${alike.flat().length} layers are taken to be alike: ${nodeKey(first[0]!.node)}: ${reason ?? 'what enters it does not vary on the samples'}.`,
+    `Inputs of ${counted(alike.flat().length, 'layer')} are taken to be alike: ${nodeKey(first[0]!.node)}: ${reason ?? 'what enters it does not vary on the samples'}.`,
   )
 }
 
