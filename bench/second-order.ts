@@ -99,7 +99,7 @@ const zeros = (way: string) => (x: number) => variant(way, `sparsify/${way}`, { 
 const bits = (rounding: string) => (x: number) =>
   variant(rounding, `store/int${x}`, { ...(x < 8 && { range: 'absmax' }), rounding })
 const recovered = (x: number): Variant => ({
-  name: 'recovered on the grid',
+  name: 'recovered',
   steps: [
     { transform: 'recover/distill', params: { grid: `store-int${x}`, steps: 1500, learningRate: 3e-4 } },
     ...bits('nearest')(x).steps,
@@ -115,7 +115,6 @@ const FIGURES: readonly Figure[] = [
       magnitude: zeros('magnitude'),
       wanda: zeros('wanda'),
       sparsegpt: zeros('sparsegpt'),
-      fisher: zeros('fisher'),
     },
     xs: [30, 40, 50, 60, 70, 80],
   },
@@ -127,7 +126,7 @@ const FIGURES: readonly Figure[] = [
       nearest: bits('nearest'),
       gptq: bits('gptq'),
       adaround: bits('adaround'),
-      'recovered on the grid': recovered,
+      recovered,
     },
     xs: [2, 3, 4, 8],
   },
@@ -191,7 +190,7 @@ try {
   writeReport(join(import.meta.dirname, 'second-order.md'), {
     title: 'Weights chosen by what layers see',
     about: [
-      `Relative L2 error of the outputs (root mean square over the outputs) against the float model, on ${HELD_OUT} held-out samples. The methods see up to ${SEEN} other samples, half of which judge: "stood" is for how many weights the method stayed, which is where it did better there than the plain way. "Recovered on the grid" is \`recover/distill\` with 1500 steps on ${LEARNED} samples, weights rounded in the forward pass.`,
+      `Relative L2 error of the outputs (root mean square over the outputs) against the float model, on ${HELD_OUT} held-out samples. The methods see up to ${SEEN} other samples, half of which judge: "stood" is for how many weights the method stayed, which is where it did better there than the plain way. "Recovered" is \`recover/distill\` with 1500 steps on ${LEARNED} samples, weights rounded in the forward pass.`,
     ],
     versions: { 'onnxruntime-node': runtime.version },
     sections,

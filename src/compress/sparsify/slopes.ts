@@ -8,7 +8,7 @@ import { withoutDropout } from '../../train/dropout.js'
 import { parametersOf } from '../../train/parameters.js'
 import { prepared } from '../../train/prepare.js'
 import { type Layer, weightMatrix, withWeightMatrix } from '../layers/layer.js'
-import { walkSlopes } from '../prune/scores/walk-slopes.js'
+import { areSlopes, walkSlopes } from '../prune/scores/walk-slopes.js'
 import type { Transform, TransformEnv } from '../transform.js'
 import { leastOfAll, leastOfEach } from './least.js'
 import { prunable, refusesSparse, scopeParam, sparseParams } from './sparsify.js'
@@ -35,7 +35,9 @@ export function sparsifyBySlopes(id: string, summary: string, worth: Worth): Tra
     async apply(model, p, env) {
       const byWeight = prunable(model.graph, p)
       const known = new Set(parametersOf(model))
-      const weights = [...byWeight].filter(([weight]) => known.has(weight))
+      // Of weights that are all zero none is left to choose.
+      const hasValues = (weight: string): boolean => numbers(model.graph.constants.get(weight)!).some((w) => w !== 0)
+      const weights = [...byWeight].filter(([weight]) => known.has(weight) && hasValues(weight))
       if (weights.length === 0) return model
       const slopes = await meansOf(
         model,
@@ -88,7 +90,7 @@ async function meansOf(
       read: (results) => new Map([...gradients].map(([weight, output]) => [weight, results[output]!])),
     }),
     (slopes) => {
-      if (![...slopes.values()].every((t) => numbers(t).every(Number.isFinite))) return false
+      if (!areSlopes([...slopes.values()].map(numbers))) return false
       for (const [weight, t] of slopes) {
         const { sizes, squares } = sums.get(weight)!
         for (const [i, g] of numbers(t).entries()) {

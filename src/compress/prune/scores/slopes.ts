@@ -12,7 +12,7 @@ import { prepared } from '../../../train/prepare.js'
 import { PareError } from '../../../util/errors.js'
 import type { Group, Slice } from '../groups.js'
 import type { ScoreContext } from './score.js'
-import { type Emit, walkSlopes } from './walk-slopes.js'
+import { areSlopes, type Emit, walkSlopes } from './walk-slopes.js'
 
 /** Means over samples, by group, in the order of its units. */
 export interface Slopes {
@@ -40,7 +40,7 @@ export async function slopesOf(groups: readonly Group[], context: ScoreContext):
     context,
     slopesByAxis(readers),
     (slopes) => {
-      if (![...slopes.values()].every((values) => Array.from(values).every(Number.isFinite))) return false
+      if (!areSlopes(slopes.values())) return false
       for (const [g, { units }] of groups.entries()) {
         for (const [u, { slices }] of units.entries()) {
           const s = slices.reduce((sum, slice) => sum + sumOf(slopes.get(keyOf(slice)), slice), 0)

@@ -63,14 +63,37 @@ export async function walkSlopes<T>(
     for (const slope of sessions.values()) await (await slope.catch(() => null))?.close()
   }
   if (count === 0) throw noSlopes(samples.name)
+  if (count < FEW * looked)
+    env.onWarning?.(
+      `The loss has a slope on ${count} of ${looked} samples alone, for the model is certain of the others: samples without labels, or a score that needs no gradients, tell more.`,
+    )
   return count
 }
 
 const noSlopes = (where: string): PareError =>
-  new PareError('PRUNE_SAMPLES', 'no sample has a loss and slopes that are numbers', {
-    where,
-    remedy: 'Check the samples and the weights for NaN and infinities, or choose a score that needs the weights alone.',
-  })
+  new PareError(
+    'PRUNE_SAMPLES',
+    'on no sample the loss has a slope: the model is certain of all answers, or they are no numbers',
+    {
+      where,
+      remedy:
+        'Give more samples, or samples without labels, or choose what needs no gradients: magnitude, l2, activation.',
+    },
+  )
+
+/** Whether slopes of a sample say something: numbers, and not all zero, as they are where a Softmax is at 0 and 1. */
+export function areSlopes(all: Iterable<ArrayLike<number>>): boolean {
+  let isSteep = false
+  for (const values of all)
+    for (let i = 0; i < values.length; i++) {
+      if (!Number.isFinite(values[i])) return false
+      isSteep ||= values[i] !== 0
+    }
+  return isSteep
+}
+
+/** The part of the samples below which what they say is chance. */
+const FEW = 1 / 4
 
 /** The shapes of the inputs with those of a sample. */
 const shapesOf = (feeds: Feeds, { graph }: Model): Readonly<Record<string, readonly number[]>> =>
