@@ -2,7 +2,7 @@
 
 import { renderTraining } from '../report/training.js'
 import { withoutDropout } from '../train/dropout.js'
-import { type PathPoint, type TrainedPath, trainPath } from '../train/path.js'
+import { FOLDS, type PathPoint, type TrainedPath, trainPath } from '../train/path.js'
 import { PareError } from '../util/errors.js'
 import { count, significant } from '../util/format.js'
 import { augmentsOf } from './augment.js'
@@ -17,9 +17,6 @@ import { notBetter } from './training-text.js'
 
 /** A fall of the loss along the path that rounding and chance may make. */
 const SETTLED = 0.02
-
-/** Where `trainPath` is told of none. */
-const FOLDS = 5
 
 /** Throws `OPTION_UNUSED` for what means nothing on a path or without one, `OPTION_VALUE` for two penalties to choose. */
 export function checkPath(options: TrainingChoices & OtherChoices): void {
@@ -62,9 +59,9 @@ export async function alongPath(
 ): Promise<Went> {
   const { model, loss, data, validation, metrics = [], more, neverWorse = false } = training
   const augment = augmentsOf(options.augment)?.(data)
-  const { select = 'cv', folds } = options
+  const { select = 'cv', folds = FOLDS } = options
   // Of what a fold leaves.
-  const rows = select === 'cv' ? data.count - Math.ceil(data.count / (folds ?? FOLDS)) : data.count
+  const rows = select === 'cv' ? data.count - Math.ceil(data.count / folds) : data.count
   const path = await withWorkers(options, context, async (workers) =>
     trainPath(model, {
       engine,
@@ -77,7 +74,7 @@ export async function alongPath(
       ...more,
       penalty: penaltyAt(options.penalty.find(isAuto)!),
       select,
-      ...(folds !== undefined && { folds }),
+      folds,
     }),
   )
   const { points, chosen, trained } = path

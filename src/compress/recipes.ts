@@ -63,7 +63,7 @@ export function recipeFor(kind: QuantizeKind, calibrated: boolean, options: Int8
 const rounds = ({ transform }: RecipeStep): boolean => Object.hasOwn(findTransform(transform).params, 'rounding')
 
 /** Whether a kind has integers whose rounding can be chosen. */
-export const canRound = (kind: QuantizeKind): boolean => plainRecipe(kind, true, {}).steps.some(rounds)
+export const hasRounding = (kind: QuantizeKind): boolean => plainRecipe(kind, true, {}).steps.some(rounds)
 
 function plainRecipe(kind: QuantizeKind, calibrated: boolean, options: Omit<Int8Options, 'rounding'>): Recipe {
   const { exclude, perChannel, ...rest } = options

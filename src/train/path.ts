@@ -54,6 +54,8 @@ export interface TrainedPath {
   readonly trained: Trained
 }
 
+/** Parts of the data that `cv` leaves out in turn, where none are given. */
+export const FOLDS = 5
 /** Parts of the loss's steepness that strengths are tried at. */
 const PARTS: readonly number[] = Array.from({ length: 10 }, (_, i) => 10 ** (-5 + i / 2))
 
@@ -134,7 +136,7 @@ async function crossValidated(
   strengths: readonly number[],
   options: PathOptions,
 ): Promise<readonly (readonly number[])[]> {
-  const { data, folds = 5, seed = 0, engine, loss, shapes } = options
+  const { data, folds = FOLDS, seed = 0, engine, loss, shapes } = options
   if (!Number.isSafeInteger(folds) || folds < 2 || folds > data.count) throw badFolds(folds, data.count)
   const all = shuffled(data, random(seed).fork(-2))
   const losses: number[][] = strengths.map(() => [])

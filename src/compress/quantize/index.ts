@@ -9,7 +9,7 @@ import type { Env } from '../../passes/pass.js'
 import { PareError } from '../../util/errors.js'
 import { resolveExcluded } from '../exclude.js'
 import { prepareModel } from '../prepare.js'
-import { applySteps, canRound, type Int8Options, QUANTIZE_KINDS, type QuantizeKind, recipeFor } from '../recipes.js'
+import { applySteps, hasRounding, type Int8Options, QUANTIZE_KINDS, type QuantizeKind, recipeFor } from '../recipes.js'
 import { weightsWithNaN, whyNothing } from '../why-nothing.js'
 import { calibrateUnits } from './calibrate-units.js'
 import { suspectOutputs } from './check.js'
@@ -50,7 +50,7 @@ export async function quantize(
     })
   }
   const isSeen = (options.rounding ?? 'nearest') !== 'nearest'
-  if (isSeen && (samples === undefined || !canRound(to))) throw noRounding(options.rounding, samples === undefined)
+  if (isSeen && (samples === undefined || !hasRounding(to))) throw noRounding(options.rounding, samples === undefined)
   const prepared = await prepareModel(model, env, { keepHalf: to === 'f16' })
   const exclude = options.exclude && resolveExcluded(options.exclude, model, prepared)
   const isRanged = samples !== undefined && to === 'int8'

@@ -4,6 +4,7 @@
  */
 
 import { BLOCK_RANGES } from '../../grids/block-ranges.js'
+import { type Blocks, packNibbles, quantizeBlocks } from '../../grids/blocks.js'
 import { int } from '../../ir/attrs.js'
 import { mapGraphs, nodeKey, withGraph } from '../../ir/graphs.js'
 import { floats, tensor } from '../../ir/tensor.js'
@@ -12,7 +13,6 @@ import { freshNames } from '../../passes/names.js'
 import { removeDead } from '../../passes/remove-dead.js'
 import type { Layer } from '../layers/layer.js'
 import type { Params, Transform } from '../transform.js'
-import { type Blocks, packNibbles, quantizeBlocks } from './blocks.js'
 import { neededInFloat } from './needed.js'
 import { type ConstantProduct, constantProduct } from './products.js'
 import { type Rewriter, rewriter, someGraph, withOpset } from './rewrite.js'

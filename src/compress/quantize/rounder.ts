@@ -3,6 +3,7 @@
  * method chooses by half of the samples stands where it is better than nearest rounding on the other half.
  */
 
+import type { Blocks } from '../../grids/blocks.js'
 import { channelsAlong, forEachChannel } from '../../grids/channels.js'
 import { roundAdaptive } from '../../grids/rounding/adaround.js'
 import { roundGptq } from '../../grids/rounding/gptq.js'
@@ -13,7 +14,6 @@ import { openJudge, type SeenWeight, seenWeights } from '../layers/judged.js'
 import { type Layer, layersByWeight, weightMatrix } from '../layers/layer.js'
 import { findAllLayers } from '../layers/recurrent.js'
 import type { TransformEnv } from '../transform.js'
-import type { Blocks } from './blocks.js'
 import { transposed } from './transpose.js'
 import type { QuantizedWeight } from './weights.js'
 

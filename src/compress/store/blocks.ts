@@ -4,8 +4,8 @@
  */
 
 import { BLOCK_RANGES, type BlockRange, fitsHalf } from '../../grids/block-ranges.js'
+import { type Blocks, packNibbles, quantizeBlocks } from '../../grids/blocks.js'
 import { elementCount, f32, floats, floatToHalf, halfToFloat, tensor, tensorOfBytes } from '../../ir/tensor.js'
-import { type Blocks, packNibbles, quantizeBlocks } from '../quantize/blocks.js'
 import type { Rewriter } from '../quantize/rewrite.js'
 import { type Rounder, roundingParam } from '../quantize/rounder.js'
 import { DIGITS_OPSET, digits } from './digits.js'

@@ -1,9 +1,9 @@
 /** Weights as `quantize` stores them, whatever reads them: as nodes for the forward pass, and as they are handed back. */
 
 import { roundEven } from '../../grids/affine.js'
-import { blockGrid, fitsHalf } from '../../grids/block-ranges.js'
+import { fitsHalf } from '../../grids/block-ranges.js'
+import { quantizeBlocks } from '../../grids/blocks.js'
 import { channelsAlong, ELEMENTS_PER_SCALE, forEachChannel } from '../../grids/channels.js'
-import { type BlockShape, levelOf } from '../../grids/hqq.js'
 import { LEAST_INTEGER } from '../../grids/least.js'
 import type { Builder } from '../../ir/builder.js'
 import { elementCount, floatTensor, floatToHalf, halfToFloat, numbers } from '../../ir/tensor.js'
@@ -84,14 +84,11 @@ function inChannels(data: Numbers, shape: readonly number[]): Float64Array {
 }
 
 function inBlocks(data: Numbers, { rows, depth, block, bits }: RowBlocks): Float64Array {
-  const values = new Float64Array(data.length)
   const roundScale = fitsHalf(data) ? (s: number) => halfToFloat(floatToHalf(s)) : Math.fround
-  const shape: BlockShape = { bits, hasZero: false, roundScale, roundZero: Math.round }
-  for (let row = 0; row < rows; row++)
-    for (let from = row * depth; from < (row + 1) * depth; from += block) {
-      const own = data.subarray(from, Math.min(from + block, (row + 1) * depth))
-      const grid = blockGrid(own, 'absmax', shape)
-      for (let i = 0; i < own.length; i++) values[from + i] = grid.scale * (levelOf(own[i]!, grid, shape) - grid.zero)
-    }
-  return values
+  const { values, scales, blocksPerRow } = quantizeBlocks(data, rows, depth, block, bits, roundScale)
+  return Float64Array.from(data, (_, i) => {
+    const [row, column] = [Math.floor(i / depth), i % depth]
+    const inRow = Math.floor(column / block)
+    return scales[row * blocksPerRow + inRow]! * values[row * blocksPerRow * block + column]!
+  })
 }

@@ -4,8 +4,8 @@
  * magnitude becomes exactly −8 (4 bits) or −128 (8 bits).
  */
 
-import { type BlockRange, blockGrid } from '../../grids/block-ranges.js'
-import { levelOf } from '../../grids/hqq.js'
+import { type BlockRange, blockGrid } from './block-ranges.js'
+import { levelOf } from './hqq.js'
 
 export interface Blocks {
   /** Integers less `middle`, in [−2^(bits−1), 2^(bits−1) − 1], row after row, each padded with zeros to whole blocks. */
@@ -28,7 +28,7 @@ export interface BlockChoice {
 
 /** `data` is [rows, depth]; the last block of a row may be short. `roundScale`: to what the scales will be stored as. */
 export function quantizeBlocks(
-  data: Float32Array,
+  data: Float32Array | Float64Array,
   rows: number,
   depth: number,
   block: number,
