@@ -86,7 +86,9 @@ async function resultsOf(model: string): Promise<FrontResults> {
   }
 }
 
-const subjectOf = ({ name, file }: Made): readonly Subject[] => (file === null ? [] : [{ id: name, path: file.path }])
+function subjectOf({ name, file }: Made): readonly Subject[] {
+  return file === null ? [] : [{ id: name, path: file.path }]
+}
 
 async function closeAll(...engines: readonly Engine[]): Promise<void> {
   for (const engine of engines) await engine.close()
@@ -130,7 +132,9 @@ async function frontOf({ path, samples, scores, folder }: Source): Promise<reado
   }
 }
 
-const noteOf = ({ trial: { name }, quality }: TrialResult): string => `${name} (loss ${quality!.drop.toPrecision(2)})`
+function noteOf({ trial: { name }, quality }: TrialResult): string {
+  return `${name} (loss ${quality!.drop.toPrecision(2)})`
+}
 
 function keep(folder: string, name: string, bytes: Uint8Array): NonNullable<Made['file']> {
   mkdirSync(folder, { recursive: true })

@@ -1,6 +1,7 @@
 /**
- * A character transformer on Shakespeare: `npx tsx examples/shakespeare.ts FILE [EPOCHS]`. Four layers of width 128
+ * A character transformer on Shakespeare: `npx tsx examples/shakespeare.ts FILE [EPOCHS] [MODEL]`. Four layers of width 128
  * that look 128 characters back reach 1.65 nats a character on the last tenth of the text, which is not trained on.
+ * The best of the epochs is written to MODEL.
  */
 
 import { readFileSync } from 'node:fs'
@@ -111,6 +112,8 @@ export async function shakespeare({
 }
 
 if (process.argv[1]?.endsWith('shakespeare.ts')) {
-  const [file = '../shared/data/text/tinyshakespeare.txt', epochs = '4'] = process.argv.slice(2)
-  console.log(await shakespeare({ file, epochs: Number(epochs), onLine: console.log }))
+  const [file = '../shared/data/text/tinyshakespeare.txt', epochs = '4', output] = process.argv.slice(2)
+  console.log(
+    await shakespeare({ file, epochs: Number(epochs), onLine: console.log, ...(output !== undefined && { output }) }),
+  )
 }

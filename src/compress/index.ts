@@ -17,7 +17,7 @@ import { sparsifyMagnitude } from './sparsify/magnitude.js'
 import { sparsifySparseGpt } from './sparsify/sparsegpt.js'
 import { sparsifyTaylor } from './sparsify/taylor.js'
 import { sparsifyWanda } from './sparsify/wanda.js'
-import { storeInt2, storeInt3, storeInt4 } from './store/blocks.js'
+import { storeInt2, storeInt3, storeInt4, storeInt5, storeInt6 } from './store/blocks.js'
 import { storeCodebook } from './store/codebook.js'
 import { storeSparse } from './store/sparse.js'
 import { storeBinary, storeF16, storeInt8, storeTernary } from './store/store.js'
@@ -41,6 +41,8 @@ export const TRANSFORMS: readonly Transform[] = [
   quantizeNBits,
   biasCorrection,
   storeInt8,
+  storeInt6,
+  storeInt5,
   storeInt4,
   storeInt3,
   storeInt2,

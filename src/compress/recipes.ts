@@ -28,6 +28,8 @@ export const QUANTIZE_KINDS = [
   'binary',
   'f16',
   'store-int8',
+  'store-int6',
+  'store-int5',
   'store-int4',
   'store-int3',
   'store-int2',
@@ -93,12 +95,14 @@ function plainRecipe(kind: QuantizeKind, calibrated: boolean, options: Omit<Int8
       return { name: 'float16 weights', steps: [step('store/f16', out)] }
     case 'store-int8':
       return { name: 'stored int8', steps: [step('store/int8', out)] }
+    case 'store-int6':
+    case 'store-int5':
     case 'store-int4':
-      return { name: 'stored int4', steps: [step('store/int4', out)] }
     case 'store-int3':
-      return { name: 'stored int3', steps: [step('store/int3', out)] }
-    case 'store-int2':
-      return { name: 'stored int2', steps: [step('store/int2', out)] }
+    case 'store-int2': {
+      const type = kind.slice('store-'.length)
+      return { name: `stored ${type}`, steps: [step(`store/${type}`, out)] }
+    }
     case 'codebook':
       return { name: 'stored codebook', steps: [step('store/codebook', out)] }
     case 'sparse':

@@ -49,6 +49,8 @@ const NONE: QuantizeSummary = {
   storedFloat16: 0,
   storedBinary: 0,
   storedTernary: 0,
+  storedInt6: 0,
+  storedInt5: 0,
   storedInt3: 0,
   storedInt2: 0,
   storedCodebook: 0,
@@ -73,6 +75,8 @@ test.each<[string, QuantizeOptions, Partial<QuantizeSummary>]>([
   ['float16', { to: 'f16' }, { storedFloat16: 5 }],
   ['stored int8', { to: 'store-int8' }, { storedInt8: 5 }],
   ['stored int4', { to: 'store-int4' }, { storedInt4: 5 }],
+  ['stored int6', { to: 'store-int6' }, { storedInt6: 5 }],
+  ['stored int5', { to: 'store-int5' }, { storedInt5: 5 }],
   ['stored int3', { to: 'store-int3' }, { storedInt3: 5 }],
   ['stored int2', { to: 'store-int2' }, { storedInt2: 5 }],
 ])('%s', async (_, options, expected) => {
@@ -135,11 +139,13 @@ test.each<[string, readonly RecipeStep[], Partial<QuantizeSummary>]>([
     [{ transform: 'store/sparse', params: { values } }],
     { storedSparse: 1 },
   ]),
-  ...(['int4', 'int3', 'int2'] as const).map((type): [string, readonly RecipeStep[], Partial<QuantizeSummary>] => [
-    `${type} with zero points`,
-    [{ transform: `store/${type}`, params: { zeroPoints: true } }],
-    { [`storedI${type.slice(1)}`]: 1 },
-  ]),
+  ...(['int6', 'int5', 'int4', 'int3', 'int2'] as const).map(
+    (type): [string, readonly RecipeStep[], Partial<QuantizeSummary>] => [
+      `${type} with zero points`,
+      [{ transform: `store/${type}`, params: { zeroPoints: true } }],
+      { [`storedI${type.slice(1)}`]: 1 },
+    ],
+  ),
 ])('a weight counts once: %s', async (_, steps, expected) => {
   const model = product(thin(0.1))
   const result = await applySteps(model, steps, { engine: async () => engine })

@@ -20,6 +20,8 @@ export interface QuantizeSummary {
   readonly storedFloat16: number
   readonly storedBinary: number
   readonly storedTernary: number
+  readonly storedInt6: number
+  readonly storedInt5: number
   readonly storedInt3: number
   readonly storedInt2: number
   /** Places in a codebook. */
@@ -40,6 +42,8 @@ const nothing = (): Counts => ({
   storedFloat16: 0,
   storedBinary: 0,
   storedTernary: 0,
+  storedInt6: 0,
+  storedInt5: 0,
   storedInt3: 0,
   storedInt2: 0,
   storedCodebook: 0,
@@ -72,6 +76,8 @@ const STORED_KINDS = [
   'storedCodebook',
   'storedBinary',
   'storedTernary',
+  'storedInt6',
+  'storedInt5',
   'storedInt3',
   'storedInt2',
   'storedInt4',
@@ -151,27 +157,28 @@ function packedAs(
   return digits === null ? null : (CENTRED[`${digits} ${of(inputs[0])!.op}`] ?? null)
 }
 
-/** By base, or sum of two, and by what is centred: values, or values in blocks. */
+/** By base and by what is centred: values, or values in blocks. */
 const CENTRED: Readonly<Record<string, keyof Counts>> = {
   '2 Cast': 'storedBinary',
   '3 Cast': 'storedTernary',
   '4 Reshape': 'storedInt2',
-  'sum Reshape': 'storedInt3',
+  '8 Reshape': 'storedInt3',
+  '32 Reshape': 'storedInt5',
+  '64 Reshape': 'storedInt6',
 }
 
-/** The base of the digits that a node gives another form; 0 of whole bytes; null where it has none. */
-function digitsOf(
-  node: Node | undefined,
-  constants: ReadonlyMap<string, Tensor>,
-  makers: Makers,
-): number | 'sum' | null {
+/** The base of the digits that a node gives another form, of planes their product; 0 of whole bytes; null where it has none. */
+function digitsOf(node: Node | undefined, constants: ReadonlyMap<string, Tensor>, makers: Makers): number | null {
   if (node === undefined || node.domain !== '') return null
-  if (node.op === 'Add') return digitsOf(makers.get(node.inputs[0]!), constants, makers) === null ? null : 'sum'
+  if (node.op === 'Add') {
+    const [a, b] = node.inputs.map((name) => digitsOf(makers.get(name), constants, makers))
+    return a == null || b == null ? null : a * b
+  }
   if (node.op === 'Mod') {
     const base = constants.get(node.inputs[1]!)
     return base?.dtype === 'uint8' && elementCount(base.shape) === 1 ? numbers(base)[0]! : null
   }
-  if (!['Cast', 'Reshape', 'Slice'].includes(node.op)) return null
+  if (!['Cast', 'Mul', 'Reshape', 'Slice'].includes(node.op)) return null
   if (constants.get(node.inputs[0]!)?.dtype === 'uint8') return 0
   return digitsOf(makers.get(node.inputs[0]!), constants, makers)
 }

@@ -8,6 +8,7 @@ import type { Histogram } from '../grids/histogram.js'
 import type { Model } from '../ir/types.js'
 import type { Env } from '../passes/pass.js'
 import { PareError } from '../util/errors.js'
+import type { SeenWeights } from './layers/judged.js'
 
 /** The values that a search tries; one alone is fixed. Default: all of a flag or choice, and a number's default. */
 export interface SearchValues {
@@ -74,6 +75,8 @@ export interface TransformEnv extends Env {
   readonly teacher?: Model
   /** The model before the first step that rounded: what a correction compares with. Default: `teacher`. */
   readonly unrounded?: Model
+  /** What enters layers, where that is known and they have not changed since: rounding need not look again. */
+  readonly seen?: SeenWeights
   /** Keep to operators of the ONNX standard. */
   readonly portable?: boolean
   /** Told of the losses over the course of a recovery. */

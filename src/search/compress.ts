@@ -143,8 +143,9 @@ async function searchIn(runFolder: string, model: Model, given: CompressOptions)
       setup,
       journal,
       objective,
-      recipes: recipesFor(model, setup, options),
-      forms: mixedForms(setup, objective),
+      // A front has small and fast ones.
+      recipes: recipesFor(model, setup, isForFront(options) ? { ...options, for: 'size' } : options),
+      forms: mixedForms(setup, isForFront(options) ? 'size' : objective),
     }
     const found = isForFront(options) ? await searchFront(exploration, options) : await explore(exploration)
     const chosen = chooseBest(found.results, objective, setup.original.byteLength)

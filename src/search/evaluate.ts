@@ -38,7 +38,16 @@ export interface Bench {
   readonly limits: Limits
   readonly runFolder: string
   readonly env: TransformEnv
+  /** What the first steps of recipes make, where that is at hand; ranges for steps behind these are found anew. */
+  readonly begun?: Begun
   readonly measure: { readonly rounds: number; readonly budgetMs: number }
+}
+
+export interface Begun {
+  readonly steps: readonly Step[]
+  readonly model: Model
+  /** Of its recovery. */
+  readonly losses: readonly number[]
 }
 
 export async function makeTrial(
@@ -53,9 +62,19 @@ export async function makeTrial(
 
 /** The candidate's file. Several trials may come to the same one. */
 export async function buildCandidate(bench: Bench, steps: readonly Step[]): Promise<Uint8Array> {
-  const model = await applySteps(bench.prepared, steps, bench.env)
+  const model = await made(bench, steps)
   return encodeModel(await compact.run(model, bench.env)).bytes
 }
+
+function made({ prepared, begun, env }: Bench, steps: readonly Step[]): Promise<Model> {
+  if (begun === undefined || !beginsWith(steps, begun.steps)) return applySteps(prepared, steps, env)
+  env.onRecovered?.(begun.losses)
+  const { calibration: _, ...others } = env
+  return applySteps(begun.model, steps.slice(begun.steps.length), { ...others, unrounded: begun.model })
+}
+
+const beginsWith = (steps: readonly Step[], first: readonly Step[]): boolean =>
+  JSON.stringify(steps.slice(0, first.length)) === JSON.stringify(first)
 
 /** Where a candidate's file lies while the search runs. */
 export const candidatePath = (runFolder: string, hash: string): string => join(runFolder, `${hash}.onnx`)

@@ -14,7 +14,7 @@ import {
 } from './fallback.js'
 import { type Journal, remember } from './journal.js'
 import { layersOf } from './layers.js'
-import { type Form, mixedPrecision } from './mixed-precision/mixed-precision.js'
+import { type Form, type Mixed, mixedPrecision } from './mixed-precision/mixed-precision.js'
 import type { FrontSearch } from './outcome.js'
 import { optional, type Setup } from './setup.js'
 import { type FloatProfile, profileInFloat, slowLayers } from './slow-layers.js'
@@ -29,6 +29,8 @@ export interface Exploration {
   readonly recipes: readonly Recipe[]
   /** Forms that layers may take in mixed precision; without, or without samples, it is not tried. */
   readonly forms?: readonly Form[]
+  /** Time is up: what is not known by then is not tried. */
+  readonly isOver?: () => boolean
 }
 
 export interface Found {
@@ -43,35 +45,48 @@ export interface Found {
 /** Failing recipes that are taken through fall-back, at most: those that promise most. */
 const FALLBACKS = 2
 
+/** What quantization alone comes to, before the best of it are timed once more. */
+export interface Tried extends Omit<Found, 'search'> {
+  /** The trial's id. */
+  readonly mixed: string | null
+}
+
 /** Tries everything; what the journal knows is not measured again. Without samples there is no falling back. */
 export async function explore(exploration: Exploration): Promise<Found> {
-  const { setup, journal, objective, recipes } = exploration
+  const { setup, objective } = exploration
+  const { mixed, results, baseline, sensitivity } = await tryQuantizing(exploration)
+  const settled = await runOff(exploration, results)
+  const best = chooseBest(settled, objective, setup.original.byteLength)
+  if (setup.judge === null || best === null || sensitivity.has(layersAside(best.trial.steps)))
+    return { results: settled, baseline, sensitivity }
+  const { id, steps } = best.trial
+  // In mixed precision a layer alone is asked about in the form that it has.
+  const asked = await askLayers(exploration, id === mixed ? steps : withoutExcluded(steps))
+  return { results: settled, baseline, sensitivity: new Map([...sensitivity, [layersAside(steps), asked]]) }
+}
+
+export async function tryQuantizing(exploration: Exploration): Promise<Tried> {
+  const { setup, journal, recipes, isOver = () => false } = exploration
   const baseline = await remember<Latency>(journal, 'baseline', () => timed(setup, setup.original))
   let results: readonly TrialResult[] = []
   for (const [i, recipe] of recipes.entries()) {
+    if (isOver()) break
     setup.env.onProgress?.({ task: `trying ${recipe.name}`, done: i, total: recipes.length })
     results = withNew(results, await tried(exploration, recipe, results), setup)
   }
-  results = await withoutSlowLayers(exploration, results)
+  if (!isOver()) results = await withoutSlowLayers(exploration, results)
   const sensitivity = new Map<string, readonly Sensitivity[]>()
-  if (setup.judge === null) return { results: await runOff(exploration, results), baseline, sensitivity }
+  if (setup.judge === null) return { results, baseline, sensitivity, mixed: null }
   for (const failing of worthFallingBack(exploration, results).slice(0, FALLBACKS)) {
+    if (isOver()) break
     const asked = await askLayers(exploration, withoutExcluded(failing.trial.steps))
     sensitivity.set(layersAside(failing.trial.steps), asked)
     const fallen = await fallBack(exploration, failing, asked, results)
     if (fallen !== null) results = withNew(results, fallen, setup)
   }
-  const mixed = await triedMixed(exploration, results)
+  const mixed = isOver() ? null : await triedMixed(exploration, results)
   if (mixed !== null) results = withNew(results, mixed, setup)
-  const settled = await runOff(exploration, results)
-  const best = chooseBest(settled, objective, setup.original.byteLength)
-  if (best !== null && !sensitivity.has(layersAside(best.trial.steps))) {
-    const { id, steps } = best.trial
-    // In mixed precision a layer alone is asked about in the form that it has.
-    const asked = await askLayers(exploration, id === mixed?.trial.id ? steps : withoutExcluded(steps))
-    sensitivity.set(layersAside(steps), asked)
-  }
-  return { results: settled, baseline, sensitivity }
+  return { results, baseline, sensitivity, mixed: mixed?.trial.id ?? null }
 }
 
 /**
@@ -207,19 +222,24 @@ async function withoutSlowLayers(
 
 /** A candidate whose layers have the forms that save most bytes for what they err; null where there is none. */
 async function triedMixed(exploration: Exploration, others: readonly TrialResult[]): Promise<TrialResult | null> {
-  const { setup, journal, forms = [] } = exploration
+  const { setup, journal, forms = [], isOver } = exploration
   if (forms.length === 0) return null
   const mixed = await mixedPrecision(setup, {
     forms,
+    ...(isOver && { isOver }),
     layers: layersOf(setup.prepared),
     cost: (bytes) => bytes.byteLength,
     goal: 'quality',
     remember: (key, make) => remember(journal, key, make),
   })
   if (mixed === null) return null
-  const taken = [...mixed.forms.values()]
+  return tried(exploration, { name: nameOfMixed(mixed), steps: mixed.steps }, others)
+}
+
+export function nameOfMixed({ forms }: Mixed): string {
+  const taken = [...forms.values()]
   const counts = [...new Set(taken)].map((id) => `${taken.filter((other) => other === id).length} ${id}`)
-  return tried(exploration, { name: `mixed precision: ${counts.join(', ')}`, steps: mixed.steps }, others)
+  return `mixed precision: ${counts.join(', ')}`
 }
 
 /** `others`: a trial that comes to the file of one of them is not measured again. */

@@ -34,7 +34,7 @@ test.each<readonly [string, unknown, string, string]>([
   ['a step with more', { ...sound, steps: [{ transform: 'store/int8', x: 1 }] }, 'RECIPE_FORM', 'r.json: steps[0].x'],
   [
     'an unknown transform',
-    { ...sound, steps: [...sound.steps, { transform: 'store/int5', params: {} }] },
+    { ...sound, steps: [...sound.steps, { transform: 'store/int7', params: {} }] },
     'TRANSFORM_UNKNOWN',
     'r.json: steps[1]',
   ],

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { backward } from '../autodiff/backward.js'
 import { joined } from '../autodiff/gradient.js'
 import { quantizeWeight } from '../compress/quantize/weights.js'
-import { storeInt2, storeInt3, storeInt4 } from '../compress/store/blocks.js'
+import { storeInt2, storeInt3, storeInt4, storeInt5, storeInt6 } from '../compress/store/blocks.js'
 import { storeInt8 } from '../compress/store/store.js'
 import { checkParams, type Transform } from '../compress/transform.js'
 import type { Engine } from '../engine/engine.js'
@@ -92,6 +92,8 @@ describe.each([false, true])('the weight of a product, transposed %s', (transpos
 
 describe.each([
   ['store-int8', storeInt8],
+  ['store-int6', storeInt6],
+  ['store-int5', storeInt5],
   ['store-int4', storeInt4],
   ['store-int3', storeInt3],
   ['store-int2', storeInt2],

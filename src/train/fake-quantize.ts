@@ -21,7 +21,7 @@ import { signedWeights, type Weighted, weightedBy } from './grids/weighted.js'
 /**
  * `int8`: weights a channel, activations by their running range. `int4`: weights of products in blocks, other weights as
  * int8. `binary`, `ternary`: weights of all layers but the first and the last have two or three values a channel.
- * `store-int8` (a scale a channel), `store-int4`, `store-int3`, `store-int2` (a scale a block): weights of at least 512
+ * `store-int8` (a scale a channel), `store-int6` to `store-int2` (a scale a block): weights of at least 512
  * elements, whatever reads them.
  */
 export type TrainedGrid = 'int8' | 'int4' | SignGrid | StoredGrid

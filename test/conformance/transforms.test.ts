@@ -43,6 +43,8 @@ const NOISE: Readonly<Record<string, number>> = {
   'quantize/dynamic': Math.hypot(4 / 127, 8 / 255) / Math.sqrt(12),
   'quantize/nbits': Math.hypot(2.5 / 8, 4 / 127) / Math.sqrt(12),
   'store/int8': 4 / 127 / Math.sqrt(12),
+  'store/int6': 2.5 / 32 / Math.sqrt(12),
+  'store/int5': 2.5 / 16 / Math.sqrt(12),
   'store/int4': 2.5 / 8 / Math.sqrt(12),
   'store/f16': 2 ** -11 / Math.sqrt(3),
   'store/binary': 2 ** -23,

@@ -71,15 +71,13 @@ export async function openRounder(
 ): Promise<Rounder> {
   if (method === 'nearest') return NEAREST
   const { graph } = model
-  const { of, missing } = await seenWeights(
-    model,
-    layersByWeight(graph, findAllLayers(graph).filter(wanted)),
-    env,
-    `rounding by ${NAMES[method]}`,
-  )
+  const byWeight = layersByWeight(graph, findAllLayers(graph).filter(wanted))
+  const { of, missing } = env.seen ?? (await seenWeights(model, byWeight, env, `rounding by ${NAMES[method]}`))
   const judge = openJudge()
   // By the tensor itself: inside of subgraphs names may stand for others.
-  const known = new Map([...of].map(([weight, seen]) => [graph.constants.get(weight)!, seen]))
+  const known = new Map(
+    [...of].flatMap(([weight, seen]) => (byWeight.has(weight) ? [[graph.constants.get(weight)!, seen]] : [])),
+  )
   const choose = (weight: Tensor, given: Rounded, order: Order): Int8Array => {
     const seen = known.get(weight)
     if (seen === undefined) return given.integers

@@ -12,7 +12,7 @@ import { elementCount, f32, floats, floatToHalf, halfToFloat } from '../../ir/te
 import type { Model, Tensor } from '../../ir/types.js'
 import { encodeModel } from '../../onnx/codec.js'
 import { checkParams } from '../transform.js'
-import { storeInt2, storeInt3 } from './blocks.js'
+import { storeInt2, storeInt3, storeInt5, storeInt6 } from './blocks.js'
 
 let engine: Engine
 beforeAll(async () => {
@@ -23,6 +23,8 @@ afterAll(() => engine.close())
 const STORES = [
   { bits: 2, store: storeInt2 },
   { bits: 3, store: storeInt3 },
+  { bits: 5, store: storeInt5 },
+  { bits: 6, store: storeInt6 },
 ] as const
 
 function shown(w: Tensor, name = 'w'): Model {

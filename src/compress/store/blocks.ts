@@ -1,5 +1,5 @@
 /**
- * Weights in blocks of 4, 3 or 2 bits, each with a float16 scale and, where asked for, a zero point: (q − zero) · scale.
+ * Weights in blocks of 2 to 6 bits, each with a float16 scale and, where asked for, a zero point: (q − zero) · scale.
  * Blocks lie along the rows [first dimension, rest], the last one of a row padded.
  */
 
@@ -12,8 +12,10 @@ import { DIGITS_OPSET, digits } from './digits.js'
 import { type Expand, fileBytes, hintOf, list, type Part, plain, toFloat } from './expand.js'
 import { storeTransform } from './transform.js'
 
-type Bits = 2 | 3 | 4
+type Bits = 2 | 3 | 4 | 5 | 6
 
+export const storeInt6 = storeBlocks(6)
+export const storeInt5 = storeBlocks(5)
 export const storeInt4 = storeBlocks(4)
 export const storeInt3 = storeBlocks(3)
 export const storeInt2 = storeBlocks(2)
@@ -34,7 +36,7 @@ function storeBlocks(bits: Bits) {
       range: {
         kind: 'choice',
         choices: BLOCK_RANGES,
-        default: bits === 4 ? 'absmax' : 'mse',
+        default: bits < 4 ? 'mse' : 'absmax',
         doc: 'how the grid of each block is chosen: the whole range, least squared error, or half-quadratic',
       },
       zeroPoints: {
@@ -111,7 +113,7 @@ const nibbles: Integers = (list, shape) => cast(plain(tensorOfBytes('int4', shap
 
 /** From 0 on. */
 const digitsOf =
-  (bits: 2 | 3): Integers =>
+  (bits: Bits): Integers =>
   (list, shape) => {
     const unsigned = Uint8Array.from(list, (v) => v + 2 ** (bits - 1))
     return shaped(cast(digits(unsigned, 2 ** bits)), shape)

@@ -6,6 +6,7 @@
 
 import { TRANSFORMS } from '../../compress/index.js'
 import { applySteps } from '../../compress/recipes.js'
+import type { Model } from '../../ir/types.js'
 import { encodeModel } from '../../onnx/codec.js'
 import type { Bench } from '../evaluate.js'
 import { cautious, excluding, LAYER_SAMPLES, qualityOf } from '../fallback.js'
@@ -53,6 +54,8 @@ export interface MixedOptions {
   cost(bytes: Uint8Array): number | Promise<number>
   /** Keep the quality (`maxDrop` of the bench) at the least cost, or reach a cost at the least error. */
   readonly goal: 'quality' | { readonly cost: number }
+  /** Time is up: then nothing comes of it. */
+  readonly isOver?: () => boolean
   /** Measured once and kept, so that a killed search goes on. */
   remember<T>(key: string, make: () => Promise<T>): Promise<T>
 }
@@ -65,8 +68,26 @@ export interface Mixed {
 
 /** The steps that bring each layer to its form; null where no choice keeps the budget, or nothing is gained. */
 export async function mixedPrecision(bench: Bench, options: MixedOptions): Promise<Mixed | null> {
+  const { forms, layers, cost } = options
+  const asking = { ...options, float: await cost(encodeModel(bench.prepared).bytes) }
+  const choices: Choice[][] = []
+  for (const [i, layer] of layers.entries()) {
+    bench.env.onProgress?.({ task: 'asking layers about forms', done: i, total: layers.length })
+    if (options.isOver?.()) return null
+    const own: Choice[] = []
+    for (const [form, step] of forms.entries()) own.push({ form, ...(await askedAbout(bench, asking, layer, step)) })
+    choices.push(own)
+  }
+  return alongPath(bench, options, choices)
+}
+
+/** As many moves along the path of these choices, by layer, as the goal wants. */
+export async function alongPath(
+  bench: Bench,
+  options: MixedOptions,
+  choices: readonly (readonly Choice[])[],
+): Promise<Mixed | null> {
   const { layers, forms } = options
-  const choices = await measuredChoices(bench, options)
   const moves = pathOf(choices)
   if (moves.length === 0) return null
   const count =
@@ -81,35 +102,36 @@ export async function mixedPrecision(bench: Bench, options: MixedOptions): Promi
   }
 }
 
-/** What each form of each layer saves and errs. */
-async function measuredChoices(
+export interface Asking extends Pick<MixedOptions, 'layers' | 'cost' | 'remember'> {
+  /** The cost of the model in float. */
+  readonly float: number
+}
+
+/** What one layer in a form saves and errs, the others in float. */
+export async function askedAbout(
   bench: Bench,
-  { forms, layers, cost, remember }: MixedOptions,
-): Promise<readonly (readonly Choice[])[]> {
-  const float = await cost(encodeModel(bench.prepared).bytes)
-  const all: Choice[][] = []
-  for (const [i, layer] of layers.entries()) {
-    bench.env.onProgress?.({ task: 'asking layers about forms', done: i, total: layers.length })
-    const others = layers.filter((l) => l !== layer).flatMap((l) => l.nodes)
-    const own: Choice[] = []
-    for (const [form, step] of forms.entries()) {
-      bench.env.signal?.throwIfAborted()
-      const key = `form ${JSON.stringify(step)} ${layer.key}`
-      const found = await remember(key, async () => {
-        const model = await applySteps(bench.prepared, excluding([step], others), bench.env)
-        if (model === bench.prepared) return { saved: 0, error: 0 }
-        const { bytes } = encodeModel(model)
-        const quality = await qualityOf(bench, bytes, LAYER_SAMPLES)
-        const worst = Math.max(0, ...(quality?.outputs.map((o) => o.relativeError) ?? []))
-        const error = quality === null ? BROKEN : Math.max(0, quality.drop) ** 2 + worst ** 2
-        return { saved: float - (await cost(bytes)), error }
-      })
-      // A form that does not run, or whose error is no number, is none.
-      own.push({ form, ...found, error: found.error < BROKEN ? found.error : Number.POSITIVE_INFINITY })
-    }
-    all.push(own)
-  }
-  return all
+  { layers, cost, remember, float }: Asking,
+  layer: Layer,
+  step: Form,
+): Promise<Omit<Choice, 'form'>> {
+  bench.env.signal?.throwIfAborted()
+  const found = await remember(`form ${JSON.stringify(step)} ${layer.key}`, async () => {
+    const model = await alone(bench, layers, layer, step)
+    if (model === bench.prepared) return { saved: 0, error: 0 }
+    const { bytes } = encodeModel(model)
+    const quality = await qualityOf(bench, bytes, LAYER_SAMPLES)
+    const worst = Math.max(0, ...(quality?.outputs.map((o) => o.relativeError) ?? []))
+    const error = quality === null ? BROKEN : Math.max(0, quality.drop) ** 2 + worst ** 2
+    return { saved: float - (await cost(bytes)), error }
+  })
+  // A form that does not run, or whose error is no number, is none.
+  return { ...found, error: found.error < BROKEN ? found.error : Number.POSITIVE_INFINITY }
+}
+
+/** The model with one layer in a form, the others in float; the model itself where there is nothing to do. */
+export function alone(bench: Bench, layers: readonly Layer[], layer: Layer, step: Form): Promise<Model> {
+  const others = layers.filter((l) => l !== layer).flatMap((l) => l.nodes)
+  return applySteps(bench.prepared, excluding([step], others), bench.env)
 }
 
 /** One step a form, which leaves out all layers that take another one. */
@@ -148,6 +170,7 @@ const buildAfter = async (bench: Bench, options: MixedOptions, moves: readonly M
 async function longestKept(bench: Bench, options: MixedOptions, moves: readonly Move[]): Promise<number | null> {
   const allowed = cautious(bench.maxDrop, bench.judge!.samples)
   const keeps = async (count: number): Promise<boolean> => {
+    if (options.isOver?.()) return false
     const drop = await options.remember(`mixed ${count} of ${moves.length}`, async () => {
       const quality = await qualityOf(bench, await buildAfter(bench, options, moves, count))
       return quality?.drop ?? BROKEN

@@ -8,12 +8,13 @@ import { TRANSFORMS } from '../../compress/index.js'
 import type { Transform } from '../../compress/transform.js'
 import { type Random, random } from '../../util/random.js'
 import type { CompressOptions } from '../compress.js'
-import { makeTrial, runTrial, timed } from '../evaluate.js'
+import { makeTrial, runTrial } from '../evaluate.js'
 import { type Exploration, type Found, runOff, withNew } from '../explore.js'
-import { remember } from '../journal.js'
 import type { ScreenedTrial } from '../outcome.js'
-import type { Latency, Step, TrialResult } from '../trial.js'
+import type { Step, TrialResult } from '../trial.js'
+import { mixedOver, nextBase } from './mixed.js'
 import { nameOf } from './names.js'
+import { nothingYet, quantizedAlone } from './quick.js'
 import { aimsOf, recoveriesFor, recoveryPace } from './recovery.js'
 import { BRACKET, benchOn, onRung, RUNGS, samplesOn } from './rungs.js'
 import { bred, type Sampler } from './samplers.js'
@@ -50,13 +51,16 @@ interface Limit {
 
 /** Bounds recoveries where `minutes` alone are given: no single one may take more of them. */
 const RECOVERY_SHARE = 1 / 10
+/** The rung of what is measured in full. */
+const FULL = RUNGS.length - 1
 /** Draws in vain, one after the other, that end a search: everything that there is was tried. */
 const VAIN = 200
 
 export async function searchFront(exploration: Exploration, options: FrontOptions): Promise<Found> {
   const { setup, journal } = exploration
   const limit = await limitOf(exploration, options)
-  const baseline = await remember<Latency>(journal, 'baseline', () => timed(setup, setup.original))
+  const isMinutes = limit.trials === null && options.transforms === undefined
+  const quick = await (isMinutes ? quantizedAlone(exploration, limit.seconds) : nothingYet(exploration))
   const seconds = options.recover ?? (options.minutes === undefined ? null : 60 * options.minutes * RECOVERY_SHARE)
   const pace = await recoveryPace(setup, journal, seconds)
   const most = pace?.steps ?? null
@@ -66,12 +70,12 @@ export async function searchFront(exploration: Exploration, options: FrontOption
   const space = await openSpace(transforms, setup.prepared, setup.env, fixed)
   const goal: Goal = { originalBytes: setup.original.byteLength, maxDrop: setup.maxDrop, limits: setup.limits }
   const usual = usualRecipes(space, most, aims.includes('scores') ? 'scores' : 'outputs')
-  const recipes = [...usual.map((steps) => ({ name: nameOf(steps), steps })), ...exploration.recipes]
+  const recipes = [...usual.map((steps) => ({ name: nameOf(steps), steps })), ...(isMinutes ? [] : exploration.recipes)]
   const course: Course = { ...exploration, recipes, goal, space, limit, sampler: options.sampler ?? bred }
-  const { results, screened, drawn, growth } = await brackets(course)
+  const { results, screened, drawn, growth } = await brackets(course, isMinutes, quick.results)
   const settled = await runOff(exploration, results)
   const search = { drawn, screened, refused: space.refused, recoverySteps: most, growth }
-  return { results: settled, baseline, sensitivity: new Map(), search }
+  return { results: settled, baseline: quick.baseline, sensitivity: quick.sensitivity, search }
 }
 
 /**
@@ -108,10 +112,14 @@ interface Progress {
   drawn: number
 }
 
-async function brackets(course: Course): Promise<Progress> {
+/** `hasMixed`: between brackets the best so far is given bits layer by layer. */
+async function brackets(course: Course, hasMixed: boolean, before: readonly TrialResult[]): Promise<Progress> {
   const planned: Runner[] = [...course.recipes]
   const progress: Progress = { results: [], screened: [], growth: [], latest: new Map(), files: new Map(), drawn: 0 }
+  for (const result of before) note(course, progress, result)
+  const bases = new Set<string>()
   for (let bracket = 0; ; bracket++) {
+    if (hasMixed) await mixBest(course, progress, bases)
     const most = await sizeOf(course, bracket, progress.drawn)
     const runners = drawRunners(course, progress, planned, random(course.setup.env.seed ?? 0).fork(bracket), most)
     if (runners.length === 0) break
@@ -154,9 +162,30 @@ function drawRunners(
   return [...runners.values()]
 }
 
+/** What was measured in full. */
+function note({ setup, goal }: Course, progress: Progress, result: TrialResult): void {
+  if (result.sha256 !== undefined) progress.files.set(`${FULL} ${result.sha256}`, result)
+  progress.latest.set(JSON.stringify(result.trial.steps), result)
+  progress.results = withNew(progress.results, result, setup)
+  progress.growth.push(volumeOf(goal, progress.results))
+}
+
+/** Mixed precision of what promises most and was not given it yet. */
+async function mixBest(course: Course, progress: Progress, bases: Set<string>): Promise<void> {
+  const base = bases.size === 0 ? [] : nextBase(course.goal, progress.results, bases)
+  if (base === null) return
+  bases.add(JSON.stringify(base))
+  const mixed = await mixedOver(course, base, () => isLate(course))
+  if (mixed === null) return
+  const { name, steps, begun } = mixed
+  const setup = { ...course.setup, ...(begun && { begun }) }
+  const result = await tried({ ...course, setup }, { name, steps }, FULL, progress)
+  if (result !== null) note(course, progress, result)
+}
+
 /** All recipes on the first rung, and on each further one those that promise most. */
 async function climb(course: Course, progress: Progress, bracket: readonly Runner[]): Promise<void> {
-  const { setup, goal } = course
+  const { goal } = course
   let runners = bracket
   for (const [level, rung] of RUNGS.entries()) {
     const done = new Map<TrialResult, Runner>()
@@ -165,15 +194,14 @@ async function climb(course: Course, progress: Progress, bracket: readonly Runne
       if (result === null) break
       done.set(result, runner)
       if (level === 0) progress.drawn++
+      if (rung.share === 1) {
+        note(course, progress, result)
+        continue
+      }
       const { steps } = runner
       if (result.sha256 !== undefined) progress.files.set(`${level} ${result.sha256}`, result)
       progress.latest.set(JSON.stringify(steps), { ...result, trial: { ...result.trial, steps } })
-      if (rung.share < 1) {
-        progress.screened.push(screenedOf(result, level))
-        continue
-      }
-      progress.results = withNew(progress.results, result, setup)
-      progress.growth.push(volumeOf(goal, progress.results))
+      progress.screened.push(screenedOf(result, level))
     }
     const next = promising({ ...goal, slack: rung.slack }, [...done.keys()], Math.ceil(runners.length * rung.kept))
     runners = next.map((r) => done.get(r)!)

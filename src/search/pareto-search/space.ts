@@ -181,6 +181,8 @@ const STORES: readonly string[] = [
   'store/int2',
   'store/int3',
   'store/int4',
+  'store/int5',
+  'store/int6',
   'store/int8',
   'store/f16',
 ]

@@ -11,7 +11,14 @@ import type { Graph, Tensor } from '../../ir/types.js'
 import { list, onChannels, onRowBlocks, type RowBlocks } from './integers.js'
 
 /** 8 bits with a scale a channel, fewer with one a block. */
-const BITS = { 'store-int8': 8, 'store-int4': 4, 'store-int3': 3, 'store-int2': 2 } as const
+const BITS = {
+  'store-int8': 8,
+  'store-int6': 6,
+  'store-int5': 5,
+  'store-int4': 4,
+  'store-int3': 3,
+  'store-int2': 2,
+} as const
 /** What `quantize` stores by these names. */
 export type StoredGrid = keyof typeof BITS
 

@@ -1,0 +1,77 @@
+/** Mixed precision over what a search found: units are cut and quality is brought back, then each layer gets its bits. */
+
+import { applySteps } from '../../compress/recipes.js'
+import { isMeasured } from '../choose.js'
+import type { Begun } from '../evaluate.js'
+import { type Exploration, nameOfMixed } from '../explore.js'
+import { remember } from '../journal.js'
+import { layersOf } from '../layers.js'
+import { roundedMixed } from '../mixed-precision/rounded.js'
+import type { Setup } from '../setup.js'
+import type { Step, TrialResult } from '../trial.js'
+import { nameOf } from './names.js'
+import { type StageName, stageOf } from './space.js'
+import { type Goal, isWithin } from './worth.js'
+
+/** Times the budget that a result may lose whose first steps are looked at: other bits may lose less. */
+const SLACK = 2
+
+const IN_FLOAT: readonly (StageName | null)[] = ['equalize', 'lighten', 'recover']
+
+/** The steps in float of the smallest result that is near the budget, where they are not known yet. */
+export function nextBase(
+  goal: Goal,
+  results: readonly TrialResult[],
+  known: ReadonlySet<string>,
+): readonly Step[] | null {
+  const near = results.filter(isMeasured).filter((r) => isWithin({ ...goal, slack: SLACK }, r))
+  const bases = near
+    .toSorted((a, b) => a.bytes - b.bytes)
+    .map(({ trial }) => trial.steps.filter((s) => IN_FLOAT.includes(stageOf(s.transform))))
+  return bases.find((base) => !known.has(JSON.stringify(base))) ?? null
+}
+
+interface MixedRecipe {
+  readonly name: string
+  readonly steps: readonly Step[]
+  /** Absent where the journal had the answer. */
+  readonly begun?: Begun
+}
+
+/** Null where no choice of bits keeps the budget, or time is up. */
+export async function mixedOver(
+  { setup, journal }: Pick<Exploration, 'setup' | 'journal'>,
+  base: readonly Step[],
+  isOver: () => boolean,
+): Promise<MixedRecipe | null> {
+  // Of the whole network what layers answered before stands.
+  const prefix = base.length === 0 ? '' : `${JSON.stringify(base)} `
+  const key = `${prefix}in mixed precision`
+  const known = journal.recall<MixedRecipe | null>(key)
+  if (known !== undefined) return known
+  if (isOver()) return null
+  const begun = await madeOf(setup, base)
+  const mixed = await roundedMixed(
+    { ...setup, prepared: begun.model },
+    {
+      layers: layersOf(begun.model),
+      rounding: 'gptq',
+      isOver,
+      remember: (about, make) => remember(journal, `${prefix}${about}`, make),
+    },
+  )
+  const steps = mixed && [...base, ...mixed.steps]
+  const names = mixed && [...(base.length > 0 ? [nameOf(base)] : []), `${nameOfMixed(mixed)}, gptq`]
+  const recipe = steps && names && { name: names.join('; '), steps }
+  // Where time was up, more of it may bring an answer.
+  if (recipe !== null || !isOver()) await journal.record(key, recipe)
+  return recipe && { ...recipe, begun }
+}
+
+async function madeOf({ prepared, env }: Setup, steps: readonly Step[]): Promise<Begun> {
+  const losses: number[] = []
+  const onRecovered = (curve: readonly number[]): void => {
+    losses.push(...curve)
+  }
+  return { steps, losses, model: await applySteps(prepared, steps, { ...env, onRecovered }) }
+}
