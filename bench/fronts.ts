@@ -27,8 +27,17 @@ import { CLASS_SCORES } from './samples/scores.js'
 import { requiredPath } from './samples/types.js'
 
 const MAX_DROP = 0.01
-/** Samples of a search, half of which judge: of heavy models fewer. */
-const COUNT: Readonly<Record<string, number>> = { 'dnsmos-sig-bak-ovr': 48, 'mnist-cntk': 6000, 'go1-policy': 8000 }
+/** Samples of a search, half of which judge: fewer of models that take long for each. */
+const COUNT: Readonly<Record<string, number>> = {
+  'dnsmos-sig-bak-ovr': 40,
+  'ultraface-slim-320': 240,
+  'ultraface-rfb-320': 240,
+  'yunet-n-320': 240,
+  'openseeface-mnv3-detection': 240,
+  'magika-v3.3': 400,
+  'mnist-cntk': 6000,
+  'go1-policy': 8000,
+}
 const USUAL_COUNT = 1200
 const HELD_OUT = 300
 

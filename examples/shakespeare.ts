@@ -51,13 +51,24 @@ function stretches(codes: ArrayLike<number>, context: number, step: number, outp
   return { count, inputs: new Map([['input', column(inputs)]]), targets: new Map([[output, column(targets)]]) }
 }
 
+/** The first nine tenths of a text, in stretches that overlap, and the last tenth, in stretches that do not. */
+export function characters(text: string, context: number, output: string) {
+  const alphabet = [...new Set(text)].sort()
+  const codes = Uint8Array.from(text, (c) => alphabet.indexOf(c))
+  const cut = Math.floor(0.9 * codes.length)
+  return {
+    data: stretches(codes.subarray(0, cut), context, context / 4, output),
+    validation: stretches(codes.subarray(cut), context, context, output),
+  }
+}
+
 export interface Options {
   readonly file: string
   readonly epochs: number
   readonly batchSize?: number
   /** Characters that are read. */
   readonly limit?: number
-  readonly shape?: Partial<Shape>
+  readonly shape?: Partial<Omit<Shape, 'letters'>>
   readonly onLine?: (line: string) => void
   readonly output?: string
 }
@@ -73,14 +84,9 @@ export async function shakespeare({
   output,
 }: Options): Promise<number> {
   const text = readFileSync(file, 'utf8').slice(0, limit)
-  const alphabet = [...new Set(text)].sort()
-  const codes = Uint8Array.from(text, (c) => alphabet.indexOf(c))
-  const full = { letters: alphabet.length, context: 128, width: 128, depth: 4, heads: 4, ...shape }
+  const full = { context: 128, width: 128, depth: 4, heads: 4, ...shape, letters: new Set(text).size }
   const model = transformer(full)
-  const cut = Math.floor(0.9 * codes.length)
-  const [scores] = model.graph.outputs
-  const data = stretches(codes.subarray(0, cut), full.context, full.context / 4, scores!)
-  const validation = stretches(codes.subarray(cut), full.context, full.context, scores!)
+  const { data, validation } = characters(text, full.context, model.graph.outputs[0]!)
   const engine = await openEngine()
   try {
     const {

@@ -62,30 +62,29 @@ export async function explore(exploration: Exploration): Promise<Found> {
   const { id, steps } = best.trial
   // In mixed precision a layer alone is asked about in the form that it has.
   const asked = await askLayers(exploration, id === mixed ? steps : withoutExcluded(steps))
-  return { results: settled, baseline, sensitivity: new Map([...sensitivity, [layersAside(steps), asked]]) }
+  const all = asked === null ? sensitivity : new Map([...sensitivity, [layersAside(steps), asked]])
+  return { results: settled, baseline, sensitivity: all }
 }
 
 export async function tryQuantizing(exploration: Exploration): Promise<Tried> {
-  const { setup, journal, recipes, isOver = () => false } = exploration
+  const { setup, journal, recipes } = exploration
   const baseline = await remember<Latency>(journal, 'baseline', () => timed(setup, setup.original))
   let results: readonly TrialResult[] = []
   for (const [i, recipe] of recipes.entries()) {
-    if (isOver()) break
     setup.env.onProgress?.({ task: `trying ${recipe.name}`, done: i, total: recipes.length })
-    results = withNew(results, await tried(exploration, recipe, results), setup)
+    results = withTried(results, await tried(exploration, recipe, results), setup)
   }
-  if (!isOver()) results = await withoutSlowLayers(exploration, results)
+  results = await withoutSlowLayers(exploration, results)
   const sensitivity = new Map<string, readonly Sensitivity[]>()
   if (setup.judge === null) return { results, baseline, sensitivity, mixed: null }
   for (const failing of worthFallingBack(exploration, results).slice(0, FALLBACKS)) {
-    if (isOver()) break
     const asked = await askLayers(exploration, withoutExcluded(failing.trial.steps))
+    if (asked === null) break
     sensitivity.set(layersAside(failing.trial.steps), asked)
-    const fallen = await fallBack(exploration, failing, asked, results)
-    if (fallen !== null) results = withNew(results, fallen, setup)
+    results = withTried(results, await fallBack(exploration, failing, asked, results), setup)
   }
-  const mixed = isOver() ? null : await triedMixed(exploration, results)
-  if (mixed !== null) results = withNew(results, mixed, setup)
+  const mixed = await triedMixed(exploration, results)
+  results = withTried(results, mixed, setup)
   return { results, baseline, sensitivity, mixed: mixed?.trial.id ?? null }
 }
 
@@ -97,6 +96,10 @@ export function withNew(results: readonly TrialResult[], more: TrialResult, { sh
   const isTwin = more.sha256 === sha256 || results.some((r) => r.sha256 === more.sha256)
   return more.sha256 !== undefined && isTwin ? results : [...results, more]
 }
+
+/** Null: it was not tried. */
+const withTried = (results: readonly TrialResult[], more: TrialResult | null, setup: Setup): readonly TrialResult[] =>
+  more === null ? results : withNew(results, more, setup)
 
 /** How many of the best are timed once more, and how much longer. */
 export const FINALISTS = 4
@@ -195,7 +198,7 @@ async function withoutSlowLayers(
   exploration: Exploration,
   results: readonly TrialResult[],
 ): Promise<readonly TrialResult[]> {
-  const { setup, journal } = exploration
+  const { setup } = exploration
   const fixed = results
     .filter(isMeasured)
     .filter(isStatic)
@@ -207,14 +210,15 @@ async function withoutSlowLayers(
     setup.env.onProgress?.({ task: `looking for slow layers of ${trial.name}`, done: 0 })
     // A failure is not remembered: the next run may have better luck.
     const ways = await optional(setup, 'slow layers were not looked for', [], () =>
-      remember(journal, `slow layers ${trial.id}`, async () => {
+      inTime(exploration, `slow layers ${trial.id}`, async () => {
         float ??= profileInFloat(setup)
         return slowLayers(setup, await float, trial.steps)
       }),
     )
-    for (const { what, keys } of ways) {
+    for (const { what, keys } of ways ?? []) {
       const steps = fallenBack(trial.steps, keys, 'stored')
-      found = withNew(found, await tried(exploration, { name: `${trial.name}; ${what} in float`, steps }, found), setup)
+      const name = `${trial.name}; ${what} in float`
+      found = withTried(found, await tried(exploration, { name, steps }, found), setup)
     }
   }
   return found
@@ -224,16 +228,28 @@ async function withoutSlowLayers(
 async function triedMixed(exploration: Exploration, others: readonly TrialResult[]): Promise<TrialResult | null> {
   const { setup, journal, forms = [], isOver } = exploration
   if (forms.length === 0) return null
-  const mixed = await mixedPrecision(setup, {
-    forms,
-    ...(isOver && { isOver }),
-    layers: layersOf(setup.prepared),
-    cost: (bytes) => bytes.byteLength,
-    goal: 'quality',
-    remember: (key, make) => remember(journal, key, make),
+  const recipe = await inTime(exploration, 'mixed precision', async () => {
+    const mixed = await mixedPrecision(setup, {
+      forms,
+      layers: layersOf(setup.prepared),
+      cost: (bytes) => bytes.byteLength,
+      goal: 'quality',
+      ...(isOver && { isOver }),
+      remember: (key, make) => remember(journal, key, make),
+    })
+    return mixed && { name: nameOfMixed(mixed), steps: mixed.steps }
   })
-  if (mixed === null) return null
-  return tried(exploration, { name: nameOfMixed(mixed), steps: mixed.steps }, others)
+  return recipe && tried(exploration, recipe, others)
+}
+
+/** What the journal knows, or what is made now; null where time is up. Nothing that was cut short is recorded. */
+async function inTime<T>({ journal, isOver }: Exploration, key: string, make: () => Promise<T>): Promise<T | null> {
+  const known = journal.recall<T>(key)
+  if (known !== undefined) return known
+  if (isOver?.()) return null
+  const value = await make()
+  if (value !== null || !isOver?.()) await journal.record(key, value)
+  return value
 }
 
 export function nameOfMixed({ forms }: Mixed): string {
@@ -242,17 +258,18 @@ export function nameOfMixed({ forms }: Mixed): string {
   return `mixed precision: ${counts.join(', ')}`
 }
 
-/** `others`: a trial that comes to the file of one of them is not measured again. */
+/** `others`: a trial that comes to the file of one of them is not measured again. Null where time is up. */
 async function tried(
   exploration: Exploration,
   { name, steps }: Recipe,
   others: readonly TrialResult[],
-): Promise<TrialResult> {
-  const { setup, journal } = exploration
+): Promise<TrialResult | null> {
+  const { setup, journal, isOver } = exploration
   const trial = await makeTrial(setup, name, steps)
   const known = journal.recall<TrialResult>(`trial ${trial.id}`)
   // Only what may be handed back needs its file.
   if (known !== undefined && (known.keeps !== true || (await isRestored(setup, known)))) return known
+  if (known === undefined && isOver?.()) return null
   return measured(exploration, trial, others)
 }
 
@@ -285,27 +302,29 @@ function worthFallingBack({ setup, objective }: Exploration, results: readonly T
   return [...kinds.values()].toSorted((a, b) => gain(a) - gain(b))
 }
 
-/** What each layer alone costs, layers that the steps do not touch left out. */
-async function askLayers({ setup, journal }: Exploration, steps: readonly Step[]): Promise<readonly Sensitivity[]> {
+/** What each layer alone costs, layers that the steps do not touch left out. Null where time is up. */
+async function askLayers(exploration: Exploration, steps: readonly Step[]): Promise<readonly Sensitivity[] | null> {
+  const { setup, journal, isOver } = exploration
   const layers = layersOf(setup.prepared)
   const id = (await makeTrial(setup, '', steps)).id
   const asked: (Sensitivity | null)[] = []
   for (const [i, layer] of layers.entries()) {
     setup.env.signal?.throwIfAborted()
     setup.env.onProgress?.({ task: 'asking layer by layer', done: i, total: layers.length })
-    asked.push(
-      await remember(journal, `sensitivity ${id} ${layer.key}`, () => layerSensitivity(setup, steps, layer, layers)),
-    )
+    const key = `sensitivity ${id} ${layer.key}`
+    if (journal.recall(key) === undefined && isOver?.()) return null
+    asked.push(await remember(journal, key, () => layerSensitivity(setup, steps, layer, layers)))
   }
   return asked.filter((s) => s !== null)
 }
 
 async function fallBack(
-  { setup, journal, objective, recipes }: Exploration,
+  exploration: Exploration,
   { trial }: TrialResult,
   asked: readonly Sensitivity[],
   others: readonly TrialResult[],
 ): Promise<TrialResult | null> {
+  const { setup, journal, objective } = exploration
   const order = fallbackOrder(asked, layersOf(setup.prepared), objective)
   const memo: FallbackMemo = {
     recall: (key) => journal.recall<number>(`fallback ${trial.id} ${key}`),
@@ -313,13 +332,14 @@ async function fallBack(
   }
   for (const mode of fallbackModes(trial.steps)) {
     setup.env.onProgress?.({ task: `falling back in ${trial.name}`, done: 0 })
-    const count = await fewestExcluded(setup, trial.steps, order, mode, memo)
+    const key = `fallen ${objective} ${mode} ${trial.id}`
+    const count = await inTime(exploration, key, () => fewestExcluded(setup, trial.steps, order, mode, memo))
     if (count === null || (count === order.length && mode === 'float')) continue
     const nodes = order.slice(0, count).flat()
     const layers = nodes.length === 1 ? 'layer' : 'layers'
     const name = `${trial.name}; ${nodes.length} ${layers} ${mode === 'stored' ? 'only stored' : 'in float'}`
     const steps = fallenBack(trial.steps, nodes, mode)
-    return tried({ setup, journal, objective, recipes }, { name, steps }, others)
+    return tried(exploration, { name, steps }, others)
   }
   return null
 }
