@@ -26,6 +26,10 @@ export interface BlockChoice {
   readonly roundZero?: (zero: number) => number
 }
 
+/** The length of blocks of about `size` that part a row evenly: of 40 weights one of 40, where blocks of 32 fill two. */
+export const evenBlock = (depth: number, size: number): number =>
+  Math.max(1, Math.ceil(depth / Math.max(1, Math.round(depth / size))))
+
 /** `data` is [rows, depth]; the last block of a row may be short. `roundScale`: to what the scales will be stored as. */
 export function quantizeBlocks(
   data: Float32Array | Float64Array,

@@ -96,7 +96,7 @@ export function withFakeQuantization(model: Model, options: FakeQuantizeOptions)
   const roundedWeight = (w: Weighted, to: LayerGrid): string =>
     once(`${howOf(w, to)} ${w.weight}`, () => through(w.weight, weightOnGrid(b, w, to)))
   const roundedConstant = (w: string, to: StoredGrid): string =>
-    once(`stored ${w}`, () => through(w, onStored(b, w, graph.constants.get(w)!.shape, to)))
+    once(`stored ${w}`, () => through(w, onStored(b, w, graph.constants.get(w)!, to)))
   const roundedActivation = (x: string, state: string): string =>
     once(`range ${x}`, () => {
       const batch = batchRange(b, x)

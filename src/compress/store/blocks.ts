@@ -1,10 +1,10 @@
 /**
  * Weights in blocks of 2 to 6 bits, each with a float16 scale and, where asked for, a zero point: (q − zero) · scale.
- * Blocks lie along the rows [first dimension, rest], the last one of a row padded.
+ * Blocks lie along the rows [first dimension, rest], each row parted evenly, the last block padded.
  */
 
 import { BLOCK_RANGES, type BlockRange, fitsHalf } from '../../grids/block-ranges.js'
-import { type Blocks, packNibbles, quantizeBlocks } from '../../grids/blocks.js'
+import { type Blocks, evenBlock, packNibbles, quantizeBlocks } from '../../grids/blocks.js'
 import { elementCount, f32, floats, floatToHalf, halfToFloat, tensor, tensorOfBytes } from '../../ir/tensor.js'
 import type { Rewriter } from '../quantize/rewrite.js'
 import { type Rounder, roundingParam } from '../quantize/rounder.js'
@@ -31,7 +31,7 @@ function storeBlocks(bits: Bits) {
         kind: 'choice',
         choices: ['16', '32', '64', '128'],
         default: '32',
-        doc: 'weights that share a scale',
+        doc: 'weights that share a scale, about: rows are parted evenly',
       },
       range: {
         kind: 'choice',
@@ -72,7 +72,7 @@ const expandBlocks =
     const { shape } = t
     const rows = shape.length < 2 ? 1 : shape[0]!
     const depth = elementCount(shape) / Math.max(1, rows)
-    const block = Math.max(1, Math.min(Number(size), depth))
+    const block = evenBlock(depth, Number(size))
     const data = floats(t)
     const isHalf = fitsHalf(data)
     const round = isHalf ? (s: number) => halfToFloat(floatToHalf(s)) : Math.fround

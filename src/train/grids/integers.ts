@@ -41,10 +41,12 @@ export interface RowBlocks {
   readonly depth: number
   readonly block: number
   readonly bits: number
+  /** What scales are rounded to, as the file has them. Default: they stay as they are. */
+  readonly roundScale?: (scale: string) => string
 }
 
 /** Of [rows, depth]: in each block of a row the element of largest magnitude becomes −2^(bits − 1). */
-export function onRowBlocks(b: Builder, w: string, { rows, depth, block, bits }: RowBlocks): string {
+export function onRowBlocks(b: Builder, w: string, { rows, depth, block, bits, roundScale = same }: RowBlocks): string {
   const blocks = Math.ceil(depth / block)
   const missing = blocks * block - depth
   const padded = missing === 0 ? w : b.op('Pad', [w, list(b, [0, 0, 0, missing])])
@@ -53,9 +55,12 @@ export function onRowBlocks(b: Builder, w: string, { rows, depth, block, bits }:
   const [high, low] = [end('ReduceMax'), end('ReduceMin')]
   const peak = b.op('Where', [b.op('GreaterOrEqual', [high, b.op('Neg', [low])]), high, low])
   const least = -(2 ** (bits - 1))
-  const q = onGrid(b, parts, b.op('Div', [peak, b.number(least)]), [least, -least - 1])
+  const scale = roundScale(b.op('Div', [peak, b.number(least)]))
+  const q = onGrid(b, parts, scale, [least, -least - 1])
   const flat = b.op('Reshape', [q, list(b, [rows, blocks * block])])
   return missing === 0 ? flat : b.op('Slice', [flat, list(b, [0]), list(b, [depth]), list(b, [1])])
 }
+
+const same = (scale: string): string => scale
 
 export const list = (b: Builder, values: readonly number[]): string => b.constant(i64([values.length], values), 'list')

@@ -2,12 +2,14 @@
 
 import { roundEven } from '../../grids/affine.js'
 import { fitsHalf } from '../../grids/block-ranges.js'
-import { quantizeBlocks } from '../../grids/blocks.js'
+import { evenBlock, quantizeBlocks } from '../../grids/blocks.js'
 import { channelsAlong, ELEMENTS_PER_SCALE, forEachChannel } from '../../grids/channels.js'
 import { LEAST_INTEGER } from '../../grids/least.js'
+import { int } from '../../ir/attrs.js'
 import type { Builder } from '../../ir/builder.js'
+import { codeOfDType } from '../../ir/dtypes.js'
 import { elementCount, floatTensor, floatToHalf, halfToFloat, numbers } from '../../ir/tensor.js'
-import type { Graph, Tensor } from '../../ir/types.js'
+import type { DType, Graph, Tensor } from '../../ir/types.js'
 import { list, onChannels, onRowBlocks, type RowBlocks } from './integers.js'
 
 /** 8 bits with a scale a channel, fewer with one a block. */
@@ -42,14 +44,19 @@ function channelsOf(shape: readonly number[]): number | null {
 function layoutOf(shape: readonly number[], grid: StoredGrid): RowBlocks {
   const rows = shape.length < 2 ? 1 : shape[0]!
   const depth = elementCount(shape) / rows
-  return { rows, depth, block: Math.min(BLOCK, depth), bits: BITS[grid] }
+  return { rows, depth, block: evenBlock(depth, BLOCK), bits: BITS[grid] }
 }
 
-export function onStored(b: Builder, w: string, shape: readonly number[], grid: StoredGrid): string {
+/** Whether scales become float16 is decided once, by the weight that training begins with. */
+export function onStored(b: Builder, w: string, t: Tensor, grid: StoredGrid): string {
+  const { shape, dtype } = t
   if (grid === 'store-int8') return onChannels(b, w, shape, channelsOf(shape))
   const layout = layoutOf(shape, grid)
   const { rows, depth } = layout
-  const rounded = onRowBlocks(b, b.op('Reshape', [w, list(b, [rows, depth])]), layout)
+  const cast = (x: string, to: DType): string => b.op('Cast', [x], { attrs: { to: int(codeOfDType(to)) } })
+  const roundScale = (scale: string): string => cast(cast(scale, 'float16'), dtype)
+  const flat = b.op('Reshape', [w, list(b, [rows, depth])])
+  const rounded = onRowBlocks(b, flat, { ...layout, ...(fitsHalf(numbers(t)) && { roundScale }) })
   return b.op('Reshape', [rounded, list(b, shape)])
 }
 
