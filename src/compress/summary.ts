@@ -90,15 +90,18 @@ function storedIn(graph: Graph, constants: ReadonlyMap<string, Tensor>): readonl
   const makers = producers(graph)
   const expanding = expandingNodes(graph, constants)
   const isRead = new Set([...graph.outputs, ...graph.nodes.filter((n) => !expanding.has(n)).flatMap(reads)])
-  // What a weight is found by: one that is read both as it is and through a Transpose counts once.
-  const found = new Map<Node, keyof Counts>()
+  // What a weight is found by, of a pool its piece: one that is read both as it is and through a Transpose counts once.
+  const found = new Map<Node | string, keyof Counts>()
   for (const last of expanding) {
     if (!last.outputs.some((name) => isRead.has(name))) continue
-    const parts = [...behind(last, makers)].map(
+    const nodes = [...behind(last, makers)]
+    const parts = nodes.map(
       (node) => [node, STORED[storedAs(node, constants)] ?? packedAs(node, constants, makers)] as const,
     )
     const kind = STORED_KINDS.find((k) => parts.some(([, other]) => other === k))
-    if (kind !== undefined) found.set(parts.find(([, other]) => other === kind)![0], kind)
+    if (kind === undefined) continue
+    const piece = nodes.flatMap((n) => n.inputs).find((name) => makers.get(name)?.op === 'Split')
+    found.set(piece ?? parts.find(([, other]) => other === kind)![0], kind)
   }
   return [...found.values()]
 }
@@ -154,17 +157,17 @@ function packedAs(
   if (op === 'Reshape' && of(inputs[0])?.op === 'ConstantOfShape') return 'storedSparse'
   if (op !== 'Sub') return null
   const digits = digitsOf(of(inputs[0]), constants, makers)
-  return digits === null ? null : (CENTRED[`${digits} ${of(inputs[0])!.op}`] ?? null)
+  return digits === null ? null : (CENTRED[digits] ?? null)
 }
 
-/** By base and by what is centred: values, or values in blocks. */
-const CENTRED: Readonly<Record<string, keyof Counts>> = {
-  '2 Cast': 'storedBinary',
-  '3 Cast': 'storedTernary',
-  '4 Reshape': 'storedInt2',
-  '8 Reshape': 'storedInt3',
-  '32 Reshape': 'storedInt5',
-  '64 Reshape': 'storedInt6',
+/** By the base of what is centred. */
+const CENTRED: Readonly<Record<number, keyof Counts>> = {
+  2: 'storedBinary',
+  3: 'storedTernary',
+  4: 'storedInt2',
+  8: 'storedInt3',
+  32: 'storedInt5',
+  64: 'storedInt6',
 }
 
 /** The base of the digits that a node gives another form, of planes their product; 0 of whole bytes; null where it has none. */
@@ -178,7 +181,7 @@ function digitsOf(node: Node | undefined, constants: ReadonlyMap<string, Tensor>
     const base = constants.get(node.inputs[1]!)
     return base?.dtype === 'uint8' && elementCount(base.shape) === 1 ? numbers(base)[0]! : null
   }
-  if (!['Cast', 'Mul', 'Reshape', 'Slice'].includes(node.op)) return null
+  if (!['Cast', 'Mul', 'Reshape', 'Slice', 'Split'].includes(node.op)) return null
   if (constants.get(node.inputs[0]!)?.dtype === 'uint8') return 0
   return digitsOf(makers.get(node.inputs[0]!), constants, makers)
 }

@@ -4,6 +4,7 @@
  * magnitude becomes exactly −8 (4 bits) or −128 (8 bits).
  */
 
+import { elementCount } from '../ir/tensor.js'
 import { type BlockRange, blockGrid } from './block-ranges.js'
 import { levelOf } from './hqq.js'
 
@@ -26,9 +27,30 @@ export interface BlockChoice {
   readonly roundZero?: (zero: number) => number
 }
 
-/** The length of blocks of about `size` that part a row evenly: of 40 weights one of 40, where blocks of 32 fill two. */
-export const evenBlock = (depth: number, size: number): number =>
-  Math.max(1, Math.ceil(depth / Math.max(1, Math.round(depth / size))))
+/** Rows of `depth` weights in blocks of `block`. */
+export interface BlockLayout {
+  readonly rows: number
+  readonly depth: number
+  readonly block: number
+}
+
+/** Of rows shorter than this a scale each would be a large part of the file. */
+const SHORTEST = 8
+
+/**
+ * Blocks of about `size` weights: a divisor of the rows [first dimension, rest] from half to twice that, or a whole row that
+ * is shorter, so that no block has weights of two rows and none is padded. Where there is none, all weights are one row.
+ */
+export function blockLayout(shape: readonly number[], size: number): BlockLayout {
+  const count = elementCount(shape)
+  const rows = shape.length < 2 || count === 0 ? 1 : shape[0]!
+  const depth = count / rows
+  if (rows > 1 && depth >= SHORTEST && depth < size / 2) return { rows, depth, block: depth }
+  const lengths = Array.from({ length: 2 * size }, (_, i) => i + 1).filter((n) => 2 * n >= size && depth % n === 0)
+  const far = (n: number): number => Math.abs(Math.log(n / size))
+  if (count === 0 || lengths.length === 0) return { rows: 1, depth: count, block: size }
+  return { rows, depth, block: lengths.reduce((a, b) => (far(b) < far(a) ? b : a)) }
+}
 
 /** `data` is [rows, depth]; the last block of a row may be short. `roundScale`: to what the scales will be stored as. */
 export function quantizeBlocks(

@@ -20,6 +20,8 @@ export interface Rewriter {
     attrs?: Readonly<Record<string, Attr>>,
     domain?: string,
   ): string
+  /** The same of several outputs. */
+  nodes(op: string, inputs: readonly string[], outputs: readonly string[]): readonly string[]
   /** Replaces a node of the original graph (by identity). */
   replace(old: Node, ...nodes: readonly Node[]): void
   /** Lets everything that reads `from` (in this graph and the graphs inside it) read `to`. */
@@ -50,6 +52,10 @@ export function rewriter(graph: Graph, fresh: (hint: string) => string): Rewrite
     node(op, inputs, output, attrs = {}, domain = '') {
       added.push({ name: '', domain, op, inputs, outputs: [output], attrs })
       return output
+    },
+    nodes(op, inputs, outputs) {
+      added.push({ name: '', domain: '', op, inputs, outputs, attrs: {} })
+      return outputs
     },
     replace(old, ...nodes) {
       replaced.set(old, nodes)

@@ -6,7 +6,7 @@ import { value } from '../../../test/small-models.js'
 import type { Engine } from '../../engine/engine.js'
 import { openEngine } from '../../engine/node/open.js'
 import { optimizedGraph } from '../../engine/node/optimized.js'
-import { quantizeBlocks } from '../../grids/blocks.js'
+import { blockLayout, quantizeBlocks } from '../../grids/blocks.js'
 import { builder, modelOf } from '../../ir/builder.js'
 import { elementCount, f32, floats, floatToHalf, halfToFloat } from '../../ir/tensor.js'
 import type { Model, Tensor } from '../../ir/types.js'
@@ -47,6 +47,23 @@ async function expanded(model: Model, { shape }: Tensor): Promise<Float32Array> 
   return floats((await outputsOf(engine, model, { x: zeros })).y!)
 }
 
+test('blocks divide rows, near the size that was asked for, or all weights are one row', () => {
+  const shape = fc.array(fc.integer({ min: 1, max: 200 }), { minLength: 1, maxLength: 3 })
+  fc.assert(
+    fc.property(shape, fc.constantFrom(16, 32, 64, 128), (dims, size) => {
+      const { rows, depth, block } = blockLayout(dims, size)
+      expect(rows * depth).toBe(elementCount(dims))
+      if (rows > 1) expect(depth % block).toBe(0)
+      expect(block).toBeLessThanOrEqual(2 * size)
+      if (block < size / 2) expect(block).toBe(depth)
+    }),
+  )
+  const blockOf = (depth: number): number => blockLayout([64, depth], 32).block
+  expect([9, 40, 45, 48, 64, 72, 144].map(blockOf)).toEqual([9, 40, 45, 24, 32, 36, 36])
+  expect(blockLayout([64, 89], 32)).toEqual({ rows: 1, depth: 64 * 89, block: 32 })
+  expect(blockLayout([64, 4], 32)).toEqual({ rows: 1, depth: 256, block: 32 })
+})
+
 describe.each(STORES)('store/int$bits', ({ bits, store }) => {
   test('gives back (q − zero) · scale, bit by bit, whatever the shape', async () => {
     const shape = fc.oneof(
@@ -64,9 +81,7 @@ describe.each(STORES)('store/int$bits', ({ bits, store }) => {
         const w = weights(dims, seed)
         const model = await stored(store, w, given)
         if (model.graph.nodes.length === 1) return
-        const rows = dims.length === 1 ? 1 : dims[0]
-        const depth = elementCount(dims) / rows
-        const block = Math.min(Number(given.block), depth)
+        const { rows, depth, block } = blockLayout(dims, Number(given.block))
         const half = (s: number) => halfToFloat(floatToHalf(s))
         const choice = { range: given.range, hasZeros: given.zeroPoints } as const
         const q = quantizeBlocks(floats(w), rows, depth, block, bits, half, choice)

@@ -8,6 +8,22 @@ import type { Rewriter } from '../quantize/rewrite.js'
 /** Adds the nodes that expand a constant; the name of the float32 value, or null where nothing is gained. */
 export type Expand = (r: Rewriter, name: string, t: Tensor) => string | null
 
+/** The same of all constants of a graph, by their names; those of which nothing is gained are missing. */
+export type ExpandAll = (
+  r: Rewriter,
+  constants: readonly (readonly [name: string, t: Tensor])[],
+) => ReadonlyMap<string, string>
+
+export const oneByOne =
+  (expand: Expand): ExpandAll =>
+  (r, constants) =>
+    new Map(
+      constants.flatMap(([name, t]) => {
+        const expanded = expand(r, name, t)
+        return expanded === null ? [] : [[name, expanded] as const]
+      }),
+    )
+
 /** A step on the way to the value that a constant had: what it takes in the file, and its nodes. */
 export interface Part {
   /** Elements of its constants, in bytes. */

@@ -4,7 +4,7 @@ import { value } from '../../../test/small-models.js'
 import type { Engine } from '../../engine/engine.js'
 import { openEngine } from '../../engine/node/open.js'
 import { BLOCK_RANGES, type BlockRange } from '../../grids/block-ranges.js'
-import { quantizeBlocks } from '../../grids/blocks.js'
+import { blockLayout, quantizeBlocks } from '../../grids/blocks.js'
 import { builder, modelOf } from '../../ir/builder.js'
 import { f32, floats, floatToHalf, halfToFloat } from '../../ir/tensor.js'
 import type { Model } from '../../ir/types.js'
@@ -41,7 +41,7 @@ const IDENTITY = {
 
 const errorOf = (w: Float32Array, got: Float32Array): number => Math.hypot(...w.map((v, i) => v - got[i]!))
 
-describe.each([64, 45])('int4 in blocks, %i weights a row', (depth) => {
+describe.each([64, 45, 89])('int4 in blocks, %i weights a row', (depth) => {
   const stored = async (model: Model, transform: string, params: Readonly<Record<string, unknown>>) => {
     const result = await applySteps(model, [{ transform, params }], { engine: async () => engine })
     expect(result).not.toBe(model)
@@ -55,12 +55,14 @@ describe.each([64, 45])('int4 in blocks, %i weights a row', (depth) => {
       const { model, w } = weightModel(depth, zeros ? 0.5 : 0)
       const { result, got } = await stored(model, 'store/int4', { range, zeroPoints: zeros })
       const half = (s: number) => halfToFloat(floatToHalf(s))
-      const q = quantizeBlocks(w, ROWS, depth, 32, 4, half, { range, hasZeros: zeros })
+      const layout = blockLayout([ROWS, depth], 32)
+      const { block } = layout
+      const q = quantizeBlocks(w, layout.rows, layout.depth, block, 4, half, { range, hasZeros: zeros })
       const blocks = q.blocksPerRow
       const expected = w.map((_, i) => {
-        const [row, column] = [Math.floor(i / depth), i % depth]
-        const at = row * blocks + Math.floor(column / 32)
-        return (q.values[row * blocks * 32 + column]! - (q.zeros?.[at] ?? 0)) * q.scales[at]!
+        const [row, column] = [Math.floor(i / layout.depth), i % layout.depth]
+        const at = row * blocks + Math.floor(column / block)
+        return (q.values[row * blocks * block + column]! - (q.zeros?.[at] ?? 0)) * q.scales[at]!
       })
       got.forEach((v, i) => {
         expect(v).toBeCloseTo(expected[i]!, 5)

@@ -14,7 +14,7 @@ import { rewriter, someGraph } from '../quantize/rewrite.js'
 import { openRounder, type Rounder, type Rounding } from '../quantize/rounder.js'
 import { allFinite } from '../quantize/weights.js'
 import type { ParamSpecs, Params, Transform, TransformEnv } from '../transform.js'
-import type { Expand } from './expand.js'
+import { type Expand, type ExpandAll, oneByOne } from './expand.js'
 import { expandF16 } from './half.js'
 
 /** Elements below which the ops that expand a constant cost more than it saves. */
@@ -62,7 +62,9 @@ export interface Store<S extends ParamSpecs> {
   /** What it can do something for, beside what is finite, large and float32; and what to say where there is none. */
   readonly takes?: { readonly test: (t: Tensor) => boolean; readonly otherwise: string }
   /** `rounder`: by the parameter `rounding`, where the store has it. */
-  expand(params: Params<S>, rounder: Rounder, given: Given): Expand | Promise<Expand>
+  expand?(params: Params<S>, rounder: Rounder, given: Given): Expand | Promise<Expand>
+  /** Instead: all constants of a graph together. */
+  expandAll?(params: Params<S>, rounder: Rounder): ExpandAll
 }
 
 export function storeTransform<S extends ParamSpecs>(store: Store<S>): Transform<S & Common> {
@@ -99,10 +101,11 @@ export function storeTransform<S extends ParamSpecs>(store: Store<S>): Transform
         env,
         ({ node }) => !excluded.has(nodeKey(node)),
       )
-      const own = await store.expand(p as unknown as Params<S>, rounder, { model, env })
-      const expand: Expand = (r, name, t) => (elementCount(t.shape) < which.minElements ? expandF16 : own)(r, name, t)
+      const given = p as unknown as Params<S>
+      const one = await store.expand?.(given, rounder, { model, env })
+      const large = store.expandAll?.(given, rounder) ?? oneByOne(one ?? expandF16)
       const from = which.small === 'float16' ? { ...which, minElements: Math.min(LEAST, which.minElements) } : which
-      const graph = mapGraphs(model.graph, (g) => storeGraph(g, from, fresh, expand))
+      const graph = mapGraphs(model.graph, (g) => storeGraph(g, from, fresh, { least: which.minElements, large }))
       rounder.report(id)
       return graph === model.graph ? model : removeDead.run(withGraph(model, graph), env)
     },
@@ -181,14 +184,23 @@ function readersWithin(graph: Graph): ReadonlyMap<string, readonly Node[]> {
   return readers
 }
 
-function storeGraph(graph: Graph, p: StoreParams, fresh: (hint: string) => string, expand: Expand): Graph {
+interface Ways {
+  /** Elements from which on a constant is `large`; smaller ones become float16. */
+  readonly least: number
+  readonly large: ExpandAll
+}
+
+function storeGraph(graph: Graph, p: StoreParams, fresh: (hint: string) => string, { least, large }: Ways): Graph {
   const r = rewriter(graph, fresh)
-  let changed = false
-  for (const [name, t] of storable(graph, p)) {
-    const expanded = expand(r, name, t)
-    if (expanded === null) continue
-    r.rename(name, expanded)
-    changed = true
-  }
-  return changed ? r.finish() : graph
+  const all = storable(graph, p)
+  const isLarge = ([, t]: (typeof all)[number]): boolean => elementCount(t.shape) >= least
+  const expanded = [
+    ...large(r, all.filter(isLarge)),
+    ...oneByOne(expandF16)(
+      r,
+      all.filter((one) => !isLarge(one)),
+    ),
+  ]
+  for (const [name, value] of expanded) r.rename(name, value)
+  return expanded.length === 0 ? graph : r.finish()
 }

@@ -2,7 +2,7 @@
 
 import { roundEven } from '../../grids/affine.js'
 import { fitsHalf } from '../../grids/block-ranges.js'
-import { evenBlock, quantizeBlocks } from '../../grids/blocks.js'
+import { blockLayout, quantizeBlocks } from '../../grids/blocks.js'
 import { channelsAlong, ELEMENTS_PER_SCALE, forEachChannel } from '../../grids/channels.js'
 import { LEAST_INTEGER } from '../../grids/least.js'
 import { int } from '../../ir/attrs.js'
@@ -40,12 +40,10 @@ function channelsOf(shape: readonly number[]): number | null {
   return axis < 0 ? null : axis
 }
 
-/** Blocks lie along the rows [first dimension, rest]. */
-function layoutOf(shape: readonly number[], grid: StoredGrid): RowBlocks {
-  const rows = shape.length < 2 ? 1 : shape[0]!
-  const depth = elementCount(shape) / rows
-  return { rows, depth, block: evenBlock(depth, BLOCK), bits: BITS[grid] }
-}
+const layoutOf = (shape: readonly number[], grid: StoredGrid): RowBlocks => ({
+  ...blockLayout(shape, BLOCK),
+  bits: BITS[grid],
+})
 
 /** Whether scales become float16 is decided once, by the weight that training begins with. */
 export function onStored(b: Builder, w: string, t: Tensor, grid: StoredGrid): string {
