@@ -6,6 +6,7 @@
 import type { RangeMethod } from '../grids/ranges.js'
 import type { Model } from '../ir/types.js'
 import { findTransform } from './index.js'
+import { seenOnce } from './layers/judged.js'
 import { calibrateUnits } from './quantize/calibrate-units.js'
 import type { Rounding } from './quantize/rounder.js'
 import { findUnits } from './quantize/units.js'
@@ -116,7 +117,8 @@ function plainRecipe(kind: QuantizeKind, calibrated: boolean, options: Omit<Int8
  */
 export async function applySteps(model: Model, steps: readonly RecipeStep[], env: TransformEnv): Promise<Model> {
   let current = model
-  let known: TransformEnv = { ...env, unrounded: env.unrounded ?? model }
+  const unrounded = env.unrounded ?? model
+  let known: TransformEnv = { ...env, unrounded, seen: env.seen ?? seenOnce(unrounded, env) }
   let isStale = false
   for (const [i, { transform: id, params }] of steps.entries()) {
     env.signal?.throwIfAborted()
@@ -130,7 +132,7 @@ export async function applySteps(model: Model, steps: readonly RecipeStep[], env
     }
     const next = await transform.apply(current, checked, known)
     if (next !== current && transform.role !== 'rounds' && transform.role !== 'corrects') {
-      known = { ...known, unrounded: next }
+      known = { ...known, unrounded: next, seen: seenOnce(next, env) }
       isStale = true
     }
     current = next

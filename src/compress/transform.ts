@@ -75,8 +75,8 @@ export interface TransformEnv extends Env {
   readonly teacher?: Model
   /** The model before the first step that rounded: what a correction compares with. Default: `teacher`. */
   readonly unrounded?: Model
-  /** What enters layers, where that is known and they have not changed since: rounding need not look again. */
-  readonly seen?: SeenWeights
+  /** What enters layers of the model before the first step that rounded, found when first asked for. */
+  readonly seen?: () => Promise<SeenWeights>
   /** Keep to operators of the ONNX standard. */
   readonly portable?: boolean
   /** Told of the losses over the course of a recovery. */

@@ -10,8 +10,9 @@ import { PareError } from '../../util/errors.js'
 import { nextTurn } from '../../util/turns.js'
 import type { TransformEnv } from '../transform.js'
 import { reconstructionError } from './error.js'
-import type { Layer } from './layer.js'
+import { type Layer, layersByWeight } from './layer.js'
 import { type InputMoments, inputMoments } from './moments.js'
+import { findAllLayers } from './recurrent.js'
 
 /** A weight, with the moments of what all layers that read it see: [groups, depth, depth]. */
 export interface SeenWeight {
@@ -55,6 +56,18 @@ export async function seenWeights(
     else of.set(weight, { layer: own[0]!, seen: together(own, seen), heldOut: together(own, heldOut) })
   }
   return { of, missing }
+}
+
+/** What asks for it. */
+export const ROUNDING = 'rounding by what layers do'
+
+/** The same of all layers of a model, found when first asked for and then known. */
+export function seenOnce(model: Model, env: TransformEnv): () => Promise<SeenWeights> {
+  let found: Promise<SeenWeights> | null = null
+  return () => {
+    found ??= seenWeights(model, layersByWeight(model.graph, findAllLayers(model.graph)), env, ROUNDING)
+    return found
+  }
 }
 
 /** Σ x xᵀ / n over the columns of several layers. */

@@ -10,7 +10,7 @@ import { roundGptq } from '../../grids/rounding/gptq.js'
 import { roundingErrors, type WeightGrid } from '../../grids/rounding/grid.js'
 import { elements, floats, tensor } from '../../ir/tensor.js'
 import type { Model, Tensor } from '../../ir/types.js'
-import { openJudge, type SeenWeight, seenWeights } from '../layers/judged.js'
+import { openJudge, ROUNDING, type SeenWeight, seenWeights } from '../layers/judged.js'
 import { type Layer, layersByWeight, weightMatrix } from '../layers/layer.js'
 import { findAllLayers } from '../layers/recurrent.js'
 import type { TransformEnv } from '../transform.js'
@@ -72,12 +72,13 @@ export async function openRounder(
   if (method === 'nearest') return NEAREST
   const { graph } = model
   const byWeight = layersByWeight(graph, findAllLayers(graph).filter(wanted))
-  const { of, missing } = env.seen ?? (await seenWeights(model, byWeight, env, `rounding by ${NAMES[method]}`))
+  const { of, missing } = await (env.seen?.() ?? seenWeights(model, byWeight, env, ROUNDING))
   const judge = openJudge()
   // By the tensor itself: inside of subgraphs names may stand for others.
   const known = new Map(
     [...of].flatMap(([weight, seen]) => (byWeight.has(weight) ? [[graph.constants.get(weight)!, seen]] : [])),
   )
+  const unseen = new Map([...missing].filter(([weight]) => byWeight.has(weight)))
   const choose = (weight: Tensor, given: Rounded, order: Order): Int8Array => {
     const seen = known.get(weight)
     if (seen === undefined) return given.integers
@@ -131,7 +132,7 @@ export async function openRounder(
       return { ...blocks, values }
     },
     report(id) {
-      if (judge.isAsked()) env.report?.(`${id}: ${judge.tell(NAMES[method], 'nearest', missing)}`)
+      if (judge.isAsked()) env.report?.(`${id}: ${judge.tell(NAMES[method], 'nearest', unseen)}`)
     },
   }
 }

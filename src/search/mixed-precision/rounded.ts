@@ -1,9 +1,7 @@
 /** Mixed precision whose weights are rounded by what layers do, in all widths that there are. */
 
 import { TRANSFORMS } from '../../compress/index.js'
-import { seenWeights } from '../../compress/layers/judged.js'
-import { layersByWeight } from '../../compress/layers/layer.js'
-import { findAllLayers } from '../../compress/layers/recurrent.js'
+import { seenOnce } from '../../compress/layers/judged.js'
 import type { Rounding } from '../../compress/quantize/rounder.js'
 import { encodeModel } from '../../onnx/codec.js'
 import type { Bench } from '../evaluate.js'
@@ -24,8 +22,8 @@ const FEW = { range: 'mse', ...ALONE } as const
 /** With the bits that each is worth: int8 has its scales a channel, the others a block of 32, whose peak is lower. */
 const WIDTHS: readonly (Form & { readonly bits: number })[] = [
   { transform: 'store/int8', params: ALONE, bits: 7.4 },
-  { transform: 'store/int6', params: ALONE, bits: 6 },
-  { transform: 'store/int5', params: ALONE, bits: 5 },
+  { transform: 'store/int6', params: FEW, bits: 6 },
+  { transform: 'store/int5', params: FEW, bits: 5 },
   { transform: 'store/int4', params: FEW, bits: 4 },
   { transform: 'store/int3', params: FEW, bits: 3 },
   { transform: 'store/int2', params: FEW, bits: 2 },
@@ -45,8 +43,7 @@ export async function roundedMixed(bench: Bench, { rounding, ...given }: Rounded
   const options = { ...given, cost, goal: 'quality' as const, float: cost(encodeModel(prepared).bytes) }
   const choices = await choicesOf(bench, options, widths)
   if (choices === null) return null
-  const { graph } = prepared
-  const seen = await seenWeights(prepared, layersByWeight(graph, findAllLayers(graph)), env, 'rounding')
+  const seen = seenOnce(prepared, env)
   const forms = widths.map(({ transform, params }) => ({ transform, params: { ...params, rounding } }))
   return alongPath({ ...bench, env: { ...env, seen } }, { ...options, forms }, choices)
 }
