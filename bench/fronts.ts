@@ -34,7 +34,7 @@ const COUNT: Readonly<Record<string, number>> = {
   'ultraface-rfb-320': 240,
   'yunet-n-320': 240,
   'openseeface-mnv3-detection': 240,
-  'magika-v3.3': 400,
+  'magika-v3.3': 800,
   'mnist-cntk': 6000,
   'go1-policy': 8000,
 }

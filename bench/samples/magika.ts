@@ -15,18 +15,26 @@ const END = 1024
 const BLOCK = 4096
 const PADDING = 256
 const FILES_PER_EXTENSION = 12
+type Side = 'calibration' | 'heldout'
 const COUNT = { calibration: 100, heldout: 120 }
 
 export const magika: ModelSamples = {
   model: 'magika-v3.3',
   about: 'the first and last 1024 bytes of files of many types; packages whose files calibrate are not held out',
   calibration: part('calibration'),
+  many: (count) => part('calibration', { count, each: count }),
   heldout: part('heldout'),
 }
 
-function part(which: 'calibration' | 'heldout') {
+interface Amount {
+  readonly count: number
+  /** Files of one extension, at most. */
+  readonly each: number
+}
+
+function part(which: Side, amount: Amount = { count: COUNT[which], each: FILES_PER_EXTENSION }) {
   return samplesOf(`magika ${which} files`, null, async function* (): AsyncGenerator<Sample> {
-    for (const path of chosen(which)) {
+    for (const path of chosen(which, amount)) {
       yield { feeds: { bytes: tensor('int32', [1, 2048], features(path)) }, name: relative(repositoryRoot, path) }
     }
   })
@@ -62,7 +70,7 @@ function features(path: string): Int32Array {
 const isSpace = (byte: number): boolean => byte === 32 || (byte >= 9 && byte <= 13)
 
 /** A round robin over extensions, so that rare types come as often as common ones, until the set is full. */
-function chosen(which: 'calibration' | 'heldout'): string[] {
+function chosen(which: Side, { count, each }: Amount): string[] {
   const byExtension = new Map<string, string[]>()
   for (const path of candidates()) {
     if (sideOf(path) !== which) continue
@@ -73,11 +81,11 @@ function chosen(which: 'calibration' | 'heldout'): string[] {
   const spread = [...byExtension.entries()]
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([, paths]) => {
-      const step = Math.max(1, Math.floor(paths.length / FILES_PER_EXTENSION))
-      return paths.filter((_, i) => i % step === 0).slice(0, FILES_PER_EXTENSION)
+      const step = Math.max(1, Math.floor(paths.length / each))
+      return paths.filter((_, i) => i % step === 0).slice(0, each)
     })
-  const rounds = Array.from({ length: FILES_PER_EXTENSION }, (_, i) => spread.flatMap((paths) => paths.slice(i, i + 1)))
-  return rounds.flat().slice(0, COUNT[which])
+  const rounds = Array.from({ length: each }, (_, i) => spread.flatMap((paths) => paths.slice(i, i + 1)))
+  return rounds.flat().slice(0, count)
 }
 
 function candidates(): string[] {
@@ -100,7 +108,7 @@ function files(folder: string): string[] {
 }
 
 /** The side of the package (or, in the data folder, of the file) by the parity of a hash of its name. */
-function sideOf(path: string): 'calibration' | 'heldout' {
+function sideOf(path: string): Side {
   const inside = path.split(`${sep}node_modules${sep}`).at(-1)!
   const parts = inside.split(sep)
   const isPackage = inside !== path

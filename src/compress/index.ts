@@ -12,6 +12,7 @@ import { quantizeDynamic } from './quantize/dynamic.js'
 import { quantizeNBits } from './quantize/nbits.js'
 import { quantizeStatic } from './quantize/static.js'
 import { recoverDistill } from './recover/distill.js'
+import { recoverRound } from './recover/round.js'
 import { sparsifyFisher } from './sparsify/fisher.js'
 import { sparsifyMagnitude } from './sparsify/magnitude.js'
 import { sparsifySparseGpt } from './sparsify/sparsegpt.js'
@@ -36,6 +37,7 @@ export const TRANSFORMS: readonly Transform[] = [
   sparsifyFisher,
   sparsifySparseGpt,
   recoverDistill,
+  recoverRound,
   quantizeStatic,
   quantizeDynamic,
   quantizeNBits,

@@ -19,6 +19,7 @@ import type { TrainOptions } from './train.js'
 import { type TrainingForm, trainingForm } from './training-form.js'
 
 const DEFAULT_BATCH = 32
+export const EPOCHS = 10
 
 /** A model and what it is trained on, found fit for each other. */
 export interface Ready {
@@ -55,7 +56,8 @@ export async function readied(model: Model, options: TrainOptions): Promise<Read
     batchSize > 1 ? await withOpenBatch(fixed, { data, engine, values, trainable, ...(signal && { signal }) }) : null
   const plain = opened ?? fixed
   const isMixed = options.mixup !== undefined
-  const form = trainingForm(plain, { ...options, batchSize, seed, float, trainable, isMixed })
+  const samples = data.count * (options.epochs ?? EPOCHS)
+  const form = trainingForm(plain, { ...options, batchSize, samples, seed, float, trainable, isMixed })
   warnOfFixedBatch(form.batchSize, options)
   const needs = { model: form.model, inputs: plain.graph.inputs, objectives, float }
   const { accumulate: parts = 1 } = options

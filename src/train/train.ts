@@ -21,6 +21,7 @@ import {
   withFakeQuantization,
 } from './fake-quantize.js'
 import { rowsOfStep, type States } from './feeds.js'
+import { type SoftGrid, weightsOnLevels } from './grids/soft.js'
 import { type Epoch, loop, type Plateau, type Run } from './loop.js'
 import type { Loss } from './losses/loss.js'
 import { costOf } from './metrics/cost.js'
@@ -30,7 +31,7 @@ import { adam } from './optimizers/adam.js'
 import type { Optimizer } from './optimizers/optimizer.js'
 import { withoutBiases, withParameters } from './parameters.js'
 import { type PenaltyChoice, penalized } from './penalized.js'
-import { type Ready, readied } from './ready.js'
+import { EPOCHS, type Ready, readied } from './ready.js'
 import { constant, type Schedule } from './schedules.js'
 import { type TrainingStep, trainingStep } from './step.js'
 
@@ -79,7 +80,7 @@ export interface TrainOptions extends RunOptions {
    * Quantization-aware: round to this grid in the forward pass, so that the weights suit `quantize` afterwards. Scores are
    * those of the rounded model. With any but `int8` and `int4` the weights that are handed back are on the grid.
    */
-  readonly grid?: TrainedGrid
+  readonly grid?: TrainedGrid | SoftGrid
   /** Other dimensions than the batch that the model leaves open. */
   readonly shapes?: InputShapes
   /** Normalize over the batch, let running statistics move, and let Dropout drop. Default true. */
@@ -139,7 +140,7 @@ export async function train(model: Model, options: TrainOptions): Promise<Traine
 
 /** The step in blocks, as the engine loads them, and how steps follow each other. */
 async function planned({ plain, form, objectives, trainable, data, validation }: Ready, options: TrainOptions) {
-  const { seed = 0, epochs = 10, optimizer = adam(), schedule = constant(), resume } = options
+  const { seed = 0, epochs = EPOCHS, optimizer = adam(), schedule = constant(), resume } = options
   const { accumulate: parts = 1, clipNorm, averaging, keepZeros = false } = options
   const penalties = (options.penalties ?? []).map((choice) => penalized(plain, trainable, choice))
   const step = trainingStep(form.model, {
@@ -156,8 +157,8 @@ async function planned({ plain, form, objectives, trainable, data, validation }:
     ...(averaging !== undefined && { averaging }),
     ...(keepZeros && { keepZeros: withoutBiases(plain, trainable) }),
   })
-  const learningRate = options.learningRate ?? optimizer.learningRate
   const total = epochs * Math.floor(data.count / rowsOfStep({ step, form }))
+  const learningRate = options.learningRate ?? rateOf(options.grid, total) ?? optimizer.learningRate
   checkRates({ base: learningRate, schedule, total, penalties })
   const block = trainingBlock(step)
   const { bytes } = encodeModel(block.model)
@@ -168,6 +169,10 @@ async function planned({ plain, form, objectives, trainable, data, validation }:
   return { ...plan, bytes, digest }
 }
 
+/** Half a cosine is half as long as a constant rate. */
+const rateOf = (grid: TrainOptions['grid'], steps: number): number | undefined =>
+  typeof grid === 'object' ? (2 * grid.travel) / Math.max(1, steps) : undefined
+
 interface Judge {
   score(states: States): Promise<Score>
   close(): Promise<void>
@@ -177,12 +182,14 @@ interface Judge {
 async function openJudge(ready: Ready, step: TrainingStep, held: Hold, options: TrainOptions): Promise<Judge | null> {
   const { plain, form, trainable, float, aims, metrics, validation } = ready
   if (validation === null) return null
-  const evaluator = await openEvaluator(judgedForm(plain, { ...options, trainable, float }), {
+  const judged = judgedForm(plain, { ...options, trainable, float })
+  const evaluator = await openEvaluator(judged, {
     engine: options.engine,
     float,
     aims,
     metrics,
-    parameters: [...step.parameters.keys()],
+    // What changes beside the weights, the model that is judged may do without.
+    parameters: [...step.parameters.keys()].filter((name) => judged.graph.constants.has(name)),
     batchSize: form.batchSize,
     isBatchOpen: form.isBatchOpen,
   })
@@ -197,9 +204,10 @@ function judgedForm(
   plain: Model,
   { grid, trainable, float }: Pick<TrainOptions, 'grid'> & Pick<FakeQuantizeOptions, 'trainable' | 'float'>,
 ): Model {
-  const isRounded = grid !== undefined && !isHeldGrid(grid)
   return withoutDropout(
-    isRounded ? withFakeQuantization(plain, { trainable, grid, float, isTraining: false }).model : plain,
+    typeof grid === 'string' && !isHeldGrid(grid)
+      ? withFakeQuantization(plain, { trainable, grid, float, isTraining: false }).model
+      : plain,
   )
 }
 
@@ -208,9 +216,11 @@ type Hold = (weights: Weights) => Weights
 
 /** Weights as they are judged and handed back: on a grid that holds them, so that storing loses nothing. */
 const heldBy =
-  ({ plain, trainable }: Ready, grid: TrainedGrid | undefined): Hold =>
-  (weights) =>
-    isHeldGrid(grid) ? weightsOnGrid(plain.graph, grid, weights, trainable) : weights
+  ({ plain, trainable }: Ready, grid: TrainOptions['grid']): Hold =>
+  (weights) => {
+    if (typeof grid === 'object') return weightsOnLevels(grid, weights)
+    return isHeldGrid(grid) ? weightsOnGrid(plain.graph, grid, weights, trainable) : weights
+  }
 
 async function finished(
   run: Run,

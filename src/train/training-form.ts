@@ -10,7 +10,8 @@ import type { Graph, Model, Node } from '../ir/types.js'
 import { type InputShapes, withShapes } from '../passes/with-shapes.js'
 import { PareError } from '../util/errors.js'
 import { withDropout, withoutDropout } from './dropout.js'
-import { type TrainedGrid, withFakeQuantization } from './fake-quantize.js'
+import { type FakeQuantized, type TrainedGrid, withFakeQuantization } from './fake-quantize.js'
+import { type SoftGrid, withSoftRounding } from './grids/soft.js'
 import { withMixup } from './mixup.js'
 import { withUnrolled } from './unroll.js'
 
@@ -39,7 +40,9 @@ export interface FormOptions {
   readonly isTraining?: boolean
   readonly isMixed?: boolean
   /** Round to the grid that the weights will be stored on. */
-  readonly grid?: TrainedGrid
+  readonly grid?: TrainedGrid | SoftGrid
+  /** Samples of all epochs together. Default: none are trained on. */
+  readonly samples?: number
   readonly seed?: number
 }
 
@@ -47,9 +50,7 @@ export interface FormOptions {
 export function trainingForm(model: Model, o: FormOptions): TrainingForm {
   const { isTraining = true, seed = 0, float } = o
   // Before all else, so that ranges are of the same values, under the same names, as where the model is judged.
-  const rounding = o.grid
-    ? withFakeQuantization(model, { trainable: o.trainable, grid: o.grid, float })
-    : { model, ...NO_ROUNDING }
+  const rounding = withRounding(model, o)
   const fixed = withUnrolled(withBatchSize(rounding.model, o.batchSize, o.shapes), float)
   const mixing = o.isMixed ? withMixup(fixed, float) : { model: fixed, mix: null }
   const dropping = isTraining
@@ -58,6 +59,16 @@ export function trainingForm(model: Model, o: FormOptions): TrainingForm {
   const isBatchOpen = batchSymbol(model.graph) !== null
   const { detached, ranges: running } = rounding
   return { ...mixing, ...dropping, detached, running, batchSize: batchOf(fixed), isBatchOpen }
+}
+
+function withRounding(model: Model, o: FormOptions): FakeQuantized {
+  const { grid, trainable, float, samples = 0 } = o
+  if (grid === undefined) return { model, ...NO_ROUNDING }
+  if (typeof grid === 'object') {
+    const batch = batchOf(withBatchSize(model, o.batchSize, o.shapes))
+    return withSoftRounding(model, grid, float, Math.floor(samples / batch))
+  }
+  return withFakeQuantization(model, { trainable, grid, float })
 }
 
 const NO_ROUNDING = { detached: new Set<string>(), ranges: new Map<string, string>() } as const

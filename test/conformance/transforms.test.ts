@@ -61,6 +61,8 @@ const NOISE: Readonly<Record<string, number>> = {
   'store/sparse': 2 ** -23,
   // Nothing was changed here, so there is nothing to bring back.
   'recover/distill': 2 ** -22,
+  // There are no lessons here but what the model answers itself: it may stay, or round as int4 does.
+  'recover/round': 2.5 / 8 / Math.sqrt(12),
 }
 /** Bytes a node that preparing a model may add: a constant that was shared, of a few dozen numbers. */
 const PREPARED = 300

@@ -26,6 +26,8 @@ export interface SeenWeights {
   readonly of: ReadonlyMap<string, SeenWeight>
   /** Weights of which nothing was seen, and why. */
   readonly missing: ReadonlyMap<string, string>
+  /** Choices that were made by it, by what they are choices of. */
+  readonly chosen: Map<string, Int8Array>
 }
 
 /**
@@ -41,7 +43,7 @@ export async function seenWeights(
     throw new PareError('CALIBRATION_MISSING', `${what} needs samples`, { remedy: 'Give --data.' })
   }
   const layers = [...byWeight.values()].flat()
-  if (layers.length === 0) return { of: new Map(), missing: new Map() }
+  if (layers.length === 0) return { of: new Map(), missing: new Map(), chosen: new Map() }
   const halves = await split(env.samples, { seed: env.seed ?? 0, ...(env.signal && { signal: env.signal }) })
   const seen = await inputMoments(model, layers, { ...env, samples: halves.calibration })
   const isAlone = halves.heldOut.count === 0
@@ -55,7 +57,7 @@ export async function seenWeights(
     if (reason !== undefined) missing.set(weight, reason)
     else of.set(weight, { layer: own[0]!, seen: together(own, seen), heldOut: together(own, heldOut) })
   }
-  return { of, missing }
+  return { of, missing, chosen: new Map() }
 }
 
 /** What asks for it. */

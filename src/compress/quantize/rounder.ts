@@ -72,7 +72,7 @@ export async function openRounder(
   if (method === 'nearest') return NEAREST
   const { graph } = model
   const byWeight = layersByWeight(graph, findAllLayers(graph).filter(wanted))
-  const { of, missing } = await (env.seen?.() ?? seenWeights(model, byWeight, env, ROUNDING))
+  const { of, missing, chosen: made } = await (env.seen?.() ?? seenWeights(model, byWeight, env, ROUNDING))
   const judge = openJudge()
   // By the tensor itself: inside of subgraphs names may stand for others.
   const known = new Map(
@@ -94,7 +94,9 @@ export async function openRounder(
     const plain = turned(given.integers)
     const { zeros } = given
     const grid = gridOf(outputs, layer.depth, turned(given.steps), given, zeros && turned(zeros))
-    const chosen = roundGroups(method, matrix, grid, seen)
+    const key = keyOf(method, seen, grid)
+    const chosen = made.get(key) ?? roundGroups(method, matrix, grid, seen)
+    made.set(key, chosen)
     const best = judge.choose(
       seen,
       { value: chosen, delta: roundingErrors(chosen, matrix, grid) },
@@ -135,6 +137,16 @@ export async function openRounder(
       if (judge.isAsked()) env.report?.(`${id}: ${judge.tell(NAMES[method], 'nearest', unseen)}`)
     },
   }
+}
+
+/** Of one weight: a method and a grid, which few sums tell from others of that weight. */
+function keyOf(method: Rounding, { layer }: SeenWeight, { steps, low, high, zeros }: WeightGrid): string {
+  const sum = (list: ArrayLike<number> | undefined): number => {
+    let n = 0
+    for (let i = 0; i < (list?.length ?? 0); i++) n += list![i]! * (1 + (i % 7))
+    return n
+  }
+  return [method, layer.weight, layer.kind, low[0], high[0], sum(steps), sum(zeros)].join(' ')
 }
 
 function gridOf(

@@ -4,31 +4,15 @@
  * as these will (quantization-aware: Jacob et al. 2018), so that the weights suit their grid.
  */
 
-import type { Samples } from '../../data/samples.js'
-import { drawOrTake } from '../../data/split.js'
-import { nodeKey } from '../../ir/graphs.js'
-import { elementCount } from '../../ir/tensor.js'
-import type { Model } from '../../ir/types.js'
-import { type Dataset, readDataset } from '../../train/dataset.js'
-import { distillation } from '../../train/distill.js'
 import { canRound } from '../../train/fake-quantize.js'
-import { crossEntropy } from '../../train/losses/cross-entropy.js'
-import { type Objective, objectiveFor } from '../../train/objective.js'
-import { parametersOf, readBy } from '../../train/parameters.js'
+import { parametersOf } from '../../train/parameters.js'
 import { cosine } from '../../train/schedules.js'
 import { train } from '../../train/train.js'
-import { PareError } from '../../util/errors.js'
-import { someGraph } from '../quantize/rewrite.js'
-import type { Params, Transform, TransformEnv } from '../transform.js'
+import type { Transform } from '../transform.js'
+import { aim, batch, learnable, lessons, noSamples, weightsOf, whyNotTrained } from './lessons.js'
 
 const params = {
-  aim: {
-    kind: 'choice',
-    choices: ['outputs', 'scores', 'labels'],
-    default: 'outputs',
-    doc: 'what is learned: all outputs of the original (relative squared error), its class scores softened at temperature 2 (Kullback-Leibler), or labels (cross-entropy)',
-    search: { values: ['outputs'] },
-  },
+  aim,
   steps: {
     kind: 'number',
     default: 500,
@@ -46,7 +30,7 @@ const params = {
     doc: 'of the first step',
     search: { low: 2e-4, high: 3e-3, log: true },
   },
-  batch: { kind: 'number', default: 32, min: 1, max: 4096, whole: true, doc: 'samples a step' },
+  batch,
   grid: {
     kind: 'choice',
     choices: [
@@ -69,25 +53,12 @@ const params = {
   exclude: { kind: 'names', default: [], doc: 'nodes whose weights stay as they are' },
 } as const
 
-type RecoverParams = Params<typeof params>
-
-/** Ops whose rounding has no gradient: what holds them is quantized already. */
-const ROUNDED = /Quantize|Integer|^Q[A-Z]|NBits|Bnb4/
-const LEAST = 64
-
 export const recoverDistill: Transform<typeof params> = {
   id: 'recover/distill',
   summary: 'a short training of the changed model on what the original answers, or on labels',
   params,
   needsCalibration: false,
-  refuses(model, env) {
-    if (env.teacher === undefined || learnable(env) === undefined) return 'there are no samples to learn from'
-    if (someGraph(model.graph, ({ nodes }) => nodes.some((n) => ROUNDED.test(n.op))))
-      return 'the model computes in integers, which have no gradient'
-    const isWeight = ({ dtype, shape }: { dtype: string; shape: readonly number[] }): boolean =>
-      dtype === 'float32' && elementCount(shape) >= LEAST
-    return [...model.graph.constants.values()].some(isWeight) ? null : 'there are no float32 weights to train'
-  },
+  refuses: whyNotTrained,
   async apply(model, p, env) {
     const { teacher, signal, onProgress, seed = 0 } = env
     const samples = learnable(env)
@@ -127,51 +98,3 @@ export const recoverDistill: Transform<typeof params> = {
     return trained.best === 0 ? model : trained.model
   },
 }
-
-/** What would be trained of these nodes. */
-function weightsOf(model: Model, nodes: readonly string[]): readonly string[] {
-  const weights = new Set(parametersOf(model))
-  return readBy(model, (node) => nodes.includes(nodeKey(node))).filter((name) => weights.has(name))
-}
-
-interface Lessons {
-  readonly data: Dataset
-  readonly objectives: readonly Objective[]
-}
-
-/** No more samples than the steps see, drawn from all. */
-async function lessons(
-  model: Model,
-  teacher: Model,
-  samples: Samples,
-  { aim, steps, batch }: RecoverParams,
-  env: TransformEnv,
-): Promise<Lessons> {
-  const { signal, onProgress, seed = 0 } = env
-  const most = Math.ceil((steps * batch) / 0.9)
-  const some = drawOrTake(samples, most, seed)
-  const run = { ...(signal && { signal }), ...(onProgress && { onProgress }) }
-  if (aim === 'labels') {
-    const objectives = [objectiveFor(model, outputOf(model), crossEntropy())]
-    return { data: await readDataset(some, { model, loss: objectives, ...run }), objectives }
-  }
-  const engine = await env.engine()
-  return distillation(model, teacher, some, { engine, ...(aim === 'scores' && { temperature: 2 }), ...run })
-}
-
-const learnable = ({ training, samples }: Pick<TransformEnv, 'training' | 'samples'>): Samples | undefined =>
-  training ?? samples
-
-function outputOf({ graph }: Model): string {
-  const [output, ...others] = graph.outputs
-  if (output !== undefined && others.length === 0) return output
-  throw new PareError('RECOVER_LABELS', 'labels are of one output, and the model has several', {
-    value: graph.outputs,
-    remedy: 'Let it learn the outputs of the original: aim "outputs".',
-  })
-}
-
-const noSamples = (): PareError =>
-  new PareError('RECOVER_SAMPLES', 'recovery needs samples and the original model', {
-    remedy: 'Give samples with --data.',
-  })

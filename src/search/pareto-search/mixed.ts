@@ -5,12 +5,13 @@ import { isMeasured } from '../choose.js'
 import type { Begun } from '../evaluate.js'
 import { type Exploration, nameOfMixed } from '../explore.js'
 import { remember } from '../journal.js'
-import { layersOf } from '../layers.js'
+import { type Layer, layersOf } from '../layers.js'
+import type { Mixed } from '../mixed-precision/mixed-precision.js'
 import { roundedMixed } from '../mixed-precision/rounded.js'
 import type { Setup } from '../setup.js'
 import type { Step, TrialResult } from '../trial.js'
 import { nameOf } from './names.js'
-import { type StageName, stageOf } from './space.js'
+import { LEARN_ROUNDING, type StageName, stageOf } from './space.js'
 import { type Goal, isWithin } from './worth.js'
 
 /** Times the budget that a result may lose whose first steps are looked at: other bits may lose less. */
@@ -38,34 +39,55 @@ interface MixedRecipe {
   readonly begun?: Begun
 }
 
+/** Rounding that is learned after bits were chosen for a larger loss than the budget. */
+export interface Learned {
+  /** Times the budget that rounding layer by layer may lose. */
+  readonly slack: number
+  /** Of `recover/round`. */
+  readonly params: Step['params']
+}
+
 /** Null where no choice of bits keeps the budget, or time is up. */
 export async function mixedOver(
   { setup, journal }: Pick<Exploration, 'setup' | 'journal'>,
   base: readonly Step[],
   isOver: () => boolean,
+  learned?: Learned,
 ): Promise<MixedRecipe | null> {
   // Of the whole network what layers answered before stands.
   const prefix = base.length === 0 ? '' : `${JSON.stringify(base)} `
-  const key = `${prefix}in mixed precision`
+  const key = `${prefix}in mixed precision${learned === undefined ? '' : ` ${learned.slack}`}`
   const known = journal.recall<MixedRecipe | null>(key)
   if (known !== undefined) return known
   if (isOver()) return null
   const begun = await madeOf(setup, base)
+  const layers = layersOf(begun.model)
   const mixed = await roundedMixed(
-    { ...setup, prepared: begun.model },
+    { ...setup, prepared: begun.model, maxDrop: setup.maxDrop * (learned?.slack ?? 1) },
     {
-      layers: layersOf(begun.model),
+      layers,
       rounding: 'gptq',
       isOver,
       remember: (about, make) => remember(journal, `${prefix}${about}`, make),
     },
   )
-  const steps = mixed && [...base, ...mixed.steps]
-  const names = mixed && [...(base.length > 0 ? [nameOf(base)] : []), `${nameOfMixed(mixed)}, gptq`]
+  const steps = mixed && [...base, ...(learned ? [roundingOf(mixed, layers, learned)] : []), ...mixed.steps]
+  const how = learned === undefined ? 'gptq' : 'learned rounding'
+  const names = mixed && [...(base.length > 0 ? [nameOf(base)] : []), `${nameOfMixed(mixed)}, ${how}`]
   const recipe = steps && names && { name: names.join('; '), steps }
   // Where time was up, more of it may bring an answer.
   if (recipe !== null || !isOver()) await journal.record(key, recipe)
   return recipe && { ...recipe, begun }
+}
+
+/** Each layer by the store that will take it. */
+function roundingOf({ forms }: Mixed, layers: readonly Layer[], { params }: Learned): Step {
+  const widths = [...new Set(forms.values())]
+  const nodes = widths.map((id) => {
+    const own = layers.filter(({ key }) => forms.get(key) === id)
+    return [id.replace('store/', ''), own.flatMap((l) => l.nodes)] as const
+  })
+  return { transform: LEARN_ROUNDING, params: { ...params, width: 'none', ...Object.fromEntries(nodes) } }
 }
 
 async function madeOf({ prepared, env }: Setup, steps: readonly Step[]): Promise<Begun> {

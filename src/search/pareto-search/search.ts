@@ -18,7 +18,7 @@ import { nothingYet, quantizedAlone } from './quick.js'
 import { aimsOf, recoveriesFor, recoveryPace } from './recovery.js'
 import { BRACKET, benchOn, onRung, RUNGS, samplesOn } from './rungs.js'
 import { bred, type Sampler } from './samplers.js'
-import { openSpace, type Space } from './space.js'
+import { LEARN_ROUNDING, openSpace, type Space } from './space.js'
 import { usualRecipes } from './usual.js'
 import { type Goal, promising, volumeOf } from './worth.js'
 
@@ -39,6 +39,8 @@ interface Course extends Exploration {
   readonly space: Space
   readonly sampler: Sampler
   readonly limit: Limit
+  /** What rounding is learned with; null where it cannot be. */
+  readonly rounding: Step['params'] | null
 }
 
 /** Until when: seconds of all runs together, recipes. */
@@ -69,14 +71,26 @@ export async function searchFront(exploration: Exploration, options: FrontOption
   const fixed = { activations: setup.activations, ...(pace && { batch: pace.batch }) }
   const space = await openSpace(transforms, setup.prepared, setup.env, fixed)
   const goal: Goal = { originalBytes: setup.original.byteLength, maxDrop: setup.maxDrop, limits: setup.limits }
-  const usual = usualRecipes(space, most, aims.includes('scores') ? 'scores' : 'outputs')
+  const usual = usualRecipes(space, most, aimOf(aims))
   const recipes = [...usual.map((steps) => ({ name: nameOf(steps), steps })), ...(isMinutes ? [] : exploration.recipes)]
-  const course: Course = { ...exploration, recipes, goal, space, limit, sampler: options.sampler ?? bred }
+  const rounding = roundingIn(space, most, aims)
+  const course: Course = { ...exploration, recipes, goal, space, limit, rounding, sampler: options.sampler ?? bred }
   const { results, screened, drawn, growth } = await brackets(course, isMinutes, quick.results)
   const settled = await runOff(exploration, results)
   const search = { drawn, screened, refused: space.refused, recoverySteps: most, growth }
   return { results: settled, baseline: quick.baseline, sensitivity: quick.sensitivity, search }
 }
+
+const aimOf = (aims: readonly string[]): string => (aims.includes('scores') ? 'scores' : 'outputs')
+
+const roundingIn = ({ stages, fixed }: Space, steps: number | null, aims: readonly string[]): Course['rounding'] =>
+  stages.some((s) => s.transforms.some((t) => t.id === LEARN_ROUNDING))
+    ? {
+        aim: aimOf(aims),
+        ...(steps !== null && { steps }),
+        ...(fixed.batch !== undefined && { batch: fixed.batch }),
+      }
+    : null
 
 /**
  * What was asked for, or what an earlier run was given where that is no shorter. `more` counts from what is spent, once:
@@ -175,13 +189,21 @@ async function mixBest(course: Course, progress: Progress, bases: Set<string>): 
   const base = bases.size === 0 ? [] : nextBase(course.goal, progress.results, bases)
   if (base === null) return
   bases.add(JSON.stringify(base))
-  const mixed = await mixedOver(course, base, () => isLate(course))
-  if (mixed === null) return
-  const { name, steps, begun } = mixed
-  const setup = { ...course.setup, ...(begun && { begun }) }
-  const result = await tried({ ...course, setup }, { name, steps }, FULL, progress)
-  if (result !== null) note(course, progress, result)
+  for (const slack of [1, ...(course.rounding === null ? [] : LEARNED_SLACKS)]) {
+    const learned = slack > 1 && { slack, params: course.rounding! }
+    const mixed = await mixedOver(course, base, () => isLate(course), ...(learned ? [learned] : []))
+    if (mixed === null) return
+    const { name, steps, begun } = mixed
+    const setup = { ...course.setup, ...(begun && { begun }) }
+    const result = await tried({ ...course, setup }, { name, steps }, FULL, progress)
+    if (result === null) return
+    note(course, progress, result)
+    if (learned && (result.quality?.drop ?? Number.POSITIVE_INFINITY) <= course.goal.maxDrop) return
+  }
 }
+
+/** Times the budget that rounding layer by layer may lose before rounding is learned; the second where the first loses too much. */
+const LEARNED_SLACKS = [2, 1.4] as const
 
 /** All recipes on the first rung, and on each further one those that promise most. */
 async function climb(course: Course, progress: Progress, bracket: readonly Runner[]): Promise<void> {

@@ -206,7 +206,7 @@ export function inOrder({ stages }: Space, steps: readonly Step[]): readonly Ste
     has('lighten') || grid !== 'none' ? null : 'recover',
     has('quantize') || has('store') ? null : 'correct',
   ]
-  return kept.filter((s) => !idle.includes(stageOf(s.transform))).map((s) => onGrid(s, grid))
+  return kept.filter((s) => !idle.includes(stageOf(s.transform))).flatMap((s) => onGrid(s, grid) ?? [])
 }
 
 /** The grid of `recover/distill` that comes nearest to how a recipe rounds most of its weights. */
@@ -219,8 +219,14 @@ export function gridOf(steps: readonly Step[]): string {
   return first !== undefined && /int\d$/.test(first) ? first.replace('/', '-') : 'none'
 }
 
-export function onGrid(step: Step, grid: string): Step {
+/** What learns how to round in the blocks and channels of stores. */
+export const LEARN_ROUNDING = 'recover/round'
+
+/** A recovery for what follows it; null where that gives it nothing to do. */
+export function onGrid(step: Step, grid: string): Step | null {
   if (stageOf(step.transform) !== 'recover') return step
+  if (step.transform === LEARN_ROUNDING)
+    return grid.startsWith('store-int') ? { ...step, params: { ...step.params, width: grid.slice(6) } } : null
   const { grid: _, ...others } = step.params
   return { ...step, params: grid === 'none' ? others : { ...others, grid } }
 }

@@ -4,7 +4,7 @@
  */
 
 import type { Step } from '../trial.js'
-import { gridOf, onGrid, type Space, type StageName } from './space.js'
+import { gridOf, LEARN_ROUNDING, onGrid, type Space, type StageName } from './space.js'
 
 /** Parts of the units that go, the likeliest first. */
 const RATIOS = [0.5, 0.3, 0.65] as const
@@ -28,7 +28,7 @@ const FORMS: readonly (readonly string[])[] = [
 const THIN: Step = { transform: 'sparsify/magnitude', params: { ratio: 0.7, scope: 'global' } }
 const SPARSE: Step = { transform: 'store/sparse', params: { values: 'codebook' } }
 
-/** Stores that are tried with weights rounded by what layers do, without recovery. */
+/** Stores that are tried with weights rounded by what layers do, and by what the whole model does. */
 const ROUNDED = ['store/int8', 'store/int4'] as const
 
 /** Without recovery where quality cannot be brought back, without cuts where there are no units that can go. `aim` of the recovery, and its steps where these are bounded. */
@@ -44,10 +44,19 @@ export function usualRecipes(space: Space, steps: number | null, aim: string): r
   const recovery = (ratio: number, learningRate: number, few: readonly Step[]): Step => {
     const length = steps !== null && { steps: stepsAt(ratio, steps) }
     const params = { aim, learningRate, ...length, ...fixedOf(space, RECOVER) }
-    return onGrid({ transform: RECOVER, params }, gridOf(few))
+    return onGrid({ transform: RECOVER, params }, gridOf(few))!
   }
+  const learned = ROUNDED.filter((id) => has('recover', LEARN_ROUNDING) && has('store', id)).map((id) => {
+    const params = { aim, ...(steps !== null && { steps }), ...fixedOf(space, LEARN_ROUNDING), width: id.slice(6) }
+    return [
+      { transform: LEARN_ROUNDING, params },
+      { transform: id, params: {} },
+    ]
+  })
   const rounds = different.map((form) => form.map((transform) => ({ transform, params: fixedOf(space, transform) })))
-  const whole = rounds.map((few) => [recovery(0, ROUNDED_RATE, few), ...few])
+  const whole = rounds
+    .filter((few) => !gridOf(few).startsWith('store-int'))
+    .map((few) => [recovery(0, ROUNDED_RATE, few), ...few])
   const canThin = has('lighten', THIN.transform) && has('store', SPARSE.transform)
   const lighter = (ratio: number): readonly (readonly Step[])[] => {
     const cut = { transform: CUT, params: { ratio, score: 'taylor' } }
@@ -56,7 +65,7 @@ export function usualRecipes(space: Space, steps: number | null, aim: string): r
       ...rounds.map((few) => [cut, recovery(ratio, CUT_RATE, few), ...few]),
     ]
   }
-  return [...whole, ...rounded, ...(has('lighten', CUT) ? RATIOS.flatMap(lighter) : [])]
+  return [...whole, ...learned, ...rounded, ...(has('lighten', CUT) ? RATIOS.flatMap(lighter) : [])]
 }
 
 /** As many steps as take about the time that `steps` of the whole model do: products fall with the square of the widths. */
