@@ -150,7 +150,10 @@ test('nearest integers stand where what was seen misleads, and that is told', as
 test('without samples there is nothing to round by', async () => {
   const steps = [{ transform: 'quantize/nbits', params: { rounding: 'gptq', minElements: 1 } }]
   await expect(applySteps(products(), steps, { engine: async () => engine })).rejects.toThrow(
-    expect.objectContaining({ code: 'CALIBRATION_MISSING', message: expect.stringContaining('rounding by what layers do') }),
+    expect.objectContaining({
+      code: 'CALIBRATION_MISSING',
+      message: expect.stringContaining('rounding by what layers do'),
+    }),
   )
 })
 

@@ -118,12 +118,16 @@ function gridOf(t: Tensor, width: Width): Grid {
   const { steps, q } = bits === 8 ? onChannels(t) : inBlocks(t, bits)
   const [low, high] = bits === 8 ? [-127, 127] : [-(2 ** (bits - 1)), 2 ** (bits - 1) - 1]
   const data = floats(t)
-  // What lies at the end of its grid is what the store finds the grid by.
-  const isEnd = (i: number): boolean => steps[i] === 0 || q[i] === low || (bits === 8 && q[i] === high)
-  const pinned = Uint8Array.from(data, (_, i) => Number(isEnd(i)))
-  const start = Float32Array.from(data, (v, i) => (isEnd(i) ? q[i]! : v / steps[i]!))
+  // The largest of a block or channel stays: by it the store finds the grid again.
+  const isPeak = (v: number, i: number): boolean =>
+    steps[i] === 0 || v / steps[i]! < low + NEAR || (bits === 8 && v / steps[i]! > high - NEAR)
+  const pinned = Uint8Array.from(data, (v, i) => Number(isPeak(v, i)))
+  const start = Float32Array.from(data, (v, i) => (pinned[i] ? q[i]! : v / steps[i]!))
   return { levels: { steps, low, high, pinned }, start: f32(t.shape, start) }
 }
+
+/** Levels between the largest weight and the end of its grid, for the digits that a float16 scale has. */
+const NEAR = 0.02
 
 interface Rounded {
   /** Of each element. */
