@@ -1,6 +1,6 @@
 /**
  * A character transformer on Shakespeare: `npx tsx examples/shakespeare.ts FILE [EPOCHS] [MODEL]`. Four layers of width 128
- * that look 128 characters back reach 1.65 nats a character on the last tenth of the text, which is not trained on.
+ * that look 128 characters back reach 1.53 nats a character in four epochs on the last tenth of the text, which is not trained on.
  * The best of the epochs is written to MODEL.
  */
 

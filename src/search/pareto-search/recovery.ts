@@ -6,11 +6,11 @@ import { type Journal, remember } from '../journal.js'
 import { optional, type Setup } from '../setup.js'
 import { stageOf } from './space.js'
 
-/** Steps that are timed, behind a first few which load everything. */
+/** Steps that are timed at first, behind a first few which load everything. */
 const WARM = 2
-const TIMED = 20
-/** Seconds that timing may take, about. */
-const TIMING = 5
+const TIMED = 8
+/** Seconds that steps must take for their time to stand out from that of loading. */
+const CLEAR = 1
 const LEAST = 20
 const MOST = 100_000
 /** Steps that a recovery should have: of a model of which so many batches take too long, batches are smaller. */
@@ -41,16 +41,17 @@ async function paceIn({ prepared, env }: Setup, seconds: number): Promise<Pace |
     await recoverDistill.apply(model, checkParams(recoverDistill, { steps, batch }), env)
     return (performance.now() - start) / 1000
   }
-  const perStep = async (steps: number, batch: number): Promise<number> => {
+  const perStep = async (batch: number): Promise<number> => {
     const few = await run(WARM, batch)
-    return Math.max(1e-5, ((await run(WARM + steps, batch)) - few) / steps)
+    for (let steps = TIMED; ; steps *= 4) {
+      const more = (await run(WARM + steps, batch)) - few
+      if (more >= CLEAR || steps >= MOST) return Math.max(1e-6, more / steps)
+    }
   }
   await run(1, 1)
   const usual = recoverDistill.params.batch.default
-  const alone = await perStep(8, 1)
-  const batch = Math.min(usual, Math.max(1, Math.floor(seconds / (WANTED * alone))))
-  const timed = Math.min(TIMED, Math.max(2, Math.floor(TIMING / (alone * batch))))
-  const steps = Math.round(seconds / (await perStep(timed, batch)))
+  const batch = Math.min(usual, Math.max(1, Math.floor(seconds / (WANTED * (await perStep(1))))))
+  const steps = Math.round(seconds / (await perStep(batch)))
   return { steps: Math.min(MOST, Math.max(LEAST, steps)), batch }
 }
 
