@@ -1,7 +1,7 @@
 /**
  * Rounding learned by the whole model: each weight goes to the lower or the upper level of its grid, whichever brings the
- * outputs nearer to the original's. AdaRound (Nagel et al. 2020) asks that layer by layer; here a staircase that grows sharp
- * (`train/grids/soft.ts`) is trained through all layers at once. The stores that follow find the grids again.
+ * outputs nearer to the original's. GPTQ and AdaRound (Nagel et al. 2020) ask that layer by layer; here a staircase that
+ * grows sharp (`train/grids/soft.ts`) is trained through all layers at once, from where GPTQ came. The stores that follow find the grids again.
  */
 
 import { fitsHalf } from '../../grids/block-ranges.js'
@@ -14,6 +14,8 @@ import type { Levels } from '../../train/grids/soft.js'
 import { parametersOf, withParameters } from '../../train/parameters.js'
 import { cosine } from '../../train/schedules.js'
 import { train } from '../../train/train.js'
+import { openRounder, type Rounder } from '../quantize/rounder.js'
+import { FULL } from '../quantize/weights.js'
 import { bestAxis } from '../store/axis.js'
 import type { Params, Transform } from '../transform.js'
 import { aim, batch, learnable, lessons, noSamples, weightsOf, whyNotTrained } from './lessons.js'
@@ -61,7 +63,9 @@ export const recoverRound: Transform<typeof params> = {
     const { teacher, signal, onProgress, seed = 0 } = env
     const samples = learnable(env)
     if (teacher === undefined || samples === undefined) throw noSamples()
-    const grids = gridsOf(model, p)
+    // It begins where rounding layer by layer ends, and no later epoch is taken that is worse.
+    const rounder = await openRounder(model, 'gptq', env, () => true)
+    const grids = gridsOf(model, p, rounder)
     if (grids.size === 0) return model
     const engine = await env.engine()
     const { data, objectives } = await lessons(model, teacher, samples, p, env)
@@ -89,8 +93,7 @@ export const recoverRound: Transform<typeof params> = {
       },
     })
     env.onRecovered?.(curve)
-    // Where nothing was better than rounding to the nearest, what follows may round better still.
-    return trained.best === 0 ? model : trained.model
+    return trained.model
   },
 }
 
@@ -101,64 +104,75 @@ interface Grid {
 }
 
 /** Of each weight that will be stored as integers, by its name. */
-function gridsOf(model: Model, p: Params<typeof params>): ReadonlyMap<string, Grid> {
+function gridsOf(model: Model, p: Params<typeof params>, rounder: Rounder): ReadonlyMap<string, Grid> {
   const named = new Map(WIDTHS.flatMap((width) => weightsOf(model, p[width]).map((name) => [name, width] as const)))
   return new Map(
     parametersOf(model).flatMap((name) => {
       const t = model.graph.constants.get(name)!
       const width = named.get(name) ?? p.width
       const isStored = t.dtype === 'float32' && elementCount(t.shape) >= LEAST_INTEGER
-      return width === 'none' || !isStored ? [] : [[name, gridOf(t, width as Width)] as const]
+      return width === 'none' || !isStored ? [] : [[name, gridOf(t, width as Width, rounder)] as const]
     }),
   )
 }
 
-function gridOf(t: Tensor, width: Width): Grid {
+function gridOf(t: Tensor, width: Width, rounder: Rounder): Grid {
   const bits = Number(width.slice('int'.length))
-  const { steps, q } = bits === 8 ? onChannels(t) : inBlocks(t, bits)
-  const [low, high] = bits === 8 ? [-127, 127] : [-(2 ** (bits - 1)), 2 ** (bits - 1) - 1]
+  const { steps, nearest, q } = bits === 8 ? onChannels(t, rounder) : inBlocks(t, bits, rounder)
+  const [low, high] = bits === 8 ? [-FULL, FULL] : [-(2 ** (bits - 1)), 2 ** (bits - 1) - 1]
   const data = floats(t)
   // The largest of a block or channel stays: by it the store finds the grid again.
   const isPeak = (v: number, i: number): boolean =>
     steps[i] === 0 || v / steps[i]! < low + NEAR || (bits === 8 && v / steps[i]! > high - NEAR)
   const pinned = Uint8Array.from(data, (v, i) => Number(isPeak(v, i)))
-  const start = Float32Array.from(data, (v, i) => (pinned[i] ? q[i]! : v / steps[i]!))
+  const start = Float32Array.from(data, (v, i) => (pinned[i] ? nearest[i]! : towards(q[i]!, v / steps[i]!)))
   return { levels: { steps, low, high, pinned }, start: f32(t.shape, start) }
 }
 
 /** Levels between the largest weight and the end of its grid, for the digits that a float16 scale has. */
 const NEAR = 0.02
 
+/** As near to where a weight was as leaves it at a level. */
+const towards = (level: number, was: number): number => Math.min(level + HALF, Math.max(level - HALF, was))
+const HALF = 0.49
+
 interface Rounded {
   /** Of each element. */
   readonly steps: Float32Array
+  readonly nearest: Int8Array
+  /** Chosen layer by layer. */
   readonly q: Int8Array
 }
 
-function onChannels(t: Tensor): Rounded {
-  const { values, scale, axis } = bestAxis(floats(t), t.shape)
+function onChannels(t: Tensor, rounder: Rounder): Rounded {
+  const plain = bestAxis(floats(t), t.shape)
+  const { values, scale, axis } = plain
   const { channelOf } = channelsAlong(t.shape, axis)
   const [scales, steps] = [floats(scale), new Float32Array(elementCount(t.shape))]
   let i = 0
   forEachChannel(steps, channelOf, (_, c) => {
     steps[i++] = scales[c]!
   })
-  return { steps, q: elements(values) as Int8Array }
+  const chosen = rounder.channels(t, plain, [FULL], 'stored')
+  return { steps, nearest: elements(values) as Int8Array, q: elements(chosen.values) as Int8Array }
 }
 
 /** The default size of a block. */
 const BLOCK = 32
 
-function inBlocks(t: Tensor, bits: number): Rounded {
+function inBlocks(t: Tensor, bits: number, rounder: Rounder): Rounded {
   const data = floats(t)
   const { rows, depth, block } = blockLayout(t.shape, BLOCK)
   const round = fitsHalf(data) ? (s: number) => halfToFloat(floatToHalf(s)) : Math.fround
-  const { values, scales, blocksPerRow } = quantizeBlocks(data, rows, depth, block, bits, round)
-  const [steps, q] = [new Float32Array(data.length), new Int8Array(data.length)]
+  const plain = quantizeBlocks(data, rows, depth, block, bits, round)
+  const chosen = rounder.blocks(t, plain, { depth, block, bits }, 'stored')
+  const { scales, blocksPerRow } = plain
+  const [steps, nearest, q] = [new Float32Array(data.length), new Int8Array(data.length), new Int8Array(data.length)]
   for (let i = 0; i < data.length; i++) {
     const [row, column] = [Math.floor(i / depth), i % depth]
     steps[i] = scales[row * blocksPerRow + Math.floor(column / block)]!
-    q[i] = values[row * blocksPerRow * block + column]!
+    nearest[i] = plain.values[row * blocksPerRow * block + column]!
+    q[i] = chosen.values[row * blocksPerRow * block + column]!
   }
-  return { steps, q }
+  return { steps, nearest, q }
 }
