@@ -5,7 +5,7 @@
 
 import { split } from '../../data/split.js'
 import { nodeKey } from '../../ir/graphs.js'
-import type { Model } from '../../ir/types.js'
+import type { Model, Tensor } from '../../ir/types.js'
 import { PareError } from '../../util/errors.js'
 import { nextTurn } from '../../util/turns.js'
 import type { TransformEnv } from '../transform.js'
@@ -26,8 +26,8 @@ export interface SeenWeights {
   readonly of: ReadonlyMap<string, SeenWeight>
   /** Weights of which nothing was seen, and why. */
   readonly missing: ReadonlyMap<string, string>
-  /** Choices that were made by it, by what they are choices of. */
-  readonly chosen: Map<string, Int8Array>
+  /** Choices that were made by it: of a weight, by method and grid. */
+  readonly chosen: WeakMap<Tensor, Map<string, Int8Array>>
 }
 
 /**
@@ -43,7 +43,7 @@ export async function seenWeights(
     throw new PareError('CALIBRATION_MISSING', `${what} needs samples`, { remedy: 'Give --data.' })
   }
   const layers = [...byWeight.values()].flat()
-  if (layers.length === 0) return { of: new Map(), missing: new Map(), chosen: new Map() }
+  if (layers.length === 0) return { of: new Map(), missing: new Map(), chosen: new WeakMap() }
   const halves = await split(env.samples, { seed: env.seed ?? 0, ...(env.signal && { signal: env.signal }) })
   const seen = await inputMoments(model, layers, { ...env, samples: halves.calibration })
   const isAlone = halves.heldOut.count === 0
@@ -57,7 +57,7 @@ export async function seenWeights(
     if (reason !== undefined) missing.set(weight, reason)
     else of.set(weight, { layer: own[0]!, seen: together(own, seen), heldOut: together(own, heldOut) })
   }
-  return { of, missing, chosen: new Map() }
+  return { of, missing, chosen: new WeakMap() }
 }
 
 /** What asks for it. */

@@ -94,9 +94,11 @@ export async function openRounder(
     const plain = turned(given.integers)
     const { zeros } = given
     const grid = gridOf(outputs, layer.depth, turned(given.steps), given, zeros && turned(zeros))
-    const key = keyOf(method, seen, grid)
-    const chosen = made.get(key) ?? roundGroups(method, matrix, grid, seen)
-    made.set(key, chosen)
+    const choices = made.get(weight) ?? new Map<string, Int8Array>()
+    made.set(weight, choices)
+    const key = keyOf(method, grid)
+    const chosen = choices.get(key) ?? roundGroups(method, matrix, grid, seen)
+    choices.set(key, chosen)
     const best = judge.choose(
       seen,
       { value: chosen, delta: roundingErrors(chosen, matrix, grid) },
@@ -139,14 +141,18 @@ export async function openRounder(
   }
 }
 
-/** Of one weight: a method and a grid, which few sums tell from others of that weight. */
-function keyOf(method: Rounding, { layer }: SeenWeight, { steps, low, high, zeros }: WeightGrid): string {
-  const sum = (list: ArrayLike<number> | undefined): number => {
-    let n = 0
-    for (let i = 0; i < (list?.length ?? 0); i++) n += list![i]! * (1 + (i % 7))
-    return n
-  }
-  return [method, layer.weight, layer.kind, low[0], high[0], sum(steps), sum(zeros)].join(' ')
+/** Of a method and a grid, for one weight. */
+function keyOf(method: Rounding, { steps, low, high, zeros }: WeightGrid): string {
+  const parts = [steps, low, high, ...(zeros ? [zeros] : [])]
+  return [method, ...parts.map(digest)].join(' ')
+}
+
+/** FNV-1a over the bytes, and their number. */
+function digest(list: Float32Array | Int8Array): string {
+  const bytes = new Uint8Array(list.buffer, list.byteOffset, list.byteLength)
+  let hash = 0x811c9dc5
+  for (let i = 0; i < bytes.length; i++) hash = Math.imul(hash ^ bytes[i]!, 0x01000193)
+  return `${bytes.length}:${hash >>> 0}`
 }
 
 function gridOf(

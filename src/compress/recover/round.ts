@@ -1,7 +1,7 @@
 /**
  * Rounding learned by the whole model: each weight goes to the lower or the upper level of its grid, whichever brings the
- * outputs nearer to the original's. GPTQ and AdaRound (Nagel et al. 2020) ask that layer by layer; here a staircase that
- * grows sharp (`train/grids/soft.ts`) is trained through all layers at once, from where GPTQ came. The stores that follow find the grids again.
+ * outputs nearer to the original's. AdaRound (Nagel et al. 2020) asks that layer by layer; here a staircase that grows sharp
+ * (`train/grids/soft.ts`) is trained through all layers at once. The stores that follow find the grids again.
  */
 
 import { fitsHalf } from '../../grids/block-ranges.js'
@@ -14,8 +14,6 @@ import type { Levels } from '../../train/grids/soft.js'
 import { parametersOf, withParameters } from '../../train/parameters.js'
 import { cosine } from '../../train/schedules.js'
 import { train } from '../../train/train.js'
-import { openRounder, type Rounder } from '../quantize/rounder.js'
-import { FULL } from '../quantize/weights.js'
 import { bestAxis } from '../store/axis.js'
 import type { Params, Transform } from '../transform.js'
 import { aim, batch, learnable, lessons, noSamples, weightsOf, whyNotTrained } from './lessons.js'
@@ -41,7 +39,14 @@ const params = {
   int3: nodesOf('int3'),
   int2: nodesOf('int2'),
   aim,
-  steps: { kind: 'number', default: 500, min: 1, max: 1e6, whole: true, doc: 'steps of the optimizer (Adam)' },
+  steps: {
+    kind: 'number',
+    default: 500,
+    min: 1,
+    max: 1e6,
+    whole: true,
+    doc: 'steps of the optimizer (Adam), along half a cosine',
+  },
   travel: {
     kind: 'number',
     default: 2,
@@ -63,9 +68,7 @@ export const recoverRound: Transform<typeof params> = {
     const { teacher, signal, onProgress, seed = 0 } = env
     const samples = learnable(env)
     if (teacher === undefined || samples === undefined) throw noSamples()
-    // It begins where rounding layer by layer ends, and no later epoch is taken that is worse.
-    const rounder = await openRounder(model, 'gptq', env, () => true)
-    const grids = gridsOf(model, p, rounder)
+    const grids = gridsOf(model, p)
     if (grids.size === 0) return model
     const engine = await env.engine()
     const { data, objectives } = await lessons(model, teacher, samples, p, env)
@@ -93,7 +96,8 @@ export const recoverRound: Transform<typeof params> = {
       },
     })
     env.onRecovered?.(curve)
-    return trained.model
+    // Where nothing was better than rounding to the nearest, what follows may round better still.
+    return trained.best === 0 ? model : trained.model
   },
 }
 
@@ -103,76 +107,67 @@ interface Grid {
   readonly start: Tensor
 }
 
-/** Of each weight that will be stored as integers, by its name. */
-function gridsOf(model: Model, p: Params<typeof params>, rounder: Rounder): ReadonlyMap<string, Grid> {
-  const named = new Map(WIDTHS.flatMap((width) => weightsOf(model, p[width]).map((name) => [name, width] as const)))
+/** Of each weight that will be stored as integers, by its name. One that nodes of two widths read no store takes. */
+function gridsOf(model: Model, p: Params<typeof params>): ReadonlyMap<string, Grid> {
+  const named = new Map<string, Width | 'none'>()
+  for (const width of WIDTHS)
+    for (const name of weightsOf(model, p[width])) named.set(name, named.has(name) ? 'none' : width)
   return new Map(
     parametersOf(model).flatMap((name) => {
       const t = model.graph.constants.get(name)!
       const width = named.get(name) ?? p.width
       const isStored = t.dtype === 'float32' && elementCount(t.shape) >= LEAST_INTEGER
-      return width === 'none' || !isStored ? [] : [[name, gridOf(t, width as Width, rounder)] as const]
+      return width === 'none' || !isStored ? [] : [[name, gridOf(t, width as Width)] as const]
     }),
   )
 }
 
-function gridOf(t: Tensor, width: Width, rounder: Rounder): Grid {
+function gridOf(t: Tensor, width: Width): Grid {
   const bits = Number(width.slice('int'.length))
-  const { steps, nearest, q } = bits === 8 ? onChannels(t, rounder) : inBlocks(t, bits, rounder)
-  const [low, high] = bits === 8 ? [-FULL, FULL] : [-(2 ** (bits - 1)), 2 ** (bits - 1) - 1]
+  const { steps, q } = bits === 8 ? onChannels(t) : inBlocks(t, bits)
+  const [low, high] = bits === 8 ? [-127, 127] : [-(2 ** (bits - 1)), 2 ** (bits - 1) - 1]
   const data = floats(t)
-  // The largest of a block or channel stays: by it the store finds the grid again.
+  // The largest of a block or channel stays, by which the store finds the grid again, and so do zeros.
   const isPeak = (v: number, i: number): boolean =>
-    steps[i] === 0 || v / steps[i]! < low + NEAR || (bits === 8 && v / steps[i]! > high - NEAR)
+    v === 0 || steps[i] === 0 || v / steps[i]! < low + NEAR || (bits === 8 && v / steps[i]! > high - NEAR)
   const pinned = Uint8Array.from(data, (v, i) => Number(isPeak(v, i)))
-  const start = Float32Array.from(data, (v, i) => (pinned[i] ? nearest[i]! : towards(q[i]!, v / steps[i]!)))
+  const start = Float32Array.from(data, (v, i) => (pinned[i] ? q[i]! : v / steps[i]!))
   return { levels: { steps, low, high, pinned }, start: f32(t.shape, start) }
 }
 
 /** Levels between the largest weight and the end of its grid, for the digits that a float16 scale has. */
 const NEAR = 0.02
 
-/** As near to where a weight was as leaves it at a level. */
-const towards = (level: number, was: number): number => Math.min(level + HALF, Math.max(level - HALF, was))
-const HALF = 0.49
-
 interface Rounded {
   /** Of each element. */
   readonly steps: Float32Array
-  readonly nearest: Int8Array
-  /** Chosen layer by layer. */
   readonly q: Int8Array
 }
 
-function onChannels(t: Tensor, rounder: Rounder): Rounded {
-  const plain = bestAxis(floats(t), t.shape)
-  const { values, scale, axis } = plain
+function onChannels(t: Tensor): Rounded {
+  const { values, scale, axis } = bestAxis(floats(t), t.shape)
   const { channelOf } = channelsAlong(t.shape, axis)
   const [scales, steps] = [floats(scale), new Float32Array(elementCount(t.shape))]
   let i = 0
   forEachChannel(steps, channelOf, (_, c) => {
     steps[i++] = scales[c]!
   })
-  const chosen = rounder.channels(t, plain, [FULL], 'stored')
-  return { steps, nearest: elements(values) as Int8Array, q: elements(chosen.values) as Int8Array }
+  return { steps, q: elements(values) as Int8Array }
 }
 
 /** The default size of a block. */
 const BLOCK = 32
 
-function inBlocks(t: Tensor, bits: number, rounder: Rounder): Rounded {
+function inBlocks(t: Tensor, bits: number): Rounded {
   const data = floats(t)
   const { rows, depth, block } = blockLayout(t.shape, BLOCK)
   const round = fitsHalf(data) ? (s: number) => halfToFloat(floatToHalf(s)) : Math.fround
-  const plain = quantizeBlocks(data, rows, depth, block, bits, round)
-  const chosen = rounder.blocks(t, plain, { depth, block, bits }, 'stored')
-  const { scales, blocksPerRow } = plain
-  const [steps, nearest, q] = [new Float32Array(data.length), new Int8Array(data.length), new Int8Array(data.length)]
+  const { values, scales, blocksPerRow } = quantizeBlocks(data, rows, depth, block, bits, round)
+  const [steps, q] = [new Float32Array(data.length), new Int8Array(data.length)]
   for (let i = 0; i < data.length; i++) {
     const [row, column] = [Math.floor(i / depth), i % depth]
     steps[i] = scales[row * blocksPerRow + Math.floor(column / block)]!
-    nearest[i] = plain.values[row * blocksPerRow * block + column]!
-    q[i] = chosen.values[row * blocksPerRow * block + column]!
+    q[i] = values[row * blocksPerRow * block + column]!
   }
-  return { steps, nearest, q }
+  return { steps, q }
 }

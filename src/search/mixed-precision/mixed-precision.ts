@@ -170,14 +170,13 @@ const buildAfter = async (bench: Bench, options: MixedOptions, moves: readonly M
 async function longestKept(bench: Bench, options: MixedOptions, moves: readonly Move[]): Promise<number | null> {
   const allowed = cautious(bench.maxDrop, bench.judge!.samples)
   const keeps = async (count: number): Promise<boolean> => {
-    if (options.isOver?.()) return false
     const drop = await options.remember(`mixed ${count} of ${moves.length}`, async () => {
       const quality = await qualityOf(bench, await buildAfter(bench, options, moves, count))
       return quality?.drop ?? BROKEN
     })
     return drop <= allowed
   }
-  return bisect(moves.length, keeps)
+  return bisect(moves.length, keeps, options.isOver)
 }
 
 /** The fewest moves that come within a cost; null where all of them do not. */
@@ -194,12 +193,17 @@ async function shortestWithin(
   return over === null ? 0 : over + 1
 }
 
-/** The largest of 0 … `most` for which `holds`, which holds from 0 up to somewhere; null where it does not for 0. */
-async function bisect(most: number, holds: (count: number) => Promise<boolean>): Promise<number | null> {
+/** The largest of 0 … `most` for which `holds`, which holds from 0 up to somewhere; null where it does not for 0, or time is up. */
+async function bisect(
+  most: number,
+  holds: (count: number) => Promise<boolean>,
+  isOver = () => false,
+): Promise<number | null> {
   if (await holds(most)) return most
   if (!(await holds(0))) return null
   let [low, high] = [0, most]
   while (high - low > 1) {
+    if (isOver()) return null
     const middle = (low + high) >> 1
     if (await holds(middle)) low = middle
     else high = middle

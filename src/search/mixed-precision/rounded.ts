@@ -43,9 +43,11 @@ export async function roundedMixed(bench: Bench, { rounding, ...given }: Rounded
   const options = { ...given, cost, goal: 'quality' as const, float: cost(encodeModel(prepared).bytes) }
   const choices = await choicesOf(bench, options, widths)
   if (choices === null) return null
-  const seen = seenOnce(prepared, env)
+  const seen = env.seen ?? seenOnce(prepared, env)
   const forms = widths.map(({ transform, params }) => ({ transform, params: { ...params, rounding } }))
-  return alongPath({ ...bench, env: { ...env, seen } }, { ...options, forms }, choices)
+  // What whole candidates lose is another thing than with weights at their nearest.
+  const remember: MixedOptions['remember'] = (key, make) => given.remember(`${rounding} ${key}`, make)
+  return alongPath({ ...bench, env: { ...env, seen } }, { ...options, forms, remember }, choices)
 }
 
 /** Layers are asked about one width. Of the others the squared error follows: a quarter for each further bit. */

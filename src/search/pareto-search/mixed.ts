@@ -1,6 +1,8 @@
 /** Mixed precision over what a search found: units are cut and quality is brought back, then each layer gets its bits. */
 
+import { seenOnce } from '../../compress/layers/judged.js'
 import { applySteps } from '../../compress/recipes.js'
+import type { TransformEnv } from '../../compress/transform.js'
 import { isMeasured } from '../choose.js'
 import type { Begun } from '../evaluate.js'
 import { type Exploration, nameOfMixed } from '../explore.js'
@@ -28,8 +30,14 @@ export function nextBase(
   const near = results.filter(isMeasured).filter((r) => isWithin({ ...goal, slack: SLACK }, r))
   const bases = near
     .toSorted((a, b) => a.bytes - b.bytes)
-    .map(({ trial }) => trial.steps.filter((s) => IN_FLOAT.includes(stageOf(s.transform))))
+    .map(({ trial }) => trial.steps.filter((s) => IN_FLOAT.includes(stageOf(s.transform))).flatMap(unrounded))
   return bases.find((base) => !known.has(JSON.stringify(base))) ?? null
+}
+
+/** Rounding is found anew. */
+function unrounded({ transform, params }: Step): readonly Step[] {
+  const { grid: _, ...others } = params
+  return transform === LEARN_ROUNDING ? [] : [{ transform, params: others }]
 }
 
 interface MixedRecipe {
@@ -47,23 +55,53 @@ export interface Learned {
   readonly params: Step['params']
 }
 
+/** Steps in float, and what they make: made when first asked for, and then known. */
+export interface Base {
+  readonly steps: readonly Step[]
+  readonly made: () => Promise<Begun & Pick<TransformEnv, 'seen'>>
+}
+
+export function baseOf({ prepared, env }: Setup, steps: readonly Step[]): Base {
+  const make = async (): ReturnType<Base['made']> => {
+    const losses: number[] = []
+    const onRecovered = (curve: readonly number[]): void => {
+      losses.push(...curve)
+    }
+    const model = await applySteps(prepared, steps, { ...env, onRecovered })
+    return { steps, losses, model, seen: seenOnce(model, env) }
+  }
+  let known: ReturnType<Base['made']> | null = null
+  return {
+    steps,
+    made: () => {
+      known ??= make()
+      return known
+    },
+  }
+}
+
 /** Null where no choice of bits keeps the budget, or time is up. */
 export async function mixedOver(
   { setup, journal }: Pick<Exploration, 'setup' | 'journal'>,
-  base: readonly Step[],
+  base: Base,
   isOver: () => boolean,
   learned?: Learned,
 ): Promise<MixedRecipe | null> {
   // Of the whole network what layers answered before stands.
-  const prefix = base.length === 0 ? '' : `${JSON.stringify(base)} `
+  const prefix = base.steps.length === 0 ? '' : `${JSON.stringify(base.steps)} `
   const key = `${prefix}in mixed precision${learned === undefined ? '' : ` ${learned.slack}`}`
   const known = journal.recall<MixedRecipe | null>(key)
   if (known !== undefined) return known
   if (isOver()) return null
-  const begun = await madeOf(setup, base)
+  const { seen, ...begun } = await base.made()
   const layers = layersOf(begun.model)
   const mixed = await roundedMixed(
-    { ...setup, prepared: begun.model, maxDrop: setup.maxDrop * (learned?.slack ?? 1) },
+    {
+      ...setup,
+      prepared: begun.model,
+      maxDrop: setup.maxDrop * (learned?.slack ?? 1),
+      env: { ...setup.env, ...(seen && { seen }) },
+    },
     {
       layers,
       rounding: 'gptq',
@@ -71,13 +109,23 @@ export async function mixedOver(
       remember: (about, make) => remember(journal, `${prefix}${about}`, make),
     },
   )
-  const steps = mixed && [...base, ...(learned ? [roundingOf(mixed, layers, learned)] : []), ...mixed.steps]
-  const how = learned === undefined ? 'gptq' : 'learned rounding'
-  const names = mixed && [...(base.length > 0 ? [nameOf(base)] : []), `${nameOfMixed(mixed)}, ${how}`]
-  const recipe = steps && names && { name: names.join('; '), steps }
+  const recipe = mixed && recipeOf(base.steps, mixed, layers, learned)
   // Where time was up, more of it may bring an answer.
   if (recipe !== null || !isOver()) await journal.record(key, recipe)
   return recipe && { ...recipe, begun }
+}
+
+function recipeOf(
+  base: readonly Step[],
+  mixed: Mixed,
+  layers: readonly Layer[],
+  learned: Learned | undefined,
+): MixedRecipe {
+  const how = learned === undefined ? 'gptq' : 'learned rounding'
+  return {
+    name: [...(base.length > 0 ? [nameOf(base)] : []), `${nameOfMixed(mixed)}, ${how}`].join('; '),
+    steps: [...base, ...(learned ? [roundingOf(mixed, layers, learned)] : []), ...mixed.steps],
+  }
 }
 
 /** Each layer by the store that will take it. */
@@ -88,12 +136,4 @@ function roundingOf({ forms }: Mixed, layers: readonly Layer[], { params }: Lear
     return [id.replace('store/', ''), own.flatMap((l) => l.nodes)] as const
   })
   return { transform: LEARN_ROUNDING, params: { ...params, width: 'none', ...Object.fromEntries(nodes) } }
-}
-
-async function madeOf({ prepared, env }: Setup, steps: readonly Step[]): Promise<Begun> {
-  const losses: number[] = []
-  const onRecovered = (curve: readonly number[]): void => {
-    losses.push(...curve)
-  }
-  return { steps, losses, model: await applySteps(prepared, steps, { ...env, onRecovered }) }
 }

@@ -8,7 +8,17 @@ import type { Random } from '../../util/random.js'
 import { isMeasured } from '../choose.js'
 import type { Step, TrialResult } from '../trial.js'
 import { ranked } from './ranking.js'
-import { drawStep, drawSteps, drawValue, inOrder, rounded, type Space, stageOf, valuesOf } from './space.js'
+import {
+  drawStep,
+  drawSteps,
+  drawValue,
+  inOrder,
+  LEARN_ROUNDING,
+  rounded,
+  type Space,
+  stageOf,
+  valuesOf,
+} from './space.js'
 import { type Goal, isWithin, pointOf } from './worth.js'
 
 /** The next recipe, given what is known: of each recipe so far the result of the highest rung that it came to. */
@@ -23,7 +33,10 @@ const PARENTS = 4
 const SLACK = 4
 
 export const bred: Sampler = (space, random, results, goal) => {
-  const able = results.filter(isMeasured).filter((r) => isWithin({ ...goal, slack: SLACK }, r))
+  const able = results
+    .filter(isMeasured)
+    .filter((r) => isWithin({ ...goal, slack: SLACK }, r))
+    .filter((r) => r.trial.steps.every(isDrawn))
   if (able.length < PARENTS || random.uniform() < FRESH) return drawSteps(space, random)
   const order = ranked(able, (r) => pointOf(goal, r))
   const parent = (): readonly Step[] =>
@@ -32,6 +45,9 @@ export const bred: Sampler = (space, random, results, goal) => {
   const steps = inOrder(space, mutated(space, child, random))
   return steps.length > 0 ? steps : drawSteps(space, random)
 }
+
+/** Steps that know each other, by the nodes that they leave out, make no sense apart. */
+const isDrawn = ({ transform, params }: Step): boolean => transform !== LEARN_ROUNDING && params.exclude === undefined
 
 /** Each stage from one of the two. */
 function crossed({ stages }: Space, a: readonly Step[], b: readonly Step[], random: Random): readonly Step[] {

@@ -10,15 +10,16 @@ import { type Random, random } from '../../util/random.js'
 import type { CompressOptions } from '../compress.js'
 import { makeTrial, runTrial } from '../evaluate.js'
 import { type Exploration, type Found, runOff, withNew } from '../explore.js'
+import { remember } from '../journal.js'
 import type { ScreenedTrial } from '../outcome.js'
 import type { Step, TrialResult } from '../trial.js'
-import { mixedOver, nextBase } from './mixed.js'
+import { baseOf, mixedOver, nextBase } from './mixed.js'
 import { nameOf } from './names.js'
 import { nothingYet, quantizedAlone } from './quick.js'
 import { aimsOf, recoveriesFor, recoveryPace } from './recovery.js'
 import { BRACKET, benchOn, onRung, RUNGS, samplesOn } from './rungs.js'
 import { bred, type Sampler } from './samplers.js'
-import { LEARN_ROUNDING, openSpace, type Space } from './space.js'
+import { openSpace, type Space } from './space.js'
 import { usualRecipes } from './usual.js'
 import { type Goal, promising, volumeOf } from './worth.js'
 
@@ -51,6 +52,14 @@ interface Limit {
   readonly more?: number
 }
 
+/** Decided once: with more time or recipes what was tried first stays what it was. */
+interface Kind {
+  /** Bounded by minutes alone: it begins with quantization alone, and gives layers their bits. */
+  readonly isMinutes: boolean
+  /** Of the first run. */
+  readonly seconds: number | null
+}
+
 /** Bounds recoveries where `minutes` alone are given: no single one may take more of them. */
 const RECOVERY_SHARE = 1 / 10
 /** The rung of what is measured in full. */
@@ -61,8 +70,11 @@ const VAIN = 200
 export async function searchFront(exploration: Exploration, options: FrontOptions): Promise<Found> {
   const { setup, journal } = exploration
   const limit = await limitOf(exploration, options)
-  const isMinutes = limit.trials === null && options.transforms === undefined
-  const quick = await (isMinutes ? quantizedAlone(exploration, limit.seconds) : nothingYet(exploration))
+  const { isMinutes, seconds: whole } = await remember<Kind>(journal, 'kind', async () => ({
+    isMinutes: limit.trials === null && options.transforms === undefined,
+    seconds: limit.seconds,
+  }))
+  const quick = await (isMinutes ? quantizedAlone(exploration, whole) : nothingYet(exploration))
   const seconds = options.recover ?? (options.minutes === undefined ? null : 60 * options.minutes * RECOVERY_SHARE)
   const pace = await recoveryPace(setup, journal, seconds)
   const most = pace?.steps ?? null
@@ -83,8 +95,12 @@ export async function searchFront(exploration: Exploration, options: FrontOption
 
 const aimOf = (aims: readonly string[]): string => (aims.includes('scores') ? 'scores' : 'outputs')
 
-const roundingIn = ({ stages, fixed }: Space, steps: number | null, aims: readonly string[]): Course['rounding'] =>
-  stages.some((s) => s.transforms.some((t) => t.id === LEARN_ROUNDING))
+const roundingIn = (
+  { learnsRounding, fixed }: Space,
+  steps: number | null,
+  aims: readonly string[],
+): Course['rounding'] =>
+  learnsRounding
     ? {
         aim: aimOf(aims),
         ...(steps !== null && { steps }),
@@ -189,10 +205,11 @@ async function mixBest(course: Course, progress: Progress, bases: Set<string>): 
   const base = bases.size === 0 ? [] : nextBase(course.goal, progress.results, bases)
   if (base === null) return
   bases.add(JSON.stringify(base))
+  const over = baseOf(course.setup, base)
   for (const slack of [1, ...(course.rounding === null ? [] : LEARNED_SLACKS)]) {
     const learned = slack > 1 && { slack, params: course.rounding! }
-    const mixed = await mixedOver(course, base, () => isLate(course), ...(learned ? [learned] : []))
-    if (mixed === null) return
+    const mixed = await mixedOver(course, over, () => isLate(course), ...(learned ? [learned] : []))
+    if (mixed === null) continue
     const { name, steps, begun } = mixed
     const setup = { ...course.setup, ...(begun && { begun }) }
     const result = await tried({ ...course, setup }, { name, steps }, FULL, progress)

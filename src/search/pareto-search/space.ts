@@ -14,6 +14,8 @@ export interface Space {
   readonly stages: readonly Stage[]
   /** What is left out, and why. */
   readonly refused: readonly Refused[]
+  /** Rounding can be learned: a step that is not drawn, for it must know the stores behind it. */
+  readonly learnsRounding: boolean
   /** Values that the machine or the model decides, by the name of the parameter. */
   readonly fixed: Readonly<Record<string, unknown>>
 }
@@ -45,6 +47,9 @@ const STAGES: Readonly<
   store: { folders: ['store'], most: 2, chance: 0.7 },
   correct: { folders: [], most: 1, chance: 0.2 },
 }
+/** What learns how to round in the blocks and channels of stores. */
+export const LEARN_ROUNDING = 'recover/round'
+
 const NAMES = Object.keys(STAGES) as readonly StageName[]
 
 const folderOf = (id: string): string => id.split('/')[0]!
@@ -66,9 +71,12 @@ export async function openSpace(
   env: TransformEnv,
   fixed: Readonly<Record<string, unknown>> = {},
 ): Promise<Space> {
-  const lighter = lighterForms(transforms, prepared, env)
+  const learned = transforms.find((t) => t.id === LEARN_ROUNDING)
+  const learnsRounding = learned !== undefined && reasonAgainst(learned, prepared, env) === null
+  const drawn = transforms.filter((t) => t !== learned)
+  const lighter = lighterForms(drawn, prepared, env)
   const refused: Refused[] = []
-  for (const t of transforms) {
+  for (const t of drawn) {
     const reason = reasonAgainst(t, prepared, env)
     if (reason === null) continue
     const isEarly = stageOf(t.id) === 'equalize' || stageOf(t.id) === 'lighten'
@@ -78,10 +86,10 @@ export async function openSpace(
   const out = new Set(refused.map((r) => r.transform))
   const stages = NAMES.map((name): Stage => {
     const { most, chance } = STAGES[name]
-    const own = transforms.filter((t) => stageOf(t.id) === name && !out.has(t.id))
+    const own = drawn.filter((t) => stageOf(t.id) === name && !out.has(t.id))
     return { name, transforms: own, most, chance }
   })
-  return { stages, refused, fixed }
+  return { stages, refused, learnsRounding, fixed }
 }
 
 /** What the first transform of each folder makes of the model by itself; made when first asked for. */
@@ -206,7 +214,7 @@ export function inOrder({ stages }: Space, steps: readonly Step[]): readonly Ste
     has('lighten') || grid !== 'none' ? null : 'recover',
     has('quantize') || has('store') ? null : 'correct',
   ]
-  return kept.filter((s) => !idle.includes(stageOf(s.transform))).flatMap((s) => onGrid(s, grid) ?? [])
+  return kept.filter((s) => !idle.includes(stageOf(s.transform))).map((s) => onGrid(s, grid))
 }
 
 /** The grid of `recover/distill` that comes nearest to how a recipe rounds most of its weights. */
@@ -219,14 +227,8 @@ export function gridOf(steps: readonly Step[]): string {
   return first !== undefined && /int\d$/.test(first) ? first.replace('/', '-') : 'none'
 }
 
-/** What learns how to round in the blocks and channels of stores. */
-export const LEARN_ROUNDING = 'recover/round'
-
-/** A recovery for what follows it; null where that gives it nothing to do. */
-export function onGrid(step: Step, grid: string): Step | null {
-  if (stageOf(step.transform) !== 'recover') return step
-  if (step.transform === LEARN_ROUNDING)
-    return grid.startsWith('store-int') ? { ...step, params: { ...step.params, width: grid.slice(6) } } : null
+export function onGrid(step: Step, grid: string): Step {
+  if (stageOf(step.transform) !== 'recover' || step.transform === LEARN_ROUNDING) return step
   const { grid: _, ...others } = step.params
   return { ...step, params: grid === 'none' ? others : { ...others, grid } }
 }

@@ -13,6 +13,7 @@ const spaceOf = (transforms: readonly Transform[]): Space => ({
     chance: 1,
   })),
   refused: [],
+  learnsRounding: transforms.some((t) => t.id === 'recover/round'),
   fixed: { activations: 'int8' },
 })
 

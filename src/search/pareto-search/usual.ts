@@ -44,10 +44,10 @@ export function usualRecipes(space: Space, steps: number | null, aim: string): r
   const recovery = (ratio: number, learningRate: number, few: readonly Step[]): Step => {
     const length = steps !== null && { steps: stepsAt(ratio, steps) }
     const params = { aim, learningRate, ...length, ...fixedOf(space, RECOVER) }
-    return onGrid({ transform: RECOVER, params }, gridOf(few))!
+    return onGrid({ transform: RECOVER, params }, gridOf(few))
   }
-  const learned = ROUNDED.filter((id) => has('recover', LEARN_ROUNDING) && has('store', id)).map((id) => {
-    const params = { aim, ...(steps !== null && { steps }), ...fixedOf(space, LEARN_ROUNDING), width: id.slice(6) }
+  const learned = ROUNDED.filter((id) => space.learnsRounding && has('store', id)).map((id) => {
+    const params = { aim, ...(steps !== null && { steps }), ...fixedOf(space, RECOVER), width: id.slice(6) }
     return [
       { transform: LEARN_ROUNDING, params },
       { transform: id, params: {} },

@@ -74,7 +74,9 @@ function softened(
   const end = b.op('Mul', [b.op('Tanh', [b.op('Mul', [k, half])]), b.number(2)])
   const soft = b.op('Add', [b.op('Add', [floor, half]), b.op('Div', [steep, end])])
   const mask = b.constant(tensor('bool', shape, pinned), 'pinned')
-  const held = b.op('Where', [mask, name, soft])
+  const still = b.op('Identity', [name])
+  detached.add(still)
+  const held = b.op('Where', [mask, still, soft])
   return b.op('Mul', [held, b.constant(b.tensor(shape, steps), 'steps')])
 }
 
