@@ -143,9 +143,7 @@ async function searchIn(runFolder: string, model: Model, given: CompressOptions)
       setup,
       journal,
       objective,
-      // A front has small and fast ones.
-      recipes: recipesFor(model, setup, isForFront(options) ? { ...options, for: 'size' } : options),
-      forms: mixedForms(setup, isForFront(options) ? 'size' : objective),
+      ...planFor(model, setup, options),
     }
     const found = isForFront(options) ? await searchFront(exploration, options) : await explore(exploration)
     const chosen = chooseBest(found.results, objective, setup.original.byteLength)
@@ -173,11 +171,23 @@ async function searchIn(runFolder: string, model: Model, given: CompressOptions)
   }
 }
 
-/** What is asked about for mixed precision: it pays in bytes, and needs the quality of each choice. */
-const mixedForms = (setup: Setup, objective: Objective): readonly Form[] =>
-  objective === 'size' && setup.judge !== null ? formsFor(setup) : []
+interface Plan {
+  readonly recipes: readonly Recipe[]
+  /** What is asked about for mixed precision: it pays in bytes, and needs the quality of each choice. */
+  readonly forms: readonly Form[]
+}
 
-/** The recipes that `compress` would try, and an estimate of the time that takes, without trying them. */
+function planFor(model: Model, setup: Setup, options: CompressOptions): Plan {
+  // A front has small ones and fast ones: those for size are all that there are.
+  const given: CompressOptions = isForFront(options) ? { ...options, for: 'size' } : options
+  const isForSize = settingsOf(given).objective === 'size'
+  return {
+    recipes: recipesFor(model, setup, given),
+    forms: isForSize && setup.judge !== null ? formsFor(setup) : [],
+  }
+}
+
+/** The recipes of quantization alone that `compress` would try, and an estimate of the time that takes, without trying them. */
 export async function planCompression(
   model: Model,
   options: CompressOptions,
@@ -187,11 +197,8 @@ export async function planCompression(
     const setup = await openSetup(model, options, '')
     const opening = (performance.now() - start) / 1000
     try {
-      const recipes = recipesFor(model, setup, options)
-      return {
-        recipes,
-        seconds: opening + (await estimate(setup, recipes, mixedForms(setup, settingsOf(options).objective).length)),
-      }
+      const { recipes, forms } = planFor(model, setup, options)
+      return { recipes, seconds: opening + (await estimate(setup, recipes, forms.length)) }
     } finally {
       await setup.close()
     }

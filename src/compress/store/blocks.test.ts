@@ -6,6 +6,7 @@ import { value } from '../../../test/small-models.js'
 import type { Engine } from '../../engine/engine.js'
 import { openEngine } from '../../engine/node/open.js'
 import { optimizedGraph } from '../../engine/node/optimized.js'
+import { type BlockRange, fitsHalf } from '../../grids/block-ranges.js'
 import { blockLayout, quantizeBlocks } from '../../grids/blocks.js'
 import { builder, modelOf } from '../../ir/builder.js'
 import { elementCount, f32, floats, floatToHalf, halfToFloat } from '../../ir/tensor.js'
@@ -41,6 +42,25 @@ const stored = (
   name = 'w',
 ): Promise<Model> =>
   t.apply(shown(w, name), checkParams(t, { minElements: 1, ...given }), { engine: async () => engine })
+
+interface How {
+  readonly block: string
+  readonly range: BlockRange
+  readonly zeroPoints: boolean
+}
+
+/** (q − zero) · scale, from the grids alone. */
+function onBlocks(w: Tensor, bits: number, given: How): Float32Array {
+  const { rows, depth, block } = blockLayout(w.shape, Number(given.block))
+  const round = fitsHalf(floats(w)) ? (s: number) => halfToFloat(floatToHalf(s)) : Math.fround
+  const choice = { range: given.range, hasZeros: given.zeroPoints }
+  const q = quantizeBlocks(floats(w), rows, depth, block, bits, round, choice)
+  return floats(w).map((_, i) => {
+    const [row, k] = [Math.floor(i / depth), i % depth]
+    const at = row * q.blocksPerRow + Math.floor(k / block)
+    return (q.values[row * q.blocksPerRow * block + k]! - (q.zeros?.[at] ?? 0)) * q.scales[at]! + 0
+  })
+}
 
 async function expanded(model: Model, { shape }: Tensor): Promise<Float32Array> {
   const zeros = f32(shape, new Float32Array(elementCount(shape)))
@@ -81,15 +101,7 @@ describe.each(STORES)('store/int$bits', ({ bits, store }) => {
         const w = weights(dims, seed)
         const model = await stored(store, w, given)
         if (model.graph.nodes.length === 1) return
-        const { rows, depth, block } = blockLayout(dims, Number(given.block))
-        const half = (s: number) => halfToFloat(floatToHalf(s))
-        const choice = { range: given.range, hasZeros: given.zeroPoints } as const
-        const q = quantizeBlocks(floats(w), rows, depth, block, bits, half, choice)
-        const wanted = floats(w).map((_, i) => {
-          const [row, k] = [Math.floor(i / depth), i % depth]
-          const at = row * q.blocksPerRow + Math.floor(k / block)
-          return (q.values[row * q.blocksPerRow * block + k]! - (q.zeros?.[at] ?? 0)) * q.scales[at]! + 0
-        })
+        const wanted = onBlocks(w, bits, given)
         expect((await expanded(model, w)).map((v) => v + 0)).toEqual(wanted)
       }),
       { numRuns: 12 },
@@ -135,5 +147,61 @@ describe.each(STORES)('store/int$bits', ({ bits, store }) => {
               encodeModel(shown(w, name)).byteLength,
             )
         }
+  })
+})
+
+describe('pools', () => {
+  /** y = x + Σ weights, of several shapes. */
+  function several(tensors: readonly Tensor[]): Model {
+    const b = builder()
+    b.input('x', value('float32', [1]))
+    const sums = tensors.map((t, i) =>
+      b.op('Mul', [b.constant(t, `w${i}`), b.constant(f32([1], [1 + i]), `f${i}`)], { name: `read${i}` }),
+    )
+    sums.forEach((sum, i) => {
+      b.ops('Add', ['x', sum], { outputs: [`y${i}`] })
+      b.output(`y${i}`, value('float32', null))
+    })
+    return modelOf(b.graph(), { '': 14 })
+  }
+
+  test('weights of blocks of any lengths, padded or not, with scales of either type, come back each in its shape', async () => {
+    const tiny = weights([16, 64], 9)
+    const tensors = [
+      weights([16, 72], 1),
+      weights([900], 2),
+      weights([8, 89], 3),
+      weights([24, 64], 4),
+      weights([20, 5, 3, 3], 5),
+      f32(
+        tiny.shape,
+        floats(tiny).map((v) => v * 1e-7),
+      ),
+    ]
+    const plain = several(tensors)
+    const env = { engine: async () => engine }
+    for (const { bits, store } of STORES)
+      for (const zeroPoints of [false, true]) {
+        const model = await store.apply(plain, checkParams(store, { minElements: 1, zeroPoints }), env)
+        expect(model.graph.nodes.filter((n) => n.op === 'Split').length).toBeGreaterThan(0)
+        const got = await outputsOf(engine, model, { x: f32([1], [0]) })
+        for (const [i, t] of tensors.entries()) {
+          expect(got[`y${i}`]!.shape).toEqual(t.shape)
+          const wanted = onBlocks(t, bits, { block: '32', range: bits < 4 ? 'mse' : 'absmax', zeroPoints })
+          floats(got[`y${i}`]!).forEach((v, j) => {
+            expect(v / (i + 1)).toBeCloseTo(wanted[j]!, 5)
+          })
+        }
+      }
+  })
+
+  test('no pool is larger than a million weights', async () => {
+    const t = weights([1024, 640], 1)
+    const model = await storeInt6.apply(several([t, weights([1024, 640], 2)]), checkParams(storeInt6, {}), {
+      engine: async () => engine,
+    })
+    const packed = [...model.graph.constants.values()].filter((c) => c.dtype === 'uint8' && c.byteLength > 1000)
+    // Two planes each.
+    expect(packed).toHaveLength(4)
   })
 })

@@ -47,7 +47,7 @@ function storeBlocks(bits: Bits) {
       rounding: roundingParam,
     },
     leavesHalf: true,
-    expandAll: (p, rounder) => expandBlocks(bits, p, rounder),
+    expand: (p, rounder) => expandBlocks(bits, p, rounder),
   })
 }
 

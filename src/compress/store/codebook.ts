@@ -6,7 +6,7 @@
 import { elementCount, floats } from '../../ir/tensor.js'
 import type { Tensor } from '../../ir/types.js'
 import { DIGITS_OPSET } from './digits.js'
-import { type Expand, fileBytes } from './expand.js'
+import { type Expand, fileBytes, oneByOne } from './expand.js'
 import { importanceOf } from './importance.js'
 import { around, finished, sparsely } from './sparse.js'
 import { storeTransform } from './transform.js'
@@ -35,7 +35,7 @@ export const storeCodebook = storeTransform({
   // Smaller ones gain little, and biases of a layer count for more than single weights.
   minElements: 512,
   expand: async ({ bits, weighted }, _, { model, env }) =>
-    expandCodebook(bits, weighted ? await importanceOf(model, env) : new Map()),
+    oneByOne(expandCodebook(bits, weighted ? await importanceOf(model, env) : new Map())),
 })
 
 const expandCodebook =

@@ -12,7 +12,7 @@ import { elementCount, f32, floats, i64, tensor } from '../../ir/tensor.js'
 import type { Tensor } from '../../ir/types.js'
 import type { Rewriter } from '../quantize/rewrite.js'
 import { DIGITS_OPSET, digitBytes, digits } from './digits.js'
-import { bytesOf, type Expand, fileBytes, hintOf, list, type Part, toInt32 } from './expand.js'
+import { bytesOf, type Expand, fileBytes, hintOf, list, oneByOne, type Part, toInt32 } from './expand.js'
 import { storeTransform } from './transform.js'
 import { VALUE_KINDS, type ValueKind, type Written, written } from './values.js'
 
@@ -38,7 +38,7 @@ export const storeSparse = storeTransform({
     },
   },
   takes: { test: (t) => isSparse(t), otherwise: 'no weight has enough exact zeros, as pruning makes them' },
-  expand: ({ values, bits }) => expandSparse(values, bits),
+  expand: ({ values, bits }) => oneByOne(expandSparse(values, bits)),
 })
 
 const expandSparse =

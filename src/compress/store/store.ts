@@ -10,7 +10,7 @@ import { type Rounder, roundingParam } from '../quantize/rounder.js'
 import { FULL } from '../quantize/weights.js'
 import { bestAxis } from './axis.js'
 import { DIGITS_OPSET } from './digits.js'
-import { type Expand, hintOf, overhead, toFloat } from './expand.js'
+import { type Expand, hintOf, oneByOne, overhead, toFloat } from './expand.js'
 import { expandF16 } from './half.js'
 import { expandSigns, isOnSigns } from './signs.js'
 import { storeTransform } from './transform.js'
@@ -20,13 +20,13 @@ export const storeInt8 = storeTransform({
   summary: 'weights stored as int8 with a scale a channel, computed in float32',
   params: { rounding: roundingParam },
   leavesHalf: true,
-  expand: (_, rounder) => expandInt8(rounder),
+  expand: (_, rounder) => oneByOne(expandInt8(rounder)),
 })
 export const storeF16 = storeTransform({
   id: 'store/f16',
   summary: 'weights stored as float16, computed in float32',
   params: {},
-  expand: () => expandF16,
+  expand: () => oneByOne(expandF16),
 })
 export const storeBinary = storeSigns('binary', 'weights of two values a channel stored as bits, exactly')
 export const storeTernary = storeSigns('ternary', 'weights of three values a channel stored as base 3, exactly')
@@ -43,7 +43,7 @@ function storeSigns(grid: SignGrid, summary: string) {
       test: (t) => isOnSigns(t, grid),
       otherwise: `no weight has ${values} values a channel, as pare train --round-to ${grid} makes them`,
     },
-    expand: () => expandSigns(grid),
+    expand: () => oneByOne(expandSigns(grid)),
   })
 }
 

@@ -1,4 +1,4 @@
-/** What all ways of storing weights are: a transform over the constants that may be stored, one by one. */
+/** What all ways of storing weights are: a transform over the constants that may be stored. */
 
 import { LEAST_INTEGER } from '../../grids/least.js'
 import { subgraphs } from '../../ir/attrs.js'
@@ -14,7 +14,7 @@ import { rewriter, someGraph } from '../quantize/rewrite.js'
 import { openRounder, type Rounder, type Rounding } from '../quantize/rounder.js'
 import { allFinite } from '../quantize/weights.js'
 import type { ParamSpecs, Params, Transform, TransformEnv } from '../transform.js'
-import { type Expand, type ExpandAll, oneByOne } from './expand.js'
+import { type ExpandAll, oneByOne } from './expand.js'
 import { expandF16 } from './half.js'
 
 /** Elements below which the ops that expand a constant cost more than it saves. */
@@ -62,9 +62,7 @@ export interface Store<S extends ParamSpecs> {
   /** What it can do something for, beside what is finite, large and float32; and what to say where there is none. */
   readonly takes?: { readonly test: (t: Tensor) => boolean; readonly otherwise: string }
   /** `rounder`: by the parameter `rounding`, where the store has it. */
-  expand?(params: Params<S>, rounder: Rounder, given: Given): Expand | Promise<Expand>
-  /** Instead: all constants of a graph together. */
-  expandAll?(params: Params<S>, rounder: Rounder): ExpandAll
+  expand(params: Params<S>, rounder: Rounder, given: Given): ExpandAll | Promise<ExpandAll>
 }
 
 export function storeTransform<S extends ParamSpecs>(store: Store<S>): Transform<S & Common> {
@@ -101,9 +99,7 @@ export function storeTransform<S extends ParamSpecs>(store: Store<S>): Transform
         env,
         ({ node }) => !excluded.has(nodeKey(node)),
       )
-      const given = p as unknown as Params<S>
-      const one = await store.expand?.(given, rounder, { model, env })
-      const large = store.expandAll?.(given, rounder) ?? oneByOne(one ?? expandF16)
+      const large = await store.expand(p as unknown as Params<S>, rounder, { model, env })
       const from = which.small === 'float16' ? { ...which, minElements: Math.min(LEAST, which.minElements) } : which
       const graph = mapGraphs(model.graph, (g) => storeGraph(g, from, fresh, { least: which.minElements, large }))
       rounder.report(id)

@@ -55,7 +55,7 @@ test('with rounding that is learned bits are chosen for a larger loss, each laye
   expect(rounding).toMatchObject({ transform: 'recover/round', params: { steps: 20, width: 'none' } })
   expect(stores.every((s) => s.transform.startsWith('store/'))).toBe(true)
   for (const { transform, params } of stores.slice(0, -1)) {
-    const own = rounding!.params[transform.replace('store/', '')] as readonly string[]
+    const own = (rounding!.params[transform.replace('store/', '')] ?? []) as readonly string[]
     for (const node of own) expect(params.exclude).not.toContain(node)
   }
   const bytes = async (steps: readonly Step[]) => (await buildCandidate(setup, steps)).byteLength

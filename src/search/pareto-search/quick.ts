@@ -1,6 +1,6 @@
 /**
  * What a search begins with where minutes bound it: the best of quantization alone, layers that fall back to float and
- * mixed precision among it, so that it never ends with less.
+ * mixed precision among it, as far as a part of the time allows.
  */
 
 import { timed } from '../evaluate.js'
