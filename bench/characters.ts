@@ -120,7 +120,7 @@ writeReport(join(import.meta.dirname, 'characters.md'), {
   title: 'A character transformer, int4 and heads cut',
   about: [
     `Four layers of width 128 with four heads each, ${inspectModel(model).parameters} parameters, trained on the first nine tenths of Shakespeare's plays (\`examples/shakespeare.ts\`). Nats a character are those of the last tenth, ${validation.count} stretches of ${context} characters that nothing has seen. Recipes see 6,000 stretches of the training text, of which half teach and calibrate. Recoveries are ${values.steps} steps. "Faster" is the original's time over the model's, one stretch at a time, one thread, all models by turns in one process, with the 95 % interval of the ratio's median. "Made in" holds all steps, recovery too.`,
-    '![Bytes and nats a character of every model](characters.svg)',
+    '![Bytes of the models that lose at most a tenth of a nat, and what they lose](characters.svg)',
   ],
   versions: { 'onnxruntime-node': engine.version },
   sections: [
