@@ -1,6 +1,7 @@
 /** How long recoveries are: seconds that a user has become a number of steps, so that every trial can be made again. */
 
 import { recoverDistill } from '../../compress/recover/distill.js'
+import { recoverRound } from '../../compress/recover/round.js'
 import { checkParams, type Transform } from '../../compress/transform.js'
 import { type Journal, remember } from '../journal.js'
 import { optional, type Setup } from '../setup.js'
@@ -9,7 +10,7 @@ import { stageOf } from './space.js'
 /** Steps that are timed at first, behind a first few which load everything. */
 const WARM = 2
 const TIMED = 8
-/** Seconds that steps must take for their time to stand out from that of loading. */
+/** Seconds that steps must take, and no less than loading does, for their time to stand out. */
 const CLEAR = 1
 const LEAST = 20
 const MOST = 100_000
@@ -19,6 +20,8 @@ const WANTED = 100
 export interface Pace {
   /** Of a recovery, at most. */
   readonly steps: number
+  /** The same of learning how to round, whose steps do more with each weight. */
+  readonly roundingSteps: number
   readonly batch: number
 }
 
@@ -36,24 +39,28 @@ async function paceIn({ prepared, env }: Setup, seconds: number): Promise<Pace |
   // Another object: of the original itself there is nothing to recover.
   const model = { ...prepared }
   if (recoverDistill.refuses(model, env) !== null) return null
-  const run = async (steps: number, batch: number): Promise<number> => {
+  const run = async (transform: Transform, steps: number, batch: number): Promise<number> => {
     const start = performance.now()
-    await recoverDistill.apply(model, checkParams(recoverDistill, { steps, batch }), env)
+    await transform.apply(model, checkParams(transform, { steps, batch }), env)
     return (performance.now() - start) / 1000
   }
-  const perStep = async (batch: number): Promise<number> => {
-    const few = await run(WARM, batch)
+  const perStep = async (transform: Transform, batch: number): Promise<number> => {
+    const few = await run(transform, WARM, batch)
     for (let steps = TIMED; ; steps *= 4) {
-      const more = (await run(WARM + steps, batch)) - few
-      if (more >= CLEAR || steps >= MOST) return Math.max(1e-6, more / steps)
+      const more = (await run(transform, WARM + steps, batch)) - few
+      if (more >= Math.max(CLEAR, few) || steps >= MOST) return Math.max(1e-6, more / steps)
     }
   }
-  await run(1, 1)
+  const stepsAt = async (transform: Transform, batch: number): Promise<number> =>
+    Math.min(MOST, Math.max(LEAST, Math.round(seconds / (await perStep(transform, batch)))))
+  await run(RECOVER, 1, 1)
   const usual = recoverDistill.params.batch.default
-  const batch = Math.min(usual, Math.max(1, Math.floor(seconds / (WANTED * (await perStep(1))))))
-  const steps = Math.round(seconds / (await perStep(batch)))
-  return { steps: Math.min(MOST, Math.max(LEAST, steps)), batch }
+  const batch = Math.min(usual, Math.max(1, Math.floor(seconds / (WANTED * (await perStep(RECOVER, 1))))))
+  return { batch, steps: await stepsAt(RECOVER, batch), roundingSteps: await stepsAt(ROUND, batch) }
 }
+
+const RECOVER = recoverDistill as unknown as Transform
+const ROUND = recoverRound as unknown as Transform
 
 /** What a recovery may learn: class scores and labels where quality is taken from these, of the only output. */
 export function aimsOf({ judge, prepared }: Pick<Setup, 'judge' | 'prepared'>): readonly string[] {

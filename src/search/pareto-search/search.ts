@@ -83,9 +83,9 @@ export async function searchFront(exploration: Exploration, options: FrontOption
   const fixed = { activations: setup.activations, ...(pace && { batch: pace.batch }) }
   const space = await openSpace(transforms, setup.prepared, setup.env, fixed)
   const goal: Goal = { originalBytes: setup.original.byteLength, maxDrop: setup.maxDrop, limits: setup.limits }
-  const usual = usualRecipes(space, most, aimOf(aims))
+  const usual = usualRecipes(space, pace, aimOf(aims))
   const recipes = [...usual.map((steps) => ({ name: nameOf(steps), steps })), ...(isMinutes ? [] : exploration.recipes)]
-  const rounding = roundingIn(space, most, aims)
+  const rounding = roundingIn(space, pace?.roundingSteps ?? null, aims)
   const course: Course = { ...exploration, recipes, goal, space, limit, rounding, sampler: options.sampler ?? bred }
   const { results, screened, drawn, growth } = await brackets(course, isMinutes, quick.results)
   const settled = await runOff(exploration, results)

@@ -4,6 +4,7 @@ import { checkParams, type Transform } from '../../compress/transform.js'
 import { inOrder, type Space, type StageName, stageOf } from './space.js'
 import { usualRecipes } from './usual.js'
 
+const PACE = { steps: 300, roundingSteps: 200, batch: 32 }
 const NAMES: readonly StageName[] = ['equalize', 'lighten', 'recover', 'quantize', 'store', 'correct']
 const spaceOf = (transforms: readonly Transform[]): Space => ({
   stages: NAMES.map((name) => ({
@@ -19,7 +20,7 @@ const spaceOf = (transforms: readonly Transform[]): Space => ({
 
 test('each is a sound recipe: known parameters, in the order of the stages, none twice', () => {
   const space = spaceOf(TRANSFORMS)
-  const recipes = usualRecipes(space, 300, 'scores')
+  const recipes = usualRecipes(space, PACE, 'scores')
   expect(recipes).toHaveLength(18)
   expect(new Set(recipes.map((steps) => JSON.stringify(steps))).size).toBe(18)
   for (const steps of recipes) {
@@ -46,7 +47,7 @@ test('what the model has nothing for is left out, and without recovery rounding 
     cut,
   ])
   expect(few.flat().find((s) => s.transform === 'recover/distill')!.params).not.toHaveProperty('steps')
-  const whole = usualRecipes(without('prune/channels'), 300, 'outputs')
+  const whole = usualRecipes(without('prune/channels'), PACE, 'outputs')
   expect(whole.map((steps) => steps[0]!.transform)).toEqual([
     'recover/distill',
     'recover/distill',
@@ -55,6 +56,6 @@ test('what the model has nothing for is left out, and without recovery rounding 
     'store/int8',
     'store/int4',
   ])
-  const unrecovered = usualRecipes(without('recover/distill'), 300, 'outputs')
+  const unrecovered = usualRecipes(without('recover/distill'), PACE, 'outputs')
   expect(unrecovered.map((steps) => steps.map((s) => s.transform))).toEqual([['store/int8'], ['store/int4']])
 })

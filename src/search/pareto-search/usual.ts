@@ -4,6 +4,7 @@
  */
 
 import type { Step } from '../trial.js'
+import type { Pace } from './recovery.js'
 import { gridOf, LEARN_ROUNDING, onGrid, type Space, type StageName } from './space.js'
 
 /** Parts of the units that go, the likeliest first. */
@@ -31,8 +32,9 @@ const SPARSE: Step = { transform: 'store/sparse', params: { values: 'codebook' }
 /** Stores that are tried with weights rounded by what layers do, and by what the whole model does. */
 const ROUNDED = ['store/int8', 'store/int4'] as const
 
-/** Without recovery where quality cannot be brought back, without cuts where there are no units that can go. `aim` of the recovery, and its steps where these are bounded. */
-export function usualRecipes(space: Space, steps: number | null, aim: string): readonly (readonly Step[])[] {
+/** Without recovery where quality cannot be brought back, without cuts where there are no units that can go. `aim` of the recovery, and its pace where that is bounded. */
+export function usualRecipes(space: Space, pace: Pace | null, aim: string): readonly (readonly Step[])[] {
+  const steps = pace?.steps ?? null
   const has = (stage: StageName, id: string): boolean =>
     space.stages.some((s) => s.name === stage && s.transforms.some((t) => t.id === id))
   const rounded = ROUNDED.filter((id) => has('store', id)).map((transform): readonly Step[] => [
@@ -47,7 +49,7 @@ export function usualRecipes(space: Space, steps: number | null, aim: string): r
     return onGrid({ transform: RECOVER, params }, gridOf(few))
   }
   const learned = ROUNDED.filter((id) => space.learnsRounding && has('store', id)).map((id) => {
-    const params = { aim, ...(steps !== null && { steps }), ...fixedOf(space, RECOVER), width: id.slice(6) }
+    const params = { aim, ...(pace && { steps: pace.roundingSteps }), ...fixedOf(space, RECOVER), width: id.slice(6) }
     return [
       { transform: LEARN_ROUNDING, params },
       { transform: id, params: {} },
