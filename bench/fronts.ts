@@ -14,12 +14,12 @@ import { parseArgs } from 'node:util'
 import { take } from '../src/data/split.js'
 import type { Engine } from '../src/engine/engine.js'
 import { openEngine } from '../src/engine/node/open.js'
-import { applyRecipe, compress, readModel } from '../src/node.js'
+import { applyRecipe, type CompressOptions, compress, readModel } from '../src/node.js'
 import { isMeasured, type Measured } from '../src/search/choose.js'
 import type { TrialResult } from '../src/search/trial.js'
 import { type FrontResults, sections } from './fronts/report.js'
 import { writeReport } from './markdown.js'
-import { budgetName, type Made, makeCompressed, type Source, withoutLabels } from './models/make.js'
+import { type Made, type Source, withoutLabels } from './models/make.js'
 import { type Judged, judge, type Subject, type Timed, timeTogether } from './models/measure.js'
 import { memo, recall } from './models/memo.js'
 import { MODEL_SAMPLES, samplesFor } from './samples/index.js'
@@ -52,13 +52,42 @@ const { values, positionals } = parseArgs({
 })
 const models = positionals.length > 0 ? positionals : MODEL_SAMPLES.map(({ model }) => model)
 const work = join(values.work, `${values.minutes} minutes, recovery ${values.recover} s`)
+const size = (t: Measured): number => t.bytes
+const time = (t: Measured): number => t.latency.ratio
+const isUnmixed = ({ trial }: Measured): boolean => !trial.name.startsWith('mixed precision')
+const SEARCHES: readonly Search[] = [
+  {
+    step: 'quantization for size',
+    folder: 'compress-for-size-drop-0.01.run',
+    options: { for: 'size' },
+    picks: [
+      { name: 'quantization alone, smallest', of: size, among: isUnmixed },
+      { name: 'mixed precision, smallest', of: size },
+    ],
+  },
+  {
+    step: 'quantization for latency',
+    folder: 'compress-for-latency-drop-0.01.run',
+    options: { for: 'latency' },
+    picks: [{ name: 'quantization alone, fastest', of: time }],
+  },
+  {
+    step: 'front',
+    folder: 'front.run',
+    options: { for: 'size', minutes: Number(values.minutes), recover: Number(values.recover) },
+    picks: [
+      { name: 'all levers, smallest', of: size },
+      { name: 'all levers, fastest', of: time },
+    ],
+  },
+]
 for (const model of models) await memo(join(work, model), 'results', () => resultsOf(model))
 const results = MODEL_SAMPLES.flatMap(({ model }) => recall<FrontResults>(join(work, model), 'results') ?? [])
 const require = createRequire(import.meta.url)
 writeReport(values.out, {
   title: 'Eleven models, all levers',
   about: [
-    `Models that nobody here trained, within ${100 * MAX_DROP} % of loss: of class scores the part whose first class changed, of other outputs the relative L2 error of the worst. "Quantization alone" is \`compress\` without \`--minutes\`: integers and stores rounded to the nearest, with layers in float where quality breaks, and mixed precision, for size and for latency. "All levers" is \`compress --minutes ${values.minutes} --recover ${values.recover}s\`. Both see the same samples without labels, real ones with seeded crops, mirror images or jitter, half of which judge; photographs and stretches of sound are in one half alone, but for the clips of dnsmos, which overlap. Loss is that on the judging half, and behind it that on samples that neither half holds. One thread; the four files and the original are timed by turns.`,
+    `Models that nobody here trained, within ${100 * MAX_DROP} % of loss: of class scores the part whose first class changed, of other outputs the relative L2 error of the worst. "Quantization alone" is what \`compress\` for size and for latency finds without \`--minutes\` and without mixed precision: integers and stores rounded to the nearest, with layers in float where quality breaks. "Mixed precision" is that for size with each layer's bits chosen. "All levers" is \`compress --minutes ${values.minutes} --recover ${values.recover}s\`. All see the same samples without labels, real ones with seeded crops, mirror images or jitter, half of which judge; photographs and stretches of sound are in one half alone, but for the clips of dnsmos, which overlap. Loss is that on the judging half, and behind it that on samples that neither half holds. One thread; the files and the original are timed by turns.`,
   ],
   versions: { 'onnxruntime-node': (require('onnxruntime-node/package.json') as { version: string }).version },
   sections: sections(results),
@@ -77,11 +106,8 @@ async function resultsOf(model: string): Promise<FrontResults> {
     ...(scores !== undefined && { scores: scores.output }),
   }
   const made: Made[] = []
-  for (const objective of ['size', 'latency'] as const) {
-    const budget = { objective, maxDrop: MAX_DROP }
-    made.push(await memo(folder, budgetName(budget), () => makeCompressed(source, budget)))
-  }
-  made.push(...(await memo(folder, 'front', () => frontOf(source))))
+  for (const { step, folder: run, options, picks } of SEARCHES)
+    made.push(...(await memo(folder, step, () => picked(source, run, options, picks))))
   const [native, wasm] = [await openEngine({ threads: 1 }), await openEngine({ device: 'wasm', threads: 1 })]
   try {
     const subjects = [{ id: 'original', path }, ...made.flatMap(subjectOf)]
@@ -103,42 +129,53 @@ async function closeAll(...engines: readonly Engine[]): Promise<void> {
   for (const engine of engines) await engine.close()
 }
 
-/** One search; of its front the smallest and the fastest that keep the budget. */
-async function frontOf({ path, samples, scores, folder }: Source): Promise<readonly Made[]> {
+/** Of what a search measured and keeps the budget, the least by some measure. */
+interface Pick {
+  readonly name: string
+  of(t: Measured): number
+  among?(t: Measured): boolean
+}
+
+interface Search {
+  readonly step: string
+  readonly folder: string
+  readonly options: CompressOptions
+  readonly picks: readonly Pick[]
+}
+
+/** One search; what it finds. */
+async function picked(
+  { path, samples, scores, folder }: Source,
+  run: string,
+  options: CompressOptions,
+  picks: readonly Pick[],
+): Promise<readonly Made[]> {
   const start = performance.now()
   const original = new Uint8Array(readFileSync(path))
   const model = await readModel(path)
-  const options = { original, samples: withoutLabels(samples), threads: 1 }
-  const { outcome, bytes } = await compress(model, {
+  const given = { original, samples: withoutLabels(samples), threads: 1 }
+  const { outcome } = await compress(model, {
+    ...given,
     ...options,
     maxDrop: MAX_DROP,
-    for: 'size',
-    minutes: Number(values.minutes),
-    recover: Number(values.recover),
-    runFolder: join(folder, 'front.run'),
+    runFolder: join(folder, run),
     resume: true,
     ...(scores !== undefined && { scores }),
   })
   const seconds = (performance.now() - start) / 1000
   const kept = outcome.trials.filter(isMeasured).filter((t) => t.keeps === true)
-  const least = (of: (t: Measured) => number): Measured | undefined =>
-    kept.toSorted((a, b) => of(a) - of(b)).find(() => true)
   const made: Made[] = []
-  for (const [name, best] of [
-    ['all levers, smallest', least((t) => t.bytes)],
-    ['all levers, fastest', least((t) => t.latency.ratio)],
-  ] as const) {
-    if (best === undefined) made.push({ name, file: null, note: outcome.verdict, seconds })
-    else {
-      const file = best.trial.id === outcome.chosen && bytes !== null ? bytes : await remade(best)
-      made.push({ name, file: keep(folder, name, file), note: noteOf(best), seconds })
+  for (const { name, of, among = () => true } of picks) {
+    const best = kept.filter(among).toSorted((a, b) => of(a) - of(b))[0]
+    if (best === undefined) {
+      made.push({ name, file: null, note: outcome.verdict, seconds })
+      continue
     }
+    const { steps, seed } = best.trial
+    const { bytes } = await applyRecipe(model, { version: 1, steps, seed, samples: true }, given)
+    made.push({ name, file: keep(folder, name, bytes), note: noteOf(best), seconds })
   }
   return made
-
-  async function remade({ trial: { steps, seed } }: TrialResult): Promise<Uint8Array> {
-    return (await applyRecipe(model, { version: 1, steps, seed, samples: true }, options)).bytes
-  }
 }
 
 function noteOf({ trial: { name }, quality }: TrialResult): string {
