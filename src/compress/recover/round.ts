@@ -56,6 +56,7 @@ const params = {
     search: { low: 0.5, high: 8, log: true },
   },
   batch,
+  exclude: { kind: 'names', default: [], doc: 'nodes whose weights stay as they are' },
 } as const
 
 export const recoverRound: Transform<typeof params> = {
@@ -112,6 +113,7 @@ function gridsOf(model: Model, p: Params<typeof params>): ReadonlyMap<string, Gr
   const named = new Map<string, Width | 'none'>()
   for (const width of WIDTHS)
     for (const name of weightsOf(model, p[width])) named.set(name, named.has(name) ? 'none' : width)
+  for (const name of weightsOf(model, p.exclude)) named.set(name, 'none')
   return new Map(
     parametersOf(model).flatMap((name) => {
       const t = model.graph.constants.get(name)!
