@@ -3,6 +3,7 @@
  * go on to the next, where it is recovered for longer, judged on more samples and timed for longer.
  */
 
+import { findTransform } from '../../compress/index.js'
 import type { Bench } from '../evaluate.js'
 import type { Step } from '../trial.js'
 import { stageOf } from './space.js'
@@ -31,8 +32,9 @@ const LEAST = { samples: 32, rounds: 5, budgetMs: 10 }
 /** The recipe as a rung tries it: a recipe of its own, with shorter recoveries. */
 export const onRung = (steps: readonly Step[], { share }: Rung): readonly Step[] =>
   steps.map((step) => {
-    const full = step.params.steps
-    if (share === 1 || stageOf(step.transform) !== 'recover' || typeof full !== 'number') return step
+    if (share === 1 || stageOf(step.transform) !== 'recover') return step
+    const full = step.params.steps ?? findTransform(step.transform).params.steps?.default
+    if (typeof full !== 'number') return step
     return { ...step, params: { ...step.params, steps: Math.max(1, Math.round(full * share)) } }
   })
 
