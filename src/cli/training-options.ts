@@ -1,5 +1,6 @@
 /** Options that the commands which train share. */
 
+import { TRAINED_GRIDS } from '../train/grids/names.js'
 import type { OptionSpecs, OptionValues } from './command.js'
 import { DATA_OPTIONS, ENGINE_OPTIONS, SEED_OPTION } from './inputs.js'
 
@@ -55,18 +56,7 @@ export const TRAINING_OPTIONS = {
   },
   roundTo: {
     kind: 'choice',
-    choices: [
-      'int8',
-      'int4',
-      'store-int8',
-      'store-int6',
-      'store-int5',
-      'store-int4',
-      'store-int3',
-      'store-int2',
-      'ternary',
-      'binary',
-    ],
+    choices: TRAINED_GRIDS,
     doc: 'round to this grid while training, so that pare quantize costs less',
   },
   workers: { ...epochs, max: 256, doc: 'engines that train side by side, averaged (default 1)' },

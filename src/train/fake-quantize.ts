@@ -13,18 +13,13 @@ import { allNames, producers } from '../ir/graphs.js'
 import type { Graph, Model, Node, Tensor } from '../ir/types.js'
 import { PareError } from '../util/errors.js'
 import { onBlocks, onChannels } from './grids/integers.js'
+import type { TrainedGrid } from './grids/names.js'
 import { batchRange, knownRange, movedRange, NOTHING_SEEN, onRange } from './grids/ranges.js'
 import { onSigns, weightsOnSigns } from './grids/signs.js'
 import { isStoredGrid, onStored, type StoredGrid, storedWeights, weightsOnStored } from './grids/stored.js'
 import { signedWeights, type Weighted, weightedBy } from './grids/weighted.js'
 
-/**
- * `int8`: weights a channel, activations by their running range. `int4`: weights of products in blocks, other weights as
- * int8. `binary`, `ternary`: weights of all layers but the first and the last have two or three values a channel.
- * `store-int8` (a scale a channel), `store-int6` to `store-int2` (a scale a block): weights of at least 512
- * elements, whatever reads them.
- */
-export type TrainedGrid = 'int8' | 'int4' | SignGrid | StoredGrid
+export type { TrainedGrid }
 
 /** Grids of the weights of layers, each by what the layer is. */
 type LayerGrid = Exclude<TrainedGrid, StoredGrid>

@@ -5,11 +5,11 @@
  */
 
 import { canRound } from '../../train/fake-quantize.js'
+import { TRAINED_GRIDS } from '../../train/grids/names.js'
 import { parametersOf } from '../../train/parameters.js'
-import { cosine } from '../../train/schedules.js'
-import { train } from '../../train/train.js'
 import type { Transform } from '../transform.js'
-import { aim, batch, learnable, lessons, noSamples, weightsOf, whyNotTrained } from './lessons.js'
+import { aim, batch, learnable, noSamples, weightsOf, whyNotTrained } from './lessons.js'
+import { taught } from './taught.js'
 
 const params = {
   aim,
@@ -33,19 +33,7 @@ const params = {
   batch,
   grid: {
     kind: 'choice',
-    choices: [
-      'none',
-      'int8',
-      'int4',
-      'store-int8',
-      'store-int6',
-      'store-int5',
-      'store-int4',
-      'store-int3',
-      'store-int2',
-      'ternary',
-      'binary',
-    ],
+    choices: ['none', ...TRAINED_GRIDS],
     default: 'none',
     doc: 'weights are rounded in the forward pass as the steps that follow will round them: int8 as quantize/static, int4 as quantize/nbits, the others as store/… of that name',
     search: { values: [] },
@@ -60,41 +48,20 @@ export const recoverDistill: Transform<typeof params> = {
   needsCalibration: false,
   refuses: whyNotTrained,
   async apply(model, p, env) {
-    const { teacher, signal, onProgress, seed = 0 } = env
-    const samples = learnable(env)
-    if (teacher === undefined || samples === undefined) throw noSamples()
+    if (env.teacher === undefined || learnable(env) === undefined) throw noSamples()
     const frozen = weightsOf(model, p.exclude)
     const trainable = parametersOf(model).filter((name) => !frozen.includes(name))
     if (trainable.length === 0) return model
     // Of weights that are all too small, or none of layers, nothing is rounded.
     const grid = p.grid !== 'none' && canRound(model, p.grid, trainable) ? p.grid : null
     // Nothing was changed, and nothing will be rounded: there is nothing to recover.
-    if (model === teacher && grid === null) return model
-    const engine = await env.engine()
-    const { data, objectives } = await lessons(model, teacher, samples, p, env)
-    // The last tenth judges, and the weights are those of the best epoch: the recovered model is no worse on it.
-    const perEpoch = Math.max(1, Math.floor((data.count * 0.9) / p.batch))
-    const curve: number[] = []
-    const trained = await train(model, {
-      engine,
-      data,
-      loss: objectives,
+    if (model === env.teacher && grid === null) return model
+    const options = {
       learningRate: p.learningRate,
-      schedule: cosine(),
-      epochs: Math.max(1, Math.round(p.steps / perEpoch)),
-      batchSize: Math.max(1, Math.min(p.batch, Math.floor(data.count * 0.9))),
-      isTraining: false,
       freeze: frozen,
       keepZeros: grid !== 'binary',
       ...(grid && { grid }),
-      seed,
-      ...(signal && { signal }),
-      onProgress(progress) {
-        curve.splice(0, curve.length, ...(progress.curve ?? curve))
-        onProgress?.({ ...progress, task: 'recovering' })
-      },
-    })
-    env.onRecovered?.(curve)
-    return trained.best === 0 ? model : trained.model
+    }
+    return (await taught(model, model, p, env, { ...options, task: 'recovering' })) ?? model
   },
 }

@@ -12,11 +12,10 @@ import { elementCount, elements, f32, floats, floatToHalf, halfToFloat } from '.
 import type { Model, Tensor } from '../../ir/types.js'
 import type { Levels } from '../../train/grids/soft.js'
 import { parametersOf, withParameters } from '../../train/parameters.js'
-import { cosine } from '../../train/schedules.js'
-import { train } from '../../train/train.js'
 import { bestAxis } from '../store/axis.js'
 import type { Params, Transform } from '../transform.js'
-import { aim, batch, learnable, lessons, noSamples, weightsOf, whyNotTrained } from './lessons.js'
+import { aim, batch, learnable, noSamples, weightsOf, whyNotTrained } from './lessons.js'
+import { taught } from './taught.js'
 
 const WIDTHS = ['int8', 'int6', 'int5', 'int4', 'int3', 'int2'] as const
 type Width = (typeof WIDTHS)[number]
@@ -66,39 +65,17 @@ export const recoverRound: Transform<typeof params> = {
   needsCalibration: false,
   refuses: whyNotTrained,
   async apply(model, p, env) {
-    const { teacher, signal, onProgress, seed = 0 } = env
-    const samples = learnable(env)
-    if (teacher === undefined || samples === undefined) throw noSamples()
+    if (env.teacher === undefined || learnable(env) === undefined) throw noSamples()
     const grids = gridsOf(model, p)
     if (grids.size === 0) return model
-    const engine = await env.engine()
-    const { data, objectives } = await lessons(model, teacher, samples, p, env)
-    const batchSize = Math.max(1, Math.min(p.batch, Math.floor(data.count * 0.9)))
-    const perEpoch = Math.max(1, Math.floor((data.count * 0.9) / batchSize))
-    const epochs = Math.max(1, Math.round(p.steps / perEpoch))
     const weights = new Map([...grids].map(([name, { levels }]) => [name, levels]))
     const begun = withParameters(model, new Map([...grids].map(([name, { start }]) => [name, start])))
-    const curve: number[] = []
-    const trained = await train(begun, {
-      engine,
-      data,
-      loss: objectives,
-      schedule: cosine(),
-      epochs,
-      batchSize,
-      isTraining: false,
+    const options = {
       freeze: parametersOf(model).filter((name) => !grids.has(name)),
       grid: { weights, travel: p.travel },
-      seed,
-      ...(signal && { signal }),
-      onProgress(progress) {
-        curve.splice(0, curve.length, ...(progress.curve ?? curve))
-        onProgress?.({ ...progress, task: 'learning how to round' })
-      },
-    })
-    env.onRecovered?.(curve)
+    }
     // Where nothing was better than rounding to the nearest, what follows may round better still.
-    return trained.best === 0 ? model : trained.model
+    return (await taught(model, begun, p, env, { ...options, task: 'learning how to round' })) ?? model
   },
 }
 
