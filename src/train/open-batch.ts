@@ -3,9 +3,11 @@
 import { addPair, differenceOf, NO_SUMS } from '../engine/compare.js'
 import type { Engine, Feeds } from '../engine/engine.js'
 import { throwIfAborted } from '../engine/failures.js'
+import { intAttr } from '../ir/attrs.js'
+import { allNames } from '../ir/graphs.js'
 import { namer } from '../ir/names.js'
-import { elementCount, elements, floatTensor } from '../ir/tensor.js'
-import type { Graph, Model, Tensor, Value } from '../ir/types.js'
+import { elementCount, elements, floatTensor, i64, numbers } from '../ir/tensor.js'
+import type { Graph, Model, Node, Tensor, Value } from '../ir/types.js'
 import { encodeModel } from '../onnx/codec.js'
 import { random } from '../util/random.js'
 import { type Dataset, gather } from './dataset.js'
@@ -28,8 +30,8 @@ export interface Trial {
 
 /**
  * The model with an open first axis of all inputs and outputs; null where that is not 1, or where samples in a batch do
- * not get the same answers as one by one, as with a shape that is written into the graph, or where all answers are
- * alike, which proves nothing. Throws `ABORTED` once the signal fired.
+ * not get the same answers as one by one, as with an axis of time in front, or where all answers are alike, which proves
+ * nothing. Throws `ABORTED` once the signal fired.
  */
 export async function withOpenBatch(
   model: Model,
@@ -85,7 +87,24 @@ function opened(model: Model): Model | null {
     values.set(name, { ...value, shape: [batch, ...value.shape.slice(1)] })
   }
   // Shapes between hold the old size.
-  return { ...model, graph: { ...graph, values } }
+  return { ...model, graph: withOpenShapes({ ...graph, values }) }
+}
+
+/** Shapes that are written into the graph with 1 in front take over the first axis of what they reshape. */
+function withOpenShapes(graph: Graph): Graph {
+  const constants = new Map(graph.constants)
+  const fresh = namer(allNames(graph))
+  const nodes = graph.nodes.map((node): Node => {
+    const shape = graph.constants.get(node.inputs[1] ?? '')
+    if (node.op !== 'Reshape' || node.domain !== '' || shape?.dtype !== 'int64' || intAttr(node, 'allowzero') === 1)
+      return node
+    const [first, ...rest] = numbers(shape)
+    if (first !== 1) return node
+    const name = fresh('shape')
+    constants.set(name, i64(shape.shape, [0, ...rest]))
+    return { ...node, inputs: [node.inputs[0]!, name] }
+  })
+  return { ...graph, nodes, constants }
 }
 
 /** A name of a dimension that the model does not use. */

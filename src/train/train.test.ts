@@ -502,20 +502,28 @@ describe('odd models', () => {
     expect((await scoreOf(model, { engine, data, loss })).accuracy).toBe(0.5)
   })
 
-  test('a batch size that is fixed at 1 does not hold where nothing depends on it; where a shape does, it is kept', async () => {
-    const make = (rows: number) => {
+  test('a batch size that is fixed at 1 does not hold where nothing depends on it; where something does, it is kept', async () => {
+    const make = (...shapes: readonly (readonly number[])[]) => {
       const b = builder()
       b.input('input', float(1, 2))
-      const flat = b.op('Reshape', [linear(b, 'input'), b.constant(i64([2], [rows, 2]), 'shape')])
-      b.output(flat, float(1, 2))
+      const last = shapes.reduce(
+        (value, shape) => b.op('Reshape', [value, b.constant(i64([shape.length], shape), 'shape')]),
+        linear(b, 'input'),
+      )
+      b.output(last, float(1, 2))
       return modelOf(b.graph())
     }
     const warnings: string[] = []
     const onWarning = (w: string) => void warnings.push(w)
-    const free = await quick(make(-1), { batchSize: 20, onWarning })
-    expect([free.steps, warnings]).toEqual([5, []])
-    expect(free.model.graph.values.get('input')).toMatchObject({ shape: [1, 2] })
-    const kept = await quick(make(1), { batchSize: 20, onWarning })
+    for (const shape of [
+      [-1, 2],
+      [1, 2],
+    ]) {
+      const free = await quick(make(shape), { batchSize: 20, onWarning })
+      expect([free.steps, warnings]).toEqual([5, []])
+      expect(free.model.graph.values.get('input')).toMatchObject({ shape: [1, 2] })
+    }
+    const kept = await quick(make([2], [1, 2]), { batchSize: 20, onWarning })
     expect([kept.steps, warnings.length]).toEqual([100, 1])
   })
 
