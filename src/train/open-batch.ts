@@ -67,13 +67,22 @@ export async function withOpenBatch(
 
 function withRandomWeights(model: Model, trainable: readonly string[]): Model {
   const { normal } = random(11)
-  const drawn = (t: Tensor): Tensor =>
-    floatTensor(
+  const drawn = (t: Tensor): Tensor => {
+    const size = meanSize(numbers(t))
+    return floatTensor(
       t.dtype,
       t.shape,
-      Float64Array.from({ length: elementCount(t.shape) }, () => 0.1 * normal()),
+      Float64Array.from({ length: elementCount(t.shape) }, () => size * normal()),
     )
+  }
   return withParameters(model, new Map(trainable.map((name) => [name, drawn(model.graph.constants.get(name)!)])))
+}
+
+/** Where there is any, the root mean square: through many layers of smaller ones nothing of the input would come. */
+function meanSize(values: ArrayLike<number>): number {
+  let sum = 0
+  for (let i = 0; i < values.length; i++) sum += values[i]! ** 2
+  return sum === 0 ? 0.1 : Math.sqrt(sum / values.length)
 }
 
 function opened(model: Model): Model | null {
