@@ -8,7 +8,7 @@ import { canRound } from '../../train/fake-quantize.js'
 import { TRAINED_GRIDS } from '../../train/grids/names.js'
 import { parametersOf } from '../../train/parameters.js'
 import type { Transform } from '../transform.js'
-import { aim, batch, learnable, noSamples, weightsOf, whyNotTrained } from './lessons.js'
+import { aim, batch, learnable, lessons, noSamples, weightsOf, whyNotTrained } from './lessons.js'
 import { taught } from './taught.js'
 
 const params = {
@@ -62,6 +62,7 @@ export const recoverDistill: Transform<typeof params> = {
       keepZeros: grid !== 'binary',
       ...(grid && { grid }),
     }
-    return (await taught(model, model, p, env, { ...options, task: 'recovering' })) ?? model
+    const lesson = await lessons(model, env.teacher, learnable(env)!, p, env)
+    return (await taught(model, lesson, p, env, { ...options, task: 'recovering' })) ?? model
   },
 }

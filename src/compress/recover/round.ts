@@ -4,17 +4,17 @@
  * (`train/grids/soft.ts`) is trained through all layers at once. The stores that follow find the grids again.
  */
 
-import { fitsHalf } from '../../grids/block-ranges.js'
-import { blockLayout, quantizeBlocks } from '../../grids/blocks.js'
-import { channelsAlong, forEachChannel } from '../../grids/channels.js'
 import { LEAST_INTEGER } from '../../grids/least.js'
-import { elementCount, elements, f32, floats, floatToHalf, halfToFloat } from '../../ir/tensor.js'
-import type { Model, Tensor } from '../../ir/types.js'
-import type { Levels } from '../../train/grids/soft.js'
+import { elementCount } from '../../ir/tensor.js'
+import type { Model } from '../../ir/types.js'
+import { part } from '../../train/dataset.js'
+import { scoreOf } from '../../train/evaluate.js'
+import { type SoftGrid, weightsOnLevels } from '../../train/grids/soft.js'
 import { parametersOf, withParameters } from '../../train/parameters.js'
-import { bestAxis } from '../store/axis.js'
-import type { Params, Transform } from '../transform.js'
-import { aim, batch, learnable, noSamples, weightsOf, whyNotTrained } from './lessons.js'
+import { openRounder, type Rounder } from '../quantize/rounder.js'
+import type { Params, Transform, TransformEnv } from '../transform.js'
+import { aim, batch, type Lessons, learnable, lessons, noSamples, weightsOf, whyNotTrained } from './lessons.js'
+import { type Grid, gridOf } from './levels.js'
 import { taught } from './taught.js'
 
 const WIDTHS = ['int8', 'int6', 'int5', 'int4', 'int3', 'int2'] as const
@@ -48,11 +48,11 @@ const params = {
   },
   travel: {
     kind: 'number',
-    default: 2,
+    default: 1,
     min: 0.01,
     max: 1000,
     doc: 'levels of its grid that a weight may travel in all steps together',
-    search: { low: 0.5, high: 8, log: true },
+    search: { low: 0.25, high: 4, log: true },
   },
   batch,
   exclude: { kind: 'names', default: [], doc: 'nodes whose weights stay as they are' },
@@ -66,27 +66,34 @@ export const recoverRound: Transform<typeof params> = {
   refuses: whyNotTrained,
   async apply(model, p, env) {
     if (env.teacher === undefined || learnable(env) === undefined) throw noSamples()
-    const grids = gridsOf(model, p)
-    if (grids.size === 0) return model
-    const weights = new Map([...grids].map(([name, { levels }]) => [name, levels]))
+    const widths = widthsOf(model, p)
+    if (widths.size === 0) return model
+    const lesson = await lessons(model, env.teacher, learnable(env)!, p, env)
+    const { grids, isChosen } = await beginning(model, widths, lesson, env)
     const begun = withParameters(model, new Map([...grids].map(([name, { start }]) => [name, start])))
-    const options = {
-      freeze: parametersOf(model).filter((name) => !grids.has(name)),
-      grid: { weights, travel: p.travel },
-    }
-    // Where nothing was better than rounding to the nearest, what follows may round better still.
-    return (await taught(model, begun, p, env, { ...options, task: 'learning how to round' })) ?? model
+    const options = { freeze: parametersOf(model).filter((name) => !grids.has(name)), grid: softGrid(grids, p.travel) }
+    const learned = await taught(begun, lesson, p, env, { ...options, task: 'learning how to round' })
+    // Where each at its nearest was no worse, what follows may round better still.
+    return learned ?? (isChosen ? onLevels(model, grids) : model)
   },
 }
 
-interface Grid {
-  readonly levels: Levels
-  /** Where each weight is before, in levels. */
-  readonly start: Tensor
-}
+type Grids = ReadonlyMap<string, Grid>
 
-/** Of each weight that will be stored as integers, by its name. One that nodes of two widths read no store takes. */
-function gridsOf(model: Model, p: Params<typeof params>): ReadonlyMap<string, Grid> {
+const softGrid = (grids: Grids, travel: number): SoftGrid => ({
+  weights: new Map([...grids].map(([name, { levels }]) => [name, levels])),
+  travel,
+})
+
+/** Each weight at the level nearest to where it begins. */
+const onLevels = (model: Model, grids: Grids): Model =>
+  withParameters(
+    model,
+    weightsOnLevels(softGrid(grids, 1), new Map([...grids].map(([name, { start }]) => [name, start]))),
+  )
+
+/** Bits of each weight that will be stored as integers, by its name. One that nodes of two widths read no store takes. */
+function widthsOf(model: Model, p: Params<typeof params>): ReadonlyMap<string, number> {
   const named = new Map<string, Width | 'none'>()
   for (const width of WIDTHS)
     for (const name of weightsOf(model, p[width])) named.set(name, named.has(name) ? 'none' : width)
@@ -96,57 +103,33 @@ function gridsOf(model: Model, p: Params<typeof params>): ReadonlyMap<string, Gr
       const t = model.graph.constants.get(name)!
       const width = named.get(name) ?? p.width
       const isStored = t.dtype === 'float32' && elementCount(t.shape) >= LEAST_INTEGER
-      return width === 'none' || !isStored ? [] : [[name, gridOf(t, width as Width)] as const]
+      return width === 'none' || !isStored ? [] : [[name, Number(width.slice('int'.length))] as const]
     }),
   )
 }
 
-function gridOf(t: Tensor, width: Width): Grid {
-  const bits = Number(width.slice('int'.length))
-  const { steps, q } = bits === 8 ? onChannels(t) : inBlocks(t, bits)
-  const [low, high] = bits === 8 ? [-127, 127] : [-(2 ** (bits - 1)), 2 ** (bits - 1) - 1]
-  const data = floats(t)
-  // The largest of a block or channel stays, by which the store finds the grid again, and so do zeros.
-  const isPeak = (v: number, i: number): boolean =>
-    v === 0 || steps[i] === 0 || v / steps[i]! < low + NEAR || (bits === 8 && v / steps[i]! > high - NEAR)
-  const pinned = Uint8Array.from(data, (v, i) => Number(isPeak(v, i)))
-  const start = Float32Array.from(data, (v, i) => (pinned[i] ? q[i]! : v / steps[i]!))
-  return { levels: { steps, low, high, pinned }, start: f32(t.shape, start) }
-}
+/** Samples that tell which beginning is the better one. */
+const TOLD_BY = 64
+/** Of the loss: what GPTQ chooses is no good place to learn from where it is not much better than rounding to the nearest. */
+const MUCH_BETTER = 0.7
 
-/** Levels between the largest weight and the end of its grid, for the digits that a float16 scale has. */
-const NEAR = 0.02
-
-interface Rounded {
-  /** Of each element. */
-  readonly steps: Float32Array
-  readonly q: Int8Array
-}
-
-function onChannels(t: Tensor): Rounded {
-  const { values, scale, axis } = bestAxis(floats(t), t.shape)
-  const { channelOf } = channelsAlong(t.shape, axis)
-  const [scales, steps] = [floats(scale), new Float32Array(elementCount(t.shape))]
-  let i = 0
-  forEachChannel(steps, channelOf, (_, c) => {
-    steps[i++] = scales[c]!
-  })
-  return { steps, q: elements(values) as Int8Array }
-}
-
-/** The default size of a block. */
-const BLOCK = 32
-
-function inBlocks(t: Tensor, bits: number): Rounded {
-  const data = floats(t)
-  const { rows, depth, block } = blockLayout(t.shape, BLOCK)
-  const round = fitsHalf(data) ? (s: number) => halfToFloat(floatToHalf(s)) : Math.fround
-  const { values, scales, blocksPerRow } = quantizeBlocks(data, rows, depth, block, bits, round)
-  const [steps, q] = [new Float32Array(data.length), new Int8Array(data.length)]
-  for (let i = 0; i < data.length; i++) {
-    const [row, column] = [Math.floor(i / depth), i % depth]
-    steps[i] = scales[row * blocksPerRow + Math.floor(column / block)]!
-    q[i] = values[row * blocksPerRow * block + column]!
-  }
-  return { steps, q }
+/** From where the weights are, or beside what GPTQ chooses for them where that alone makes the model much better. */
+async function beginning(
+  model: Model,
+  widths: ReadonlyMap<string, number>,
+  { data, objectives }: Lessons,
+  env: TransformEnv,
+): Promise<{ readonly grids: Grids; readonly isChosen: boolean }> {
+  const gridsBy = (rounder: Rounder | null): Grids =>
+    new Map([...widths].map(([name, bits]) => [name, gridOf(model.graph.constants.get(name)!, bits, rounder)]))
+  const nearest = gridsBy(null)
+  if (env.samples === undefined) return { grids: nearest, isChosen: false }
+  const chosen = gridsBy(await openRounder(model, 'gptq', env, ({ weight }) => widths.has(weight)))
+  const options = { engine: await env.engine(), data: part(data, 0, Math.min(TOLD_BY, data.count)), loss: objectives }
+  const [plain, better] = [
+    await scoreOf(onLevels(model, nearest), options),
+    await scoreOf(onLevels(model, chosen), options),
+  ]
+  const isChosen = better.loss < MUCH_BETTER * plain.loss
+  return { grids: isChosen ? chosen : nearest, isChosen }
 }

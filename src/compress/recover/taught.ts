@@ -4,7 +4,7 @@ import type { Model } from '../../ir/types.js'
 import { cosine } from '../../train/schedules.js'
 import { type TrainOptions, train } from '../../train/train.js'
 import type { TransformEnv } from '../transform.js'
-import { type LessonParams, learnable, lessons, noSamples } from './lessons.js'
+import type { LessonParams, Lessons } from './lessons.js'
 
 interface Teaching extends Pick<TrainOptions, 'learningRate' | 'freeze' | 'keepZeros' | 'grid'> {
   /** For whoever follows the progress. */
@@ -12,24 +12,21 @@ interface Teaching extends Pick<TrainOptions, 'learningRate' | 'freeze' | 'keepZ
 }
 
 /**
- * What becomes of `begun`, which is `model` or holds its weights in another form. The last tenth of the samples judges, and
+ * What becomes of a model. The last tenth of the samples judges, and
  * the weights are those of the best epoch: the result is no worse on it. Null where no epoch was better than the beginning.
  */
 export async function taught(
   model: Model,
-  begun: Model,
+  { data, objectives }: Lessons,
   p: LessonParams,
   env: TransformEnv,
   { task, ...options }: Teaching,
 ): Promise<Model | null> {
-  const { teacher, signal, onProgress, seed = 0 } = env
-  const samples = learnable(env)
-  if (teacher === undefined || samples === undefined) throw noSamples()
+  const { signal, onProgress, seed = 0 } = env
   const engine = await env.engine()
-  const { data, objectives } = await lessons(model, teacher, samples, p, env)
   const perEpoch = Math.max(1, Math.floor((data.count * 0.9) / p.batch))
   const curve: number[] = []
-  const trained = await train(begun, {
+  const trained = await train(model, {
     ...options,
     engine,
     data,

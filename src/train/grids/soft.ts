@@ -33,8 +33,11 @@ export interface SoftGrid {
   readonly travel: number
 }
 
-/** k at the first and at the last step: a line, and steps of which a tenth is steep. */
-const SHARPNESS = [1, 40] as const
+/**
+ * k at the first and at the last step, of a step a fifth and a tenth steep. From a line on, where at first nothing is off, the
+ * optimizer would follow noise.
+ */
+const SHARPNESS = [12, 40] as const
 
 /** The model that reads soft weights. `steps` of the optimizer, over which the staircase grows sharp. */
 export function withSoftRounding(model: Model, { weights }: SoftGrid, float: FloatType, steps: number): FakeQuantized {
