@@ -12,6 +12,7 @@ import { f32, floats } from '../../ir/tensor.js'
 import type { Model } from '../../ir/types.js'
 import { random } from '../../util/random.js'
 import { quantize } from '../quantize/index.js'
+import { applySteps } from '../recipes.js'
 
 let engine: Engine
 beforeAll(async () => {
@@ -54,4 +55,35 @@ test.each([
   const small = a!.map((v, i) => (i % COLUMNS < LARGE ? 0 : v))
   const errors = small.map((v, i) => (i % COLUMNS < LARGE ? 0 : v - b![i]!))
   expect(Math.hypot(...errors) / Math.hypot(...small)).toBeLessThan(bound)
+})
+
+test('many scales of one store are no weights to the next', async () => {
+  const r = random(2)
+  const COLUMNS = 600
+  const weights = (): Float32Array => Float32Array.from({ length: DEPTH * COLUMNS }, () => r.normal(0, r.uniform()))
+  const b = builder()
+  b.input('x', value('float32', [4, DEPTH]))
+  const product = (name: string): string =>
+    b.op('MatMul', ['x', b.constant(f32([DEPTH, COLUMNS], weights()), `${name}.w`)], { name })
+  b.output(b.op('Add', [product('fine'), product('coarse')]), value('float32', null))
+  const model = modelOf(b.graph())
+  const step = (transform: string, ...exclude: readonly string[]) => ({
+    transform,
+    params: { small: 'float32', minElements: 512, exclude },
+  })
+  const env = { engine: async () => engine }
+  const apart = [
+    await applySteps(model, [step('store/int8', 'coarse')], env),
+    await applySteps(model, [step('store/int2', 'fine')], env),
+  ]
+  const both = await applySteps(model, [step('store/int8', 'coarse'), step('store/int2', 'fine')], env)
+  const answers = async (m: Model) => floats(Object.values(await outputsOf(engine, m, feeds))[0]!)
+  const [own, of8, of2, whole] = [
+    await answers(model),
+    await answers(apart[0]!),
+    await answers(apart[1]!),
+    await answers(both),
+  ]
+  const sum = own.map((v, i) => of8[i]! + of2[i]! - v)
+  expect(Math.hypot(...whole.map((v, i) => v - sum[i]!)) / Math.hypot(...own)).toBeLessThan(1e-5)
 })

@@ -146,6 +146,20 @@ function dynamicScales(graph: Graph): ReadonlySet<string> {
   return new Set(graph.nodes.flatMap((n) => (n.op === 'Mul' && n.inputs.some((i) => measured.has(i)) ? n.inputs : [])))
 }
 
+/** What integers that another store left are multiplied by: on a grid of its own it would spoil theirs. */
+function scalesOfStores({ nodes, constants, inputs }: Graph): ReadonlySet<string> {
+  const overridable = new Set(inputs)
+  const known = new Set([...constants.keys()].filter((name) => !overridable.has(name)))
+  const scales = new Set<string>()
+  for (const node of nodes) {
+    if (node.inputs.length === 0 || !node.inputs.every((name) => known.has(name))) continue
+    for (const output of node.outputs) known.add(output)
+    const isScaled = node.op === 'Mul' && node.inputs.some((name) => !constants.has(name))
+    if (isScaled) for (const name of node.inputs) if (constants.has(name)) scales.add(name)
+  }
+  return scales
+}
+
 /** Large float32 constants that nodes read and that no output or input of the graph names. */
 function storable(graph: Graph, p: StoreParams): readonly (readonly [string, Tensor])[] {
   const excluded = new Set(p.exclude)
@@ -189,14 +203,10 @@ interface Ways {
 function storeGraph(graph: Graph, p: StoreParams, fresh: (hint: string) => string, { least, large }: Ways): Graph {
   const r = rewriter(graph, fresh)
   const all = storable(graph, p)
-  const isLarge = ([, t]: (typeof all)[number]): boolean => elementCount(t.shape) >= least
-  const expanded = [
-    ...large(r, all.filter(isLarge)),
-    ...oneByOne(expandF16)(
-      r,
-      all.filter((one) => !isLarge(one)),
-    ),
-  ]
+  const scales = scalesOfStores(graph)
+  const isLarge = ([name, t]: (typeof all)[number]): boolean => elementCount(t.shape) >= least && !scales.has(name)
+  const others = p.small === 'float32' ? [] : all.filter((one) => !isLarge(one))
+  const expanded = [...large(r, all.filter(isLarge)), ...oneByOne(expandF16)(r, others)]
   for (const [name, value] of expanded) r.rename(name, value)
   return expanded.length === 0 ? graph : r.finish()
 }
