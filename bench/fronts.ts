@@ -134,7 +134,7 @@ async function closeAll(...engines: readonly Engine[]): Promise<void> {
   for (const engine of engines) await engine.close()
 }
 
-/** Of what a search measured within the loss, the least by some measure, whatever the others say. */
+/** Of what a search measured within the loss, the least by some measure; it may be slower than the original. */
 interface Pick {
   readonly name: string
   of(t: Measured): number

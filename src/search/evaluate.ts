@@ -48,6 +48,8 @@ export interface Begun {
   readonly model: Model
   /** Of its recovery. */
   readonly losses: readonly number[]
+  /** What enters its layers, where that is known. */
+  readonly seen?: TransformEnv['seen']
 }
 
 export async function makeTrial(
@@ -70,7 +72,8 @@ function made({ prepared, begun, env }: Bench, steps: readonly Step[]): Promise<
   if (begun === undefined || !beginsWith(steps, begun.steps)) return applySteps(prepared, steps, env)
   env.onRecovered?.(begun.losses)
   const { calibration: _, ...others } = env
-  return applySteps(begun.model, steps.slice(begun.steps.length), { ...others, unrounded: begun.model })
+  const seen = begun.seen && { seen: begun.seen }
+  return applySteps(begun.model, steps.slice(begun.steps.length), { ...others, ...seen, unrounded: begun.model })
 }
 
 const beginsWith = (steps: readonly Step[], first: readonly Step[]): boolean =>

@@ -19,7 +19,7 @@ import { withoutDropout } from './dropout.js'
 import type { Loss } from './losses/loss.js'
 import { type Objective, objectivesOf } from './objective.js'
 import { withOpenBatch } from './open-batch.js'
-import { parametersOf, withParameters } from './parameters.js'
+import { parametersOf, valuesOf, withParameters } from './parameters.js'
 import { floatOf, trainingBuilder, trainingPass } from './pass.js'
 import { nothingToTrain, type PenaltyChoice, penalized } from './penalized.js'
 import { prepared } from './prepare.js'
@@ -67,7 +67,8 @@ export async function trainFullBatch(model: Model, options: FullBatchOptions): P
     penalized(plain, trainable, { ...choice, proximal: false }),
   )
   const values = objectives.map((o) => o.output)
-  const opened = await withOpenBatch(plain, { data, engine, values, trainable, ...(signal && { signal }) })
+  const weights = valuesOf(plain, trainable)
+  const opened = await withOpenBatch(plain, { data, engine, values, weights, ...(signal && { signal }) })
   const form = trainingForm(opened ?? plain, {
     batchSize: data.count,
     trainable,

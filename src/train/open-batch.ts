@@ -9,6 +9,8 @@ import { namer } from '../ir/names.js'
 import { elementCount, elements, floatTensor, i64, numbers } from '../ir/tensor.js'
 import type { Graph, Model, Node, Tensor, Value } from '../ir/types.js'
 import { encodeModel } from '../onnx/codec.js'
+import { shapeOf } from '../ops/def.js'
+import { factFinder } from '../passes/facts.js'
 import { random } from '../util/random.js'
 import { type Dataset, gather } from './dataset.js'
 import { withParameters } from './parameters.js'
@@ -23,8 +25,8 @@ export interface Trial {
   readonly engine: Engine
   /** What the losses are of: compared beside the outputs. */
   readonly values: readonly string[]
-  /** Weights: the trial takes random ones, as a layer of zeros would hide what lies before it. */
-  readonly trainable: readonly string[]
+  /** What the layers multiply by: the trial takes random ones, as a layer of zeros would hide what lies before it. */
+  readonly weights: ReadonlyMap<string, Tensor>
   readonly signal?: AbortSignal
 }
 
@@ -35,7 +37,7 @@ export interface Trial {
  */
 export async function withOpenBatch(
   model: Model,
-  { data, engine, values, trainable, signal }: Trial,
+  { data, engine, values, weights, signal }: Trial,
 ): Promise<Model | null> {
   const open = opened(model)
   const names = open?.graph.inputs.filter((name) => !open.graph.constants.has(name)) ?? []
@@ -45,7 +47,7 @@ export async function withOpenBatch(
   const rows = Array.from({ length: TRIED }, (_, i) => Math.floor((i * (data.count - 1)) / (TRIED - 1)))
   const outputs = [...new Set([...model.graph.outputs, ...values])]
   const tried = (m: Model): Model => {
-    const { graph } = withRandomWeights(m, trainable)
+    const { graph } = withRandomWeights(m, weights)
     return { ...m, graph: { ...graph, outputs } }
   }
   try {
@@ -65,7 +67,7 @@ export async function withOpenBatch(
   }
 }
 
-function withRandomWeights(model: Model, trainable: readonly string[]): Model {
+function withRandomWeights(model: Model, weights: ReadonlyMap<string, Tensor>): Model {
   const { normal } = random(11)
   const drawn = (t: Tensor): Tensor => {
     const size = meanSize(numbers(t))
@@ -75,7 +77,7 @@ function withRandomWeights(model: Model, trainable: readonly string[]): Model {
       Float64Array.from({ length: elementCount(t.shape) }, () => size * normal()),
     )
   }
-  return withParameters(model, new Map(trainable.map((name) => [name, drawn(model.graph.constants.get(name)!)])))
+  return withParameters(model, new Map([...weights].map(([name, t]) => [name, drawn(t)])))
 }
 
 /** Where there is any, the root mean square: through many layers of smaller ones nothing of the input would come. */
@@ -96,11 +98,13 @@ function opened(model: Model): Model | null {
     values.set(name, { ...value, shape: [batch, ...value.shape.slice(1)] })
   }
   // Shapes between hold the old size.
-  return { ...model, graph: withOpenShapes({ ...graph, values }) }
+  return { ...model, graph: withOpenShapes(model, values) }
 }
 
-/** Shapes that are written into the graph with 1 in front take over the first axis of what they reshape. */
-function withOpenShapes(graph: Graph): Graph {
+/** Shapes that are written into the graph with 1 in front take over the first axis of what they reshape, where that is 1. */
+function withOpenShapes(model: Model, values: ReadonlyMap<string, Value>): Graph {
+  const { graph } = model
+  const factOf = factFinder(model)
   const constants = new Map(graph.constants)
   const fresh = namer(allNames(graph))
   const nodes = graph.nodes.map((node): Node => {
@@ -108,12 +112,12 @@ function withOpenShapes(graph: Graph): Graph {
     if (node.op !== 'Reshape' || node.domain !== '' || shape?.dtype !== 'int64' || intAttr(node, 'allowzero') === 1)
       return node
     const [first, ...rest] = numbers(shape)
-    if (first !== 1) return node
+    if (first !== 1 || shapeOf(factOf(node.inputs[0]!))?.[0] !== 1) return node
     const name = fresh('shape')
     constants.set(name, i64(shape.shape, [0, ...rest]))
     return { ...node, inputs: [node.inputs[0]!, name] }
   })
-  return { ...graph, nodes, constants }
+  return { ...graph, nodes, constants, values }
 }
 
 /** A name of a dimension that the model does not use. */

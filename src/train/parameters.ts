@@ -52,6 +52,10 @@ const PRODUCTS: ReadonlySet<string> = new Set(['Conv', 'ConvTranspose', 'Einsum'
 /** Values of this size hide something where an attention mask adds them. */
 const MASKING = 1e4
 
+/** Constants of the main graph, by their names. */
+export const valuesOf = ({ graph }: Model, names: readonly string[]): ReadonlyMap<string, Tensor> =>
+  new Map(names.map((name) => [name, graph.constants.get(name)!]))
+
 /**
  * Names of a model's weights: float constants of its main graph at a place where an op takes a weight, directly or
  * reshaped; no single numbers but the bias of a product, and no masks. `freeze`: patterns of names, or of nodes that

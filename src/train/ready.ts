@@ -2,16 +2,17 @@
 
 import { builder, type FloatType } from '../ir/builder.js'
 import { allNames } from '../ir/graphs.js'
-import type { Model } from '../ir/types.js'
+import type { Model, Tensor } from '../ir/types.js'
 import { random } from '../util/random.js'
 import { checkDataset } from './check-dataset.js'
 import { checkOptions } from './check-options.js'
 import { type Dataset, part, shuffled } from './dataset.js'
+import { weightsOnLevels } from './grids/soft.js'
 import { type BoundMetric, bindMetrics } from './metrics/bind.js'
 import { nothingToJudgeBy } from './metrics/cost.js'
 import { type Aim, aimsOf, type Objective, objectivesOf } from './objective.js'
 import { withOpenBatch } from './open-batch.js'
-import { parametersOf } from './parameters.js'
+import { parametersOf, valuesOf } from './parameters.js'
 import { floatOf } from './pass.js'
 import { nothingToTrain } from './penalized.js'
 import { prepare } from './prepare.js'
@@ -52,8 +53,9 @@ export async function readied(model: Model, options: TrainOptions): Promise<Read
   if (bestBy && !validation) throw nothingToJudgeBy(bestBy)
   const float = floatOf(fixed, trainable)
   const values = objectives.map((o) => o.output)
+  const weights = weightsOf(fixed, trainable, options.grid)
   const opened =
-    batchSize > 1 ? await withOpenBatch(fixed, { data, engine, values, trainable, ...(signal && { signal }) }) : null
+    batchSize > 1 ? await withOpenBatch(fixed, { data, engine, values, weights, ...(signal && { signal }) }) : null
   const plain = opened ?? fixed
   const isMixed = options.mixup !== undefined
   const samples = data.count * (options.epochs ?? EPOCHS)
@@ -69,6 +71,16 @@ export async function readied(model: Model, options: TrainOptions): Promise<Read
   const metrics = bindMetrics([...(options.metrics ?? []), ...(bestBy ? [bestBy] : [])], aims)
   const given = keepsConstants ? model : fixed
   return { given, fixed, plain, form, trainable, float, objectives, aims, metrics, data, validation }
+}
+
+/** What the layers multiply by, of constants that may hold levels. */
+function weightsOf(
+  model: Model,
+  trainable: readonly string[],
+  grid: TrainOptions['grid'],
+): ReadonlyMap<string, Tensor> {
+  const values = valuesOf(model, trainable)
+  return typeof grid === 'object' ? weightsOnLevels(grid, values) : values
 }
 
 /** What trains and what judges. */

@@ -47,7 +47,7 @@ import { adam } from './optimizers/adam.js'
 import { adagrad, lion, rmsprop } from './optimizers/adaptive.js'
 import { OPTIMIZERS } from './optimizers/index.js'
 import { sgd } from './optimizers/sgd.js'
-import { parametersOf } from './parameters.js'
+import { parametersOf, valuesOf } from './parameters.js'
 import { constant, cosine, oneCycle, stepDecay, warmUp } from './schedules.js'
 import { trainingStep } from './step.js'
 import { type TrainOptions, train } from './train.js'
@@ -523,8 +523,45 @@ describe('odd models', () => {
       expect([free.steps, warnings]).toEqual([5, []])
       expect(free.model.graph.values.get('input')).toMatchObject({ shape: [1, 2] })
     }
+    // Constants may be reshaped too.
+    const b = builder()
+    b.input('input', float(1, 2))
+    const row = b.op('Reshape', [b.constant(f32([2], [1, 2]), 'row'), b.constant(i64([2], [1, 2]), 'shape')])
+    const one = b.op('Reshape', [b.constant(f32([], [3]), 'one'), b.constant(i64([1], [1]), 'shape')])
+    b.output(b.op('Mul', [b.op('Add', [linear(b, 'input'), row]), one]), float(1, 2))
+    expect((await quick(modelOf(b.graph()), { batchSize: 20, onWarning })).steps).toBe(5)
+    expect(warnings).toEqual([])
     const kept = await quick(make([2], [1, 2]), { batchSize: 20, onWarning })
     expect([kept.steps, warnings.length]).toEqual([100, 1])
+  })
+
+  test('many layers hide nothing of the batch, nor do weights that are levels', async () => {
+    const r = random(5)
+    const DEPTH = 30
+    const tower = (scale: number) => {
+      const b = builder()
+      b.input('input', float(1, 2))
+      const layer = (value: string, i: number): string => {
+        const [rows, columns] = [i === 0 ? 2 : 16, i === DEPTH - 1 ? 2 : 16]
+        const w = Float32Array.from({ length: rows * columns }, () => r.normal(0, scale / Math.sqrt(rows)))
+        return b.op('MatMul', [value, b.constant(f32([rows, columns], w), `w${i}`)])
+      }
+      b.output(
+        Array.from({ length: DEPTH }, (_, i) => i).reduce((value, i) => layer(value, i), 'input'),
+        float(1, 2),
+      )
+      return modelOf(b.graph())
+    }
+    expect((await quick(tower(1), { batchSize: 20 })).steps).toBe(5)
+    // In steps of a hundredth.
+    const levels = tower(100)
+    const grids = [...levels.graph.constants].map(([name, { shape }]) => {
+      const count = shape.reduce((n, d) => n * d, 1)
+      const steps = new Float32Array(count).fill(0.01)
+      return [name, { steps, low: -300, high: 300, pinned: new Uint8Array(count) }] as const
+    })
+    const grid = { weights: new Map(grids), travel: 0.1 }
+    expect((await quick(levels, { batchSize: 20, grid })).steps).toBe(5)
   })
 
   test('what depends on the batch is not opened, though zeros hide it', async () => {
@@ -535,7 +572,7 @@ describe('odd models', () => {
         data: Float32Array.from(rows.flat()),
       } as const
       const data = { count: rows.length, inputs: new Map([['x', input]]), targets: new Map() }
-      return withOpenBatch(model, { data, engine, values: [], trainable: parametersOf(model) })
+      return withOpenBatch(model, { data, engine, values: [], weights: valuesOf(model, parametersOf(model)) })
     }
     const rows = Array.from({ length: 8 }, (_, i) => (i < 3 ? [0, 0, 0] : [i, 1, -i]))
     // The first axis is that of time; the head is all zeros.

@@ -8,7 +8,7 @@ import { canRound } from '../../train/fake-quantize.js'
 import { TRAINED_GRIDS } from '../../train/grids/names.js'
 import { parametersOf } from '../../train/parameters.js'
 import type { Transform } from '../transform.js'
-import { aim, batch, learnable, lessons, noSamples, weightsOf, whyNotTrained } from './lessons.js'
+import { aim, batch, lessons, weightsOf, whyNotTrained } from './lessons.js'
 import { taught } from './taught.js'
 
 const params = {
@@ -48,7 +48,6 @@ export const recoverDistill: Transform<typeof params> = {
   needsCalibration: false,
   refuses: whyNotTrained,
   async apply(model, p, env) {
-    if (env.teacher === undefined || learnable(env) === undefined) throw noSamples()
     const frozen = weightsOf(model, p.exclude)
     const trainable = parametersOf(model).filter((name) => !frozen.includes(name))
     if (trainable.length === 0) return model
@@ -62,7 +61,7 @@ export const recoverDistill: Transform<typeof params> = {
       keepZeros: grid !== 'binary',
       ...(grid && { grid }),
     }
-    const lesson = await lessons(model, env.teacher, learnable(env)!, p, env)
+    const lesson = await lessons(model, p, env)
     return (await taught(model, lesson, p, env, { ...options, task: 'recovering' })) ?? model
   },
 }

@@ -56,15 +56,11 @@ export interface Lessons {
   readonly objectives: readonly Objective[]
 }
 
-/** No more samples than the steps see, drawn from all. */
-export async function lessons(
-  model: Model,
-  teacher: Model,
-  samples: Samples,
-  { aim, steps, batch }: LessonParams,
-  env: TransformEnv,
-): Promise<Lessons> {
-  const { signal, onProgress, seed = 0 } = env
+/** No more samples than the steps see, drawn from all. Throws `RECOVER_SAMPLES`. */
+export async function lessons(model: Model, { aim, steps, batch }: LessonParams, env: TransformEnv): Promise<Lessons> {
+  const { teacher, signal, onProgress, seed = 0 } = env
+  const samples = learnable(env)
+  if (teacher === undefined || samples === undefined) throw noSamples()
   const most = Math.ceil((steps * batch) / 0.9)
   const some = drawOrTake(samples, most, seed)
   const run = { ...(signal && { signal }), ...(onProgress && { onProgress }) }
@@ -76,7 +72,7 @@ export async function lessons(
   return distillation(model, teacher, some, { engine, ...(aim === 'scores' && { temperature: 2 }), ...run })
 }
 
-export const learnable = ({ training, samples }: Pick<TransformEnv, 'training' | 'samples'>): Samples | undefined =>
+const learnable = ({ training, samples }: Pick<TransformEnv, 'training' | 'samples'>): Samples | undefined =>
   training ?? samples
 
 function outputOf({ graph }: Model): string {
@@ -88,7 +84,7 @@ function outputOf({ graph }: Model): string {
   })
 }
 
-export const noSamples = (): PareError =>
+const noSamples = (): PareError =>
   new PareError('RECOVER_SAMPLES', 'recovery needs samples and the original model', {
     remedy: 'Give samples with --data.',
   })

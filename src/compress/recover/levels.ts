@@ -19,7 +19,10 @@ export interface Grid {
 /** Levels between the largest weight and the end of its grid, for the digits that a float16 scale has. */
 const NEAR = 0.02
 
-/** The grid that `store/int<bits>` finds for a weight. It begins where the weight is, or beside the level that was chosen for it. */
+/**
+ * The grid that `store/int<bits>` finds for a weight. It begins where the weight is, or beside the level that was chosen for it,
+ * but for what is pinned, whatever was chosen for that: the store must find the grid again.
+ */
 export function gridOf(t: Tensor, bits: number, rounder: Rounder | null): Grid {
   const { steps, nearest, chosen } = bits === 8 ? onChannels(t, rounder) : inBlocks(t, bits, rounder)
   const [low, high] = bits === 8 ? [-FULL, FULL] : [-(2 ** (bits - 1)), 2 ** (bits - 1) - 1]

@@ -1,10 +1,12 @@
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { spareModel } from '../../../test/prunable.js'
 import { rowSamples } from '../../../test/search-models.js'
+import type { Samples } from '../../data/samples.js'
 import { comparison } from '../../engine/compare.js'
 import type { Engine } from '../../engine/engine.js'
 import { openEngine } from '../../engine/node/open.js'
 import { nodeKey } from '../../ir/graphs.js'
+import { f32, floats } from '../../ir/tensor.js'
 import type { Model } from '../../ir/types.js'
 import { encodeModel } from '../../onnx/codec.js'
 import { applySteps } from '../recipes.js'
@@ -70,6 +72,54 @@ test('only the nodes that are named are rounded, each for its store', async () =
 test('one seed makes the same bytes', async () => {
   const bytes = async () => encodeModel(await learned({ width: 'int4', steps: 30 })).bytes
   expect(await bytes()).toEqual(await bytes())
+})
+
+describe('where learning begins', () => {
+  /** Rows that are nearly one another's multiples: of a layer's errors GPTQ makes most good. */
+  const alike: Samples = {
+    ...rowSamples(200),
+    async *read(options) {
+      let i = 0
+      for await (const sample of rowSamples(200).read(options)) {
+        const feeds = Object.fromEntries(
+          Object.entries(sample.feeds).map(([name, t]) => [
+            name,
+            f32(
+              t.shape,
+              floats(t).map((v, k) => Math.cos(i) * (1 + k / 8) + 0.01 * v),
+            ),
+          ]),
+        )
+        i++
+        yield { ...sample, feeds }
+      }
+    },
+  }
+  const still = { width: 'int3', steps: 1, travel: 0.01 }
+
+  test('beside what GPTQ chooses, where that is much better', async () => {
+    const told: string[] = []
+    const model = await learned(still, { samples: alike, report: (line) => void told.push(line) })
+    expect(told.join()).toContain('begins beside the choice of GPTQ')
+    // Also where one step brings nothing: not the nearest, which any model would get.
+    expect(model.graph.constants.get('a.w')).not.toEqual((await learned(still)).graph.constants.get('a.w'))
+  })
+
+  test('where the weights are, where it is not, or where nothing tells', async () => {
+    const told: string[] = []
+    await learned(still, { report: (line) => void told.push(line) })
+    expect(told.join()).toContain('begins where the weights are')
+    const { samples, ...others } = env()
+    const alone = await recoverRound.apply(original, checkParams(recoverRound, { ...still, steps: 30 }), {
+      ...others,
+      training: samples!,
+    })
+    expect(alone).not.toBe(original)
+  })
+
+  test('may be stopped there', async () => {
+    await expect(learned(still, { signal: AbortSignal.abort() })).rejects.toThrow()
+  })
 })
 
 test('refuses without samples', () => {

@@ -7,13 +7,16 @@
 import { LEAST_INTEGER } from '../../grids/least.js'
 import { elementCount } from '../../ir/tensor.js'
 import type { Model } from '../../ir/types.js'
-import { part } from '../../train/dataset.js'
+import { part, shuffled } from '../../train/dataset.js'
 import { scoreOf } from '../../train/evaluate.js'
-import { type SoftGrid, weightsOnLevels } from '../../train/grids/soft.js'
+import { weightsOnLevels } from '../../train/grids/soft.js'
 import { parametersOf, withParameters } from '../../train/parameters.js'
+import { significant } from '../../util/format.js'
+import { random } from '../../util/random.js'
+import { nextTurn } from '../../util/turns.js'
 import { openRounder, type Rounder } from '../quantize/rounder.js'
 import type { Params, Transform, TransformEnv } from '../transform.js'
-import { aim, batch, type Lessons, learnable, lessons, noSamples, weightsOf, whyNotTrained } from './lessons.js'
+import { aim, batch, type Lessons, lessons, weightsOf, whyNotTrained } from './lessons.js'
 import { type Grid, gridOf } from './levels.js'
 import { taught } from './taught.js'
 
@@ -65,13 +68,15 @@ export const recoverRound: Transform<typeof params> = {
   needsCalibration: false,
   refuses: whyNotTrained,
   async apply(model, p, env) {
-    if (env.teacher === undefined || learnable(env) === undefined) throw noSamples()
     const widths = widthsOf(model, p)
     if (widths.size === 0) return model
-    const lesson = await lessons(model, env.teacher, learnable(env)!, p, env)
+    const lesson = await lessons(model, p, env)
     const { grids, isChosen } = await beginning(model, widths, lesson, env)
-    const begun = withParameters(model, new Map([...grids].map(([name, { start }]) => [name, start])))
-    const options = { freeze: parametersOf(model).filter((name) => !grids.has(name)), grid: softGrid(grids, p.travel) }
+    const begun = withParameters(model, startsOf(grids))
+    const options = {
+      freeze: parametersOf(model).filter((name) => !grids.has(name)),
+      grid: { weights: levelsOf(grids), travel: p.travel },
+    }
     const learned = await taught(begun, lesson, p, env, { ...options, task: 'learning how to round' })
     // Where each at its nearest was no worse, what follows may round better still.
     return learned ?? (isChosen ? onLevels(model, grids) : model)
@@ -80,17 +85,12 @@ export const recoverRound: Transform<typeof params> = {
 
 type Grids = ReadonlyMap<string, Grid>
 
-const softGrid = (grids: Grids, travel: number): SoftGrid => ({
-  weights: new Map([...grids].map(([name, { levels }]) => [name, levels])),
-  travel,
-})
+const levelsOf = (grids: Grids) => new Map([...grids].map(([name, { levels }]) => [name, levels]))
+const startsOf = (grids: Grids) => new Map([...grids].map(([name, { start }]) => [name, start]))
 
 /** Each weight at the level nearest to where it begins. */
 const onLevels = (model: Model, grids: Grids): Model =>
-  withParameters(
-    model,
-    weightsOnLevels(softGrid(grids, 1), new Map([...grids].map(([name, { start }]) => [name, start]))),
-  )
+  withParameters(model, weightsOnLevels({ weights: levelsOf(grids) }, startsOf(grids)))
 
 /** Bits of each weight that will be stored as integers, by its name. One that nodes of two widths read no store takes. */
 function widthsOf(model: Model, p: Params<typeof params>): ReadonlyMap<string, number> {
@@ -113,23 +113,52 @@ const TOLD_BY = 64
 /** Of the loss: what GPTQ chooses is no good place to learn from where it is not much better than rounding to the nearest. */
 const MUCH_BETTER = 0.7
 
-/** From where the weights are, or beside what GPTQ chooses for them where that alone makes the model much better. */
+interface Beginning {
+  readonly grids: Grids
+  /** It is beside what GPTQ chose. */
+  readonly isChosen: boolean
+}
+
+/**
+ * From where the weights are, or beside what GPTQ chooses for them where that alone makes the model much better. What is
+ * learned is no worse than the beginning, and may be worse than a GPTQ that it did not begin from.
+ */
 async function beginning(
   model: Model,
   widths: ReadonlyMap<string, number>,
   { data, objectives }: Lessons,
   env: TransformEnv,
-): Promise<{ readonly grids: Grids; readonly isChosen: boolean }> {
-  const gridsBy = (rounder: Rounder | null): Grids =>
-    new Map([...widths].map(([name, bits]) => [name, gridOf(model.graph.constants.get(name)!, bits, rounder)]))
-  const nearest = gridsBy(null)
-  if (env.samples === undefined) return { grids: nearest, isChosen: false }
-  const chosen = gridsBy(await openRounder(model, 'gptq', env, ({ weight }) => widths.has(weight)))
-  const options = { engine: await env.engine(), data: part(data, 0, Math.min(TOLD_BY, data.count)), loss: objectives }
-  const [plain, better] = [
-    await scoreOf(onLevels(model, nearest), options),
-    await scoreOf(onLevels(model, chosen), options),
-  ]
-  const isChosen = better.loss < MUCH_BETTER * plain.loss
-  return { grids: isChosen ? chosen : nearest, isChosen }
+): Promise<Beginning> {
+  const unmoved = await gridsBy(model, widths, null, env)
+  // Samples to learn from alone: nothing tells what enters layers.
+  if (env.samples === undefined) return { grids: unmoved, isChosen: false }
+  const rounder = await openRounder(model, 'gptq', env, ({ weight }) => widths.has(weight))
+  const chosen = await gridsBy(model, widths, rounder, env)
+  const some = part(shuffled(data, random(env.seed ?? 0)), 0, Math.min(TOLD_BY, data.count))
+  const lossOf = async (grids: Grids): Promise<number> => {
+    const options = { engine: await env.engine(), data: some, loss: objectives }
+    const { loss } = await scoreOf(onLevels(model, grids), { ...options, ...(env.signal && { signal: env.signal }) })
+    return loss
+  }
+  const share = (await lossOf(chosen)) / (await lossOf(unmoved))
+  const isChosen = share < MUCH_BETTER
+  const begins = isChosen ? 'begins beside the choice of GPTQ' : 'begins where the weights are'
+  env.report?.(
+    `recover/round ${begins}: the loss of GPTQ is ${significant(share, 2)} of that of rounding to the nearest.`,
+  )
+  return isChosen ? { grids: chosen, isChosen } : { grids: unmoved, isChosen }
+}
+
+async function gridsBy(
+  { graph }: Model,
+  widths: ReadonlyMap<string, number>,
+  rounder: Rounder | null,
+  { signal }: TransformEnv,
+): Promise<Grids> {
+  const grids = new Map<string, Grid>()
+  for (const [name, bits] of widths) {
+    await nextTurn(signal)
+    grids.set(name, gridOf(graph.constants.get(name)!, bits, rounder))
+  }
+  return grids
 }

@@ -2,7 +2,6 @@
 
 import { seenOnce } from '../../compress/layers/judged.js'
 import { applySteps } from '../../compress/recipes.js'
-import type { TransformEnv } from '../../compress/transform.js'
 import { isMeasured } from '../choose.js'
 import type { Begun } from '../evaluate.js'
 import { type Exploration, nameOfMixed } from '../explore.js'
@@ -58,7 +57,7 @@ export interface Learned {
 /** Steps in float, and what they make: made when first asked for, and then known. */
 export interface Base {
   readonly steps: readonly Step[]
-  readonly made: () => Promise<Begun & Pick<TransformEnv, 'seen'>>
+  readonly made: () => Promise<Begun>
 }
 
 export function baseOf({ prepared, env }: Setup, steps: readonly Step[]): Base {
@@ -93,14 +92,14 @@ export async function mixedOver(
   const known = journal.recall<MixedRecipe | null>(key)
   if (known !== undefined) return known
   if (isOver()) return null
-  const { seen, ...begun } = await base.made()
+  const begun = await base.made()
   const layers = layersOf(begun.model)
   const mixed = await roundedMixed(
     {
       ...setup,
       prepared: begun.model,
       maxDrop: setup.maxDrop * (learned?.slack ?? 1),
-      env: { ...setup.env, ...(seen && { seen }) },
+      env: { ...setup.env, ...(begun.seen && { seen: begun.seen }) },
     },
     {
       layers,

@@ -1,5 +1,6 @@
 /** How long recoveries are: seconds that a user has become a number of steps, so that every trial can be made again. */
 
+import { seenOnce } from '../../compress/layers/judged.js'
 import { recoverDistill } from '../../compress/recover/distill.js'
 import { recoverRound } from '../../compress/recover/round.js'
 import { checkParams, type Transform } from '../../compress/transform.js'
@@ -35,9 +36,10 @@ export async function recoveryPace(setup: Setup, journal: Journal, seconds: numb
   )
 }
 
-async function paceIn({ prepared, env }: Setup, seconds: number): Promise<Pace | null> {
+async function paceIn({ prepared, env: given }: Setup, seconds: number): Promise<Pace | null> {
   // Another object: of the original itself there is nothing to recover.
   const model = { ...prepared }
+  const env = { ...given, seen: seenOnce(model, given) }
   if (recoverDistill.refuses(model, env) !== null) return null
   const run = async (transform: Transform, steps: number, batch: number): Promise<number> => {
     const start = performance.now()
@@ -53,10 +55,13 @@ async function paceIn({ prepared, env }: Setup, seconds: number): Promise<Pace |
   }
   const stepsAt = async (transform: Transform, batch: number): Promise<number> =>
     Math.min(MOST, Math.max(LEAST, Math.round(seconds / (await perStep(transform, batch)))))
+  // What is made once is no part of a step.
   await run(RECOVER, 1, 1)
   const usual = recoverDistill.params.batch.default
   const batch = Math.min(usual, Math.max(1, Math.floor(seconds / (WANTED * (await perStep(RECOVER, 1))))))
-  return { batch, steps: await stepsAt(RECOVER, batch), roundingSteps: await stepsAt(ROUND, batch) }
+  const steps = await stepsAt(RECOVER, batch)
+  await run(ROUND, 1, batch)
+  return { batch, steps, roundingSteps: await stepsAt(ROUND, batch) }
 }
 
 const RECOVER = recoverDistill as unknown as Transform

@@ -58,7 +58,7 @@ describe('the staircase', () => {
     })
   })
 
-  test('begins as a line and ends in whole levels', async () => {
+  test('is a line at a small k, and whole levels at a large one', async () => {
     const [line, steps] = [await softAt(0.1), await softAt(1000)]
     LEVELS.forEach((u, i) => {
       if (i === 3) return

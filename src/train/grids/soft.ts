@@ -1,6 +1,6 @@
 /**
  * Soft rounding: weights are trained as levels, numbers in steps of their grid, and the staircase from levels to whole ones
- * begins as a straight line and grows sharp, so that each weight decides for the lower or the upper level by what the
+ * is steep from the start and grows sharper, so that each weight decides for the lower or the upper level by what the
  * whole model does. The staircase is that of Gong et al. 2019 (Differentiable Soft Quantization, eq. 3), within one step
  *
  *   φ(x) = ½ + tanh(k (x − ½)) / (2 tanh(k / 2)),  x = u − ⌊u⌋,
@@ -34,8 +34,8 @@ export interface SoftGrid {
 }
 
 /**
- * k at the first and at the last step, of a step a fifth and a tenth steep. From a line on, where at first nothing is off, the
- * optimizer would follow noise.
+ * k at the first and at the last step: a fifth of a level is steep, then a twentieth. Begun as a line, where nothing is off yet,
+ * the optimizer would follow noise.
  */
 const SHARPNESS = [12, 40] as const
 
@@ -85,7 +85,7 @@ function softened(
 
 /** Real weights, each at the level nearest to where it is. */
 export function weightsOnLevels(
-  { weights: grids }: SoftGrid,
+  { weights: grids }: Pick<SoftGrid, 'weights'>,
   weights: ReadonlyMap<string, Tensor>,
 ): ReadonlyMap<string, Tensor> {
   return new Map(
