@@ -13,7 +13,7 @@ import { type Exploration, type Found, runOff, withNew } from '../explore.js'
 import { remember } from '../journal.js'
 import type { ScreenedTrial } from '../outcome.js'
 import type { Step, TrialResult } from '../trial.js'
-import { baseOf, mixedOver, nextBase } from './mixed.js'
+import { type Base, baseOf, type Learned, mixedOver, nextBase } from './mixed.js'
 import { nameOf } from './names.js'
 import { nothingYet, quantizedAlone } from './quick.js'
 import { aimsOf, recoveriesFor, recoveryPace } from './recovery.js'
@@ -206,21 +206,36 @@ async function mixBest(course: Course, progress: Progress, bases: Set<string>): 
   if (base === null) return
   bases.add(JSON.stringify(base))
   const over = baseOf(course.setup, base)
-  for (const slack of [1, ...(course.rounding === null ? [] : LEARNED_SLACKS)]) {
-    const learned = slack > 1 && { slack, params: course.rounding! }
-    const mixed = await mixedOver(course, over, () => isLate(course), ...(learned ? [learned] : []))
-    if (mixed === null) continue
-    const { name, steps, begun } = mixed
-    const setup = { ...course.setup, ...(begun && { begun }) }
-    const result = await tried({ ...course, setup }, { name, steps }, FULL, progress)
-    if (result === null) return
-    note(course, progress, result)
-    if (learned && (result.quality?.drop ?? Number.POSITIVE_INFINITY) <= course.goal.maxDrop) return
+  const { rounding, goal } = course
+  await mixed(course, progress, over)
+  let slack: number = LEARNED_SLACK
+  for (let i = 0; rounding !== null && slack > 1 && i < LEARNED_TRIES; i++) {
+    const drop = await mixed(course, progress, over, { slack, params: rounding })
+    if (drop === null || drop <= goal.maxDrop) return
+    slack = slackAfter(slack, drop / goal.maxDrop)
   }
 }
 
-/** Times the budget that rounding layer by layer may lose before rounding is learned; the second where the first loses too much. */
-const LEARNED_SLACKS = [2, 1.4] as const
+/** Times the budget that rounding layer by layer may lose before rounding is learned. */
+const LEARNED_SLACK = 2
+const LEARNED_TRIES = 3
+/** Of the slack that would just do. */
+const CAUTION = 0.95
+
+/** What learning brings back is about the same part of any loss. */
+const slackAfter = (slack: number, over: number): number => Number(((CAUTION * slack) / over).toFixed(2))
+
+/** What the choice of bits loses, measured in full; null where there is none, or time is up. */
+async function mixed(course: Course, progress: Progress, over: Base, learned?: Learned): Promise<number | null> {
+  const recipe = await mixedOver(course, over, () => isLate(course), learned)
+  if (recipe === null) return null
+  const { name, steps, begun } = recipe
+  const setup = { ...course.setup, ...(begun && { begun }) }
+  const result = await tried({ ...course, setup }, { name, steps }, FULL, progress)
+  if (result === null) return null
+  note(course, progress, result)
+  return result.quality?.drop ?? Number.POSITIVE_INFINITY
+}
 
 /** All recipes on the first rung, and on each further one those that promise most. */
 async function climb(course: Course, progress: Progress, bracket: readonly Runner[]): Promise<void> {
