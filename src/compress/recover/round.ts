@@ -51,11 +51,11 @@ const params = {
   },
   travel: {
     kind: 'number',
-    default: 1,
+    default: 2,
     min: 0.01,
     max: 1000,
-    doc: 'levels of its grid that a weight may travel in all steps together',
-    search: { low: 0.25, high: 4, log: true },
+    doc: 'levels of its grid that a weight may travel in all steps together; a third of it beside what GPTQ chose',
+    search: { low: 0.5, high: 8, log: true },
   },
   batch,
   exclude: { kind: 'names', default: [], doc: 'nodes whose weights stay as they are' },
@@ -75,7 +75,7 @@ export const recoverRound: Transform<typeof params> = {
     const begun = withParameters(model, startsOf(grids))
     const options = {
       freeze: parametersOf(model).filter((name) => !grids.has(name)),
-      grid: { weights: levelsOf(grids), travel: p.travel },
+      grid: { weights: levelsOf(grids), travel: isChosen ? BESIDE * p.travel : p.travel },
     }
     const learned = await taught(begun, lesson, p, env, { ...options, task: 'learning how to round' })
     // Where each at its nearest was no worse, what follows may round better still.
@@ -112,6 +112,9 @@ function widthsOf(model: Model, p: Params<typeof params>): ReadonlyMap<string, n
 const TOLD_BY = 64
 /** Of the loss: what GPTQ chooses is no good place to learn from where it is not much better than rounding to the nearest. */
 const MUCH_BETTER = 0.7
+
+/** Part of the travel where what is learned begins beside a good choice: more would lose it first. */
+const BESIDE = 1 / 3
 
 interface Beginning {
   readonly grids: Grids
