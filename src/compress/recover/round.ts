@@ -111,7 +111,7 @@ function widthsOf(model: Model, p: Params<typeof params>): ReadonlyMap<string, n
 /** Samples that tell which beginning is the better one. */
 const TOLD_BY = 64
 /** Of the loss: what GPTQ chooses is no good place to learn from where it is not much better than rounding to the nearest. */
-const MUCH_BETTER = 0.7
+const MUCH_BETTER = 0.25
 
 /** Part of the travel where what is learned begins beside a good choice: more would lose it first. */
 const BESIDE = 1 / 3
