@@ -3,15 +3,16 @@
 import { seenOnce } from '../../compress/layers/judged.js'
 import { recoverDistill } from '../../compress/recover/distill.js'
 import { recoverRound } from '../../compress/recover/round.js'
-import { checkParams, type Transform } from '../../compress/transform.js'
+import { checkParams, type Transform, type TransformEnv } from '../../compress/transform.js'
+import type { Model } from '../../ir/types.js'
+import type { Progress } from '../../util/env.js'
 import { type Journal, remember } from '../journal.js'
 import { optional, type Setup } from '../setup.js'
 import { stageOf } from './space.js'
 
-/** Steps that are timed at first, behind a first few which load everything. */
-const WARM = 2
+/** Steps that are timed at first. */
 const TIMED = 8
-/** Seconds that steps must take, and no less than loading does, for their time to stand out. */
+/** Seconds that steps must take for their time to stand out. */
 const CLEAR = 1
 const LEAST = 20
 const MOST = 100_000
@@ -41,29 +42,30 @@ async function paceIn({ prepared, env: given }: Setup, seconds: number): Promise
   const model = { ...prepared }
   const env = { ...given, seen: seenOnce(model, given) }
   if (recoverDistill.refuses(model, env) !== null) return null
-  const run = async (transform: Transform, steps: number, batch: number): Promise<number> => {
-    const start = performance.now()
+  const stepsAt = async (transform: Transform, batch: number): Promise<number> =>
+    Math.min(MOST, Math.max(LEAST, Math.round(seconds / (await perStep(model, env, transform, batch)))))
+  const usual = recoverDistill.params.batch.default
+  const alone = await perStep(model, env, RECOVER, 1)
+  const batch = Math.min(usual, Math.max(1, Math.floor(seconds / (WANTED * alone))))
+  return { batch, steps: await stepsAt(RECOVER, batch), roundingSteps: await stepsAt(ROUND, batch) }
+}
+
+/** Seconds a step, between the first and the last that are told of: what comes before them is made once. */
+async function perStep(model: Model, env: TransformEnv, transform: Transform, batch: number): Promise<number> {
+  for (let steps = TIMED; ; steps *= 4) {
+    const marks: { readonly share: number; readonly at: number }[] = []
+    const onProgress = ({ curve, done, total }: Progress): void => {
+      if (curve !== undefined && total !== undefined) marks.push({ share: done / total, at: performance.now() })
+    }
     // Few steps would be long ones, and the loss no number any more.
     const slight = transform === ROUND && { travel: 0.01 }
-    await transform.apply(model, checkParams(transform, { steps, batch, ...slight }), env)
-    return (performance.now() - start) / 1000
+    await transform.apply(model, checkParams(transform, { steps, batch, ...slight }), { ...env, onProgress })
+    const [first, last] = [marks[0], marks.at(-1)]
+    const share = first === undefined ? 0 : last!.share - first.share
+    const passed = first === undefined ? 0 : (last!.at - first.at) / 1000
+    if (share > 0 && (passed >= CLEAR || steps >= MOST)) return Math.max(1e-6, passed / (share * steps))
+    if (steps >= MOST) return 1e-6
   }
-  const perStep = async (transform: Transform, batch: number): Promise<number> => {
-    const few = await run(transform, WARM, batch)
-    for (let steps = TIMED; ; steps *= 4) {
-      const more = (await run(transform, WARM + steps, batch)) - few
-      if (more >= Math.max(CLEAR, few) || steps >= MOST) return Math.max(1e-6, more / steps)
-    }
-  }
-  const stepsAt = async (transform: Transform, batch: number): Promise<number> =>
-    Math.min(MOST, Math.max(LEAST, Math.round(seconds / (await perStep(transform, batch)))))
-  // What is made once is no part of a step.
-  await run(RECOVER, 1, 1)
-  const usual = recoverDistill.params.batch.default
-  const batch = Math.min(usual, Math.max(1, Math.floor(seconds / (WANTED * (await perStep(RECOVER, 1))))))
-  const steps = await stepsAt(RECOVER, batch)
-  await run(ROUND, 1, batch)
-  return { batch, steps, roundingSteps: await stepsAt(ROUND, batch) }
 }
 
 const RECOVER = recoverDistill as unknown as Transform
