@@ -8,6 +8,7 @@ import type { Model } from '../ir/types.js'
 import { findTransform } from './index.js'
 import { seenOnce } from './layers/judged.js'
 import { calibrateUnits } from './quantize/calibrate-units.js'
+import type { QuantizeKind } from './quantize/kinds.js'
 import type { Rounding } from './quantize/rounder.js'
 import { findUnits } from './quantize/units.js'
 import { checkParams, type TransformEnv } from './transform.js'
@@ -21,23 +22,6 @@ export interface Recipe {
   readonly name: string
   readonly steps: readonly RecipeStep[]
 }
-
-export const QUANTIZE_KINDS = [
-  'int8',
-  'int4',
-  'ternary',
-  'binary',
-  'f16',
-  'store-int8',
-  'store-int6',
-  'store-int5',
-  'store-int4',
-  'store-int3',
-  'store-int2',
-  'codebook',
-  'sparse',
-] as const
-export type QuantizeKind = (typeof QUANTIZE_KINDS)[number]
 
 const step = (transform: string, params: Readonly<Record<string, unknown>> = {}): RecipeStep => ({ transform, params })
 

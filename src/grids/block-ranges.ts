@@ -3,6 +3,7 @@
  * scale of MatMulNBits, peak / −2^(bits−1), so that the weight of largest magnitude can be met exactly.
  */
 
+import { floatToHalf, halfToFloat } from '../ir/tensor.js'
 import { type BlockGrid, type BlockShape, hqqGrid, levelOf } from './hqq.js'
 
 export const BLOCK_RANGES = ['absmax', 'mse', 'hqq'] as const
@@ -85,6 +86,10 @@ function ends(block: ArrayLike<number>): readonly [number, number] {
   }
   return [low, high]
 }
+
+/** To what scales are stored as: float16, or float32. */
+export const scaleRounding = (isHalf: boolean): ((scale: number) => number) =>
+  isHalf ? (s) => halfToFloat(floatToHalf(s)) : Math.fround
 
 /** Whether float16 has the digits for scales of these weights. */
 export function fitsHalf(data: Float32Array | Float64Array): boolean {

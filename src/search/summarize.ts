@@ -1,6 +1,7 @@
 /** Turns what a search found into its outcome: plain JSON with everything that a report says. */
 
-import { QUANTIZE_KINDS, recipeFor } from '../compress/recipes.js'
+import { QUANTIZE_KINDS } from '../compress/quantize/kinds.js'
+import { recipeFor } from '../compress/recipes.js'
 import { whyNothing } from '../compress/why-nothing.js'
 import type { Model } from '../ir/types.js'
 import { inspectModel } from '../passes/inspect.js'

@@ -4,13 +4,13 @@ import { addPair, differenceOf, NO_SUMS } from '../engine/compare.js'
 import type { Engine, Feeds } from '../engine/engine.js'
 import { throwIfAborted } from '../engine/failures.js'
 import { intAttr } from '../ir/attrs.js'
-import { allNames } from '../ir/graphs.js'
 import { namer } from '../ir/names.js'
 import { elementCount, elements, floatTensor, i64, numbers } from '../ir/tensor.js'
 import type { Graph, Model, Node, Tensor, Value } from '../ir/types.js'
 import { encodeModel } from '../onnx/codec.js'
 import { shapeOf } from '../ops/def.js'
 import { factFinder } from '../passes/facts.js'
+import { freshNames } from '../passes/names.js'
 import { random } from '../util/random.js'
 import { type Dataset, gather } from './dataset.js'
 import { withParameters } from './parameters.js'
@@ -106,7 +106,7 @@ function withOpenShapes(model: Model, values: ReadonlyMap<string, Value>): Graph
   const { graph } = model
   const factOf = factFinder(model)
   const constants = new Map(graph.constants)
-  const fresh = namer(allNames(graph))
+  const fresh = freshNames(model)
   const nodes = graph.nodes.map((node): Node => {
     const shape = graph.constants.get(node.inputs[1] ?? '')
     if (node.op !== 'Reshape' || node.domain !== '' || shape?.dtype !== 'int64' || intAttr(node, 'allowzero') === 1)

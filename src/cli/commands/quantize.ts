@@ -1,7 +1,7 @@
 /** `pare quantize`: one model, one kind. */
 
+import { QUANTIZE_KINDS, type QuantizeKind } from '../../compress/quantize/kinds.js'
 import type { Rounding } from '../../compress/quantize/rounder.js'
-import type { QuantizeKind } from '../../compress/recipes.js'
 import type { QuantizeSummary } from '../../compress/summary.js'
 import type { RangeMethod } from '../../grids/ranges.js'
 import { bytes, counted, significant } from '../../util/format.js'
@@ -10,21 +10,6 @@ import { shapesOf } from '../feeds.js'
 import { DATA_OPTIONS, ENGINE_OPTIONS, engineOptions, openData, SEED_OPTION, SHAPE_OPTION, unused } from '../inputs.js'
 import { safe, wrap } from '../terminal.js'
 
-const KINDS = [
-  'int8',
-  'int4',
-  'ternary',
-  'binary',
-  'f16',
-  'store-int8',
-  'store-int6',
-  'store-int5',
-  'store-int4',
-  'store-int3',
-  'store-int2',
-  'codebook',
-  'sparse',
-] as const satisfies QuantizeKind[]
 const RANGES = ['min-max', 'percentile', 'entropy', 'mse'] as const satisfies RangeMethod[]
 
 export const quantize = defineCommand({
@@ -32,7 +17,7 @@ export const quantize = defineCommand({
   summary: 'Make one quantized model',
   positionals: { names: ['model'], min: 1, max: 1 },
   options: {
-    to: { kind: 'choice', choices: KINDS, required: true, doc: 'what to quantize to' },
+    to: { kind: 'choice', choices: QUANTIZE_KINDS, required: true, doc: 'what to quantize to' },
     output: { kind: 'text', short: 'o', value: 'file', required: true, doc: 'the file to write' },
     force: { kind: 'flag', doc: 'let --output replace the model itself' },
     ...DATA_OPTIONS,

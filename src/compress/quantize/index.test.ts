@@ -12,8 +12,8 @@ import { f32, floats } from '../../ir/tensor.js'
 import type { Model } from '../../ir/types.js'
 import { decodeModel, encodeModel } from '../../onnx/codec.js'
 import { PareError } from '../../util/errors.js'
-import type { QuantizeKind } from '../recipes.js'
 import { type QuantizeOptions, quantize } from './index.js'
+import type { QuantizeKind } from './kinds.js'
 
 let engine: Engine
 beforeAll(async () => {

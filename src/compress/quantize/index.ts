@@ -9,10 +9,11 @@ import type { Env } from '../../passes/pass.js'
 import { PareError } from '../../util/errors.js'
 import { resolveExcluded } from '../exclude.js'
 import { prepareModel } from '../prepare.js'
-import { applySteps, hasRounding, type Int8Options, QUANTIZE_KINDS, type QuantizeKind, recipeFor } from '../recipes.js'
+import { applySteps, hasRounding, type Int8Options, recipeFor } from '../recipes.js'
 import { weightsWithNaN, whyNothing } from '../why-nothing.js'
 import { calibrateUnits } from './calibrate-units.js'
 import { suspectOutputs } from './check.js'
+import { QUANTIZE_KINDS, type QuantizeKind } from './kinds.js'
 import { quantizeStatic } from './static.js'
 
 export { calibrateUnits }

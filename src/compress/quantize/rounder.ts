@@ -185,7 +185,7 @@ function roundGroups(method: Rounding, matrix: Float32Array, grid: WeightGrid, {
 }
 
 /** The scale of each element. */
-function stepsAlong(scale: Float32Array, shape: readonly number[], axis: number | null): Float32Array {
+export function stepsAlong(scale: Float32Array, shape: readonly number[], axis: number | null): Float32Array {
   const { channelOf } = channelsAlong(shape, axis)
   const steps = new Float32Array(shape.reduce((n, d) => n * d, 1))
   let i = 0

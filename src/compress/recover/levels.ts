@@ -1,12 +1,11 @@
 /** Grids of weights that will be stored as integers, and where on them learned rounding begins. */
 
-import { fitsHalf } from '../../grids/block-ranges.js'
+import { fitsHalf, scaleRounding } from '../../grids/block-ranges.js'
 import { blockLayout, quantizeBlocks } from '../../grids/blocks.js'
-import { channelsAlong, forEachChannel } from '../../grids/channels.js'
-import { elementCount, elements, f32, floats, floatToHalf, halfToFloat } from '../../ir/tensor.js'
+import { elements, f32, floats } from '../../ir/tensor.js'
 import type { Tensor } from '../../ir/types.js'
 import type { Levels } from '../../train/grids/soft.js'
-import type { Rounder } from '../quantize/rounder.js'
+import { type Rounder, stepsAlong } from '../quantize/rounder.js'
 import { FULL } from '../quantize/weights.js'
 import { bestAxis } from '../store/axis.js'
 
@@ -52,12 +51,7 @@ interface Rounded {
 
 function onChannels(t: Tensor, rounder: Rounder | null): Rounded {
   const plain = bestAxis(floats(t), t.shape)
-  const { channelOf } = channelsAlong(t.shape, plain.axis)
-  const [scales, steps] = [floats(plain.scale), new Float32Array(elementCount(t.shape))]
-  let i = 0
-  forEachChannel(steps, channelOf, (_, c) => {
-    steps[i++] = scales[c]!
-  })
+  const steps = stepsAlong(floats(plain.scale), t.shape, plain.axis)
   const chosen = rounder && (elements(rounder.channels(t, plain, [FULL], 'stored').values) as Int8Array)
   return { steps, nearest: elements(plain.values) as Int8Array, chosen }
 }
@@ -68,8 +62,7 @@ const BLOCK = 32
 function inBlocks(t: Tensor, bits: number, rounder: Rounder | null): Rounded {
   const data = floats(t)
   const { rows, depth, block } = blockLayout(t.shape, BLOCK)
-  const round = fitsHalf(data) ? (s: number) => halfToFloat(floatToHalf(s)) : Math.fround
-  const plain = quantizeBlocks(data, rows, depth, block, bits, round)
+  const plain = quantizeBlocks(data, rows, depth, block, bits, scaleRounding(fitsHalf(data)))
   const better = rounder?.blocks(t, plain, { depth, block, bits }, 'stored')
   const { scales, blocksPerRow } = plain
   const steps = new Float32Array(data.length)

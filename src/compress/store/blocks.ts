@@ -4,9 +4,9 @@
  * beside its bits is as much of the file as the bits.
  */
 
-import { BLOCK_RANGES, type BlockRange, fitsHalf } from '../../grids/block-ranges.js'
+import { BLOCK_RANGES, type BlockRange, fitsHalf, scaleRounding } from '../../grids/block-ranges.js'
 import { blockLayout, quantizeBlocks } from '../../grids/blocks.js'
-import { floats, floatToHalf, halfToFloat } from '../../ir/tensor.js'
+import { floats } from '../../ir/tensor.js'
 import type { Tensor } from '../../ir/types.js'
 import { type Rounder, roundingParam } from '../quantize/rounder.js'
 import { DIGITS_OPSET } from './digits.js'
@@ -75,8 +75,7 @@ function blocked(
   const data = floats(t)
   const { rows, depth, block } = blockLayout(t.shape, Number(size))
   const isHalf = fitsHalf(data)
-  const round = isHalf ? (s: number) => halfToFloat(floatToHalf(s)) : Math.fround
-  const nearest = quantizeBlocks(data, rows, depth, block, bits, round, { range, hasZeros: zeroPoints })
+  const nearest = quantizeBlocks(data, rows, depth, block, bits, scaleRounding(isHalf), { range, hasZeros: zeroPoints })
   const plain: Blocked = { name, t, blocks: nearest, block, isHalf }
   // What rounding chooses anew takes as much room.
   if (poolBytes(plain, bits) + overhead(name, 1, 2) >= t.byteLength) return null

@@ -54,17 +54,19 @@ async function paceIn({ prepared, env: given }: Setup, seconds: number): Promise
 async function perStep(model: Model, env: TransformEnv, transform: Transform, batch: number): Promise<number> {
   for (let steps = TIMED; ; steps *= 4) {
     const marks: { readonly share: number; readonly at: number }[] = []
-    const onProgress = ({ curve, done, total }: Progress): void => {
+    const onProgress = (progress: Progress): void => {
+      const { curve, done, total } = progress
+      env.onProgress?.(progress)
       if (curve !== undefined && total !== undefined) marks.push({ share: done / total, at: performance.now() })
     }
     // Few steps would be long ones, and the loss no number any more.
     const slight = transform === ROUND && { travel: 0.01 }
     await transform.apply(model, checkParams(transform, { steps, batch, ...slight }), { ...env, onProgress })
-    const [first, last] = [marks[0], marks.at(-1)]
-    const share = first === undefined ? 0 : last!.share - first.share
-    const passed = first === undefined ? 0 : (last!.at - first.at) / 1000
-    if (share > 0 && (passed >= CLEAR || steps >= MOST)) return Math.max(1e-6, passed / (share * steps))
-    if (steps >= MOST) return 1e-6
+    const first = marks[0] ?? { share: 0, at: 0 }
+    const last = marks.at(-1) ?? first
+    const [share, passed] = [last.share - first.share, (last.at - first.at) / 1000]
+    const isClear = share > 0 && passed >= CLEAR
+    if (isClear || steps >= MOST) return share > 0 ? Math.max(1e-6, passed / (share * steps)) : 1e-6
   }
 }
 

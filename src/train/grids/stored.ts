@@ -1,14 +1,14 @@
 /** Weights as `quantize` stores them, whatever reads them: as nodes for the forward pass, and as they are handed back. */
 
 import { roundEven } from '../../grids/affine.js'
-import { fitsHalf } from '../../grids/block-ranges.js'
+import { fitsHalf, scaleRounding } from '../../grids/block-ranges.js'
 import { blockLayout, quantizeBlocks } from '../../grids/blocks.js'
 import { channelsAlong, ELEMENTS_PER_SCALE, forEachChannel } from '../../grids/channels.js'
 import { LEAST_INTEGER } from '../../grids/least.js'
 import { int } from '../../ir/attrs.js'
 import type { Builder } from '../../ir/builder.js'
 import { codeOfDType } from '../../ir/dtypes.js'
-import { elementCount, floatTensor, floatToHalf, halfToFloat, numbers } from '../../ir/tensor.js'
+import { elementCount, floatTensor, numbers } from '../../ir/tensor.js'
 import type { DType, Graph, Tensor } from '../../ir/types.js'
 import { list, onChannels, onRowBlocks, type RowBlocks } from './integers.js'
 
@@ -96,7 +96,7 @@ function inChannels(data: Numbers, shape: readonly number[]): Float64Array {
 }
 
 function inBlocks(data: Numbers, { rows, depth, block, bits }: RowBlocks): Float64Array {
-  const roundScale = fitsHalf(data) ? (s: number) => halfToFloat(floatToHalf(s)) : Math.fround
+  const roundScale = scaleRounding(fitsHalf(data))
   const { values, scales, blocksPerRow } = quantizeBlocks(data, rows, depth, block, bits, roundScale)
   return Float64Array.from(data, (_, i) => {
     const [row, column] = [Math.floor(i / depth), i % depth]
