@@ -4,6 +4,7 @@ import { PareError } from '../util/errors.js'
 import { equalizeSmooth } from './equalize/smooth.js'
 import { equalizeWeights } from './equalize/weights.js'
 import { factorizeFewest } from './factorize/fewest.js'
+import { factorizeSlice } from './factorize/slice/slice.js'
 import { factorizeSvd } from './factorize/svd.js'
 import { factorizeTucker } from './factorize/tucker.js'
 import { pruneChannels } from './prune/channels.js'
@@ -30,6 +31,7 @@ export const TRANSFORMS: readonly Transform[] = [
   factorizeSvd,
   factorizeTucker,
   factorizeFewest,
+  factorizeSlice,
   pruneChannels,
   sparsifyMagnitude,
   sparsifyWanda,

@@ -35,6 +35,7 @@ const NOISE: Readonly<Record<string, number>> = {
   'factorize/svd': 0.1,
   'factorize/tucker': 0.1,
   'factorize/fewest': 0.1,
+  'factorize/slice': 0.1,
   'store/int3': 2.5 / 4 / Math.sqrt(12),
   'store/int2': 2.5 / 2 / Math.sqrt(12),
   // A quarter of the units of each layer, that with the smallest weights, holds at most a quarter of the squares.

@@ -8,7 +8,7 @@ import { DATA_OPTIONS, ENGINE_OPTIONS, engineOptions, openData, SEED_OPTION, SHA
 import { table } from '../table.js'
 import { safe } from '../terminal.js'
 
-const METHODS = ['svd', 'tucker', 'fewest'] as const satisfies FactorizeOptions['method'][]
+const METHODS = ['svd', 'tucker', 'fewest', 'slice'] as const satisfies FactorizeOptions['method'][]
 
 export const factorize = defineCommand({
   name: 'factorize',
@@ -21,7 +21,7 @@ export const factorize = defineCommand({
       kind: 'choice',
       choices: METHODS,
       default: 'svd',
-      doc: 'svd makes two of a layer, tucker three of a convolution, fewest chooses',
+      doc: 'svd makes two of a layer, tucker three of a convolution, fewest chooses; slice narrows streams (see below)',
     },
     energy: {
       kind: 'number',
@@ -29,7 +29,7 @@ export const factorize = defineCommand({
       min: 0,
       max: 1,
       percent: true,
-      doc: 'share of the energy that each layer keeps (default 0.99)',
+      doc: 'share of the energy that each layer, or stream, keeps (default 0.99)',
     },
     ratio: {
       kind: 'number',
@@ -47,8 +47,7 @@ export const factorize = defineCommand({
     for: {
       kind: 'choice',
       choices: ['size', 'latency'],
-      default: 'size',
-      doc: 'what a layer must gain: bytes, or measured time',
+      doc: 'what a layer must gain: bytes (the default), or measured time',
     },
     exclude: { kind: 'texts', value: 'node', doc: 'a node that stays whole' },
     ...DATA_OPTIONS,
@@ -59,13 +58,16 @@ export const factorize = defineCommand({
   examples: [
     'pare factorize model.onnx --data samples.npz --energy 0.95 -o small.onnx',
     'pare factorize model.onnx --data samples.npz --ratio 0.5 --for latency -o fast.onnx',
+    'pare factorize transformer.onnx --method slice --data samples.npz --energy 0.95 -o narrow.onnx',
   ],
   notes: [
     'With --data a weight is cut where it changes the outputs of its layer least on the samples, and the energy is the share of their variance that is kept; without it all inputs of a layer count alike. A layer is taken apart only where its parts have fewer parameters and it gains what --for asks for. Whether the model became worse, pare verify tells; pare finetune and pare distill bring back some of what was lost.',
+    'A stream is what layers add to and read with nothing between but sums, moves and LayerNormalization: the residual stream of a transformer, the narrow ends of inverted residual blocks. --method slice finds the combinations of its coordinates that its readers need on the samples, and drops the others: all layers on it get narrower, and none is added. It needs --data.',
   ],
   async run([path], options, context) {
     const { output, force, method, exclude, seed } = options
     const ranks = rankOptions(options)
+    if (method === 'slice') checkSlice(options)
     const [{ readModel, writeModel }, models, { withShapes }, { fixedForm }, { openEnv }, library, shapes] =
       await Promise.all([
         import('../../onnx/files.js'),
@@ -83,7 +85,8 @@ export const factorize = defineCommand({
     const env = openEnv({ ...engineOptions(options, warn), signal, onProgress, seed })
     try {
       const model = await fixedForm(read, shapes, env.engine, { signal, onWarning: warn })
-      const request = { method, for: options.for, exclude, ...ranks, ...(data && { samples: data.samples }) }
+      const goal = options.for === undefined ? {} : { for: options.for }
+      const request = { method, ...goal, exclude, ...ranks, ...(data && { samples: data.samples }) }
       const found = await library.factorize(model, request, env)
       signal.throwIfAborted()
       const before = await models.modelBytes(path!, read)
@@ -123,6 +126,18 @@ function rankOptions({ energy, ratio, rank }: RankChoice): Pick<FactorizeOptions
   return energy === undefined ? {} : { energy }
 }
 
+/** Throws `OPTION_UNUSED` for what says nothing of streams. */
+function checkSlice({
+  rank,
+  for: goal,
+}: {
+  readonly rank: string | undefined
+  readonly for: string | undefined
+}): void {
+  if (rank !== undefined) throw unused('--rank', 'streams are cut by their energy', 'Give --energy or --ratio.')
+  if (goal !== undefined) throw unused('--for', 'a narrower stream has fewer bytes and no more layers', 'Leave it out.')
+}
+
 function layersText(layers: readonly FactorizedLayer[], terminal: Context['terminal']): string {
   const rows = layers.map((layer) => [
     layer.nodes.join(', '),
@@ -146,7 +161,7 @@ function layersText(layers: readonly FactorizedLayer[], terminal: Context['termi
   )
 }
 
-const outcomeOf = ({ isSplit, reason, time }: FactorizedLayer): string => {
+const outcomeOf = ({ op, isSplit, reason, time }: FactorizedLayer): string => {
   const measured = time === undefined ? '' : `, ${significant(time.ratio, 2)} of the time`
-  return isSplit ? `in parts${measured}` : `whole: ${reason}${measured}`
+  return isSplit ? `${op === 'stream' ? 'narrower' : 'in parts'}${measured}` : `whole: ${reason}${measured}`
 }

@@ -105,7 +105,8 @@ export async function within(
   return multiplied(seen, transposed(a, rows, depth), { m: rows, k: depth, n: rows }, engine)
 }
 
-async function descending(matrix: Float64Array, n: number, engine: Engine): Promise<Principal> {
+/** Eigenvalues of a symmetric matrix, none below zero, and eigenvectors as rows, both from the largest on. */
+export async function descending(matrix: Float64Array, n: number, engine: Engine): Promise<Principal> {
   const { values, vectors } = await symmetricEigen(matrix, n, { engine })
   const turned = new Float64Array(n * n)
   for (let k = 0; k < n; k++) turned.set(vectors.subarray((n - 1 - k) * n, (n - k) * n), k * n)

@@ -16,8 +16,9 @@ import { judgeOf, type Verdict } from './worth.js'
 
 /** What became of one weight. */
 export interface FactorizedLayer extends Verdict {
-  /** Of the nodes that read it. */
+  /** Of the nodes that read it; of a stream, of the layers that make it. */
   readonly nodes: readonly string[]
+  /** `stream` where no weight was taken apart but a stream sliced: its shape and rank are its coordinates. */
   readonly op: string
   readonly shape: readonly number[]
   /** Between the parts, from the input's side to the output's. */

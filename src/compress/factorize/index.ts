@@ -11,10 +11,12 @@ import { significant } from '../../util/format.js'
 import { resolveExcluded } from '../exclude.js'
 import { prepareModel } from '../prepare.js'
 import { suspectOutputs } from '../quantize/check.js'
-import { checkParams } from '../transform.js'
+import { checkParams, type ParamSpecs, type Params, type Transform, type TransformEnv } from '../transform.js'
 import { type Factorized, type FactorizedLayer, factorizeLayers } from './factorize-layers.js'
 import { FEWEST, factorizeFewest } from './fewest.js'
 import type { FactorizeParams } from './params.js'
+import { factorizeSlice } from './slice/slice.js'
+import { sliceStreams } from './slice/slice-streams.js'
 import { factorizeSvd, SVD } from './svd.js'
 import { factorizeTucker, TUCKER } from './tucker.js'
 
@@ -23,9 +25,11 @@ export type { Factorized, FactorizedLayer }
 export interface FactorizeOptions extends Partial<FactorizeParams> {
   /**
    * `svd` (the default) makes two layers of a Conv, Gemm or MatMul; `tucker` makes three of a Conv whose kernel has more
-   * than one position, and leaves all others whole; `fewest` takes of a Conv whichever has fewer parameters.
+   * than one position, and leaves all others whole; `fewest` takes of a Conv whichever has fewer parameters. `slice` adds no
+   * layer: it holds what layers add to and read without a function between, such as a residual stream, in fewer
+   * coordinates. It needs samples, and takes neither `for` nor a criterion as `rank`.
    */
-  readonly method?: 'svd' | 'tucker' | 'fewest'
+  readonly method?: 'svd' | 'tucker' | 'fewest' | 'slice'
   /**
    * Real inputs: weights are cut where it changes the outputs least on them, and the mean of what is dropped goes into
    * the biases. Without them all inputs of a layer count alike.
@@ -33,19 +37,45 @@ export interface FactorizeOptions extends Partial<FactorizeParams> {
   readonly samples?: Samples
 }
 
-const METHODS = {
-  svd: { transform: factorizeSvd, ...SVD },
-  tucker: { transform: factorizeTucker, ...TUCKER },
-  fewest: { transform: factorizeFewest, ...FEWEST },
-} as const
+/** One of them, from the model as it is given. */
+type Method = (
+  model: Model,
+  given: Partial<FactorizeParams>,
+  env: TransformEnv,
+) => Promise<Factorized & { readonly prepared: Model }>
+
+function methodOf<S extends ParamSpecs>(
+  transform: Transform<S>,
+  run: (model: Model, params: Params<S>, env: TransformEnv) => Promise<Factorized>,
+): Method {
+  return async (model, given, env) => {
+    checkParams(transform, given)
+    const prepared = await prepareModel(model, env)
+    const exclude = resolveExcluded(given.exclude ?? [], model, prepared)
+    const refusal = transform.refuses(prepared, env)
+    if (refusal !== null) throw nothing(`The reason: ${refusal}. See \`pare inspect\`.`)
+    return { prepared, ...(await run(prepared, checkParams(transform, { ...given, exclude }), env)) }
+  }
+}
+
+const byLayers = (way: Parameters<typeof factorizeLayers>[1]) => (m: Model, p: FactorizeParams, env: TransformEnv) =>
+  factorizeLayers(m, way, p, env)
+
+const METHODS: Readonly<Record<NonNullable<FactorizeOptions['method']>, Method>> = {
+  svd: methodOf(factorizeSvd, byLayers(SVD)),
+  tucker: methodOf(factorizeTucker, byLayers(TUCKER)),
+  fewest: methodOf(factorizeFewest, byLayers(FEWEST)),
+  slice: methodOf(factorizeSlice, sliceStreams),
+}
 
 /**
  * The model with layers as products of smaller ones, where that makes the file smaller (`for: 'size'`) or the layer faster
- * on this engine (`for: 'latency'`), and what became of each layer. The input is cleaned and brought to opset 21 first;
- * names of inputs and outputs, their types and shapes stay.
+ * on this engine (`for: 'latency'`), and what became of each layer, or of each stream. The input is cleaned and brought to
+ * opset 21 first; names of inputs and outputs, their types and shapes stay.
  *
  * Errors: `FACTORIZE_METHOD` for an unknown method, `FACTORIZE_NOTHING` where no layer gains anything, `PARAM_INVALID` for
- * options out of range and excluded nodes that do not exist, `SAMPLES_EMPTY`.
+ * options out of range and excluded nodes that do not exist, `SAMPLES_EMPTY`, and `CALIBRATION_MISSING` for slices without
+ * samples.
  */
 export async function factorize(
   model: Model,
@@ -58,18 +88,9 @@ export async function factorize(
       remedy: `Give one of: ${Object.keys(METHODS).join(', ')}.`,
     })
   }
-  const { transform, ...way } = METHODS[method]
-  const params = checkParams(transform, given)
-  const prepared = await prepareModel(model, env)
-  const exclude = resolveExcluded(params.exclude, model, prepared)
-  const refusal = transform.refuses(prepared, {})
-  if (refusal !== null) throw nothing(`The reason: ${refusal}. See \`pare inspect\`.`)
-  const { model: made, layers } = await factorizeLayers(
-    prepared,
-    way,
-    { ...params, exclude },
-    { ...env, ...(samples && { samples }) },
-  )
+  if (method === 'slice' && samples === undefined)
+    throw new PareError('CALIBRATION_MISSING', 'slices need samples', { remedy: 'Give --data.' })
+  const { prepared, model: made, layers } = await METHODS[method](model, given, { ...env, ...(samples && { samples }) })
   if (made === prepared) throw nothing(whyNothing(layers))
   const result = await compact.run(made, env)
   if (samples !== undefined) await warnIfFar(prepared, result, samples, env)
@@ -96,9 +117,13 @@ const nothing = (remedy: string): PareError =>
 function whyNothing(layers: readonly FactorizedLayer[]): string {
   if (layers.length === 0) return 'All its layers are excluded.'
   const nearest = layers.reduce((a, b) => (costOf(b) < costOf(a) ? b : a))
-  const { nodes, ranks, parameters, parametersInParts, reason, time } = nearest
+  const { nodes, op, shape, ranks, parameters, parametersInParts, reason, time } = nearest
   const measured = time === undefined ? '' : `, ${significant(time.ratio)} of the time`
-  return `Nearest to it is ${nodes[0]}: of rank ${ranks.join(' and ')} its parts have ${parametersInParts} parameters, and it has ${parameters}${measured}: ${reason}. Keep less energy, or leave the model as it is.`
+  const made =
+    op === 'stream'
+      ? `the stream of ${nodes[0]}: with ${ranks[0]} of its ${shape[0]} coordinates it has`
+      : `${nodes[0]}: of rank ${ranks.join(' and ')} its parts have`
+  return `Nearest to it is ${made} ${parametersInParts} parameters, of ${parameters}${measured}: ${reason}. Keep less energy, or leave the model as it is.`
 }
 
 const costOf = ({ parameters, parametersInParts, time }: FactorizedLayer): number =>

@@ -1,0 +1,26 @@
+/** What slicing takes. */
+
+import { factorizeParams } from '../params.js'
+
+export const sliceParams = {
+  rank: { ...factorizeParams.rank, choices: ['energy', 'ratio'], doc: 'what decides how many coordinates are kept' },
+  energy: {
+    ...factorizeParams.energy,
+    doc: 'share of the energy that each stream keeps',
+    search: { low: 0.9, high: 0.9999 },
+  },
+  ratio: {
+    ...factorizeParams.ratio,
+    doc: 'share of the parameters on these streams that may be left',
+    search: { low: 0.3, high: 0.9 },
+  },
+  multiple: {
+    kind: 'number',
+    default: 4,
+    min: 1,
+    max: 256,
+    whole: true,
+    doc: 'widths are rounded up to a multiple of this: 4 keeps convolutions in their fast form',
+  },
+  exclude: { kind: 'names', default: [], doc: 'nodes whose weights keep their shape' },
+} as const

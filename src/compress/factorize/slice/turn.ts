@@ -1,0 +1,155 @@
+/** Holds a stream in another basis: constants of what makes and reads it are turned, and coordinates that are not kept cut. */
+
+import { floatAttr } from '../../../ir/attrs.js'
+import { withConstants } from '../../../ir/edits.js'
+import { withGraph } from '../../../ir/graphs.js'
+import { elementCount, f32, floats } from '../../../ir/tensor.js'
+import type { Model, Node, Tensor } from '../../../ir/types.js'
+import type { Products } from '../../../linalg/products.js'
+import { transposed } from '../../../linalg/products.js'
+import { freshNames } from '../../../passes/names.js'
+import { sweep } from '../../../passes/sweep.js'
+import { cutUnits } from '../../prune/cut.js'
+import type { Slice } from '../../prune/groups.js'
+import type { Basis } from './basis.js'
+import type { Stream } from './streams.js'
+import type { Affine } from './views.js'
+
+/** A basis for a stream, and what its normalizations become. */
+export interface Turn {
+  readonly stream: Stream
+  readonly basis: Basis
+  readonly norms: ReadonlyMap<Node, NormTurn>
+}
+
+export interface NormTurn {
+  /** [size, kept]: what stands for `from` in front of the readers of this normalization. */
+  readonly from: Float64Array
+  readonly scale: number
+  /** [kept]; null for none. */
+  readonly bias: Float64Array | null
+  readonly epsilon: number
+}
+
+/**
+ * z = γ x̂ + β in front of W becomes z' = γ' ŷ + β' in front of W diag(γ) (S + n uᵀ): ŷ is the normalized y = R x, whose
+ * length is that of x but for the `share` of its square that is kept, so that √(size · share / kept) ŷ is R x̂. β' = R (β/γ) +
+ * |n| 1/√kept lies partly along the direction of ones, which ŷ never has: there n = (1 − S R) (β/γ), what the basis has
+ * lost of the bias, comes back whole.
+ */
+export function turnedNorm(
+  { scale, bias }: Affine,
+  { kept, to, from }: Basis,
+  { share, epsilon }: { readonly share: number; readonly epsilon: number },
+): NormTurn {
+  const size = scale.length
+  const before = bias.map((b, i) => b / scale[i]!)
+  const inside = new Float64Array(kept)
+  for (let k = 0; k < kept; k++) for (let i = 0; i < size; i++) inside[k]! += to[k * size + i]! * before[i]!
+  const lost = before.map((b, i) => {
+    let found = 0
+    for (let k = 0; k < kept; k++) found += from[i * kept + k]! * inside[k]!
+    return b - found
+  })
+  const length = Math.hypot(...lost)
+  const [along, one] = [length / Math.sqrt(kept), 1 / Math.sqrt(kept)]
+  const raised = from.map((v, at) => {
+    const i = Math.floor(at / kept)
+    return scale[i]! * (v + (length > 0 ? (lost[i]! / length) * one : 0))
+  })
+  const grown = (size * share) / kept
+  return {
+    from: raised,
+    scale: Math.sqrt(grown),
+    bias: before.some((b) => b !== 0) ? inside.map((v) => v + along) : null,
+    epsilon: epsilon * grown,
+  }
+}
+
+export const epsilonOf = (norm: Node): number => floatAttr(norm, 'epsilon', 1e-5)
+
+/** The model with all of these streams in their bases. */
+export async function turnStreams(model: Model, turns: readonly Turn[], products: Products): Promise<Model> {
+  if (turns.length === 0) return model
+  const constants = new Map<string, Tensor>()
+  for (const { stream, basis, norms } of turns) {
+    const own = new Set(stream.norms.flatMap((norm) => norm.inputs.slice(1)))
+    for (const slice of stream.group.units[0]!.slices) {
+      if (own.has(slice.constant)) continue
+      const t = constants.get(slice.constant) ?? model.graph.constants.get(slice.constant)!
+      const along = stream.group.units.map(({ slices }) => indexIn(slices, slice))
+      constants.set(
+        slice.constant,
+        await turned(t, slice.axis, along, matrixFor(slice, stream, basis, norms), products),
+      )
+    }
+  }
+  const rotated = withGraph(model, withConstants(model.graph, constants))
+  const gone = turns.flatMap(({ stream, basis }) => stream.group.units.slice(basis.kept))
+  return withNorms(cutUnits(rotated, gone), turns)
+}
+
+const indexIn = (slices: readonly Slice[], { constant, axis }: Slice): number =>
+  slices.find((s) => s.constant === constant && s.axis === axis)!.indices[0]!
+
+/** [kept, size]: R for what makes the stream; for what reads it Sᵀ, of its own normalization where there is one. */
+function matrixFor(
+  { constant, role }: Slice,
+  { readings, group }: Stream,
+  { kept, to, from }: Basis,
+  norms: Turn['norms'],
+): Float64Array {
+  if (role === 'output') return to
+  const { norm } = readings.find(({ layer }) => layer.weight === constant)!
+  return transposed(norm === null ? from : norms.get(norm)!.from, group.units.length, kept)
+}
+
+/** Each vector v along an axis, at these indices, becomes A v; A: [kept, size]. What is not kept stays, to be cut. */
+async function turned(
+  t: Tensor,
+  axis: number,
+  along: readonly number[],
+  a: Float64Array,
+  products: Products,
+): Promise<Tensor> {
+  const size = along.length
+  const kept = a.length / size
+  const [outer, all, inner] = [
+    elementCount(t.shape.slice(0, axis)),
+    t.shape[axis]!,
+    elementCount(t.shape.slice(axis + 1)),
+  ]
+  const data = Float64Array.from(floats(t))
+  const n = outer * inner
+  const place = (k: number, at: number): number => (Math.floor(at / inner) * all + along[k]!) * inner + (at % inner)
+  const vectors = new Float64Array(size * n)
+  for (let k = 0; k < size; k++) for (let at = 0; at < n; at++) vectors[k * n + at] = data[place(k, at)]!
+  const made = await products.multiply(a, vectors, { m: kept, k: size, n })
+  for (let k = 0; k < kept; k++) for (let at = 0; at < n; at++) data[place(k, at)] = made[k * n + at]!
+  return { ...f32(t.shape, data), ...(t.doc !== undefined && { doc: t.doc }) }
+}
+
+function withNorms(model: Model, turns: readonly Turn[]): Model {
+  const byOutput = new Map(
+    turns.flatMap(({ norms, basis }) =>
+      [...norms].map(([norm, turn]) => [norm.outputs[0]!, { ...turn, kept: basis.kept }] as const),
+    ),
+  )
+  if (byOutput.size === 0) return model
+  const fresh = freshNames(model)
+  const constants = new Map<string, Tensor>()
+  const constant = (hint: string, t: Tensor): string => {
+    const name = fresh(hint)
+    constants.set(name, t)
+    return name
+  }
+  const nodes = model.graph.nodes.map((node) => {
+    const turn = byOutput.get(node.outputs[0] ?? '')
+    if (turn === undefined) return node
+    const { kept, scale, bias, epsilon } = turn
+    const inputs = [node.inputs[0]!, constant(node.inputs[1]!, f32([kept], new Float32Array(kept).fill(scale)))]
+    if (bias !== null) inputs.push(constant(node.inputs[2]!, f32([kept], bias)))
+    return { ...node, inputs, attrs: { ...node.attrs, epsilon: { type: 'float', value: epsilon } as const } }
+  })
+  return withGraph(model, sweep(withConstants({ ...model.graph, nodes }, constants)))
+}
