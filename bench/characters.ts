@@ -1,5 +1,5 @@
 /**
- * `npm run bench:characters -- MODEL [--text FILE]`: the character transformer under int4, heads cut and both: nats a character
+ * `npm run bench:characters -- MODEL [--text FILE]`: the character transformer under int4, heads cut, its stream sliced and some together: nats a character
  * against bytes and time. MODEL is what `npx tsx examples/shakespeare.ts TEXT 4 MODEL` wrote. Writes bench/characters.md and
  * bench/characters.svg.
  */
@@ -57,6 +57,7 @@ const recovered = (grid = 'none', learningRate = 0.001): Step =>
   step('recover/distill', { aim: 'scores', steps: Number(values.steps), learningRate, grid })
 const cutHeads = (ratio: number, score = 'taylor'): Step =>
   step('prune/channels', { ratio, score, multiple: 1, exclude: neurons })
+const sliced = (energy: number): Step => step('factorize/slice', { energy })
 const nbits = (rounding: string): Step => step('quantize/nbits', { rounding })
 const stored = step('store/int8')
 
@@ -74,6 +75,12 @@ const RECIPES: readonly { readonly name: string; readonly steps: readonly Step[]
   { name: '1 of 4 heads cut, recovered', steps: [cutHeads(0.25), recovered()] },
   { name: '2 of 4 heads cut, recovered', steps: [cutHeads(0.5), recovered()] },
   { name: '3 of 4 heads cut, recovered', steps: [cutHeads(0.75), recovered()] },
+  { name: 'sliced to 97 % of the energy', steps: [sliced(0.97)] },
+  { name: 'sliced to 95 %', steps: [sliced(0.95)] },
+  { name: 'sliced to 95 %, recovered', steps: [sliced(0.95), recovered()] },
+  { name: 'sliced to 90 %, recovered', steps: [sliced(0.9), recovered()] },
+  { name: 'sliced to 97 %, int4, stored, gptq', steps: [sliced(0.97), step('store/int4', { rounding: 'gptq' })] },
+  { name: 'sliced to 97 %, int8, dynamic', steps: [sliced(0.97), step('quantize/dynamic'), stored] },
   {
     name: '2 of 4 heads cut, recovered, int4 products, gptq',
     steps: [cutHeads(0.5), recovered(), nbits('gptq'), stored],
@@ -117,9 +124,9 @@ await engine.close()
 const whole = measured[0]!
 writeFileSync(join(import.meta.dirname, 'characters.svg'), charactersFigure(measured))
 writeReport(join(import.meta.dirname, 'characters.md'), {
-  title: 'A character transformer, int4 and heads cut',
+  title: 'A character transformer: int4, heads cut, its stream sliced',
   about: [
-    `Four layers of width 128 with four heads each, ${inspectModel(model).parameters} parameters, trained on the first nine tenths of Shakespeare's plays (\`examples/shakespeare.ts\`). Nats a character are those of the last tenth, ${validation.count} stretches of ${context} characters that nothing has seen. Recipes see 6,000 stretches of the training text, of which half teach and calibrate. Recoveries are ${values.steps} steps. "Faster" is the original's time over the model's, one stretch at a time, one thread, all models by turns in one process, with the 95 % interval of the ratio's median. "Made in" holds all steps, recovery too.`,
+    `Four layers of width 128 with four heads each, ${inspectModel(model).parameters} parameters, trained on the first nine tenths of Shakespeare's plays (\`examples/shakespeare.ts\`). Nats a character are those of the last tenth, ${validation.count} stretches of ${context} characters that nothing has seen. Recipes see 6,000 stretches of the training text, of which half teach and calibrate. Recoveries are ${values.steps} steps. Sliced: the stream of 128 in the coordinates that hold this share of what is normalized from it (\`factorize/slice\`). "Faster" is the original's time over the model's, one stretch at a time, one thread, all models by turns in one process, with the 95 % interval of the ratio's median. "Made in" holds all steps, recovery too.`,
     '![Bytes of the models that lose at most a tenth of a nat, and what they lose](characters.svg)',
   ],
   versions: { 'onnxruntime-node': engine.version },

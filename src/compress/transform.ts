@@ -116,7 +116,7 @@ export function checkParams<S extends ParamSpecs>(
     throw new PareError('PARAM_INVALID', what, { where: `${transform.id}: ${name}`, value, remedy })
   }
   for (const name of Object.keys(given)) {
-    if (!Object.hasOwn(transform.params, name)) {
+    if (given[name] !== undefined && !Object.hasOwn(transform.params, name)) {
       fail(name, 'there is no such parameter', given[name], `It takes: ${Object.keys(transform.params).join(', ')}.`)
     }
   }

@@ -17,19 +17,25 @@ export function chooseCuts(
   const byTail = (tail: number): readonly Cut[] => found.map((d) => d.byTail(tail))
   if (rank === 'energy') return byTail(1 - energy)
   if (rank !== 'ratio') return found.map((d) => d.byCriterion(rank))
-  return cutsForRatio(byTail, whole, ratio, onWarning)
+  const leftBy = (cuts: readonly Cut[]): number =>
+    cuts.reduce((sum, { parameters }, i) => sum + Math.min(parameters, whole[i]!), 0)
+  return cutsForRatio(
+    byTail,
+    leftBy,
+    whole.reduce((sum, n) => sum + n, 0),
+    ratio,
+    onWarning,
+  )
 }
 
-/** One share that is left out of all of them: the least that leaves few enough parameters. */
-export function cutsForRatio<C extends Pick<Cut, 'parameters'>>(
+/** The least share, one for all of them, by whose cuts few enough of `all` parameters are left. */
+export function cutsForRatio<C>(
   byTail: (tail: number) => readonly C[],
-  whole: readonly number[],
+  leftBy: (cuts: readonly C[]) => number,
+  all: number,
   ratio: number,
   onWarning?: (message: string) => void,
 ): readonly C[] {
-  const all = whole.reduce((sum, n) => sum + n, 0)
-  const leftBy = (cuts: readonly C[]): number =>
-    cuts.reduce((sum, { parameters }, i) => sum + Math.min(parameters, whole[i]!), 0)
   const isEnough = (cuts: readonly C[]): boolean => leftBy(cuts) <= ratio * all
   let [low, high] = [0, 1]
   for (let i = 0; i < STEPS; i++) {

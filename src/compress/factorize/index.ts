@@ -30,6 +30,8 @@ export interface FactorizeOptions extends Partial<FactorizeParams> {
    * coordinates. It needs samples, and takes neither `for` nor a criterion as `rank`.
    */
   readonly method?: 'svd' | 'tucker' | 'fewest' | 'slice'
+  /** Of slices: widths are rounded up to a multiple of it. Default 4. */
+  readonly multiple?: number
   /**
    * Real inputs: weights are cut where it changes the outputs least on them, and the mean of what is dropped goes into
    * the biases. Without them all inputs of a layer count alike.
@@ -40,7 +42,7 @@ export interface FactorizeOptions extends Partial<FactorizeParams> {
 /** One of them, from the model as it is given. */
 type Method = (
   model: Model,
-  given: Partial<FactorizeParams>,
+  given: Omit<FactorizeOptions, 'method' | 'samples'>,
   env: TransformEnv,
 ) => Promise<Factorized & { readonly prepared: Model }>
 

@@ -4,6 +4,8 @@ import type { Engine } from '../../../engine/engine.js'
 import { multiplied, transposed } from '../../../linalg/products.js'
 import { symmetricEigen } from '../../../linalg/symmetric-eigen.js'
 import { descending } from '../decompose.js'
+import { shrunk } from '../shrinkage.js'
+import type { ReaderView, Spread } from './views.js'
 
 /** What makes the stream is multiplied by `to` [kept, size], what reads it by `from` [size, kept]. */
 export interface Basis {
@@ -15,16 +17,30 @@ export interface Basis {
 /** Directions of a stream of `size` coordinates, from the one that counts most to the one that counts least. */
 export interface Directions {
   readonly size: number
-  /** What each is worth, descending. */
+  /** What each holds, descending. */
   readonly squares: Float64Array
+  /** What all vary by: less than the sum, for the mean, which no sample may lose, counts as what is held. */
+  readonly variance: number
   /** The basis of the first `rank` of them. */
   basis(rank: number): Promise<Basis>
 }
 
-/** What one reader does with the coordinates x: `weights` = Σ WᵀW over its outputs, and `seen` = E[x xᵀ], both [size, size]. */
-export interface ReaderView {
-  readonly weights: Float64Array
-  readonly seen: Float64Array
+/** The fewest directions that leave out no more than this share of the variance, at least 1. */
+export function rankOf({ squares, variance }: Directions, tail: number): number {
+  // The least rounding, so that a tail of 0 drops what is zero but for it.
+  const most = variance * Math.max(tail, 1e-13)
+  let rank = squares.length
+  for (let dropped = 0; rank > 1; rank--) {
+    dropped += squares[rank - 1]!
+    if (dropped > most) break
+  }
+  return rank
+}
+
+/** Share of the variance that so many directions keep. */
+export function energyOf({ squares, variance }: Directions, rank: number): number {
+  const dropped = squares.subarray(rank).reduce((sum, v) => sum + v, 0)
+  return variance > 0 ? Math.max(0, 1 - dropped / variance) : 1
 }
 
 /** Of the largest eigenvalue of M: what no reader's weights see is taken to be seen by so much. */
@@ -33,41 +49,45 @@ const FLOOR = 1e-10
 /**
  * P = M^-½ U Uᵀ M^½, where U are the first eigenvectors of M^½ C M^½: of all P of its rank it leaves the least
  * E‖W (x − P x)‖², M = WᵀW and C = E[x xᵀ], and what it leaves is the sum of the other eigenvalues (Eckart and Young 1936 on
- * W C^½). Of several readers M is the sum, each in parts of what its outputs hold, and C the mean, so weighted: exact for one.
+ * W C^½). Of several readers M is the sum, each in parts of what its outputs vary by, and C the mean, so weighted: exact for
+ * one, of one position.
  */
 export async function readDirections(views: readonly ReaderView[], size: number, engine: Engine): Promise<Directions> {
-  const [metric, seen] = [new Float64Array(size * size), new Float64Array(size * size)]
-  let total = 0
-  for (const view of views) {
-    const energy = traceOfProduct(view.weights, view.seen)
-    if (!(energy > 0)) continue
-    const share = traceOf(view.weights, size) / energy
-    for (let i = 0; i < metric.length; i++) {
-      metric[i]! += view.weights[i]! / energy
-      seen[i]! += share * view.seen[i]!
+  const [metric, covariance, squares] = [0, 1, 2].map(() => new Float64Array(size * size)) as [
+    Float64Array,
+    Float64Array,
+    Float64Array,
+  ]
+  const known = views.map((view) => ({ ...view, covariance: shrunk(view.covariance, size, view.count) }))
+  const telling = known.flatMap(({ weights, covariance: own, mean }) => {
+    const energy = traceOfProduct(weights, own)
+    return energy > 0 ? [{ weights, own, mean, energy, worth: traceOf(weights, size) / energy }] : []
+  })
+  const all = telling.reduce((sum, { worth }) => sum + worth, 0)
+  for (const { weights, own, mean, energy, worth } of telling) {
+    const share = worth / all
+    for (let at = 0; at < metric.length; at++) {
+      metric[at]! += weights[at]! / energy
+      covariance[at]! += share * own[at]!
+      squares[at]! += share * (own[at]! + mean[Math.floor(at / size)]! * mean[at % size]!)
     }
-    total += share
   }
   const shape = { m: size, k: size, n: size }
   const { values, vectors } = await symmetricEigen(metric, size, { engine })
   const floor = FLOOR * (values.at(-1)! > 0 ? values.at(-1)! : 1)
-  const power = async (by: number): Promise<Float64Array> => {
+  const power = (by: number): Promise<Float64Array> => {
     const scaled = vectors.map((v, i) => v * Math.max(values[Math.floor(i / size)]!, floor) ** by)
     return multiplied(transposed(vectors, size, size), scaled, shape, engine)
   }
   const [root, inverse] = [await power(1 / 2), await power(-1 / 2)]
-  const half = await multiplied(
-    root,
-    seen.map((v) => v / (total || 1)),
-    shape,
-    engine,
-  )
-  const { squares, vectors: rows } = await descending(await multiplied(half, root, shape, engine), size, engine)
+  const half = await multiplied(root, squares, shape, engine)
+  const found = await descending(await multiplied(half, root, shape, engine), size, engine)
   return {
     size,
-    squares,
+    squares: found.squares,
+    variance: traceOfProduct(metric, covariance),
     async basis(rank) {
-      const u = rows.subarray(0, rank * size)
+      const u = found.vectors.subarray(0, rank * size)
       const to = await multiplied(u, root, { m: rank, k: size, n: size }, engine)
       const from = await multiplied(inverse, transposed(u, rank, size), { m: size, k: size, n: rank }, engine)
       // Rows of length 1: coordinates are no larger than what they are made of.
@@ -89,29 +109,44 @@ export async function readDirections(views: readonly ReaderView[], size: number,
  * LayerNormalization does not see: it takes the mean off, and so x̂ is held in r + 1 coordinates that sum to zero,
  * `to` = B Qᵀ and `from` = Q Bᵀ, with the rows of Helmert's matrix for the columns of B [r + 1, r].
  */
-export async function normedDirections(
-  seen: readonly Float64Array[],
-  size: number,
-  engine: Engine,
-): Promise<Directions> {
-  const sum = new Float64Array(size * size)
-  for (const one of seen) for (let i = 0; i < sum.length; i++) sum[i]! += one[i]! / seen.length
-  // The direction of the mean comes last, whatever rounding left of it.
-  const trace = traceOf(sum, size)
-  const { squares, vectors: rows } = await descending(
-    sum.map((v) => v - trace / size),
+export async function normDirections(views: readonly Spread[], size: number, engine: Engine): Promise<Directions> {
+  const [covariance, squares] = [new Float64Array(size * size), new Float64Array(size * size)]
+  for (const { covariance: seen, count, mean } of views) {
+    const own = shrunk(seen, size, count)
+    for (let at = 0; at < squares.length; at++) {
+      covariance[at]! += own[at]! / views.length
+      squares[at]! += (own[at]! + mean[Math.floor(at / size)]! * mean[at % size]!) / views.length
+    }
+  }
+  const centred = meanFree(squares, size)
+  // The direction of the mean comes last.
+  const trace = traceOf(centred, size)
+  const found = await descending(
+    centred.map((v) => v - trace / size),
     size,
     engine,
   )
   return {
     size,
-    squares: squares.subarray(0, size - 1),
+    squares: found.squares.subarray(0, size - 1),
+    variance: traceOf(meanFree(covariance, size), size),
     async basis(rank) {
       const kept = rank + 1
-      const to = await multiplied(helmert(rank), rows.subarray(0, rank * size), { m: kept, k: rank, n: size }, engine)
+      const rows = found.vectors.subarray(0, rank * size)
+      const to = await multiplied(helmert(rank), rows, { m: kept, k: rank, n: size }, engine)
       return { kept, to, from: transposed(to, kept, size) }
     },
   }
+}
+
+/** (I − 11ᵀ/n) A (I − 11ᵀ/n) of a symmetric matrix. */
+function meanFree(a: Float64Array, n: number): Float64Array {
+  const means = Float64Array.from(
+    { length: n },
+    (_, i) => a.subarray(i * n, (i + 1) * n).reduce((s, v) => s + v, 0) / n,
+  )
+  const all = means.reduce((s, v) => s + v, 0) / n
+  return a.map((v, at) => v - means[Math.floor(at / n)]! - means[at % n]! + all)
 }
 
 /** [r + 1, r]: orthonormal columns that sum to zero. */

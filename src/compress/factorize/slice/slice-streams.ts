@@ -1,31 +1,26 @@
 /** Finds the streams of a model and holds each in as few coordinates as keep the share of energy that is asked for. */
 
-import { nodeKey } from '../../../ir/graphs.js'
+import type { Engine } from '../../../engine/engine.js'
 import { elementCount } from '../../../ir/tensor.js'
 import type { Graph, Model, Node } from '../../../ir/types.js'
 import { openProducts } from '../../../linalg/products.js'
-import { inputMoments } from '../../layers/moments.js'
+import type { Layer } from '../../layers/layer.js'
+import { type InputMoments, inputMoments } from '../../layers/moments.js'
 import type { Params, TransformEnv } from '../../transform.js'
 import { cutsForRatio } from '../cuts.js'
+import { within } from '../decompose.js'
 import type { Factorized, FactorizedLayer } from '../factorize-layers.js'
-import { rankByTail } from '../rank.js'
-import { type Basis, type Directions, normedDirections, readDirections } from './basis.js'
+import { type Basis, type Directions, energyOf, normDirections, rankOf, readDirections } from './basis.js'
+import { type BasisChange, changeBases, changedNorm, epsilonOf, type NormChange } from './change-basis.js'
 import type { sliceParams } from './params.js'
 import { findStreams, type Stream } from './streams.js'
-import { epsilonOf, type NormTurn, type Turn, turnedNorm, turnStreams } from './turn.js'
-import { type Affine, affineOf, normedViews, readerViews } from './views.js'
+import { asked, type NormView, normViews, readerViews, type Spread } from './views.js'
 
 /** A stream of which is known what its readers see. */
-interface Seen {
+interface Analysed {
   readonly stream: Stream
   readonly directions: Directions
-  /** γ and β of each normalization, and E[x̂ x̂ᵀ]. */
-  readonly norms: ReadonlyMap<Node, { readonly affine: Affine; readonly seen: Float64Array }>
-}
-
-interface Width {
-  readonly kept: number
-  readonly parameters: number
+  readonly norms: ReadonlyMap<Node, NormView>
 }
 
 /** `env.samples` are needed. */
@@ -35,121 +30,124 @@ export async function sliceStreams(
   env: TransformEnv,
 ): Promise<Factorized> {
   const { graph } = model
+  const engine = await env.engine()
   const excluded = new Set(params.exclude)
   const streams = findStreams(model).streams.filter(({ group }) => !group.touches.some((key) => excluded.has(key)))
-  const moments = await inputMoments(
-    model,
-    streams.flatMap(({ readings }) => readings.map((r) => r.layer)),
-    env,
-  )
-  const layers: FactorizedLayer[] = []
-  const found: Seen[] = []
-  for (const stream of streams) {
+  const layers = streams.map(asked)
+  const moments = await inputMoments(model, layers.flat(), env)
+  const outcomes: FactorizedLayer[] = []
+  const found: Analysed[] = []
+  for (const [i, stream] of streams.entries()) {
     env.signal?.throwIfAborted()
-    const seen = await see(stream, graph, moments, env)
-    if (typeof seen === 'string') layers.push(described(stream, graph, stream.group.units.length, 1, seen))
-    else found.push(seen)
-    env.onProgress?.({ task: 'looking at streams', done: found.length + layers.length, total: streams.length })
+    const analysed = await analyse(stream, layers[i]!, graph, moments, engine)
+    if (typeof analysed === 'string')
+      outcomes.push(outcome(stream, graph, sizeOf(stream), { energy: 1, reason: analysed }))
+    else found.push(analysed)
+    env.onProgress?.({ task: 'looking at streams', done: i + 1, total: streams.length })
   }
-  const whole = found.map(({ stream }) => parametersOf(stream, graph, stream.group.units.length))
-  const byTail = (tail: number): readonly Width[] => found.map((s) => widthOf(s, tail, params.multiple, graph))
-  const widths =
-    params.rank === 'ratio' ? cutsForRatio(byTail, whole, params.ratio, env.onWarning) : byTail(1 - params.energy)
-  const turns: Turn[] = []
-  for (const [i, seen] of found.entries()) {
-    const { stream, directions } = seen
-    const { kept } = widths[i]!
+  const changes: BasisChange[] = []
+  for (const [i, kept] of widthsOf(found, graph, params, env).entries()) {
+    const { stream, directions } = found[i]!
     if (kept >= directions.size) {
-      layers.push(described(stream, graph, directions.size, 1, 'no fewer coordinates'))
+      outcomes.push(outcome(stream, graph, directions.size, { energy: 1, reason: 'no fewer coordinates' }))
       continue
     }
-    const rank = rankOf(stream, kept)
-    const total = directions.squares.reduce((sum, v) => sum + v, 0)
-    const energy = total > 0 ? directions.squares.subarray(0, rank).reduce((sum, v) => sum + v, 0) / total : 1
-    layers.push(described(stream, graph, kept, energy, 'fewer coordinates'))
-    turns.push(turnOf(seen, await directions.basis(rank)))
+    const rank = directionsIn(stream, kept)
+    const energy = energyOf(directions, rank)
+    outcomes.push(outcome(stream, graph, kept, { energy, reason: 'fewer coordinates' }))
+    changes.push(await changeOf(found[i]!, await directions.basis(rank), engine))
   }
-  const products = openProducts(await env.engine())
+  const products = openProducts(engine)
   try {
-    return { model: await turnStreams(model, turns, products), layers }
+    return { model: await changeBases(model, changes, products), layers: outcomes }
   } finally {
     await products.close()
   }
 }
 
-async function see(
+const sizeOf = ({ group }: Stream): number => group.units.length
+
+/** What is known of a stream, or why nothing is. */
+async function analyse(
   stream: Stream,
+  layers: readonly Layer[],
   graph: Graph,
-  moments: Awaited<ReturnType<typeof inputMoments>>,
-  env: TransformEnv,
-): Promise<Seen | string> {
-  const engine = await env.engine()
-  const size = stream.group.units.length
-  if (stream.norms.length === 0) {
-    const views = readerViews(stream, graph, moments)
-    if (typeof views === 'string') return views
-    const directions = await readDirections(views, size, engine)
-    return directions.squares[0]! > 0
-      ? { stream, directions, norms: new Map() }
-      : 'its readers make zeros on the samples'
+  moments: InputMoments,
+  engine: Engine,
+): Promise<Analysed | string> {
+  const size = sizeOf(stream)
+  if (stream.norms.length > 0) {
+    const norms = normViews(stream, layers, graph, moments)
+    if (typeof norms === 'string') return norms
+    return { stream, directions: await normDirections([...norms.values()], size, engine), norms }
   }
-  const affines = new Map<Node, Affine>()
-  for (const norm of stream.norms) {
-    const affine = affineOf(norm, graph)
-    if (affine === null) return `${nodeKey(norm)} takes a coordinate away`
-    affines.set(norm, affine)
-  }
-  const views = normedViews(stream, affines, moments)
+  const views = await readerViews(stream, graph, moments, engine)
   if (typeof views === 'string') return views
-  const norms = new Map([...views].map(([norm, seen]) => [norm, { affine: affines.get(norm)!, seen }]))
-  return { stream, directions: await normedDirections([...views.values()], size, engine), norms }
+  const directions = await readDirections(views, size, engine)
+  return directions.variance > 0
+    ? { stream, directions, norms: new Map() }
+    : 'what its readers make of it does not vary on the samples'
 }
 
 /** Directions that so many coordinates hold: a normalization needs one for itself. */
-const rankOf = ({ norms }: Stream, kept: number): number => (norms.length > 0 ? kept - 1 : kept)
+const directionsIn = ({ norms }: Stream, kept: number): number => (norms.length > 0 ? kept - 1 : kept)
 
-function widthOf({ stream, directions }: Seen, tail: number, multiple: number, graph: Graph): Width {
-  const { size, squares } = directions
-  const rank = rankByTail({ squares, long: size }, tail)
-  const needed = rank + (size - rankOf(stream, size))
-  const kept = Math.min(size, Math.ceil(needed / multiple) * multiple)
-  return { kept, parameters: parametersOf(stream, graph, kept) }
+/** Coordinates that are kept of each. */
+function widthsOf(
+  found: readonly Analysed[],
+  graph: Graph,
+  { rank, energy, ratio, multiple }: Params<typeof sliceParams>,
+  { onWarning }: TransformEnv,
+): readonly number[] {
+  const byTail = (tail: number): readonly number[] =>
+    found.map(({ stream, directions }) => {
+      const needed = rankOf(directions, tail) + (directions.size - directionsIn(stream, directions.size))
+      return Math.min(directions.size, Math.ceil(needed / multiple) * multiple)
+    })
+  if (rank === 'energy') return byTail(1 - energy)
+  const streams = found.map(({ stream }) => stream)
+  const leftBy = (widths: readonly number[]): number => parametersOf(streams, graph, widths)
+  return cutsForRatio(byTail, leftBy, leftBy(streams.map(sizeOf)), ratio, onWarning)
 }
 
-function turnOf({ stream, norms }: Seen, basis: Basis): Turn {
-  const turned = new Map<Node, NormTurn>()
-  for (const [norm, { affine, seen }] of norms) {
-    const size = affine.scale.length
-    turned.set(norm, turnedNorm(affine, basis, { share: shareOf(seen, basis, size), epsilon: epsilonOf(norm) }))
+async function changeOf({ stream, norms }: Analysed, basis: Basis, engine: Engine): Promise<BasisChange> {
+  const changed = new Map<Node, NormChange>()
+  for (const [norm, view] of norms) {
+    const share = await shareOf(view, basis, engine)
+    changed.set(norm, changedNorm(view, basis, { share, epsilon: epsilonOf(norm) }))
   }
-  return { stream, basis, norms: turned }
+  return { stream, basis, norms: changed }
 }
 
-/** tr(R C Rᵀ) / tr C */
-function shareOf(seen: Float64Array, { to, kept }: Basis, size: number): number {
-  let [inside, all] = [0, 0]
-  for (let i = 0; i < size; i++) {
-    all += seen[i * (size + 1)]!
-    for (let j = 0; j < size; j++)
-      for (let k = 0; k < kept; k++) inside += to[k * size + i]! * seen[i * size + j]! * to[k * size + j]!
-  }
-  return all > 0 ? inside / all : 1
+/** tr(R C Rᵀ) / tr C, C = E[x̂ x̂ᵀ]. */
+async function shareOf({ mean, covariance }: Spread, { to, kept }: Basis, engine: Engine): Promise<number> {
+  const size = mean.length
+  const squares = covariance.map((v, at) => v + mean[Math.floor(at / size)]! * mean[at % size]!)
+  const traceOf = (a: Float64Array, n: number): number =>
+    a.reduce((sum, v, at) => sum + (at % (n + 1) === 0 ? v : 0), 0)
+  return traceOf(await within(to, kept, squares, engine), kept) / traceOf(squares, size)
 }
 
-/** Of all constants on the stream, with so many coordinates. */
-function parametersOf({ group }: Stream, graph: Graph, kept: number): number {
-  const size = group.units.length
+/** Of all constants on these streams, with so many coordinates each. */
+function parametersOf(streams: readonly Stream[], graph: Graph, widths: readonly number[]): number {
   const counts = new Map<string, number>()
-  for (const { constant, axis } of group.units[0]!.slices) {
-    const { shape } = graph.constants.get(constant)!
-    const before = counts.get(constant) ?? elementCount(shape)
-    counts.set(constant, (before / shape[axis]!) * (shape[axis]! - size + kept))
+  for (const [i, stream] of streams.entries()) {
+    for (const { constant, axis } of stream.group.units[0]!.slices) {
+      const { shape } = graph.constants.get(constant)!
+      const before = counts.get(constant) ?? elementCount(shape)
+      counts.set(constant, (before / shape[axis]!) * (shape[axis]! - sizeOf(stream) + widths[i]!))
+    }
   }
   return [...counts.values()].reduce((sum, n) => sum + n, 0)
 }
 
-function described(stream: Stream, graph: Graph, kept: number, energy: number, reason: string): FactorizedLayer {
-  const size = stream.group.units.length
+function outcome(
+  stream: Stream,
+  graph: Graph,
+  kept: number,
+  { energy, reason }: Pick<FactorizedLayer, 'energy' | 'reason'>,
+): FactorizedLayer {
+  const size = sizeOf(stream)
   return {
     nodes: stream.group.layers,
     op: 'stream',
@@ -157,8 +155,8 @@ function described(stream: Stream, graph: Graph, kept: number, energy: number, r
     ranks: [kept],
     energy,
     isOnSamples: true,
-    parameters: parametersOf(stream, graph, size),
-    parametersInParts: parametersOf(stream, graph, kept),
+    parameters: parametersOf([stream], graph, [size]),
+    parametersInParts: parametersOf([stream], graph, [kept]),
     isSplit: kept < size,
     reason,
   }

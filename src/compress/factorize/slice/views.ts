@@ -1,122 +1,155 @@
 /** What the readers of a stream see of it on the samples, and what their weights do with it. */
 
+import type { Engine } from '../../../engine/engine.js'
 import { nodeKey } from '../../../ir/graphs.js'
-import { floats } from '../../../ir/tensor.js'
+import { elementCount, floats } from '../../../ir/tensor.js'
 import type { Graph, Node } from '../../../ir/types.js'
-import { weightMatrix } from '../../layers/layer.js'
-import type { InputMoments } from '../../layers/moments.js'
-import type { ReaderView } from './basis.js'
+import { multiplied, transposed } from '../../../linalg/products.js'
+import { type Layer, weightMatrix } from '../../layers/layer.js'
+import type { InputMoments, Moments } from '../../layers/moments.js'
 import type { Reading, Stream } from './streams.js'
 
-/** Of a reader: where its input channels lie among the columns of its weight. */
-interface Columns {
-  readonly depth: number
-  /** Of the kernel. */
-  readonly positions: number
-  readonly channels: readonly number[]
+/** Of coordinates, over samples and positions. */
+export interface Spread {
+  readonly mean: Float64Array
+  /** [size, size] */
+  readonly covariance: Float64Array
+  /** Columns that were seen. */
+  readonly count: number
 }
 
-const columnsOf = ({ layer, channels }: Reading, graph: Graph): Columns => {
-  const { shape } = graph.constants.get(layer.weight)!
-  const positions = layer.kind === 'conv' ? layer.depth / shape[1]! : 1
-  return { depth: layer.depth, positions, channels }
+/** What one reader does with the coordinates: Σ WᵀW over its outputs, [size, size], and what it sees of them. */
+export interface ReaderView extends Spread {
+  readonly weights: Float64Array
 }
 
-/** The views of all readers, or why one has none. */
-export function readerViews(
-  { readings }: Stream,
-  graph: Graph,
-  { of, missing }: InputMoments,
-): readonly ReaderView[] | string {
-  const views: ReaderView[] = []
-  for (const reading of readings) {
-    const moments = of.get(reading.layer)
-    if (moments === undefined) return missingOf(reading, missing)
-    const columns = columnsOf(reading, graph)
-    views.push({ weights: weightsOf(reading, columns, graph), seen: averaged(moments.h, columns) })
-  }
-  return views
-}
-
-const missingOf = ({ layer }: Reading, missing: InputMoments['missing']): string =>
-  `${nodeKey(layer.node)}: ${missing.get(layer) ?? 'nothing is known of it'}`
-
-/** The mean over the positions of the kernel of the second moments of channels, [size, size]. */
-function averaged(h: Float64Array, { depth, positions, channels }: Columns): Float64Array {
-  const size = channels.length
-  const sum = new Float64Array(size * size)
-  for (let i = 0; i < size; i++) {
-    for (let j = 0; j < size; j++) {
-      for (let p = 0; p < positions; p++)
-        sum[i * size + j]! += h[(channels[i]! * positions + p) * depth + channels[j]! * positions + p]! / positions
-    }
-  }
-  return sum
-}
-
-/** Σ WᵀW over outputs and positions, [size, size]. */
-function weightsOf({ layer }: Reading, { depth, positions, channels }: Columns, graph: Graph): Float64Array {
-  const w = weightMatrix(layer, graph)
-  const size = channels.length
-  const sum = new Float64Array(size * size)
-  for (let row = 0; row < w.length; row += depth) {
-    for (let p = 0; p < positions; p++) {
-      for (let i = 0; i < size; i++) {
-        const v = w[row + channels[i]! * positions + p]!
-        for (let j = 0; j < size; j++) sum[i * size + j]! += v * w[row + channels[j]! * positions + p]!
-      }
-    }
-  }
-  return sum
-}
-
-/** A normalization z = γ x̂ + β, by coordinate. */
-export interface Affine {
+/** A normalization z = γ x̂ + β, by coordinate, and what was seen of x̂. */
+export interface NormView extends Spread {
   readonly scale: Float64Array
   readonly bias: Float64Array
 }
 
-/** Null where a coordinate is hardly there: x̂ cannot be told from z. */
-export function affineOf(norm: Node, graph: Graph): Affine | null {
-  const numbersOf = (name: string | undefined): Float64Array | null => {
-    const t = graph.constants.get(name ?? '')
-    return t === undefined ? null : Float64Array.from(floats(t))
-  }
-  const scale = numbersOf(norm.inputs[1])
-  if (scale === null) return null
-  const most = scale.reduce((m, v) => Math.max(m, Math.abs(v)), 0)
-  if (scale.some((v) => !(Math.abs(v) > LEAST * most))) return null
-  const bias = norm.inputs[2] ? numbersOf(norm.inputs[2]) : new Float64Array(scale.length)
-  return bias && { scale, bias }
+/** The layers whose moments tell all of a stream: its readers, or its normalizations, whose outputs a layer might read. */
+export function asked({ readings, norms, group }: Stream): readonly Layer[] {
+  if (norms.length === 0) return readings.map(({ layer }) => layer)
+  const size = group.units.length
+  return norms.map((node) => ({
+    node,
+    kind: 'product',
+    input: node.outputs[0]!,
+    weight: node.inputs[1]!,
+    groups: 1,
+    rows: size,
+    depth: size,
+    isTransposed: true,
+  }))
 }
 
-/** Of the largest scale. */
-const LEAST = 1e-6
-
-/** E[x̂ x̂ᵀ] of each normalization, from what one of its readers sees: E[z zᵀ] and E[z]; or why it is not known. */
-export function normedViews(
-  { norms, readings }: Stream,
-  affines: ReadonlyMap<Node, Affine>,
-  { of, missing }: InputMoments,
-): ReadonlyMap<Node, Float64Array> | string {
-  const views = new Map<Node, Float64Array>()
-  for (const norm of norms) {
-    const own = readings.filter((r) => r.norm === norm)
-    const first = own.find(({ layer }) => of.has(layer))
-    if (first === undefined) return own[0] ? missingOf(own[0], missing) : `no layer reads ${nodeKey(norm)}`
-    const { scale, bias } = affines.get(norm)!
-    const { h, mean } = of.get(first.layer)!
-    const size = scale.length
-    const x = new Float64Array(size * size)
-    for (let i = 0; i < size; i++) {
-      const a = first.channels[i]!
-      for (let j = 0; j < size; j++) {
-        const b = first.channels[j]!
-        const second = h[a * first.layer.depth + b]! - mean[a]! * bias[j]! - bias[i]! * mean[b]! + bias[i]! * bias[j]!
-        x[i * size + j] = second / (scale[i]! * scale[j]!)
-      }
-    }
-    views.set(norm, x)
+/** The views of all readers, or why one has none. `layers`: those that were asked. */
+export async function readerViews(
+  { readings }: Stream,
+  graph: Graph,
+  moments: InputMoments,
+  engine: Engine,
+): Promise<readonly ReaderView[] | string> {
+  const views: ReaderView[] = []
+  for (const reading of readings) {
+    const { layer, channels } = reading
+    const positions = layer.kind === 'conv' ? elementCount(graph.constants.get(layer.weight)!.shape.slice(2)) : 1
+    const spread = spreadOf(layer, moments, { positions, channels })
+    if (typeof spread === 'string') return spread
+    views.push({ ...spread, weights: await squared(reading, positions, graph, engine) })
   }
   return views
+}
+
+/** Squares of β/γ beyond which sums in float32 tell little of x̂. */
+const FURTHEST = 1e4
+
+/** The views of all normalizations, or why there is none. `layers`: those that were asked, in the order of the norms. */
+export function normViews(
+  { norms }: Stream,
+  layers: readonly Layer[],
+  graph: Graph,
+  moments: InputMoments,
+): ReadonlyMap<Node, NormView> | string {
+  const views = new Map<Node, NormView>()
+  for (const [i, norm] of norms.entries()) {
+    const layer = layers[i]!
+    const scale = Float64Array.from(floats(graph.constants.get(norm.inputs[1]!)!))
+    const bias = norm.inputs[2]
+      ? Float64Array.from(floats(graph.constants.get(norm.inputs[2])!))
+      : new Float64Array(scale.length)
+    if (scale.some((g, k) => g === 0 || (bias[k]! / g) ** 2 > FURTHEST))
+      return `${nodeKey(norm)} hardly lets one of its coordinates through`
+    const channels = Array.from(scale.keys())
+    const spread = spreadOf(layer, moments, { positions: 1, channels })
+    if (typeof spread === 'string') return spread
+    views.set(norm, {
+      scale,
+      bias,
+      count: spread.count,
+      mean: spread.mean.map((m, k) => (m - bias[k]!) / scale[k]!),
+      covariance: spread.covariance.map((c, at) => {
+        const [k, l] = [Math.floor(at / scale.length), at % scale.length]
+        return c / (scale[k]! * scale[l]!)
+      }),
+    })
+  }
+  return views
+}
+
+/** Where coordinates lie among the columns of a layer: a channel has as many as its kernel has positions. */
+interface Columns {
+  readonly positions: number
+  readonly channels: readonly number[]
+}
+
+/** Sums of squares are made in float32: a variance that is no larger a share of them may be rounding. */
+const LEAST_VARIANCE = 1e-5
+
+/** The mean over the positions of the kernel, or why nothing is known. */
+function spreadOf(layer: Layer, { of, missing }: InputMoments, columns: Columns): Spread | string {
+  const moments = of.get(layer)
+  if (moments === undefined) return `${nodeKey(layer.node)}: ${missing.get(layer) ?? 'nothing is known of it'}`
+  const { squares, mean } = averaged(moments, layer.depth, columns)
+  const size = mean.length
+  let [all, variance] = [0, 0]
+  const covariance = squares.map((v, at) => {
+    const [i, j] = [Math.floor(at / size), at % size]
+    const c = v - mean[i]! * mean[j]!
+    if (i === j) [all, variance] = [all + v, variance + c]
+    return c
+  })
+  if (moments.count < 2 || variance <= LEAST_VARIANCE * all)
+    return `${nodeKey(layer.node)}: what enters it does not vary on the samples`
+  return { mean, covariance, count: moments.count }
+}
+
+function averaged({ h, mean }: Moments, depth: number, { positions, channels }: Columns) {
+  const size = channels.length
+  const squares = new Float64Array(size * size)
+  const means = new Float64Array(size)
+  for (let i = 0; i < size; i++) {
+    for (let p = 0; p < positions; p++) {
+      const row = channels[i]! * positions + p
+      means[i]! += mean[row]! / positions
+      for (let j = 0; j < size; j++)
+        squares[i * size + j]! += h[row * depth + channels[j]! * positions + p]! / positions
+    }
+  }
+  return { squares, mean: means }
+}
+
+/** Σ WᵀW over outputs and positions, [size, size]. */
+function squared({ layer, channels }: Reading, positions: number, graph: Graph, engine: Engine): Promise<Float64Array> {
+  const w = weightMatrix(layer, graph)
+  const size = channels.length
+  const rows = (w.length / layer.depth) * positions
+  const own = new Float64Array(rows * size)
+  for (let row = 0; row < rows; row++) {
+    const from = Math.floor(row / positions) * layer.depth + (row % positions)
+    for (let k = 0; k < size; k++) own[row * size + k] = w[from + channels[k]! * positions]!
+  }
+  return multiplied(transposed(own, rows, size), own, { m: size, k: rows, n: size }, engine)
 }

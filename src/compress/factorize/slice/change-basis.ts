@@ -13,16 +13,16 @@ import { cutUnits } from '../../prune/cut.js'
 import type { Slice } from '../../prune/groups.js'
 import type { Basis } from './basis.js'
 import type { Stream } from './streams.js'
-import type { Affine } from './views.js'
+import type { NormView } from './views.js'
 
 /** A basis for a stream, and what its normalizations become. */
-export interface Turn {
+export interface BasisChange {
   readonly stream: Stream
   readonly basis: Basis
-  readonly norms: ReadonlyMap<Node, NormTurn>
+  readonly norms: ReadonlyMap<Node, NormChange>
 }
 
-export interface NormTurn {
+export interface NormChange {
   /** [size, kept]: what stands for `from` in front of the readers of this normalization. */
   readonly from: Float64Array
   readonly scale: number
@@ -37,11 +37,11 @@ export interface NormTurn {
  * |n| 1/√kept lies partly along the direction of ones, which ŷ never has: there n = (1 − S R) (β/γ), what the basis has
  * lost of the bias, comes back whole.
  */
-export function turnedNorm(
-  { scale, bias }: Affine,
+export function changedNorm(
+  { scale, bias }: Pick<NormView, 'scale' | 'bias'>,
   { kept, to, from }: Basis,
   { share, epsilon }: { readonly share: number; readonly epsilon: number },
-): NormTurn {
+): NormChange {
   const size = scale.length
   const before = bias.map((b, i) => b / scale[i]!)
   const inside = new Float64Array(kept)
@@ -52,7 +52,7 @@ export function turnedNorm(
     return b - found
   })
   const length = Math.hypot(...lost)
-  const [along, one] = [length / Math.sqrt(kept), 1 / Math.sqrt(kept)]
+  const one = 1 / Math.sqrt(kept)
   const raised = from.map((v, at) => {
     const i = Math.floor(at / kept)
     return scale[i]! * (v + (length > 0 ? (lost[i]! / length) * one : 0))
@@ -61,7 +61,7 @@ export function turnedNorm(
   return {
     from: raised,
     scale: Math.sqrt(grown),
-    bias: before.some((b) => b !== 0) ? inside.map((v) => v + along) : null,
+    bias: before.some((b) => b !== 0) ? inside.map((v) => v + length * one) : null,
     epsilon: epsilon * grown,
   }
 }
@@ -69,24 +69,22 @@ export function turnedNorm(
 export const epsilonOf = (norm: Node): number => floatAttr(norm, 'epsilon', 1e-5)
 
 /** The model with all of these streams in their bases. */
-export async function turnStreams(model: Model, turns: readonly Turn[], products: Products): Promise<Model> {
-  if (turns.length === 0) return model
+export async function changeBases(model: Model, changes: readonly BasisChange[], products: Products): Promise<Model> {
+  if (changes.length === 0) return model
   const constants = new Map<string, Tensor>()
-  for (const { stream, basis, norms } of turns) {
-    const own = new Set(stream.norms.flatMap((norm) => norm.inputs.slice(1)))
+  for (const { stream, basis, norms } of changes) {
     for (const slice of stream.group.units[0]!.slices) {
-      if (own.has(slice.constant)) continue
       const t = constants.get(slice.constant) ?? model.graph.constants.get(slice.constant)!
-      const along = stream.group.units.map(({ slices }) => indexIn(slices, slice))
+      const indices = stream.group.units.map(({ slices }) => indexIn(slices, slice))
       constants.set(
         slice.constant,
-        await turned(t, slice.axis, along, matrixFor(slice, stream, basis, norms), products),
+        await along(t, slice.axis, indices, matrixFor(slice, stream, basis, norms), products),
       )
     }
   }
   const rotated = withGraph(model, withConstants(model.graph, constants))
-  const gone = turns.flatMap(({ stream, basis }) => stream.group.units.slice(basis.kept))
-  return withNorms(cutUnits(rotated, gone), turns)
+  const gone = changes.flatMap(({ stream, basis }) => stream.group.units.slice(basis.kept))
+  return withNorms(cutUnits(rotated, gone), changes)
 }
 
 const indexIn = (slices: readonly Slice[], { constant, axis }: Slice): number =>
@@ -97,7 +95,7 @@ function matrixFor(
   { constant, role }: Slice,
   { readings, group }: Stream,
   { kept, to, from }: Basis,
-  norms: Turn['norms'],
+  norms: BasisChange['norms'],
 ): Float64Array {
   if (role === 'output') return to
   const { norm } = readings.find(({ layer }) => layer.weight === constant)!
@@ -105,14 +103,14 @@ function matrixFor(
 }
 
 /** Each vector v along an axis, at these indices, becomes A v; A: [kept, size]. What is not kept stays, to be cut. */
-async function turned(
+async function along(
   t: Tensor,
   axis: number,
-  along: readonly number[],
+  indices: readonly number[],
   a: Float64Array,
   products: Products,
 ): Promise<Tensor> {
-  const size = along.length
+  const size = indices.length
   const kept = a.length / size
   const [outer, all, inner] = [
     elementCount(t.shape.slice(0, axis)),
@@ -121,7 +119,7 @@ async function turned(
   ]
   const data = Float64Array.from(floats(t))
   const n = outer * inner
-  const place = (k: number, at: number): number => (Math.floor(at / inner) * all + along[k]!) * inner + (at % inner)
+  const place = (k: number, at: number): number => (Math.floor(at / inner) * all + indices[k]!) * inner + (at % inner)
   const vectors = new Float64Array(size * n)
   for (let k = 0; k < size; k++) for (let at = 0; at < n; at++) vectors[k * n + at] = data[place(k, at)]!
   const made = await products.multiply(a, vectors, { m: kept, k: size, n })
@@ -129,10 +127,10 @@ async function turned(
   return { ...f32(t.shape, data), ...(t.doc !== undefined && { doc: t.doc }) }
 }
 
-function withNorms(model: Model, turns: readonly Turn[]): Model {
+function withNorms(model: Model, changes: readonly BasisChange[]): Model {
   const byOutput = new Map(
-    turns.flatMap(({ norms, basis }) =>
-      [...norms].map(([norm, turn]) => [norm.outputs[0]!, { ...turn, kept: basis.kept }] as const),
+    changes.flatMap(({ norms, basis }) =>
+      [...norms].map(([norm, change]) => [norm.outputs[0]!, { ...change, kept: basis.kept }] as const),
     ),
   )
   if (byOutput.size === 0) return model
@@ -144,9 +142,9 @@ function withNorms(model: Model, turns: readonly Turn[]): Model {
     return name
   }
   const nodes = model.graph.nodes.map((node) => {
-    const turn = byOutput.get(node.outputs[0] ?? '')
-    if (turn === undefined) return node
-    const { kept, scale, bias, epsilon } = turn
+    const change = byOutput.get(node.outputs[0] ?? '')
+    if (change === undefined) return node
+    const { kept, scale, bias, epsilon } = change
     const inputs = [node.inputs[0]!, constant(node.inputs[1]!, f32([kept], new Float32Array(kept).fill(scale)))]
     if (bias !== null) inputs.push(constant(node.inputs[2]!, f32([kept], bias)))
     return { ...node, inputs, attrs: { ...node.attrs, epsilon: { type: 'float', value: epsilon } as const } }
