@@ -105,10 +105,16 @@ describe('where learning begins', () => {
     expect(model.graph.constants.get('a.w')).not.toEqual((await learned(still)).graph.constants.get('a.w'))
   })
 
-  test('where the weights are, where it is not, or where nothing tells', async () => {
+  test('in both places, where it is a little better, and the nearer end is kept', async () => {
     const told: string[] = []
-    await learned(still, { report: (line) => void told.push(line) })
-    expect(told.join()).toContain('begins where the weights are')
+    const model = await learned({ width: 'int3', steps: 40 }, { report: (line) => void told.push(line) })
+    expect(told.join()).toMatch(/with half of the steps each .* the (first|second) ends nearer/)
+    const gptq = { transform: 'store/int3', params: { range: 'absmax', rounding: 'gptq' } }
+    const chosen = await applySteps(original, [gptq], env())
+    expect(await errorOf(await stored(model, 'int3'))).toBeLessThan(1.05 * (await errorOf(chosen)))
+  })
+
+  test('where the weights are, where nothing tells', async () => {
     const { samples, ...others } = env()
     const alone = await recoverRound.apply(original, checkParams(recoverRound, { ...still, steps: 30 }), {
       ...others,

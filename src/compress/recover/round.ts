@@ -71,15 +71,36 @@ export const recoverRound: Transform<typeof params> = {
     const widths = widthsOf(model, p)
     if (widths.size === 0) return model
     const lesson = await lessons(model, p, env)
-    const { grids, isChosen } = await beginning(model, widths, lesson, env)
-    const begun = withParameters(model, startsOf(grids))
-    const options = {
-      freeze: parametersOf(model).filter((name) => !grids.has(name)),
-      grid: { weights: levelsOf(grids), travel: isChosen ? BESIDE * p.travel : p.travel },
+    const nearest = await gridsBy(model, widths, null, env)
+    const fromNearest = { grids: nearest, travel: p.travel }
+    // Samples to learn from alone: nothing tells what enters layers.
+    if (env.samples === undefined) return (await learned(model, fromNearest, lesson, p, env)) ?? model
+    const rounder = await openRounder(model, 'gptq', env, ({ weight }) => widths.has(weight))
+    const chosen = await gridsBy(model, widths, rounder, env)
+    const fromChosen = { grids: chosen, travel: BESIDE * p.travel }
+    const lossOf = judgeOf(lesson, env)
+    const share = (await lossOf(onLevels(model, chosen))) / (await lossOf(onLevels(model, nearest)))
+    const tell = (how: string): void =>
+      env.report?.(
+        `recover/round ${how}: the loss of GPTQ is ${significant(share, 2)} of that of rounding to the nearest.`,
+      )
+    if (share < MUCH_BETTER) {
+      tell('begins beside the choice of GPTQ')
+      return (await learned(model, fromChosen, lesson, p, env)) ?? onLevels(model, chosen)
     }
-    const learned = await taught(begun, lesson, p, env, { ...options, task: 'learning how to round' })
-    // Where each at its nearest was no worse, what follows may round better still.
-    return learned ?? (isChosen ? onLevels(model, grids) : model)
+    if (!(share < 1)) {
+      tell('begins where the weights are')
+      // Where each at its nearest was no worse, what follows may round better still.
+      return (await learned(model, fromNearest, lesson, p, env)) ?? model
+    }
+    const half = { ...p, steps: Math.max(1, Math.round(p.steps / 2)) }
+    const beside = (await learned(model, fromChosen, lesson, half, env)) ?? onLevels(model, chosen)
+    const free = await learned(model, fromNearest, lesson, half, env)
+    const isFree = free !== null && (await lossOf(free)) < (await lossOf(beside))
+    tell(
+      `begins with half of the steps each where the weights are and beside the choice of GPTQ, and ${isFree ? 'the first' : 'the second'} ends nearer`,
+    )
+    return isFree ? free : beside
   },
 }
 
@@ -108,48 +129,48 @@ function widthsOf(model: Model, p: Params<typeof params>): ReadonlyMap<string, n
   )
 }
 
-/** Samples that tell which beginning is the better one. */
+/** Samples that tell which of two models is the better one. */
 const TOLD_BY = 64
-/** Of the loss: what GPTQ chooses is no good place to learn from where it is not much better than rounding to the nearest. */
+/**
+ * Of the loss: where GPTQ is so much better than rounding to the nearest, learning begins beside it. Where it is a little
+ * better, either beginning may end nearer: both are tried.
+ */
 const MUCH_BETTER = 0.25
 
 /** Part of the travel where what is learned begins beside a good choice: more would lose it first. */
 const BESIDE = 1 / 3
 
-interface Beginning {
-  readonly grids: Grids
-  /** It is beside what GPTQ chose. */
-  readonly isChosen: boolean
+function judgeOf({ data, objectives }: Lessons, env: TransformEnv): (model: Model) => Promise<number> {
+  const some = part(shuffled(data, random(env.seed ?? 0)), 0, Math.min(TOLD_BY, data.count))
+  return async (model) => {
+    const options = {
+      engine: await env.engine(),
+      data: some,
+      loss: objectives,
+      ...(env.signal && { signal: env.signal }),
+    }
+    return (await scoreOf(model, options)).loss
+  }
 }
 
-/**
- * From where the weights are, or beside what GPTQ chooses for them where that alone makes the model much better. What is
- * learned is no worse than the beginning, and may be worse than a GPTQ that it did not begin from.
- */
-async function beginning(
+interface Beginning {
+  readonly grids: Grids
+  readonly travel: number
+}
+
+/** Null where learning made nothing better. */
+function learned(
   model: Model,
-  widths: ReadonlyMap<string, number>,
-  { data, objectives }: Lessons,
+  { grids, travel }: Beginning,
+  lesson: Lessons,
+  p: Params<typeof params>,
   env: TransformEnv,
-): Promise<Beginning> {
-  const unmoved = await gridsBy(model, widths, null, env)
-  // Samples to learn from alone: nothing tells what enters layers.
-  if (env.samples === undefined) return { grids: unmoved, isChosen: false }
-  const rounder = await openRounder(model, 'gptq', env, ({ weight }) => widths.has(weight))
-  const chosen = await gridsBy(model, widths, rounder, env)
-  const some = part(shuffled(data, random(env.seed ?? 0)), 0, Math.min(TOLD_BY, data.count))
-  const lossOf = async (grids: Grids): Promise<number> => {
-    const options = { engine: await env.engine(), data: some, loss: objectives }
-    const { loss } = await scoreOf(onLevels(model, grids), { ...options, ...(env.signal && { signal: env.signal }) })
-    return loss
-  }
-  const share = (await lossOf(chosen)) / (await lossOf(unmoved))
-  const isChosen = share < MUCH_BETTER
-  const begins = isChosen ? 'begins beside the choice of GPTQ' : 'begins where the weights are'
-  env.report?.(
-    `recover/round ${begins}: the loss of GPTQ is ${significant(share, 2)} of that of rounding to the nearest.`,
-  )
-  return isChosen ? { grids: chosen, isChosen } : { grids: unmoved, isChosen }
+): Promise<Model | null> {
+  return taught(withParameters(model, startsOf(grids)), lesson, p, env, {
+    freeze: parametersOf(model).filter((name) => !grids.has(name)),
+    grid: { weights: levelsOf(grids), travel },
+    task: 'learning how to round',
+  })
 }
 
 async function gridsBy(
