@@ -28,7 +28,8 @@ export function charactersFigure(all: readonly Characters[]): string {
     id: 'characters',
     width: 900,
     height: 520,
-    title: 'Bytes of a transformer under int4, with heads cut and its stream sliced, and the nats a character that it loses',
+    title:
+      'Bytes of a transformer under int4, with heads cut and its stream sliced, and the nats a character that it loses',
     description: `${near.length} models that lose at most ${MOST} nats a character; filled ones lose at most ${LOST} nats a character.`,
     x: { title: 'kB', format: (v) => significant(v, 3) },
     y: { title: 'thousandths of a nat a character lost', format: (v) => significant(v, 3) },

@@ -90,10 +90,10 @@ export function gather(
   return tensor(dtype, [...lead, ...shape], out)
 }
 
-/** The same rows in an order that is drawn. */
-export function shuffled(dataset: Dataset, generator: Random): Dataset {
-  const order = generator.shuffle(Uint32Array.from({ length: dataset.count }, (_, i) => i))
-  return mapColumns(dataset, (c) => ({ ...c, data: elements(gather(c, order)) }))
+/** The same rows in an order that is drawn; the first `most` of them. */
+export function shuffled(dataset: Dataset, generator: Random, most = dataset.count): Dataset {
+  const order = generator.shuffle(Uint32Array.from({ length: dataset.count }, (_, i) => i)).subarray(0, most)
+  return { ...mapColumns(dataset, (c) => ({ ...c, data: elements(gather(c, order)) })), count: order.length }
 }
 
 /** Rows `from` to `to` as a data set of their own, which shares the arrays. */

@@ -9,8 +9,8 @@ import { type InputMoments, inputMoments, type Moments } from '../layers/moments
 import { isPlainGemm } from '../quantize/products.js'
 import type { TransformEnv } from '../transform.js'
 import { type BiasPlace, biasPlace } from './bias.js'
+import { shrunk, variesEnough } from './covariance.js'
 import { type Weight, weightOf } from './decompose.js'
-import { shrunk } from './shrinkage.js'
 
 /** Which layers: all, or convolutions that see more than one position. */
 export type Reach = 'all' | 'kernels'
@@ -76,9 +76,6 @@ function warnOfAlike(found: readonly Candidate[], { missing }: InputMoments, { o
   )
 }
 
-/** Sums of squares are made in float32: a variance that is no larger a share of them may be rounding. */
-const LEAST_VARIANCE = 1e-5
-
 function metricOf(readers: readonly Reader[]): Float64Array | null {
   const sums = new Float64Array(readers[0]!.layer.depth ** 2)
   let [count, variance, squares] = [0, 0, 0]
@@ -94,7 +91,7 @@ function metricOf(readers: readonly Reader[]): Float64Array | null {
     }
     count += moments.count
   }
-  if (count < 2 || variance <= LEAST_VARIANCE * squares) return null
+  if (!variesEnough(count, variance, squares)) return null
   return shrunk(
     sums.map((v) => v / count),
     readers[0]!.layer.depth,

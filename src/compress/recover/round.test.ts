@@ -108,7 +108,7 @@ describe('where learning begins', () => {
   test('in both places, where it is a little better, and the nearer end is kept', async () => {
     const told: string[] = []
     const model = await learned({ width: 'int3', steps: 40 }, { report: (line) => void told.push(line) })
-    expect(told.join()).toMatch(/with half of the steps each .* the (first|second) ends nearer/)
+    expect(told.join()).toMatch(/with half of the steps each .* nearest is the (first|second)/)
     const gptq = { transform: 'store/int3', params: { range: 'absmax', rounding: 'gptq' } }
     const chosen = await applySteps(original, [gptq], env())
     expect(await errorOf(await stored(model, 'int3'))).toBeLessThan(1.05 * (await errorOf(chosen)))

@@ -7,7 +7,7 @@
 import { LEAST_INTEGER } from '../../grids/least.js'
 import { elementCount } from '../../ir/tensor.js'
 import type { Model } from '../../ir/types.js'
-import { part, shuffled } from '../../train/dataset.js'
+import { shuffled } from '../../train/dataset.js'
 import { scoreOf } from '../../train/evaluate.js'
 import { weightsOnLevels } from '../../train/grids/soft.js'
 import { parametersOf, withParameters } from '../../train/parameters.js'
@@ -79,29 +79,56 @@ export const recoverRound: Transform<typeof params> = {
     const chosen = await gridsBy(model, widths, rounder, env)
     const fromChosen = { grids: chosen, travel: BESIDE * p.travel }
     const lossOf = judgeOf(lesson, env)
-    const share = (await lossOf(onLevels(model, chosen))) / (await lossOf(onLevels(model, nearest)))
+    const [ofChosen, ofNearest] = [await lossOf(onLevels(model, chosen)), await lossOf(onLevels(model, nearest))]
     const tell = (how: string): void =>
       env.report?.(
-        `recover/round ${how}: the loss of GPTQ is ${significant(share, 2)} of that of rounding to the nearest.`,
+        `recover/round ${how}: the loss of GPTQ is ${significant(ofChosen / ofNearest, 2)} of that of rounding to the nearest.`,
       )
-    if (share < MUCH_BETTER) {
+    if (ofChosen < MUCH_BETTER * ofNearest) {
       tell('begins beside the choice of GPTQ')
       return (await learned(model, fromChosen, lesson, p, env)) ?? onLevels(model, chosen)
     }
-    if (!(share < 1)) {
+    if (!(ofChosen < ofNearest)) {
       tell('begins where the weights are')
       // Where each at its nearest was no worse, what follows may round better still.
       return (await learned(model, fromNearest, lesson, p, env)) ?? model
     }
-    const half = { ...p, steps: Math.max(1, Math.round(p.steps / 2)) }
-    const beside = (await learned(model, fromChosen, lesson, half, env)) ?? onLevels(model, chosen)
-    const free = await learned(model, fromNearest, lesson, half, env)
-    const isFree = free !== null && (await lossOf(free)) < (await lossOf(beside))
+    const ends = await bothEnds(model, [fromChosen, fromNearest], lesson, p, env)
+    const known = [
+      { model: onLevels(model, chosen), loss: ofChosen, from: 'GPTQ as it is', losses: [] as readonly number[] },
+    ]
+    for (const end of ends) known.push({ ...end, loss: await lossOf(end.model) })
+    const best = known.reduce((a, b) => (b.loss < a.loss ? b : a))
     tell(
-      `begins with half of the steps each where the weights are and beside the choice of GPTQ, and ${isFree ? 'the first' : 'the second'} ends nearer`,
+      `begins with half of the steps each beside the choice of GPTQ and where the weights are; nearest is ${best.from}`,
     )
-    return isFree ? free : beside
+    env.onRecovered?.(best.losses)
+    return best.model
   },
+}
+
+interface End {
+  readonly model: Model
+  readonly from: string
+  readonly losses: readonly number[]
+}
+
+/** What is learned from beside the choice of GPTQ, and from where the weights are, in half of the steps each. */
+async function bothEnds(
+  model: Model,
+  [fromChosen, fromNearest]: readonly [Beginning, Beginning],
+  lesson: Lessons,
+  p: Params<typeof params>,
+  env: TransformEnv,
+): Promise<readonly End[]> {
+  const half = { ...p, steps: Math.max(1, Math.round(p.steps / 2)) }
+  const end = async (beginning: Beginning, from: string): Promise<readonly End[]> => {
+    const losses: number[] = []
+    const onRecovered = (curve: readonly number[]): void => void losses.push(...curve)
+    const made = await learned(model, beginning, lesson, half, { ...env, onRecovered })
+    return made ? [{ model: made, from, losses }] : []
+  }
+  return [...(await end(fromChosen, 'the first')), ...(await end(fromNearest, 'the second'))]
 }
 
 type Grids = ReadonlyMap<string, Grid>
@@ -141,7 +168,7 @@ const MUCH_BETTER = 0.25
 const BESIDE = 1 / 3
 
 function judgeOf({ data, objectives }: Lessons, env: TransformEnv): (model: Model) => Promise<number> {
-  const some = part(shuffled(data, random(env.seed ?? 0)), 0, Math.min(TOLD_BY, data.count))
+  const some = shuffled(data, random(env.seed ?? 0), TOLD_BY)
   return async (model) => {
     const options = {
       engine: await env.engine(),

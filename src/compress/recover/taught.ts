@@ -1,10 +1,11 @@
 /** The short training that recoveries have in common. */
 
 import type { Model } from '../../ir/types.js'
+import { part } from '../../train/dataset.js'
 import { cosine } from '../../train/schedules.js'
 import { type TrainOptions, train } from '../../train/train.js'
 import type { TransformEnv } from '../transform.js'
-import type { LessonParams, Lessons } from './lessons.js'
+import { type LessonParams, type Lessons, seenBy } from './lessons.js'
 
 interface Teaching extends Pick<TrainOptions, 'learningRate' | 'freeze' | 'keepZeros' | 'grid'> {
   /** For whoever follows the progress. */
@@ -17,13 +18,14 @@ interface Teaching extends Pick<TrainOptions, 'learningRate' | 'freeze' | 'keepZ
  */
 export async function taught(
   model: Model,
-  { data, objectives }: Lessons,
+  { data: all, objectives }: Lessons,
   p: LessonParams,
   env: TransformEnv,
   { task, ...options }: Teaching,
 ): Promise<Model | null> {
   const { signal, onProgress, seed = 0 } = env
   const engine = await env.engine()
+  const data = part(all, 0, Math.min(all.count, seenBy(p)))
   const perEpoch = Math.max(1, Math.floor((data.count * 0.9) / p.batch))
   const curve: number[] = []
   const trained = await train(model, {

@@ -50,23 +50,30 @@ async function paceIn({ prepared, env: given }: Setup, seconds: number): Promise
   return { batch, steps: await stepsAt(RECOVER, batch), roundingSteps: await stepsAt(ROUND, batch) }
 }
 
-/** Seconds a step, between the first and the last that are told of: what comes before them is made once. */
+/**
+ * Seconds a step, between one time that progress is told of and the next in the same training: what comes before the first,
+ * and between two trainings, is made once.
+ */
 async function perStep(model: Model, env: TransformEnv, transform: Transform, batch: number): Promise<number> {
   for (let steps = TIMED; ; steps *= 4) {
-    const marks: { readonly share: number; readonly at: number }[] = []
+    let last: { readonly done: number; readonly at: number } | null = null
+    let [counted, milliseconds] = [0, 0]
     const onProgress = (progress: Progress): void => {
-      const { curve, done, total } = progress
+      const { curve, done } = progress
       env.onProgress?.(progress)
-      if (curve !== undefined && total !== undefined) marks.push({ share: done / total, at: performance.now() })
+      if (curve === undefined) return
+      const at = performance.now()
+      if (last !== null && done > last.done) {
+        counted += done - last.done
+        milliseconds += at - last.at
+      }
+      last = { done, at }
     }
     // Few steps would be long ones, and the loss no number any more.
     const slight = transform === ROUND && { travel: 0.01 }
     await transform.apply(model, checkParams(transform, { steps, batch, ...slight }), { ...env, onProgress })
-    const first = marks[0] ?? { share: 0, at: 0 }
-    const last = marks.at(-1) ?? first
-    const [share, passed] = [last.share - first.share, (last.at - first.at) / 1000]
-    const isClear = share > 0 && passed >= CLEAR
-    if (isClear || steps >= MOST) return share > 0 ? Math.max(1e-6, passed / (share * steps)) : 1e-6
+    const isClear = milliseconds >= 1000 * CLEAR
+    if (isClear || steps >= MOST) return counted > 0 ? Math.max(1e-6, milliseconds / 1000 / counted) : 1e-6
   }
 }
 

@@ -3,11 +3,11 @@
 import type { Engine } from '../../../engine/engine.js'
 import { multiplied, transposed } from '../../../linalg/products.js'
 import { symmetricEigen } from '../../../linalg/symmetric-eigen.js'
+import { secondMoments, shrunk, traceOf } from '../covariance.js'
 import { descending } from '../decompose.js'
-import { shrunk } from '../shrinkage.js'
 import type { ReaderView, Spread } from './views.js'
 
-/** What makes the stream is multiplied by `to` [kept, size], what reads it by `from` [size, kept]. */
+/** What makes the stream is multiplied by R, `to` [kept, size], what reads it by S, `from` [size, kept]. */
 export interface Basis {
   readonly kept: number
   readonly to: Float64Array
@@ -27,8 +27,7 @@ export interface Directions {
 
 /** The fewest directions that leave out no more than this share of the variance, at least 1. */
 export function rankOf({ squares, variance }: Directions, tail: number): number {
-  // The least rounding, so that a tail of 0 drops what is zero but for it.
-  const most = variance * Math.max(tail, 1e-13)
+  const most = variance * tail
   let rank = squares.length
   for (let dropped = 0; rank > 1; rank--) {
     dropped += squares[rank - 1]!
@@ -65,12 +64,9 @@ export async function readDirections(views: readonly ReaderView[], size: number,
   })
   const all = telling.reduce((sum, { worth }) => sum + worth, 0)
   for (const { weights, own, mean, energy, worth } of telling) {
-    const share = worth / all
-    for (let at = 0; at < metric.length; at++) {
-      metric[at]! += weights[at]! / energy
-      covariance[at]! += share * own[at]!
-      squares[at]! += share * (own[at]! + mean[Math.floor(at / size)]! * mean[at % size]!)
-    }
+    addScaled(metric, weights, 1 / energy)
+    addScaled(covariance, own, worth / all)
+    addScaled(squares, secondMoments(own, mean), worth / all)
   }
   const shape = { m: size, k: size, n: size }
   const { values, vectors } = await symmetricEigen(metric, size, { engine })
@@ -113,10 +109,8 @@ export async function normDirections(views: readonly Spread[], size: number, eng
   const [covariance, squares] = [new Float64Array(size * size), new Float64Array(size * size)]
   for (const { covariance: seen, count, mean } of views) {
     const own = shrunk(seen, size, count)
-    for (let at = 0; at < squares.length; at++) {
-      covariance[at]! += own[at]! / views.length
-      squares[at]! += (own[at]! + mean[Math.floor(at / size)]! * mean[at % size]!) / views.length
-    }
+    addScaled(covariance, own, 1 / views.length)
+    addScaled(squares, secondMoments(own, mean), 1 / views.length)
   }
   const centred = meanFree(squares, size)
   // The direction of the mean comes last.
@@ -160,10 +154,8 @@ function helmert(r: number): Float64Array {
   return b
 }
 
-function traceOf(a: Float64Array, n: number): number {
-  let sum = 0
-  for (let i = 0; i < n; i++) sum += a[i * (n + 1)]!
-  return sum
+function addScaled(sum: Float64Array, a: Float64Array, by: number): void {
+  for (let at = 0; at < sum.length; at++) sum[at]! += by * a[at]!
 }
 
 /** tr(A B) of symmetric matrices. */

@@ -9,6 +9,7 @@ import type { Products } from '../../../linalg/products.js'
 import { transposed } from '../../../linalg/products.js'
 import { freshNames } from '../../../passes/names.js'
 import { sweep } from '../../../passes/sweep.js'
+import { nextTurn } from '../../../util/turns.js'
 import { cutUnits } from '../../prune/cut.js'
 import type { Slice } from '../../prune/groups.js'
 import type { Basis } from './basis.js'
@@ -32,9 +33,9 @@ export interface NormChange {
 }
 
 /**
- * z = γ x̂ + β in front of W becomes z' = γ' ŷ + β' in front of W diag(γ) (S + n uᵀ): ŷ is the normalized y = R x, whose
+ * z = γ x̂ + β in front of W becomes z' = γ' ŷ + β' in front of W diag(γ) (S + n/|n| uᵀ), u = 1/√kept: ŷ is the normalized y = R x, whose
  * length is that of x but for the `share` of its square that is kept, so that √(size · share / kept) ŷ is R x̂. β' = R (β/γ) +
- * |n| 1/√kept lies partly along the direction of ones, which ŷ never has: there n = (1 − S R) (β/γ), what the basis has
+ * |n| u lies partly along the direction of ones, which ŷ never has: there n = (1 − S R) (β/γ), what the basis has
  * lost of the bias, comes back whole.
  */
 export function changedNorm(
@@ -69,11 +70,17 @@ export function changedNorm(
 export const epsilonOf = (norm: Node): number => floatAttr(norm, 'epsilon', 1e-5)
 
 /** The model with all of these streams in their bases. */
-export async function changeBases(model: Model, changes: readonly BasisChange[], products: Products): Promise<Model> {
+export async function changeBases(
+  model: Model,
+  changes: readonly BasisChange[],
+  products: Products,
+  signal?: AbortSignal,
+): Promise<Model> {
   if (changes.length === 0) return model
   const constants = new Map<string, Tensor>()
   for (const { stream, basis, norms } of changes) {
     for (const slice of stream.group.units[0]!.slices) {
+      await nextTurn(signal)
       const t = constants.get(slice.constant) ?? model.graph.constants.get(slice.constant)!
       const indices = stream.group.units.map(({ slices }) => indexIn(slices, slice))
       constants.set(
@@ -102,6 +109,9 @@ function matrixFor(
   return transposed(norm === null ? from : norms.get(norm)!.from, group.units.length, kept)
 }
 
+/** Elements that are multiplied in one product. */
+const AT_ONCE = 2 ** 20
+
 /** Each vector v along an axis, at these indices, becomes A v; A: [kept, size]. What is not kept stays, to be cut. */
 async function along(
   t: Tensor,
@@ -117,13 +127,16 @@ async function along(
     t.shape[axis]!,
     elementCount(t.shape.slice(axis + 1)),
   ]
-  const data = Float64Array.from(floats(t))
-  const n = outer * inner
+  const data = floats(t).slice()
   const place = (k: number, at: number): number => (Math.floor(at / inner) * all + indices[k]!) * inner + (at % inner)
-  const vectors = new Float64Array(size * n)
-  for (let k = 0; k < size; k++) for (let at = 0; at < n; at++) vectors[k * n + at] = data[place(k, at)]!
-  const made = await products.multiply(a, vectors, { m: kept, k: size, n })
-  for (let k = 0; k < kept; k++) for (let at = 0; at < n; at++) data[place(k, at)] = made[k * n + at]!
+  const step = Math.max(1, Math.floor(AT_ONCE / size))
+  for (let from = 0; from < outer * inner; from += step) {
+    const n = Math.min(step, outer * inner - from)
+    const vectors = new Float64Array(size * n)
+    for (let k = 0; k < size; k++) for (let at = 0; at < n; at++) vectors[k * n + at] = data[place(k, from + at)]!
+    const made = await products.multiply(a, vectors, { m: kept, k: size, n })
+    for (let k = 0; k < kept; k++) for (let at = 0; at < n; at++) data[place(k, from + at)] = made[k * n + at]!
+  }
   return { ...f32(t.shape, data), ...(t.doc !== undefined && { doc: t.doc }) }
 }
 

@@ -22,5 +22,9 @@ export const sliceParams = {
     whole: true,
     doc: 'widths are rounded up to a multiple of this: 4 keeps convolutions in their fast form',
   },
-  exclude: { kind: 'names', default: [], doc: 'nodes whose weights keep their shape' },
+  exclude: {
+    kind: 'names',
+    default: [],
+    doc: 'nodes whose weights keep their shape, and the whole streams that they lie on with them',
+  },
 } as const

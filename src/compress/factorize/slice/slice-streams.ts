@@ -7,6 +7,7 @@ import { openProducts } from '../../../linalg/products.js'
 import type { Layer } from '../../layers/layer.js'
 import { type InputMoments, inputMoments } from '../../layers/moments.js'
 import type { Params, TransformEnv } from '../../transform.js'
+import { secondMoments, traceOf } from '../covariance.js'
 import { cutsForRatio } from '../cuts.js'
 import { within } from '../decompose.js'
 import type { Factorized, FactorizedLayer } from '../factorize-layers.js'
@@ -14,7 +15,7 @@ import { type Basis, type Directions, energyOf, normDirections, rankOf, readDire
 import { type BasisChange, changeBases, changedNorm, epsilonOf, type NormChange } from './change-basis.js'
 import type { sliceParams } from './params.js'
 import { findStreams, type Stream } from './streams.js'
-import { asked, type NormView, normViews, readerViews, type Spread } from './views.js'
+import { layersToObserve, type NormView, normViews, readerViews, type Spread } from './views.js'
 
 /** A stream of which is known what its readers see. */
 interface Analysed {
@@ -32,10 +33,15 @@ export async function sliceStreams(
   const { graph } = model
   const engine = await env.engine()
   const excluded = new Set(params.exclude)
-  const streams = findStreams(model).streams.filter(({ group }) => !group.touches.some((key) => excluded.has(key)))
-  const layers = streams.map(asked)
+  const all = findStreams(model)
+  const streams = all.streams.filter(({ group }) => !group.touches.some((key) => excluded.has(key)))
+  const layers = streams.map(layersToObserve)
   const moments = await inputMoments(model, layers.flat(), env)
-  const outcomes: FactorizedLayer[] = []
+  // What several layers add to is a stream that somebody hopes for: it is told why it is none.
+  const joined = all.others.filter(({ group }) => group.layers.length > 1)
+  const outcomes: FactorizedLayer[] = joined.map(({ group, reason }) =>
+    outcome({ group }, graph, group.units.length, { energy: 1, reason }),
+  )
   const found: Analysed[] = []
   for (const [i, stream] of streams.entries()) {
     env.signal?.throwIfAborted()
@@ -55,17 +61,18 @@ export async function sliceStreams(
     const rank = directionsIn(stream, kept)
     const energy = energyOf(directions, rank)
     outcomes.push(outcome(stream, graph, kept, { energy, reason: 'fewer coordinates' }))
+    env.signal?.throwIfAborted()
     changes.push(await changeOf(found[i]!, await directions.basis(rank), engine))
   }
   const products = openProducts(engine)
   try {
-    return { model: await changeBases(model, changes, products), layers: outcomes }
+    return { model: await changeBases(model, changes, products, env.signal), layers: outcomes }
   } finally {
     await products.close()
   }
 }
 
-const sizeOf = ({ group }: Stream): number => group.units.length
+const sizeOf = ({ group }: Pick<Stream, 'group'>): number => group.units.length
 
 /** What is known of a stream, or why nothing is. */
 async function analyse(
@@ -121,28 +128,25 @@ async function changeOf({ stream, norms }: Analysed, basis: Basis, engine: Engin
 
 /** tr(R C Rᵀ) / tr C, C = E[x̂ x̂ᵀ]. */
 async function shareOf({ mean, covariance }: Spread, { to, kept }: Basis, engine: Engine): Promise<number> {
-  const size = mean.length
-  const squares = covariance.map((v, at) => v + mean[Math.floor(at / size)]! * mean[at % size]!)
-  const traceOf = (a: Float64Array, n: number): number =>
-    a.reduce((sum, v, at) => sum + (at % (n + 1) === 0 ? v : 0), 0)
-  return traceOf(await within(to, kept, squares, engine), kept) / traceOf(squares, size)
+  const squares = secondMoments(covariance, mean)
+  return traceOf(await within(to, kept, squares, engine), kept) / traceOf(squares, mean.length)
 }
 
 /** Of all constants on these streams, with so many coordinates each. */
-function parametersOf(streams: readonly Stream[], graph: Graph, widths: readonly number[]): number {
-  const counts = new Map<string, number>()
+function parametersOf(streams: readonly Pick<Stream, 'group'>[], graph: Graph, widths: readonly number[]): number {
+  const shapes = new Map<string, number[]>()
   for (const [i, stream] of streams.entries()) {
     for (const { constant, axis } of stream.group.units[0]!.slices) {
-      const { shape } = graph.constants.get(constant)!
-      const before = counts.get(constant) ?? elementCount(shape)
-      counts.set(constant, (before / shape[axis]!) * (shape[axis]! - sizeOf(stream) + widths[i]!))
+      const shape = shapes.get(constant) ?? [...graph.constants.get(constant)!.shape]
+      shapes.set(constant, shape)
+      shape[axis]! -= sizeOf(stream) - widths[i]!
     }
   }
-  return [...counts.values()].reduce((sum, n) => sum + n, 0)
+  return [...shapes.values()].reduce((sum, shape) => sum + elementCount(shape), 0)
 }
 
 function outcome(
-  stream: Stream,
+  stream: Pick<Stream, 'group'>,
   graph: Graph,
   kept: number,
   { energy, reason }: Pick<FactorizedLayer, 'energy' | 'reason'>,

@@ -16,8 +16,8 @@ export const factorizeSlice: Transform<typeof sliceParams> = {
   refuses(model, { samples }) {
     const { streams, others } = findStreams(model)
     if (streams.length > 0) return samples ? null : 'there are no samples that tell what is in its streams'
-    const [first] = others
-    const why = first === undefined ? 'no layers share coordinates' : `${first[0]}: ${first[1]}`
+    const [most] = others.toSorted((a, b) => b.group.layers.length - a.group.layers.length)
+    const why = most === undefined ? 'no layers share coordinates' : `${most.group.name}: ${most.reason}`
     return `nothing in it is linear from what makes it to what reads it (${why})`
   },
   apply: async (model, params, env) => (await sliceStreams(model, params, env)).model,

@@ -33,8 +33,8 @@ export interface Reading {
 
 export interface Streams {
   readonly streams: readonly Stream[]
-  /** Groups that are none, with the reason, by name. */
-  readonly others: ReadonlyMap<string, string>
+  /** Groups that are none, with the reason. */
+  readonly others: readonly { readonly group: Group; readonly reason: string }[]
 }
 
 /** Pure; looks at the main graph, in which a stream is a group whose units nothing tells apart. */
@@ -44,10 +44,10 @@ export function findStreams(model: Model): Streams {
   const normWidths = lastAxisNorms(model)
   const context = { graph: model.graph, layers, normWidths, readers: consumers(model.graph) }
   const streams: Stream[] = []
-  const others = new Map<string, string>()
+  const others: Streams['others'][number][] = []
   for (const group of findGroups(withPlainNorms(model, normWidths)).groups) {
     const found = streamOf(group, context)
-    if (typeof found === 'string') others.set(group.name, found)
+    if (typeof found === 'string') others.push({ group, reason: found })
     else streams.push(found)
   }
   return { streams, others }
@@ -143,6 +143,7 @@ interface Walk {
 const MOVES: ReadonlySet<string> = new Set([
   'AveragePool',
   'Concat',
+  'Expand',
   'Flatten',
   'Gather',
   'GlobalAveragePool',

@@ -7,6 +7,7 @@ import type { Graph, Node } from '../../../ir/types.js'
 import { multiplied, transposed } from '../../../linalg/products.js'
 import { type Layer, weightMatrix } from '../../layers/layer.js'
 import type { InputMoments, Moments } from '../../layers/moments.js'
+import { variesEnough } from '../covariance.js'
 import type { Reading, Stream } from './streams.js'
 
 /** Of coordinates, over samples and positions. */
@@ -30,7 +31,7 @@ export interface NormView extends Spread {
 }
 
 /** The layers whose moments tell all of a stream: its readers, or its normalizations, whose outputs a layer might read. */
-export function asked({ readings, norms, group }: Stream): readonly Layer[] {
+export function layersToObserve({ readings, norms, group }: Stream): readonly Layer[] {
   if (norms.length === 0) return readings.map(({ layer }) => layer)
   const size = group.units.length
   return norms.map((node) => ({
@@ -45,7 +46,7 @@ export function asked({ readings, norms, group }: Stream): readonly Layer[] {
   }))
 }
 
-/** The views of all readers, or why one has none. `layers`: those that were asked. */
+/** The views of all readers, or why one has none. */
 export async function readerViews(
   { readings }: Stream,
   graph: Graph,
@@ -66,7 +67,7 @@ export async function readerViews(
 /** Squares of β/γ beyond which sums in float32 tell little of x̂. */
 const FURTHEST = 1e4
 
-/** The views of all normalizations, or why there is none. `layers`: those that were asked, in the order of the norms. */
+/** The views of all normalizations, or why there is none. `layers`: those to observe, in the order of the norms. */
 export function normViews(
   { norms }: Stream,
   layers: readonly Layer[],
@@ -105,9 +106,6 @@ interface Columns {
   readonly channels: readonly number[]
 }
 
-/** Sums of squares are made in float32: a variance that is no larger a share of them may be rounding. */
-const LEAST_VARIANCE = 1e-5
-
 /** The mean over the positions of the kernel, or why nothing is known. */
 function spreadOf(layer: Layer, { of, missing }: InputMoments, columns: Columns): Spread | string {
   const moments = of.get(layer)
@@ -121,7 +119,7 @@ function spreadOf(layer: Layer, { of, missing }: InputMoments, columns: Columns)
     if (i === j) [all, variance] = [all + v, variance + c]
     return c
   })
-  if (moments.count < 2 || variance <= LEAST_VARIANCE * all)
+  if (!variesEnough(moments.count, variance, all))
     return `${nodeKey(layer.node)}: what enters it does not vary on the samples`
   return { mean, covariance, count: moments.count }
 }
