@@ -1,5 +1,5 @@
 /**
- * `npm run bench:fronts [-- MODEL… --minutes 4 --recover 40 --work DIR]`: what all levers reach on the eleven models within
+ * `npm run bench:fronts [-- MODEL… --minutes 8 --recover 40 --work DIR]`: what all levers reach on the eleven models within
  * 1 % of error, beside what quantization alone reaches. Half of the samples judge in the search, and others that neither saw
  * judge at the end. Each step leaves its results in the work folder, and a run that was cut off goes on there.
  * Writes bench/fronts.md.
@@ -46,7 +46,7 @@ const HELD_OUT = 300
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
-    minutes: { type: 'string', default: '4' },
+    minutes: { type: 'string', default: '8' },
     recover: { type: 'string', default: '40' },
     work: { type: 'string', default: join(tmpdir(), 'pare-bench-fronts') },
     out: { type: 'string', default: join(import.meta.dirname, 'fronts.md') },
