@@ -8,6 +8,7 @@ import { removeDead } from '../../passes/remove-dead.js'
 import { rewriter } from '../quantize/rewrite.js'
 import type { TransformEnv } from '../transform.js'
 import { type Candidate, candidates, type Reach, splittable } from './candidates.js'
+import { traceOf } from './covariance.js'
 import { chooseCuts } from './cuts.js'
 import { type Cut, composed, type Decompose, type Decomposition, depthOf, type Part, within } from './decompose.js'
 import type { FactorizeParams } from './params.js'
@@ -107,8 +108,7 @@ async function lossOf(
   const made = await composed(parts, weight, engine)
   const dropped = matrix.map((w, i) => w - made[i]!)
   const energyOf = async (w: Float64Array): Promise<number> => {
-    const square = await within(w, rows, metric, engine)
-    return square.reduce((sum, v, i) => sum + (i % (rows + 1) === 0 ? v : 0), 0)
+    return traceOf(await within(w, rows, metric, engine), rows)
   }
   const all = await energyOf(matrix)
   const shape = { m: rows, k: depthOf(weight), n: 1 }

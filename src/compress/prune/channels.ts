@@ -16,6 +16,15 @@ import { l2 } from './scores/l2.js'
  */
 const FAST = 4
 
+export const multipleParam = {
+  kind: 'number',
+  default: FAST,
+  min: 1,
+  max: 256,
+  whole: true,
+  doc: 'widths are rounded up to a multiple of this: 4 keeps convolutions in their fast form, their time goes in steps of 16',
+} as const
+
 const params = {
   ratio: {
     kind: 'number',
@@ -39,14 +48,7 @@ const params = {
     default: 'layer',
     doc: 'whether that part of each layer goes, or of all layers together',
   },
-  multiple: {
-    kind: 'number',
-    default: FAST,
-    min: 1,
-    max: 256,
-    whole: true,
-    doc: 'widths are rounded up to a multiple of this: 4 keeps convolutions in their fast form, their time goes in steps of 16',
-  },
+  multiple: multipleParam,
   exclude: { kind: 'names', default: [], doc: 'nodes whose weights keep their shape' },
 } as const
 

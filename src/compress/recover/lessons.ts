@@ -52,7 +52,7 @@ export interface LessonParams {
 }
 
 /** Samples that the steps see at most, and the last tenth, which judges. */
-export const seenBy = ({ steps, batch }: Pick<LessonParams, 'steps' | 'batch'>): number =>
+export const samplesOfSteps = ({ steps, batch }: Pick<LessonParams, 'steps' | 'batch'>): number =>
   Math.ceil((steps * batch) / 0.9)
 
 export interface Lessons {
@@ -65,7 +65,7 @@ export async function lessons(model: Model, { aim, steps, batch }: LessonParams,
   const { teacher, signal, onProgress, seed = 0 } = env
   const samples = learnable(env)
   if (teacher === undefined || samples === undefined) throw noSamples()
-  const some = drawOrTake(samples, seenBy({ steps, batch }), seed)
+  const some = drawOrTake(samples, samplesOfSteps({ steps, batch }), seed)
   const run = { ...(signal && { signal }), ...(onProgress && { onProgress }) }
   if (aim === 'labels') {
     const objectives = [objectiveFor(model, outputOf(model), crossEntropy())]

@@ -79,14 +79,15 @@ export const recoverRound: Transform<typeof params> = {
     const chosen = await gridsBy(model, widths, rounder, env)
     const fromChosen = { grids: chosen, travel: BESIDE * p.travel }
     const lossOf = judgeOf(lesson, env)
-    const [ofChosen, ofNearest] = [await lossOf(onLevels(model, chosen)), await lossOf(onLevels(model, nearest))]
+    const gptq = onLevels(model, chosen)
+    const [ofChosen, ofNearest] = [await lossOf(gptq), await lossOf(onLevels(model, nearest))]
     const tell = (how: string): void =>
       env.report?.(
         `recover/round ${how}: the loss of GPTQ is ${significant(ofChosen / ofNearest, 2)} of that of rounding to the nearest.`,
       )
     if (ofChosen < MUCH_BETTER * ofNearest) {
       tell('begins beside the choice of GPTQ')
-      return (await learned(model, fromChosen, lesson, p, env)) ?? onLevels(model, chosen)
+      return (await learned(model, fromChosen, lesson, p, env)) ?? gptq
     }
     if (!(ofChosen < ofNearest)) {
       tell('begins where the weights are')
@@ -94,9 +95,7 @@ export const recoverRound: Transform<typeof params> = {
       return (await learned(model, fromNearest, lesson, p, env)) ?? model
     }
     const ends = await bothEnds(model, [fromChosen, fromNearest], lesson, p, env)
-    const known = [
-      { model: onLevels(model, chosen), loss: ofChosen, from: 'GPTQ as it is', losses: [] as readonly number[] },
-    ]
+    const known = [{ model: gptq, loss: ofChosen, from: 'GPTQ as it is', losses: [] as readonly number[] }]
     for (const end of ends) known.push({ ...end, loss: await lossOf(end.model) })
     const best = known.reduce((a, b) => (b.loss < a.loss ? b : a))
     tell(

@@ -5,7 +5,7 @@ import { part } from '../../train/dataset.js'
 import { cosine } from '../../train/schedules.js'
 import { type TrainOptions, train } from '../../train/train.js'
 import type { TransformEnv } from '../transform.js'
-import { type LessonParams, type Lessons, seenBy } from './lessons.js'
+import { type LessonParams, type Lessons, samplesOfSteps } from './lessons.js'
 
 interface Teaching extends Pick<TrainOptions, 'learningRate' | 'freeze' | 'keepZeros' | 'grid'> {
   /** For whoever follows the progress. */
@@ -25,7 +25,7 @@ export async function taught(
 ): Promise<Model | null> {
   const { signal, onProgress, seed = 0 } = env
   const engine = await env.engine()
-  const data = part(all, 0, Math.min(all.count, seenBy(p)))
+  const data = part(all, 0, Math.min(all.count, samplesOfSteps(p)))
   const perEpoch = Math.max(1, Math.floor((data.count * 0.9) / p.batch))
   const curve: number[] = []
   const trained = await train(model, {

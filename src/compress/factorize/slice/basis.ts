@@ -52,13 +52,10 @@ const FLOOR = 1e-10
  * one, of one position.
  */
 export async function readDirections(views: readonly ReaderView[], size: number, engine: Engine): Promise<Directions> {
-  const [metric, covariance, squares] = [0, 1, 2].map(() => new Float64Array(size * size)) as [
-    Float64Array,
-    Float64Array,
-    Float64Array,
-  ]
-  const known = views.map((view) => ({ ...view, covariance: shrunk(view.covariance, size, view.count) }))
-  const telling = known.flatMap(({ weights, covariance: own, mean }) => {
+  const [metric, covariance] = [new Float64Array(size * size), new Float64Array(size * size)]
+  const squares = new Float64Array(size * size)
+  const telling = views.flatMap(({ weights, covariance: seen, count, mean }) => {
+    const own = shrunk(seen, size, count)
     const energy = traceOfProduct(weights, own)
     return energy > 0 ? [{ weights, own, mean, energy, worth: traceOf(weights, size) / energy }] : []
   })

@@ -1,19 +1,18 @@
 /** Holds a stream in another basis: constants of what makes and reads it are turned, and coordinates that are not kept cut. */
 
-import { floatAttr } from '../../../ir/attrs.js'
+import { float, floatAttr } from '../../../ir/attrs.js'
 import { withConstants } from '../../../ir/edits.js'
 import { withGraph } from '../../../ir/graphs.js'
 import { elementCount, f32, floats } from '../../../ir/tensor.js'
 import type { Model, Node, Tensor } from '../../../ir/types.js'
-import type { Products } from '../../../linalg/products.js'
-import { transposed } from '../../../linalg/products.js'
+import { type Products, transposed } from '../../../linalg/products.js'
 import { freshNames } from '../../../passes/names.js'
 import { sweep } from '../../../passes/sweep.js'
 import { nextTurn } from '../../../util/turns.js'
 import { cutUnits } from '../../prune/cut.js'
 import type { Slice } from '../../prune/groups.js'
 import type { Basis } from './basis.js'
-import type { Stream } from './streams.js'
+import { indicesAlong, type Stream } from './streams.js'
 import type { NormView } from './views.js'
 
 /** A basis for a stream, and what its normalizations become. */
@@ -33,10 +32,10 @@ export interface NormChange {
 }
 
 /**
- * z = γ x̂ + β in front of W becomes z' = γ' ŷ + β' in front of W diag(γ) (S + n/|n| uᵀ), u = 1/√kept: ŷ is the normalized y = R x, whose
- * length is that of x but for the `share` of its square that is kept, so that √(size · share / kept) ŷ is R x̂. β' = R (β/γ) +
- * |n| u lies partly along the direction of ones, which ŷ never has: there n = (1 − S R) (β/γ), what the basis has
- * lost of the bias, comes back whole.
+ * z = γ x̂ + β in front of W becomes z' = γ' ŷ + β' in front of W diag(γ) (S + n/|n| uᵀ), u = 1/√kept: ŷ is the normalized
+ * y = R x, whose length is that of x but for the `share` of its square that is kept, so that √(size · share / kept) ŷ is
+ * R x̂. β' = R (β/γ) + |n| u lies partly along the direction of ones, which ŷ never has: there n = (1 − S R) (β/γ), what the
+ * basis has lost of the bias, comes back whole.
  */
 export function changedNorm(
   { scale, bias }: Pick<NormView, 'scale' | 'bias'>,
@@ -82,7 +81,7 @@ export async function changeBases(
     for (const slice of stream.group.units[0]!.slices) {
       await nextTurn(signal)
       const t = constants.get(slice.constant) ?? model.graph.constants.get(slice.constant)!
-      const indices = stream.group.units.map(({ slices }) => indexIn(slices, slice))
+      const indices = indicesAlong(stream.group, slice)
       constants.set(
         slice.constant,
         await along(t, slice.axis, indices, matrixFor(slice, stream, basis, norms), products),
@@ -93,9 +92,6 @@ export async function changeBases(
   const gone = changes.flatMap(({ stream, basis }) => stream.group.units.slice(basis.kept))
   return withNorms(cutUnits(rotated, gone), changes)
 }
-
-const indexIn = (slices: readonly Slice[], { constant, axis }: Slice): number =>
-  slices.find((s) => s.constant === constant && s.axis === axis)!.indices[0]!
 
 /** [kept, size]: R for what makes the stream; for what reads it Sᵀ, of its own normalization where there is one. */
 function matrixFor(
@@ -160,7 +156,7 @@ function withNorms(model: Model, changes: readonly BasisChange[]): Model {
     const { kept, scale, bias, epsilon } = change
     const inputs = [node.inputs[0]!, constant(node.inputs[1]!, f32([kept], new Float32Array(kept).fill(scale)))]
     if (bias !== null) inputs.push(constant(node.inputs[2]!, f32([kept], bias)))
-    return { ...node, inputs, attrs: { ...node.attrs, epsilon: { type: 'float', value: epsilon } as const } }
+    return { ...node, inputs, attrs: { ...node.attrs, epsilon: float(epsilon) } }
   })
   return withGraph(model, sweep(withConstants({ ...model.graph, nodes }, constants)))
 }

@@ -1,5 +1,6 @@
 /** What slicing takes. */
 
+import { multipleParam } from '../../prune/channels.js'
 import { factorizeParams } from '../params.js'
 
 export const sliceParams = {
@@ -14,14 +15,7 @@ export const sliceParams = {
     doc: 'share of the parameters on these streams that may be left',
     search: { low: 0.3, high: 0.9 },
   },
-  multiple: {
-    kind: 'number',
-    default: 4,
-    min: 1,
-    max: 256,
-    whole: true,
-    doc: 'widths are rounded up to a multiple of this: 4 keeps convolutions in their fast form',
-  },
+  multiple: multipleParam,
   exclude: {
     kind: 'names',
     default: [],

@@ -39,15 +39,14 @@ export async function sliceStreams(
   const moments = await inputMoments(model, layers.flat(), env)
   // What several layers add to is a stream that somebody hopes for: it is told why it is none.
   const joined = all.others.filter(({ group }) => group.layers.length > 1)
-  const outcomes: FactorizedLayer[] = joined.map(({ group, reason }) =>
-    outcome({ group }, graph, group.units.length, { energy: 1, reason }),
-  )
+  const left = (stream: Pick<Stream, 'group'>, reason: string): FactorizedLayer =>
+    outcome(stream, graph, sizeOf(stream), { energy: 1, reason })
+  const outcomes = joined.map(({ group, reason }) => left({ group }, reason))
   const found: Analysed[] = []
   for (const [i, stream] of streams.entries()) {
     env.signal?.throwIfAborted()
     const analysed = await analyse(stream, layers[i]!, graph, moments, engine)
-    if (typeof analysed === 'string')
-      outcomes.push(outcome(stream, graph, sizeOf(stream), { energy: 1, reason: analysed }))
+    if (typeof analysed === 'string') outcomes.push(left(stream, analysed))
     else found.push(analysed)
     env.onProgress?.({ task: 'looking at streams', done: i + 1, total: streams.length })
   }
@@ -55,7 +54,7 @@ export async function sliceStreams(
   for (const [i, kept] of widthsOf(found, graph, params, env).entries()) {
     const { stream, directions } = found[i]!
     if (kept >= directions.size) {
-      outcomes.push(outcome(stream, graph, directions.size, { energy: 1, reason: 'no fewer coordinates' }))
+      outcomes.push(left(stream, 'no fewer coordinates'))
       continue
     }
     const rank = directionsIn(stream, kept)

@@ -119,7 +119,7 @@ function streamOf(found: Group, context: Context): Stream | string {
     return `${describeNode(direct[0].node)} reads it as it is, and others normalized`
   const mixed = unlike(group, read, context)
   if (mixed !== null) return mixed
-  const readings = [...read].map(([layer, norm]) => ({ layer, norm, channels: channelsOf(layer, group) }))
+  const readings = [...read].map(([layer, norm]) => ({ layer, norm, channels: indicesAlong(group, placeRead(layer)) }))
   return { group, readings, norms }
 }
 
@@ -253,8 +253,15 @@ function summedAxis({ kind, isTransposed }: Layer): number {
   return kind === 'product' && isTransposed ? 0 : 1
 }
 
-/** Where the coordinates lie among the inputs of a layer. */
-const channelsOf = (layer: Layer, { units }: Group): readonly number[] =>
-  units.map(
-    ({ slices }) => slices.find((s) => s.constant === layer.weight && s.axis === summedAxis(layer))!.indices[0]!,
-  )
+/** Where a layer reads coordinates in its weight. */
+const placeRead = (layer: Layer): Pick<Slice, 'constant' | 'axis'> => ({
+  constant: layer.weight,
+  axis: summedAxis(layer),
+})
+
+/** The index of each coordinate along an axis of a constant. */
+export const indicesAlong = (
+  { units }: Group,
+  { constant, axis }: Pick<Slice, 'constant' | 'axis'>,
+): readonly number[] =>
+  units.map(({ slices }) => slices.find((s) => s.constant === constant && s.axis === axis)!.indices[0]!)

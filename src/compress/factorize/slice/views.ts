@@ -7,7 +7,7 @@ import type { Graph, Node } from '../../../ir/types.js'
 import { multiplied, transposed } from '../../../linalg/products.js'
 import { type Layer, weightMatrix } from '../../layers/layer.js'
 import type { InputMoments, Moments } from '../../layers/moments.js'
-import { variesEnough } from '../covariance.js'
+import { traceOf, variesEnough } from '../covariance.js'
 import type { Reading, Stream } from './streams.js'
 
 /** Of coordinates, over samples and positions. */
@@ -112,14 +112,8 @@ function spreadOf(layer: Layer, { of, missing }: InputMoments, columns: Columns)
   if (moments === undefined) return `${nodeKey(layer.node)}: ${missing.get(layer) ?? 'nothing is known of it'}`
   const { squares, mean } = averaged(moments, layer.depth, columns)
   const size = mean.length
-  let [all, variance] = [0, 0]
-  const covariance = squares.map((v, at) => {
-    const [i, j] = [Math.floor(at / size), at % size]
-    const c = v - mean[i]! * mean[j]!
-    if (i === j) [all, variance] = [all + v, variance + c]
-    return c
-  })
-  if (!variesEnough(moments.count, variance, all))
+  const covariance = squares.map((v, at) => v - mean[Math.floor(at / size)]! * mean[at % size]!)
+  if (!variesEnough(moments.count, traceOf(covariance, size), traceOf(squares, size)))
     return `${nodeKey(layer.node)}: what enters it does not vary on the samples`
   return { mean, covariance, count: moments.count }
 }
