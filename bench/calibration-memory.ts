@@ -15,7 +15,7 @@ const rows: (string | number)[][] = []
 for (const detail of ['range', 'histogram'] as const) {
   for (const count of [100, 1_000, 10_000]) {
     const runs = []
-    for (let i = 0; i < REPEATS; i++) runs.push(await calibrated(model, digits, count, detail))
+    for (let i = 0; i < REPEATS; i++) runs.push(await calibrated(model, digits, { count, detail }))
     const peak = median(runs.map((r) => r.peakBytes))
     rows.push([
       detail === 'range' ? 'min-max' : 'histograms',

@@ -55,8 +55,8 @@ function peakOf(pid: number): number | null {
   }
 }
 
-/** Runs JavaScript against the built package in a process of its own. */
-export const runScript = (script: string, args: readonly string[]): Promise<Ran> =>
-  run(process.execPath, ['--input-type=module', '--eval', script, ...args])
+/** Runs JavaScript against the built package in a process of its own. `flags`: of Node. */
+export const runScript = (script: string, args: readonly string[], flags: readonly string[] = []): Promise<Ran> =>
+  run(process.execPath, [...flags, '--input-type=module', '--eval', script, ...args])
 
 export const megabytes = (bytes: number | null): string => (bytes === null ? 'unknown' : (bytes / 2 ** 20).toFixed(0))

@@ -415,10 +415,10 @@ const gemmBias = makeCase(
 /** A constant too large to be spread over the arguments of a call. */
 const bigConstant = makeCase(
   'a large constant that is added',
-  x(1, 4, 256, 256),
+  x(1, 4, 256, 128),
   (b) => {
     const c = conv(b, 'x', [4, 4, 3, 3], 1)
-    const sum = b.op('Add', [c, b.constant(weights([1, 4, 256, 256], 3), 'map')])
+    const sum = b.op('Add', [c, b.constant(weights([1, 4, 256, 128], 3), 'map')])
     return [conv(b, sum, [4, 4, 3, 3], 4)]
   },
   { depth: 2, changes: STORE },

@@ -43,10 +43,14 @@ describe('the same errors to the last digit', () => {
     },
     { model: 'adaptive-lasso', gamma: 2, first: 'lasso' },
     { model: 'scad', gamma: 3 },
-    { model: 'group-lasso', columnGroups: Array.from({ length: columns }, (_, j) => `g${j % 10}`) },
+    {
+      model: 'group-lasso',
+      columnGroups: Array.from({ length: columns }, (_, j) => `g${j % 10}`),
+      lambdaMinRatio: 0.05,
+    },
   ])('$model %#', async (options) => {
     const pathOf = pathOfModel(
-      { ...options, engine, weights: [1], signal: new AbortController().signal, nLambdas: 20 },
+      { nLambdas: 20, ...options, engine, weights: [1], signal: new AbortController().signal },
       columns,
     )
     for (const folds of options.model === 'adaptive-lasso' ? [large] : [large, small]) {

@@ -268,14 +268,8 @@ describe.skipIf(model === null || digits === null)('with shared/data models/mnis
       const args = [
         'compress',
         model!,
-        '--data',
-        digits!,
-        '-o',
-        out,
-        '--threads',
-        '1',
-        '--run-folder',
-        join(folder, 'run'),
+        ...['--data', digits!, '--limit', '400', '--threads', '1'],
+        ...['-o', out, '--run-folder', join(folder, 'run')],
       ]
       const child = start(args)
       const journal = join(folder, 'run', 'journal.jsonl')
