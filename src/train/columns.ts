@@ -13,20 +13,26 @@ export interface Column {
   readonly shape: readonly number[]
   /** [count, …shape] */
   readonly data: TypedArray
+  /** What the model takes or makes has its batch axis elsewhere, or none: `shape` is all of one sample. Default false. */
+  readonly isWhole?: boolean
 }
 
+/** Whether the model takes or makes the array of one sample whole, not as a row: see `wholesOf`. */
+type IsWhole = (name: string, shape: readonly number[]) => boolean
+
 /**
- * Collects arrays with a batch axis of 1 under their names. `expected` rows, where that is known. `add` throws
- * `TRAIN_SHAPE` where one differs from the first of its name, `TRAIN_FINITE`, `TRAIN_DTYPE`.
+ * Collects arrays with a batch axis of 1 under their names, or whole where the model has none in front. `expected`
+ * rows, where that is known. `add` throws `TRAIN_SHAPE` where one differs from the first of its name, `TRAIN_FINITE`,
+ * `TRAIN_DTYPE`.
  */
-export function collector(expected: number | null) {
+export function collector(expected: number | null, isWhole: IsWhole = () => false) {
   const found = new Map<string, Growing>()
   return {
     add(name: string, t: Tensor, where: string): void {
-      const column = found.get(name) ?? growing(t, expected, where)
+      const column = found.get(name) ?? growing(t, { expected, isWhole: isWhole(name, t.shape), where })
       found.set(name, column)
-      if (t.shape[0] !== 1) throw notOne(t, where)
-      if (t.dtype !== column.dtype || t.shape.slice(1).join() !== column.shape.join()) throw otherShape(where)
+      if (t.shape[0] !== 1 && !column.isWhole) throw notOne(t, where)
+      if (t.dtype !== column.dtype || t.shape.join() !== column.whole.join()) throw otherShape(where)
       if (countNonFinite(t) > 0) throw notFinite(where)
       column.push(elements(t))
     },
@@ -38,12 +44,20 @@ export function collector(expected: number | null) {
 
 interface Growing {
   readonly dtype: DType
-  readonly shape: readonly number[]
+  /** Of the array of one sample. */
+  readonly whole: readonly number[]
+  readonly isWhole: boolean
   push(values: TypedArray): void
   column(count: number, name: string): Column
 }
 
-function growing({ dtype, shape: [, ...shape] }: Tensor, expected: number | null, where: string): Growing {
+interface Expected {
+  readonly expected: number | null
+  readonly isWhole: boolean
+  readonly where: string
+}
+
+function growing({ dtype, shape: whole }: Tensor, { expected, isWhole, where }: Expected): Growing {
   if (!isKnownDType(dtype) || dtype === 'string' || DTYPES[dtype].bits < 8) {
     throw new PareError('TRAIN_DTYPE', 'training takes numbers of at least 8 bits', {
       where,
@@ -51,6 +65,7 @@ function growing({ dtype, shape: [, ...shape] }: Tensor, expected: number | null
       remedy: 'Convert the samples.',
     })
   }
+  const shape = isWhole ? whole : whole.slice(1)
   const width = elementCount(shape)
   const { array } = DTYPES[dtype]
   const allocate = (count: number): TypedArray =>
@@ -60,7 +75,8 @@ function growing({ dtype, shape: [, ...shape] }: Tensor, expected: number | null
   let rows = 0
   return {
     dtype,
-    shape,
+    whole,
+    isWhole,
     push(values) {
       if (rows === capacity) {
         const before = data
@@ -73,7 +89,7 @@ function growing({ dtype, shape: [, ...shape] }: Tensor, expected: number | null
     },
     column(count, name) {
       if (rows !== count) throw otherShape(`${name}, in ${rows} of ${count} samples`)
-      return { dtype, shape, data: data.subarray(0, count * width) as TypedArray }
+      return { dtype, shape, data: data.subarray(0, count * width) as TypedArray, ...(isWhole && { isWhole }) }
     },
   }
 }
@@ -88,7 +104,7 @@ const notOne = (t: Tensor, where: string): PareError =>
   new PareError('TRAIN_SHAPE', 'a sample is an array whose first axis, that of the batch, has length 1', {
     where,
     value: `[${t.shape.join(', ')}]`,
-    remedy: 'Give one sample at a time; inputs whose batch lies along another axis cannot be trained on.',
+    remedy: 'Give one sample at a time.',
   })
 
 const notFinite = (where: string): PareError =>

@@ -10,6 +10,7 @@ import { factFinder } from '../passes/facts.js'
 import type { InputShapes } from '../passes/with-shapes.js'
 import { PareError } from '../util/errors.js'
 import type { Random } from '../util/random.js'
+import { wholesOf } from './batch-axis.js'
 import { type Column, collector } from './columns.js'
 import { type Loss, noSuchClass, targetShape, targetType } from './losses/loss.js'
 import { type Objective, objectivesOf, staticShapeOf } from './objective.js'
@@ -32,13 +33,13 @@ export interface DatasetOptions {
 }
 
 /**
- * Reads all samples, whose arrays have a batch axis of 1, with their labels. Throws `TRAIN_EMPTY`, `TRAIN_SHAPE`,
+ * Reads all samples, whose arrays have a batch axis of 1 where the model has one in front, with their labels. Throws `TRAIN_EMPTY`, `TRAIN_SHAPE`,
  * `TRAIN_LABELS` (missing, or not of the output's size), `TRAIN_CLASS` and `TRAIN_TARGET` (out of range),
  * `TRAIN_FINITE` (NaN or infinite).
  */
 export async function readDataset(samples: Samples, options: DatasetOptions): Promise<Dataset> {
   const aim = labelled(options)
-  const inputs = collector(samples.count)
+  const inputs = collector(samples.count, wholesOf(options.model))
   const targets = collector(samples.count)
   let count = 0
   for await (const { feeds, label, name } of samples.read({ ...(options.signal && { signal: options.signal }) })) {

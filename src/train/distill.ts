@@ -7,6 +7,7 @@ import type { Model, Value } from '../ir/types.js'
 import { encodeModel } from '../onnx/codec.js'
 import type { RunOptions } from '../util/env.js'
 import { PareError } from '../util/errors.js'
+import { wholesOf } from './batch-axis.js'
 import { type Column, collector } from './columns.js'
 import { type Dataset, noSamples } from './dataset.js'
 import { kullbackLeibler } from './losses/distribution.js'
@@ -48,8 +49,9 @@ export async function distillation(
   }
   const session = await engine.load(encodeModel({ ...teacher, graph }).bytes)
   const states = carriedStates(links)
-  const inputs = collector(samples.count)
-  const targets = collector(samples.count)
+  const isWhole = wholesOf(student)
+  const inputs = collector(samples.count, isWhole)
+  const targets = collector(samples.count, isWhole)
   let count = 0
   try {
     for await (const sample of samples.read({ ...(signal && { signal }) })) {

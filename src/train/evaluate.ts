@@ -12,6 +12,7 @@ import { dtypeOf } from '../ops/def.js'
 import { factFinder } from '../passes/facts.js'
 import type { InputShapes } from '../passes/with-shapes.js'
 import type { RunOptions } from '../util/env.js'
+import { withBatchAxis } from './batch-axis.js'
 import { checkDataset } from './check-dataset.js'
 import { type Dataset, gather } from './dataset.js'
 import { withoutDropout } from './dropout.js'
@@ -72,7 +73,7 @@ export async function checkScoring(model: Model, options: Omit<ScoreOptions, 'en
 
 async function scoringPlan(model: Model, options: Omit<ScoreOptions, 'engine'>) {
   const { data, loss, metrics: asked = [], shapes, batchSize = 64, what = 'data' } = options
-  const plain = withoutDropout(await prepared(model))
+  const plain = withBatchAxis(withoutDropout(await prepared(model)), data)
   const objectives = objectivesOf(plain, loss)
   const isBatchOpen = batchSymbol(plain.graph) !== null
   const fixed = withBatchSize(plain, batchSize, shapes)

@@ -92,10 +92,13 @@ function opened(model: Model): Model | null {
   const batch = freshSymbol(graph)
   const ends = [...graph.inputs.filter((name) => !graph.constants.has(name)), ...graph.outputs]
   const values = new Map<string, Value>()
+  const factOf = factFinder(model)
   for (const name of ends) {
     const value = graph.values.get(name)
-    if (value?.kind !== 'tensor' || value.shape?.[0] !== 1) return null
-    values.set(name, { ...value, shape: [batch, ...value.shape.slice(1)] })
+    // Where nothing tells of it but a name, what follows from the inputs may.
+    const shape = shapeOf(factOf(name)) ?? null
+    if (value?.kind !== 'tensor' || shape?.[0] !== 1) return null
+    values.set(name, { ...value, shape: [batch, ...shape.slice(1)] })
   }
   // Shapes between hold the old size.
   return { ...model, graph: withOpenShapes(model, values) }

@@ -4,6 +4,7 @@ import { builder, type FloatType } from '../ir/builder.js'
 import { allNames } from '../ir/graphs.js'
 import type { Model, Tensor } from '../ir/types.js'
 import { random } from '../util/random.js'
+import { withBatchAxis } from './batch-axis.js'
 import { checkDataset } from './check-dataset.js'
 import { checkOptions } from './check-options.js'
 import { type Dataset, part, shuffled } from './dataset.js'
@@ -28,7 +29,7 @@ export interface Ready {
   readonly given: Model
   /** As it was prepared for training. */
   readonly fixed: Model
-  /** With an open batch, where one that was fixed at 1 does not hold. */
+  /** With a batch axis in front of everything, and an open one where one that was fixed at 1 does not hold. */
   readonly plain: Model
   readonly form: TrainingForm
   readonly trainable: readonly string[]
@@ -54,9 +55,10 @@ export async function readied(model: Model, options: TrainOptions): Promise<Read
   const float = floatOf(fixed, trainable)
   const values = objectives.map((o) => o.output)
   const weights = weightsOf(fixed, trainable, options.grid)
+  const framed = withBatchAxis(fixed, data)
   const opened =
-    batchSize > 1 ? await withOpenBatch(fixed, { data, engine, values, weights, ...(signal && { signal }) }) : null
-  const plain = opened ?? fixed
+    batchSize > 1 ? await withOpenBatch(framed, { data, engine, values, weights, ...(signal && { signal }) }) : null
+  const plain = opened ?? framed
   const isMixed = options.mixup !== undefined
   const samples = data.count * (options.epochs ?? EPOCHS)
   const form = trainingForm(plain, { ...options, batchSize, samples, seed, float, trainable, isMixed })
