@@ -51,7 +51,8 @@ export async function distillation(
   const states = carriedStates(links)
   const isWhole = wholesOf(student)
   const inputs = collector(samples.count, isWhole)
-  const targets = collector(samples.count, isWhole)
+  // What a teacher makes of one sample is all of one sample, whatever its shape.
+  const targets = collector(samples.count, (name, shape) => shape[0] !== 1 || isWhole(name, shape))
   let count = 0
   try {
     for await (const sample of samples.read({ ...(signal && { signal }) })) {
