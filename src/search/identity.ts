@@ -14,7 +14,7 @@ export async function askedOf(options: CompressOptions & { readonly original: Ui
   return {
     version: VERSION,
     // Raised where the same recipe makes other bytes than before.
-    format: 5,
+    format: 6,
     model: await sha256(options.original),
     shapes: options.shapes ?? {},
     samples: options.samples?.name ?? null,

@@ -18,7 +18,7 @@ import { floatOf } from './pass.js'
 import { nothingToTrain } from './penalized.js'
 import { prepare } from './prepare.js'
 import type { TrainOptions } from './train.js'
-import { type TrainingForm, trainingForm } from './training-form.js'
+import { batchOf, type TrainingForm, trainingForm, withBatchSize } from './training-form.js'
 
 const DEFAULT_BATCH = 32
 export const EPOCHS = 10
@@ -32,6 +32,8 @@ export interface Ready {
   /** With a batch axis in front of everything, and an open one where one that was fixed at 1 does not hold. */
   readonly plain: Model
   readonly form: TrainingForm
+  /** Batches that make one step: of a model whose batch is fixed, as many as fit into the size that is asked for. */
+  readonly parts: number
   readonly trainable: readonly string[]
   readonly float: FloatType
   readonly objectives: readonly Required<Objective>[]
@@ -60,11 +62,12 @@ export async function readied(model: Model, options: TrainOptions): Promise<Read
     batchSize > 1 ? await withOpenBatch(framed, { data, engine, values, weights, ...(signal && { signal }) }) : null
   const plain = opened ?? framed
   const isMixed = options.mixup !== undefined
-  const samples = data.count * (options.epochs ?? EPOCHS)
-  const form = trainingForm(plain, { ...options, batchSize, samples, seed, float, trainable, isMixed })
-  warnOfFixedBatch(form.batchSize, options)
+  const size = batchOf(withBatchSize(plain, batchSize, options.shapes))
+  const parts = (options.accumulate ?? 1) * Math.max(1, Math.floor(batchSize / size))
+  const steps = (options.epochs ?? EPOCHS) * Math.floor(data.count / (parts * size))
+  const form = trainingForm(plain, { ...options, batchSize, steps, seed, float, trainable, isMixed })
+  warnOfFixedBatch(size, options)
   const needs = { model: form.model, inputs: plain.graph.inputs, objectives, float }
-  const { accumulate: parts = 1 } = options
   checkDataset(data, { ...needs, batchSize: form.batchSize, parts, what: 'data' })
   warnOfLeftOver(data.count, parts * form.batchSize, options)
   const least = form.isBatchOpen ? 1 : form.batchSize
@@ -72,7 +75,7 @@ export async function readied(model: Model, options: TrainOptions): Promise<Read
   const aims = aimsOf(builder(allNames(form.model.graph)), form.model, objectives)
   const metrics = bindMetrics([...(options.metrics ?? []), ...(bestBy ? [bestBy] : [])], aims)
   const given = keepsConstants ? model : fixed
-  return { given, fixed, plain, form, trainable, float, objectives, aims, metrics, data, validation }
+  return { given, fixed, plain, form, parts, trainable, float, objectives, aims, metrics, data, validation }
 }
 
 /** What the layers multiply by, of constants that may hold levels. */
@@ -104,5 +107,7 @@ function warnOfLeftOver(count: number, step: number, { onWarning }: TrainOptions
 }
 
 function warnOfFixedBatch(size: number, { batchSize = size, onWarning }: TrainOptions): void {
-  if (batchSize !== size) onWarning?.(`The model takes batches of ${size}: a batch size of ${batchSize} has no effect.`)
+  const taken = Math.max(1, Math.floor(batchSize / size)) * size
+  if (batchSize !== taken)
+    onWarning?.(`The model takes batches of ${size}: ${taken} samples take the place of a batch of ${batchSize}.`)
 }

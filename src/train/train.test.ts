@@ -502,7 +502,7 @@ describe('odd models', () => {
     expect((await scoreOf(model, { engine, data, loss })).accuracy).toBe(0.5)
   })
 
-  test('a batch size that is fixed at 1 does not hold where nothing depends on it; where something does, it is kept', async () => {
+  test('a batch size that is fixed at 1 does not hold where nothing depends on it; where something does, steps have many of them', async () => {
     const make = (...shapes: readonly (readonly number[])[]) => {
       const b = builder()
       b.input('input', float(1, 2))
@@ -532,7 +532,24 @@ describe('odd models', () => {
     expect((await quick(modelOf(b.graph()), { batchSize: 20, onWarning })).steps).toBe(5)
     expect(warnings).toEqual([])
     const kept = await quick(make([2], [1, 2]), { batchSize: 20, onWarning })
-    expect([kept.steps, warnings.length]).toEqual([100, 1])
+    expect([kept.steps, warnings]).toEqual([5, []])
+    const [wanted, got] = [await quick(make([1, 2]), { batchSize: 20 }), kept].map(({ model: { graph } }) =>
+      numbers(graph.constants.get('w')!),
+    )
+    for (const [i, v] of wanted!.entries()) expect(got![i]).toBeCloseTo(v, 5)
+  })
+
+  test('a batch size that is fixed goes into steps as often as it fits, and a warning says what is left', async () => {
+    const b = builder()
+    b.input('input', float(8, 2))
+    b.output(linear(b, 'input'), float(8, 2))
+    const model = modelOf(b.graph())
+    const warnings: string[] = []
+    const onWarning = (w: string) => void warnings.push(w)
+    expect((await quick(model, { batchSize: 24, onWarning })).steps).toBe(4)
+    expect(warnings.filter((w) => w.startsWith('The model'))).toEqual([])
+    expect((await quick(model, { batchSize: 20, onWarning })).steps).toBe(6)
+    expect(warnings.at(-1)).toBe('The model takes batches of 8: 16 samples take the place of a batch of 20.')
   })
 
   test('many layers hide nothing of the batch, nor do weights that are levels', async () => {

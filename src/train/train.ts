@@ -52,8 +52,9 @@ export interface TrainOptions extends RunOptions {
   readonly plateau?: Plateau
   readonly epochs?: number
   /**
-   * What does not fill a batch at the end of an epoch is left for others. Default 32. Where the model fixes it, batches
-   * are of that size; where it fixes it at 1 and nothing depends on that, they are not.
+   * What does not fill a batch at the end of an epoch is left for others. Default 32. Where the model fixes it,
+   * as many of its batches as fit make one step (see `accumulate`); where it fixes it at 1 and nothing depends on that,
+   * the batch is opened.
    */
   readonly batchSize?: number
   /** Batches whose gradients are averaged before a step: one step of a batch that large, in less memory. Default 1. */
@@ -139,9 +140,10 @@ export async function train(model: Model, options: TrainOptions): Promise<Traine
 }
 
 /** The step in blocks, as the engine loads them, and how steps follow each other. */
-async function planned({ plain, form, objectives, trainable, data, validation }: Ready, options: TrainOptions) {
+async function planned(ready: Ready, options: TrainOptions) {
+  const { plain, form, parts, objectives, trainable, data, validation } = ready
   const { seed = 0, epochs = EPOCHS, optimizer = adam(), schedule = constant(), resume } = options
-  const { accumulate: parts = 1, clipNorm, averaging, keepZeros = false } = options
+  const { clipNorm, averaging, keepZeros = false } = options
   const penalties = (options.penalties ?? []).map((choice) => penalized(plain, trainable, choice))
   const step = trainingStep(form.model, {
     objectives,

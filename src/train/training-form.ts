@@ -41,8 +41,8 @@ export interface FormOptions {
   readonly isMixed?: boolean
   /** Round to the grid that the weights will be stored on. */
   readonly grid?: TrainedGrid | SoftGrid
-  /** Samples of all epochs together. Default: none are trained on. */
-  readonly samples?: number
+  /** Of all epochs together. Default 0. */
+  readonly steps?: number
   readonly seed?: number
 }
 
@@ -62,12 +62,9 @@ export function trainingForm(model: Model, o: FormOptions): TrainingForm {
 }
 
 function withRounding(model: Model, o: FormOptions): FakeQuantized {
-  const { grid, trainable, float, samples = 0 } = o
+  const { grid, trainable, float, steps = 0 } = o
   if (grid === undefined) return { model, ...NO_ROUNDING }
-  if (typeof grid === 'object') {
-    const batch = batchOf(withBatchSize(model, o.batchSize, o.shapes))
-    return withSoftRounding(model, grid, float, Math.floor(samples / batch))
-  }
+  if (typeof grid === 'object') return withSoftRounding(model, grid, float, steps)
   return withFakeQuantization(model, { trainable, grid, float })
 }
 
