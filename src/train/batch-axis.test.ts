@@ -12,6 +12,7 @@ import { withBatchAxis } from './batch-axis.js'
 import { type Dataset, readDataset } from './dataset.js'
 import { distillation } from './distill.js'
 import { scoreOf } from './evaluate.js'
+import { trainFullBatch } from './full-batch.js'
 import { squaredError } from './losses/squared.js'
 import { readied } from './ready.js'
 import { train } from './train.js'
@@ -153,21 +154,30 @@ test('a scalar has no axis for the batch of the others', async () => {
   await expect(train(model, { engine, data, loss: objectives })).rejects.toMatchObject({ code: 'TRAIN_BATCH' })
 })
 
-test('labels are learned with such states too', async () => {
-  const shape: Shape = { batch: [1, 1], layers: 2 }
-  const given = stepped(0.1, shape)
-  const model = { ...given, graph: { ...given.graph, outputs: ['y'] } }
-  const labelled: Samples = {
-    ...samplesOf(shape),
-    async *read() {
-      for await (const sample of samplesOf(shape).read()) yield { ...sample, label: [0.5, -0.5, 0.25, 0] }
-    },
-  }
-  const loss = squaredError()
-  const data: Dataset = await readDataset(labelled, { model, loss })
-  expect(data.inputs.get('h')!.isWhole).toBe(true)
-  const { before, epochs, best } = await train(model, { engine, data, loss, epochs: 20, learningRate: 0.02 })
-  expect(epochs[best - 1]!.validation!.loss).toBeLessThan(before!.loss)
+describe.each([
+  [1, 1],
+  ['N', 'N'],
+] as const)('batch %s', (...batch) => {
+  const shape: Shape = { batch, layers: 2 }
+
+  test('labels are learned with such states too, in batches or all at once', async () => {
+    const given = stepped(0.1, shape)
+    const model = { ...given, graph: { ...given.graph, outputs: ['y'] } }
+    const labelled: Samples = {
+      ...samplesOf(shape),
+      async *read() {
+        for await (const sample of samplesOf(shape).read()) yield { ...sample, label: [0.5, -0.5, 0.25, 0] }
+      },
+    }
+    const loss = squaredError()
+    const data: Dataset = await readDataset(labelled, { model, loss })
+    expect(data.inputs.get('h')!.isWhole).toBe(true)
+    const { before, epochs, best } = await train(model, { engine, data, loss, epochs: 20, learningRate: 0.02 })
+    expect(epochs[best - 1]!.validation!.loss).toBeLessThan(before!.loss)
+    const whole = await trainFullBatch(model, { engine, data, loss, iterations: 20 })
+    expect(whole.losses.at(-1)).toBeLessThan(whole.losses[0]!)
+    expect(whole.model.graph.values.get('h')).toEqual(model.graph.values.get('h'))
+  })
 })
 
 test('a batch of fixed size is in front: samples are its rows', async () => {

@@ -32,7 +32,7 @@ export function wholesOf(model: Model): (name: string, shape: readonly number[])
 }
 
 /** The open dimension that is first in some input and there in all that leave any open; null where there is not one. */
-function openBatch({ inputs, values, constants }: Graph): string | null {
+export function openBatch({ inputs, values, constants }: Graph): string | null {
   const shapes = inputs.flatMap((name): readonly (readonly Dim[])[] => {
     const value = values.get(name)
     return value?.kind === 'tensor' && value.shape !== null && !constants.has(name) ? [value.shape] : []

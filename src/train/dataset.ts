@@ -7,10 +7,10 @@ import { elementCount, elements, floatTensor, i64, tensor } from '../ir/tensor.j
 import type { DType, Model, Tensor } from '../ir/types.js'
 import { dtypeOf } from '../ops/def.js'
 import { factFinder } from '../passes/facts.js'
-import type { InputShapes } from '../passes/with-shapes.js'
+import { type InputShapes, withShapes } from '../passes/with-shapes.js'
 import { PareError } from '../util/errors.js'
 import type { Random } from '../util/random.js'
-import { wholesOf } from './batch-axis.js'
+import { openBatch, wholesOf } from './batch-axis.js'
 import { type Column, collector } from './columns.js'
 import { type Loss, noSuchClass, targetShape, targetType } from './losses/loss.js'
 import { type Objective, objectivesOf, staticShapeOf } from './objective.js'
@@ -70,7 +70,9 @@ function labelled({ model, loss, shapes }: DatasetOptions): Labelled | null {
       remedy: 'Give one loss, or fill `targets` of a Dataset yourself.',
     })
   }
-  const facts = factFinder(withBatchSize(model, 1, shapes))
+  const batch = openBatch(model.graph)
+  const one = batch === null ? withBatchSize(model, 1, shapes) : withShapes(model, { ...shapes, [batch]: 1 })
+  const facts = factFinder(one)
   const shape = staticShapeOf(facts, first.output)
   const dtype = targetType(first.loss, dtypeOf(facts(first.output)) === 'float64' ? 'float64' : 'float32')
   return { output: first.output, loss: first.loss, dtype, shape: shape.slice(1) }

@@ -13,6 +13,7 @@ import { encodeModel } from '../onnx/codec.js'
 import type { InputShapes } from '../passes/with-shapes.js'
 import type { RunOptions } from '../util/env.js'
 import { PareError } from '../util/errors.js'
+import { withBatchAxis } from './batch-axis.js'
 import { checkDataset } from './check-dataset.js'
 import { type Dataset, gather } from './dataset.js'
 import { withoutDropout } from './dropout.js'
@@ -68,8 +69,9 @@ export async function trainFullBatch(model: Model, options: FullBatchOptions): P
   )
   const values = objectives.map((o) => o.output)
   const weights = valuesOf(plain, trainable)
-  const opened = await withOpenBatch(plain, { data, engine, values, weights, ...(signal && { signal }) })
-  const form = trainingForm(opened ?? plain, {
+  const framed = withBatchAxis(plain, data)
+  const opened = await withOpenBatch(framed, { data, engine, values, weights, ...(signal && { signal }) })
+  const form = trainingForm(opened ?? framed, {
     batchSize: data.count,
     trainable,
     float: floatOf(plain, trainable),
