@@ -2,18 +2,20 @@
 
 import { seenOnce } from '../../compress/layers/judged.js'
 import { recoverDistill } from '../../compress/recover/distill.js'
+import { samplesOfSteps } from '../../compress/recover/lessons.js'
 import { recoverRound } from '../../compress/recover/round.js'
 import { checkParams, type Transform, type TransformEnv } from '../../compress/transform.js'
+import { drawOrTake } from '../../data/split.js'
 import type { Model } from '../../ir/types.js'
 import type { Progress } from '../../util/env.js'
 import { type Journal, remember } from '../journal.js'
 import { optional, type Setup } from '../setup.js'
 import { stageOf } from './space.js'
 
-/** Steps that are timed at first. */
-const TIMED = 8
 /** Seconds that steps must take for their time to stand out. */
 const CLEAR = 1
+/** Batches that steps are timed on, again and again. */
+const TIMED = 8
 const LEAST = 20
 const MOST = 100_000
 /** Steps that a recovery should have: of a model of which so many batches take too long, batches are smaller. */
@@ -42,39 +44,46 @@ async function paceIn({ prepared, env: given }: Setup, seconds: number): Promise
   const model = { ...prepared }
   const env = { ...given, seen: seenOnce(model, given) }
   if (recoverDistill.refuses(model, env) !== null) return null
-  const stepsAt = async (transform: Transform, batch: number): Promise<number> =>
-    Math.min(MOST, Math.max(LEAST, Math.round(seconds / (await perStep(model, env, transform, batch)))))
+  const stepsIn = (perStep: number): number => Math.min(MOST, Math.max(LEAST, Math.round(seconds / perStep)))
   const usual = recoverDistill.params.batch.default
-  const alone = await perStep(model, env, RECOVER, 1)
-  const batch = Math.min(usual, Math.max(1, Math.floor(seconds / (WANTED * alone))))
-  return { batch, steps: await stepsAt(RECOVER, batch), roundingSteps: await stepsAt(ROUND, batch) }
+  const perUsual = await perStep(model, env, RECOVER, usual)
+  const batch = Math.min(usual, Math.max(1, Math.floor((usual * seconds) / (WANTED * perUsual))))
+  const perOwn = batch === usual ? perUsual : await perStep(model, env, RECOVER, batch)
+  return { batch, steps: stepsIn(perOwn), roundingSteps: stepsIn(await perStep(model, env, ROUND, batch)) }
 }
 
 /**
- * Seconds a step, between one time that progress is told of and the next in the same training: what comes before the first,
- * and between two trainings, is made once.
+ * Seconds a step, between one time that progress is told of and the next in the same training: what comes before the first
+ * is made once. The training ends as soon as that is clear.
  */
 async function perStep(model: Model, env: TransformEnv, transform: Transform, batch: number): Promise<number> {
-  for (let steps = TIMED; ; steps *= 4) {
-    let last: { readonly done: number; readonly at: number } | null = null
-    let [counted, milliseconds] = [0, 0]
-    const onProgress = (progress: Progress): void => {
-      const { curve, done } = progress
-      env.onProgress?.(progress)
-      if (curve === undefined) return
-      const at = performance.now()
-      if (last !== null && done > last.done) {
-        counted += done - last.done
-        milliseconds += at - last.at
-      }
-      last = { done, at }
+  let last: { readonly done: number; readonly at: number } | null = null
+  let [counted, milliseconds] = [0, 0]
+  const over = new AbortController()
+  const onProgress = (progress: Progress): void => {
+    const { curve, done } = progress
+    env.onProgress?.(progress)
+    if (curve === undefined) return
+    const at = performance.now()
+    if (last !== null && done > last.done) {
+      counted += done - last.done
+      milliseconds += at - last.at
     }
-    // Few steps would be long ones, and the loss no number any more.
-    const slight = transform === ROUND && { travel: 0.01 }
-    await transform.apply(model, checkParams(transform, { steps, batch, ...slight }), { ...env, onProgress })
-    const isClear = milliseconds >= 1000 * CLEAR
-    if (isClear || steps >= MOST) return counted > 0 ? Math.max(1e-6, milliseconds / 1000 / counted) : 1e-6
+    last = { done, at }
+    if (milliseconds >= 1000 * CLEAR) over.abort()
   }
+  const samples = env.training ?? env.samples
+  const training = samples && drawOrTake(samples, samplesOfSteps({ steps: TIMED, batch }), env.seed)
+  const signal = env.signal ? AbortSignal.any([env.signal, over.signal]) : over.signal
+  // Of large steps the loss would soon be no number any more.
+  const params = checkParams(transform, { steps: MOST, batch, ...(transform === ROUND && { travel: 0.01 }) })
+  try {
+    await transform.apply(model, params, { ...env, ...(training && { training }), onProgress, signal })
+  } catch (error) {
+    env.signal?.throwIfAborted()
+    if (!over.signal.aborted) throw error
+  }
+  return counted > 0 ? Math.max(1e-6, milliseconds / 1000 / counted) : 1e-6
 }
 
 const RECOVER = recoverDistill as unknown as Transform
