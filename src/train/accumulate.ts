@@ -3,9 +3,9 @@
 import { graphAttr, int, tensorAttr } from '../ir/attrs.js'
 import { type Builder, builder, type FloatType } from '../ir/builder.js'
 import { renameReads } from '../ir/edits.js'
-import { allNames } from '../ir/graphs.js'
+import { allNames, reads } from '../ir/graphs.js'
 import { i64, scalar, tensor } from '../ir/tensor.js'
-import type { Graph, Value } from '../ir/types.js'
+import type { Graph, Node, Value } from '../ir/types.js'
 
 export interface Parts {
   readonly count: number
@@ -28,12 +28,13 @@ export interface Accumulated extends Pick<Parts, 'loss' | 'gradients' | 'carried
   readonly b: Builder
 }
 
-/** Loop over the parts, whose state is the sums and what is carried. */
+/** Loop over the parts, whose state is the sums and what is carried. What is the same for all of them comes before it. */
 export function accumulated(parts: Parts): Accumulated {
   const { count, float, pass, loss, gradients, fed, carried } = parts
   const summed = [loss, ...gradients.values()]
-  const { body, inputs } = bodyOf(parts, summed)
-  const b = builder(allNames(body), float)
+  const { same, varying } = splitByPart(parts)
+  const { body, inputs } = bodyOf(parts, varying, summed)
+  const b = builder([...allNames(pass), ...allNames(body)], float)
   const zeros = ['', ...gradients.keys()].map((name) => zerosOf(b, name === '' ? [] : shapeOf(pass.values.get(name)!)))
   const trips = b.constant(scalar(count, 'int64'), 'parts')
   const always = b.constant(tensor('bool', [], Uint8Array.of(1)), 'always')
@@ -46,7 +47,7 @@ export function accumulated(parts: Parts): Accumulated {
   const values = new Map(pass.values)
   for (const name of fed) values.set(name, withParts(pass.values.get(name)!, count))
   return {
-    graph: { ...pass, values, nodes: [], constants: new Map(), outputs: [] },
+    graph: { ...pass, values, nodes: same.nodes, constants: same.constants, outputs: [] },
     b,
     loss: meanLoss!,
     gradients: new Map([...gradients.keys()].map((name, k) => [name, means[k]!])),
@@ -54,8 +55,34 @@ export function accumulated(parts: Parts): Accumulated {
   }
 }
 
+/**
+ * The pass, without the nodes that do not depend on the part, such as the rounding of weights; and these with the
+ * constants that they read, which the others see from inside the loop.
+ */
+function splitByPart({ pass, fed, carried }: Parts) {
+  const varies = new Set([...fed, ...carried.keys()])
+  // A loop hands on what it makes itself.
+  const handed = new Set(carried.values())
+  const isVarying = (node: Node): boolean =>
+    reads(node).some((name) => varies.has(name)) || node.outputs.some((name) => handed.has(name))
+  const nodes: Node[] = []
+  const same: Node[] = []
+  for (const node of pass.nodes) {
+    if (isVarying(node)) {
+      nodes.push(node)
+      for (const name of node.outputs) varies.add(name)
+    } else same.push(node)
+  }
+  const read = new Set(same.flatMap(reads))
+  const constantsOf = (isRead: boolean) => new Map([...pass.constants].filter(([name]) => read.has(name) === isRead))
+  return {
+    same: { nodes: same, constants: constantsOf(true) },
+    varying: { ...pass, nodes, constants: constantsOf(false) },
+  }
+}
+
 /** One part: its share of what is fed, the pass, and the sums with its loss and gradients. Weights are captured. */
-function bodyOf({ pass, fed, carried, float }: Parts, summed: readonly string[]) {
+function bodyOf({ pass, fed, carried, float }: Parts, varying: Graph, summed: readonly string[]) {
   const b = builder(allNames(pass), float)
   const [i, go] = [b.fresh('part'), b.fresh('go')]
   const own = new Map(fed.map((name) => [name, b.op('Gather', [name, i], { attrs: { axis: int(0) } })]))
@@ -64,7 +91,7 @@ function bodyOf({ pass, fed, carried, float }: Parts, summed: readonly string[])
   const before = summed.map((name) => b.fresh(`${name}_sum`))
   const begin = b.graph().nodes.slice()
   const renamed = new Map([...own, ...handed])
-  const nodes = pass.nodes.map((node) => renameReads(node, renamed))
+  const nodes = varying.nodes.map((node) => renameReads(node, renamed))
   const inPart = (name: string): string => renamed.get(name) ?? name
   const sums = summed.map((name, k) => b.op('Add', [before[k]!, inPart(name)]))
   const end = b.graph().nodes.slice(begin.length)
@@ -74,7 +101,7 @@ function bodyOf({ pass, fed, carried, float }: Parts, summed: readonly string[])
     inputs: [i, go, ...inputs],
     outputs: [goOn, ...sums, ...[...carried.values()].map(inPart)],
     nodes: [...begin, ...nodes, ...end],
-    constants: pass.constants,
+    constants: varying.constants,
     values: new Map<string, Value>([
       [i, { kind: 'tensor', dtype: 'int64', shape: [] }],
       [go, { kind: 'tensor', dtype: 'bool', shape: [] }],
